@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
@@ -16,7 +13,7 @@ from chaos.system.proxies.api import ApiProxy, Refusal
 from chaos.system.scene import SETTINGS, leads
 from devcluster import Redis, wait_until
 from devcluster.errors import ApiError
-from devcluster.harness.system import JOBS, REPOSITORY, System
+from devcluster.harness.system import GROUP, JOBS, REPOSITORY, System
 
 _NAMESPACES = "/api/v1/namespaces"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
@@ -25,7 +22,6 @@ _STRANGER = "stranger"
 _LEADS_SECONDS = 20.0
 _HANDOVER_SECONDS = 120.0
 _LEASE = "reconstruction-operator"
-_PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 _RUNNING_SECONDS = 15.0  # until one of them runs; enough without other faults
 
 
@@ -100,14 +96,20 @@ def _second_installation(context: Context) -> Heal:
 
 def _hand_over(context: Context, namespace: str) -> None:
     """Hand the jobs of the stranger's Lease over. Another fault may make the API server unavailable for a while."""
-    scene = context.scene
-    command = (_PROGRAM, "handover", f"--from={namespace}/{_LEASE}", f"--to=reconstruction-system/{_LEASE}", "--force")
-    environment = scene.system.environment(KUBECONFIG=str(scene.cluster.kubeconfig))
+    api = context.scene.cluster.api
 
     def done() -> bool:
-        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+        try:
+            for job in api.get(JOBS)["items"]:
+                if job.get("status", {}).get("installation", {}).get("lease") == f"{namespace}/{_LEASE}":
+                    path = f"{GROUP}/namespaces/{job['metadata']['namespace']}/reconstructionjobs"
+                    mark = {"lease": f"reconstruction-system/{_LEASE}"}
+                    api.patch(f"{path}/{job['metadata']['name']}/status", {"status": {"installation": mark}})
+        except (ApiError, OSError):
+            return False
+        return True
 
-    wait_for(done, _HANDOVER_SECONDS, scene.supervise)
+    wait_for(done, _HANDOVER_SECONDS, context.scene.supervise)
 
 
 def _at_each_proxy(act: Callable[[ApiProxy], None]) -> Inject:

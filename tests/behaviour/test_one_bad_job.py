@@ -12,6 +12,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop import orphans as loop_orphans
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.messages import SentMessages
@@ -84,7 +85,7 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
     await loop.round()
 
     assert loop.observer.seen == ["uid-first", "uid-last"]
-    assert loop.queues.of("gpu").waiting == 2  # the orders for the good jobs are counted
+    assert loop.queues.messages["gpu"] == 2  # the orders for the good jobs are counted
     assert loop.cache.queued == 0
     assert loop.cache.timers.due(100.5) == []
     assert make_key("bad") in loop.cache.timers.due(101.0)  # the bad job waits for its backoff

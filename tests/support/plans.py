@@ -9,7 +9,7 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
-from reconstruction_operator.planning.plan import plan
+from reconstruction_operator.planning.plan import complete, draft
 from reconstruction_operator.planning.types import Job, Observation, Plan, Queue, Timing
 from reconstruction_operator.planning.validation import problems
 
@@ -32,6 +32,11 @@ CLAIM: Final = Claim("token", "worker-1", by_operator=False, at=BEGAN)
 HELD: Final = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
 QUEUED: Final = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT)
 RUNNING: Final = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=BEGAN)
+
+
+def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
+    """Return what follows from the stored job and the observation of its attempt, whether it is admitted or not."""
+    return complete(draft(job, seen, now, timing), admitted=admitted)
 
 
 def look(

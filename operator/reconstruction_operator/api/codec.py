@@ -42,19 +42,19 @@ def parse_time(text: str) -> datetime:
 
 def encode(value: Any) -> dict[str, Any]:
     """Return the JSON of a dataclass of this package, without empty fields (None, empty text, tuple or mapping)."""
-    found: dict[str, Any] = {}
+    encoded: dict[str, Any] = {}
     for name, key, may_be_empty, convert in _encoders(type(value)):  # type: ignore[arg-type]  # a class is hashable
         item = getattr(value, name)
         if item is None or (may_be_empty and not item):
             continue
-        found[key] = item if convert is None else convert(item)
-    return found
+        encoded[key] = item if convert is None else convert(item)
+    return encoded
 
 
-def same(one: T, other: T) -> bool:
+def same(first: T, second: T) -> bool:
     """Return whether `encode` makes the same JSON of both. Only the fields that differ are encoded."""
-    for name, _, may_be_empty, convert in _encoders(type(one)):  # type: ignore[arg-type]  # a class is hashable
-        before, after = getattr(one, name), getattr(other, name)
+    for name, _, may_be_empty, convert in _encoders(type(first)):  # type: ignore[arg-type]  # a class is hashable
+        before, after = getattr(first, name), getattr(second, name)
         if before == after or (may_be_empty and not before and not after):
             continue
         if not before or not after or convert is None or convert(before) != convert(after):
@@ -84,13 +84,13 @@ def decode(kind: type[T], data: object) -> T:
 def _encoders(kind: type[Any]) -> tuple[tuple[str, str, bool, _Convert | None], ...]:
     """Return for each field its name, its key, whether its type has an empty value, and its encoder (see `_encoder`)."""
     hints = typing.get_type_hints(kind)
-    found = []
-    for one in dataclasses.fields(kind):
-        hint = plain_type(hints[one.name])
+    encoders = []
+    for field in dataclasses.fields(kind):
+        hint = plain_type(hints[field.name])
         base = typing.get_origin(hint) or hint
         may_be_empty = issubclass(base, str | tuple | Mapping)
-        found.append((one.name, camel(one.name), may_be_empty, _encoder(hint)))
-    return tuple(found)
+        encoders.append((field.name, camel(field.name), may_be_empty, _encoder(hint)))
+    return tuple(encoders)
 
 
 def _encoder(hint: Any) -> _Convert | None:
@@ -98,7 +98,7 @@ def _encoder(hint: Any) -> _Convert | None:
     origin = typing.get_origin(hint)
     if origin is tuple:
         item = _encoder(typing.get_args(hint)[0])
-        return list if item is None else lambda items: [item(one) for one in items]
+        return list if item is None else lambda items: list(map(item, items))
     if origin is not None and issubclass(origin, Mapping):
         return dict
     if dataclasses.is_dataclass(hint):
@@ -112,7 +112,7 @@ def _encoder(hint: Any) -> _Convert | None:
 def _decoders(kind: type[Any]) -> tuple[tuple[str, str, _Convert], ...]:
     """Return for each field its name, its key and its decoder."""
     hints = typing.get_type_hints(kind)
-    return tuple((one.name, camel(one.name), _decoder(hints[one.name])) for one in dataclasses.fields(kind))
+    return tuple((field.name, camel(field.name), _decoder(hints[field.name])) for field in dataclasses.fields(kind))
 
 
 def _decoder(hint: Any) -> _Convert:
@@ -133,7 +133,7 @@ def _decoder(hint: Any) -> _Convert:
 def _decode_list(item: _Convert, raw: Any) -> tuple[Any, ...]:
     if not isinstance(raw, list):
         raise TypeError("expected a list")
-    return tuple(item(one) for one in raw)
+    return tuple(map(item, raw))
 
 
 def _decode_mapping(raw: Any) -> dict[str, Any]:

@@ -17,17 +17,14 @@ from reconstruction_operator.api.shapes import Shape, shape_of
 
 T = TypeVar("T")
 
-_Fitter = Callable[[Any, Any], Any]
+_Fitter = Callable[[Any], Any]
 
 _CUT = "…"
 _ITEMS = 4_096  # cached items of lists: many jobs share the same conditions
 
 
-def fit(value: T, known: T | None = None) -> T:
-    """Return `value` with long texts and lists truncated and numbers clamped; `value` itself if everything fits.
-
-    Parts shared with `known`, which fits already, are not checked again: fitting is slow.
-    """
+def fit(value: T) -> T:
+    """Return `value` with long texts and lists truncated and numbers clamped; `value` itself if everything fits."""
     changes: dict[str, Any] = {}
     texts, others = _fitters(type(value))  # type: ignore[arg-type]  # a class is hashable
     for name, max_length in texts:  # most fields are texts, and most of them fit
@@ -36,9 +33,7 @@ def fit(value: T, known: T | None = None) -> T:
             changes[name] = cut(text, max_length)
     for name, fitted in others:
         current = getattr(value, name)
-        if current is None or current is (before := getattr(known, name, None)):
-            continue
-        if (new := fitted(current, before)) is not current:
+        if current is not None and (new := fitted(current)) is not current:
             changes[name] = new
     return replace(value, **changes) if changes else value  # type: ignore[type-var]  # T is a dataclass
 
@@ -55,40 +50,38 @@ def _fitters(kind: type[Any]) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[
     """Return name and maximum length of each limited text, and name and fitting function of each other limited field."""
     hints = typing.get_type_hints(kind)
     texts, others = [], []
-    for one in dataclasses.fields(kind):
-        hint, its = plain_type(hints[one.name]), shape_of(one)
+    for field in dataclasses.fields(kind):
+        hint, shape = plain_type(hints[field.name]), shape_of(field)
         if hint is str:
-            texts += [] if its.max_length is None else [(one.name, its.max_length)]
-        elif (fitter := _fitter(hint, its)) is not None:
-            others.append((one.name, fitter))
+            texts += [] if shape.max_length is None else [(field.name, shape.max_length)]
+        elif (fitter := _fitter(hint, shape)) is not None:
+            others.append((field.name, fitter))
     return tuple(texts), tuple(others)
 
 
-def _fitter(hint: Any, its: Shape) -> _Fitter | None:
-    """Return a function of a value and the known value; None if the field has no limits."""
+def _fitter(hint: Any, shape: Shape) -> _Fitter | None:
+    """Return a function of a value; None if the field has no limits."""
     if hint is int:
-        return None if its.minimum is its.maximum is None else lambda value, _: _in_range(value, its)
+        return None if shape.minimum is shape.maximum is None else lambda value: _in_range(value, shape)
     if typing.get_origin(hint) is tuple:
-        return lambda items, known: _fitted_tuple(items, known or (), its)
+        return lambda items: _fitted_tuple(items, shape)
     if issubclass(typing.get_origin(hint) or hint, Mapping):
         # The parameters of a spec belong to the user.
-        return None if its.free_form else lambda mapping, _: _fitted_mapping(mapping, its)
+        return None if shape.free_form else lambda mapping: _fitted_mapping(mapping, shape)
     return fit if dataclasses.is_dataclass(hint) else None
 
 
-def _in_range(value: int, its: Shape) -> int:
-    if its.minimum is not None and value < its.minimum:
-        return its.minimum
-    if its.maximum is not None and value > its.maximum:
-        return its.maximum
+def _in_range(value: int, shape: Shape) -> int:
+    if shape.minimum is not None and value < shape.minimum:
+        return shape.minimum
+    if shape.maximum is not None and value > shape.maximum:
+        return shape.maximum
     return value
 
 
-def _fitted_tuple(items: tuple[Any, ...], known: tuple[Any, ...], its: Shape) -> tuple[Any, ...]:
-    same = {id(item) for item in known}
-    fitted = tuple(item if id(item) in same else _fitted_item(item) for item in items[: its.max_items])
-    is_whole = len(fitted) == len(items) and all(new is old for new, old in zip(fitted, items, strict=True))
-    return items if is_whole else fitted
+def _fitted_tuple(items: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    fitted = tuple(map(_fitted_item, items[: shape.max_items]))
+    return items if fitted == items else fitted
 
 
 @functools.lru_cache(_ITEMS)
@@ -96,6 +89,6 @@ def _fitted_item(item: Any) -> Any:
     return fit(item)
 
 
-def _fitted_mapping(mapping: Mapping[str, Any], its: Shape) -> Mapping[str, Any]:
-    fitted = {name: cut(text, its.max_length) for name, text in list(mapping.items())[: its.max_properties]}
+def _fitted_mapping(mapping: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
+    fitted = {name: cut(text, shape.max_length) for name, text in list(mapping.items())[: shape.max_properties]}
     return mapping if fitted == mapping else fitted

@@ -60,8 +60,8 @@ class TaskId:
     @classmethod
     def parse(cls, text: str) -> TaskId | None:
         """Return the attempt of a task id; None if the operator did not make the id."""
-        found = _TASK_ID.fullmatch(text)
+        match = _TASK_ID.fullmatch(text)
         try:
-            return cls(check_job_id(found[1]), int(found[2])) if found else None
+            return cls(check_job_id(match[1]), int(match[2])) if match else None
         except ValueError:
             return None

@@ -80,14 +80,14 @@ def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
 
     They belong to the parent: a field's own transition rule does not run when the field is added or removed.
     """
-    fixed = [(camel(one.name), shape_of(one)) for one in dataclasses.fields(kind) if shape_of(one).immutable]
+    fixed = [(camel(field.name), shape_of(field)) for field in dataclasses.fields(kind) if shape_of(field).immutable]
     return tuple(
         _forbidden(
-            rule=_unchanged(name, always_there=its.required or its.stored_default),
+            rule=_unchanged(name, always_there=shape.required or shape.stored_default),
             message=f"{name} cannot be changed, added or removed later: create a new job under another name",
             field_path=f".{name}",
         )
-        for name, its in fixed
+        for name, shape in fixed
     )
 
 

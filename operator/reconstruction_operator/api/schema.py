@@ -20,79 +20,83 @@ def object_schema(kind: type[Any], rules: Sequence[Rule] = ()) -> Schema:
     hints = typing.get_type_hints(kind)
     fields = dataclasses.fields(kind)
     schema: Schema = {"type": "object"}
-    if required := [camel(one.name) for one in fields if shape_of(one).required]:
+    if required := [camel(field.name) for field in fields if shape_of(field).required]:
         schema["required"] = required
-    schema["properties"] = {camel(one.name): field_schema(one, hints[one.name]) for one in fields}
+    schema["properties"] = {camel(field.name): field_schema(field, hints[field.name]) for field in fields}
     return schema | validations(rules)
 
 
-def field_schema(one: dataclasses.Field[Any], hint: Any) -> Schema:
+def field_schema(field: dataclasses.Field[Any], hint: Any) -> Schema:
     """Return the schema of one field: its description, its default, and the limits of its type and shape."""
-    its = shape_of(one)
-    schema: Schema = {"description": description(one)}
-    if its.stored_default:
-        schema["default"] = one.default
-    return schema | _type_schema(hint, its) | validations((*_pattern_rules(its), *its.rules))
+    shape = shape_of(field)
+    schema: Schema = {"description": description(field)}
+    if shape.stored_default:
+        schema["default"] = field.default
+    return schema | _type_schema(hint, shape) | validations((*_pattern_rules(shape), *shape.rules))
 
 
-def _type_schema(hint: Any, its: Shape) -> Schema:
+def _type_schema(hint: Any, shape: Shape) -> Schema:
     hint = plain_type(hint)
     origin = typing.get_origin(hint)
     if origin is tuple:
-        return _list_schema(typing.get_args(hint)[0], its)
+        return _list_schema(typing.get_args(hint)[0], shape)
     if origin is not None and issubclass(origin, Mapping):
-        return _mapping_schema(its)
+        return _mapping_schema(shape)
     if dataclasses.is_dataclass(hint):
         return object_schema(typing.cast("type[Any]", hint))
     if issubclass(hint, enum.Enum):
-        return {"type": "string", "enum": [one.value for one in hint]}
+        return {"type": "string", "enum": [member.value for member in hint]}
     if hint is datetime:
         return {"type": "string", "format": "date-time"}
     if hint is bool:
         return {"type": "boolean"}
     if hint is int:
-        return {"type": "integer"} | _present({"minimum": its.minimum, "maximum": its.maximum})
+        return {"type": "integer"} | _present({"minimum": shape.minimum, "maximum": shape.maximum})
     if hint is str:
         return {"type": "string"} | _present(
             {
-                "maxLength": its.max_length,
-                "pattern": None if its.pattern_message else its.pattern or None,
-                "enum": list(its.choices) or None,
+                "maxLength": shape.max_length,
+                "pattern": None if shape.pattern_message else shape.pattern or None,
+                "enum": list(shape.choices) or None,
             }
         )
     raise TypeError(f"the API server has no type for {hint}")
 
 
-def _list_schema(item: Any, its: Shape) -> Schema:
+def _list_schema(item: Any, shape: Shape) -> Schema:
     kind: Schema = {"x-kubernetes-list-type": "atomic"}
-    if its.list_key:
-        kind = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [its.list_key]}
-    return {"type": "array", "items": object_schema(item)} | _present({"maxItems": its.max_items}) | kind
+    if shape.list_key:
+        kind = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [shape.list_key]}
+    return {"type": "array", "items": object_schema(item)} | _present({"maxItems": shape.max_items}) | kind
 
 
-def _mapping_schema(its: Shape) -> Schema:
-    schema: Schema = {"type": "object"} | _present({"maxProperties": its.max_properties})
-    if its.free_form:
+def _mapping_schema(shape: Shape) -> Schema:
+    schema: Schema = {"type": "object"} | _present({"maxProperties": shape.max_properties})
+    if shape.free_form:
         return schema | {"x-kubernetes-preserve-unknown-fields": True}
-    return schema | {"additionalProperties": {"type": "string"} | _present({"maxLength": its.max_length})}
+    return schema | {"additionalProperties": {"type": "string"} | _present({"maxLength": shape.max_length})}
 
 
-def _pattern_rules(its: Shape) -> tuple[Rule, ...]:
+def _pattern_rules(shape: Shape) -> tuple[Rule, ...]:
     """Return the pattern as a rule with a readable message. `pattern` itself would add a second message for the same mistake."""
-    if not its.pattern_message:
+    if not shape.pattern_message:
         return ()
-    return (Rule(rule=f"self.matches(r'{its.pattern}')", message=its.pattern_message),)
+    return (Rule(rule=f"self.matches(r'{shape.pattern}')", message=shape.pattern_message),)
 
 
 def validations(rules: Sequence[Rule]) -> Schema:
     """Return the `x-kubernetes-validations` of a schema; empty without rules."""
-    return {"x-kubernetes-validations": [_validation(one) for one in rules]} if rules else {}
+    return {"x-kubernetes-validations": [_validation(rule) for rule in rules]} if rules else {}
 
 
-def _validation(one: Rule) -> Schema:
-    reason = None if one.reason == "FieldValueInvalid" else one.reason
-    optional = {"fieldPath": one.field_path or None, "reason": reason, "optionalOldSelf": one.optional_old_self or None}
-    return {"rule": one.rule, "message": one.message} | _present(optional)
+def _validation(rule: Rule) -> Schema:
+    reason = None if rule.reason == "FieldValueInvalid" else rule.reason
+    optional = {
+        "fieldPath": rule.field_path or None,
+        "reason": reason,
+        "optionalOldSelf": rule.optional_old_self or None,
+    }
+    return {"rule": rule.rule, "message": rule.message} | _present(optional)
 
 
 def _present(values: Mapping[str, Any]) -> Schema:

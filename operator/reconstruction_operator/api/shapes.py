@@ -62,33 +62,33 @@ def member(default: Any, text: str, **rest: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def shape_of(one: dataclasses.Field[Any]) -> Shape:
+def shape_of(field: dataclasses.Field[Any]) -> Shape:
     """Return the shape of a dataclass field.
 
     Raises TypeError if the field has none; every field of the resource must have one.
     """
-    found = one.metadata.get(_KEY)
-    if not isinstance(found, Shape):
-        raise TypeError(f"the field {one.name} has no shape")
-    return found
+    shape = field.metadata.get(_KEY)
+    if not isinstance(shape, Shape):
+        raise TypeError(f"the field {field.name} has no shape")
+    return shape
 
 
-def default_text(one: dataclasses.Field[Any]) -> str:
+def default_text(field: dataclasses.Field[Any]) -> str:
     """Return the default as a user would write it, or in words; empty if there is none."""
-    its = shape_of(one)
-    if not its.stored_default:
-        return its.absent
-    return str(one.default).lower() if isinstance(one.default, bool) else str(one.default)
+    shape = shape_of(field)
+    if not shape.stored_default:
+        return shape.absent
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
 
 
-def description(one: dataclasses.Field[Any]) -> str:
+def description(field: dataclasses.Field[Any]) -> str:
     """Return text, unit, default and immutability of a field, as `kubectl explain` prints it."""
-    its = shape_of(one)
-    parts = [its.text]
-    if its.unit:
-        parts.append(f"Unit: {its.unit}.")
-    if default := default_text(one):
+    shape = shape_of(field)
+    parts = [shape.text]
+    if shape.unit:
+        parts.append(f"Unit: {shape.unit}.")
+    if default := default_text(field):
         parts.append(f"Default: {default}.")
-    if its.immutable:
+    if shape.immutable:
         parts.append("Cannot be changed later.")
     return " ".join(parts)

@@ -280,7 +280,7 @@ class Status:
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return the condition of that type; None if it is absent."""
-        for one in self.conditions:
-            if one.type == kind:
-                return one
+        for condition in self.conditions:
+            if condition.type == kind:
+                return condition
         return None

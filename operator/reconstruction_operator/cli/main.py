@@ -14,10 +14,10 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator import config, privacy, readers
 from reconstruction_operator.api.spec import Spec
@@ -73,58 +73,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="time within which the job has to succeed [180]",
     )
-    _add_handover(subcommands)
     _add_restore(subcommands)
     _add_reconstruct(subcommands)
     return command
-
-
-def _add_handover(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    give = subcommands.add_parser(
-        "handover",
-        help="hand the jobs of one installation over to another one",
-        description="Hand the jobs that one installation of the operator manages over to another one, which is named by its "
-        "Lease (NAMESPACE/NAME). Running attempts are stopped; the other installation starts them again. The account needs "
-        "permission to list jobs and patch their status: run the command in a pod of the operator that gets the jobs, or as "
-        "an administrator.",
-    )
-    give.add_argument(
-        "--from",
-        dest="giver",
-        required=True,
-        type=_lease,
-        metavar="LEASE",
-        help="the installation that manages the jobs now",
-    )
-    give.add_argument(
-        "--to",
-        dest="taker",
-        type=_lease,
-        metavar="LEASE",
-        help="the installation that gets the jobs [OPERATOR_NAMESPACE/LEASE_NAME]",
-    )
-    give.add_argument(
-        "--namespace",
-        dest="namespaces",
-        action="append",
-        metavar="NAME",
-        help="only jobs of this namespace; may be repeated [WATCH_NAMESPACES, or all]",
-    )
-    give.add_argument("--force", action="store_true", help="hand over even if no operator holds the new Lease yet")
 
 
 def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     back = subcommands.add_parser(
         "restore",
         help="list the results of deleted jobs, or restore one",
-        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR), or restore one: as the "
-        "manifest of a job that takes it over, for kubectl apply, or with --to as a folder. Run the command in a worker, which "
-        "has that volume.",
+        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR), or print the manifest of a "
+        "job that takes one over, for kubectl apply. Run the command in a worker, which has that volume.",
     )
-    back.add_argument("wanted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
+    back.add_argument("deleted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
     back.add_argument("--list", dest="lists", action="store_true", help="list the results (default without JOB)")
     back.add_argument("--namespace", default="", metavar="NAME", help="list only jobs of this namespace")
-    back.add_argument("--to", type=Path, metavar="FOLDER", help="copy the files to this new folder instead")
 
 
 def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -155,23 +118,14 @@ def _parameter(text: str) -> tuple[str, object]:
     return name, value
 
 
-def _lease(text: str) -> str:
-    namespace, slash, name = text.partition("/")
-    if not (namespace and slash and name) or "/" in name:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a Lease: write NAMESPACE/NAME, as in status.installation.lease"
-        )
-    return text
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status (2: wrong usage or settings)."""
-    given = vars(_parser().parse_args(arguments))
-    command = given.pop("command")
+    arguments = vars(_parser().parse_args(words))
+    command = arguments.pop("command")
     if command == "run":
         # A flag overrides the environment variable of the same setting.
         # Celery itself reads CELERY_BROKER_URL, and prefers it to its own setting.
-        os.environ.update({name: value for name, value in given.items() if value is not None})
+        os.environ.update({name: value for name, value in arguments.items() if value is not None})
     try:
         config.use(config.Settings.from_environment(os.environ))
     except readers.InvalidSettingError as error:
@@ -181,23 +135,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "selftest":
             from reconstruction_operator.cli import selftest  # noqa: PLC0415  # as in `_run`
 
-            return _ask_cluster(selftest.run(**given))
-        case "handover":
-            from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
-
-            mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
-            given |= {"taker": given["taker"] or mine}
-            given |= {"namespaces": given["namespaces"] or config.settings.WATCH_NAMESPACES}
-            return _ask_cluster(handover.run(**given))
+            return selftest.run(**arguments)
         case "restore":
             from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
 
-            return restore.run(**given)
+            return restore.run(**arguments)
         case "reconstruct":
             from reconstruction_operator.cli import reconstruct  # noqa: PLC0415  # as in `_run`
 
             logging.basicConfig(format="%(message)s")
-            return reconstruct.run(**given)
+            return reconstruct.run(**arguments)
         case _:
             return _run()
 
@@ -220,17 +167,6 @@ def _run() -> int:
         return 1
     finally:
         tracing.flush(_TRACES_SECONDS)
-
-
-def _ask_cluster(command: Coroutine[Any, Any, int]) -> int:
-    """Run a command that needs the API server alone; return its exit status."""
-    from reconstruction_operator.kube import errors  # noqa: PLC0415  # as in `_run`
-
-    try:
-        return asyncio.run(command)
-    except errors.NoClusterError as error:
-        print(f"reconstruction-operator: {error}", file=sys.stderr)
-        return 1
 
 
 if __name__ == "__main__":

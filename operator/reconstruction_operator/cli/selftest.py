@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
@@ -15,7 +15,7 @@ from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.kube import client, parsing, paths
 from reconstruction_operator.kube.client import Api
-from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.kube.errors import ApiError, NoClusterError
 
 _PERIOD_SECONDS: Final = 1.0
 
@@ -36,25 +36,16 @@ def manifest(queue: str) -> dict[str, Any]:
     }
 
 
-async def selftest(
-    api: Api,
-    *,
-    namespace: str,
-    queue: str,
-    timeout_seconds: float,
-    report: Callable[[str], None],
-    monotonic: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> bool:
+async def _selftest(api: Api, namespace: str, queue: str, timeout_seconds: float) -> bool:
     """Run the job, delete it, and return whether it succeeded in time.
 
     Raises ApiError if the job cannot be created: no permission, no CRD, or no API server.
     """
-    deadline = monotonic() + timeout_seconds
+    deadline = time.monotonic() + timeout_seconds
     created = parsing.key_of(await api.request("POST", paths.jobs(namespace), body=manifest(queue)))
     if created is None:
         raise ApiError(0, "NoJob", "the API server did not return a job")
-    report(f"Created job {created.name} in namespace {namespace}, queue {queue}")
+    _print(f"Created job {created.name} in namespace {namespace}, queue {queue}")
     reported = ""
     try:
         while True:
@@ -62,19 +53,19 @@ async def selftest(
                 status = codec.decode(Status, (await api.get(paths.of(created))).get("status"))
             except ApiError as error:
                 if not error.transient:
-                    report(f"The job cannot be read: {error}")
+                    _print(f"The job cannot be read: {error}")
                     return False
                 status = Status()
             line = _line(status)
             if line and line != reported:
-                report(line)
+                _print(line)
                 reported = line
             if status.phase is not None and status.phase.finished:
                 return status.phase is Phase.SUCCEEDED
-            if monotonic() > deadline:
-                report(f"The job did not finish in time. Last seen: {reported or 'no status, so no operator runs'}")
+            if time.monotonic() > deadline:
+                _print(f"The job did not finish in time. Last seen: {reported or 'no status, so no operator runs'}")
                 return False
-            await pause(_PERIOD_SECONDS)
+            await asyncio.sleep(_PERIOD_SECONDS)
     finally:
         await api.request("DELETE", paths.of(created))
 
@@ -85,13 +76,10 @@ def _line(status: Status) -> str:
     return ", ".join(str(part) for part in (status.phase, percent, step, status.message) if part)
 
 
-async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
-    """Run the command; return its exit status. Raises NoClusterError if no setting names the API server."""
+async def _run(namespace: str, queue: str, timeout_seconds: float) -> int:
     api = Api(await client.find_cluster())
     try:
-        succeeded = await selftest(
-            api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, report=_print
-        )
+        succeeded = await _selftest(api, namespace, queue, timeout_seconds)
     except ApiError as error:
         _print(f"The API server rejected the job of the self-test: {error}")
         return 1
@@ -99,6 +87,15 @@ async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
         await api.close()
     _print("The self-test passed." if succeeded else "The self-test failed.")
     return 0 if succeeded else 1
+
+
+def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
+    """Run the command; return its exit status."""
+    try:
+        return asyncio.run(_run(namespace, queue, timeout_seconds))
+    except NoClusterError as error:
+        print(f"reconstruction-operator: {error}", file=sys.stderr)
+        return 1
 
 
 def _print(line: str) -> None:

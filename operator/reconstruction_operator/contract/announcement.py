@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from reconstruction_operator.api import codec
 
 MAX_BYTES: Final = 60_000  # a longer text would exceed the limit of a value in Redis
 _MAX_MODELS: Final = 100
@@ -30,22 +32,15 @@ class ModelInfo:
 def to_text(models: Mapping[str, ModelInfo]) -> str:
     """Return the announcement as JSON, the same text for the same models. If it would be too long, schemas are left out."""
     text = _dump(models)
-    if len(text) > MAX_BYTES:
-        plain = {name: ModelInfo(one.version, None, one.simulated, one.reads_photos) for name, one in models.items()}
-        text = _dump(plain)
-    return text
+    return (
+        text
+        if len(text) <= MAX_BYTES
+        else _dump({name: replace(info, parameters=None) for name, info in models.items()})
+    )
 
 
 def _dump(models: Mapping[str, ModelInfo]) -> str:
-    content = {
-        name: {
-            "version": one.version,
-            "parameters": one.parameters,
-            "simulated": one.simulated,
-            "readsPhotos": one.reads_photos,
-        }
-        for name, one in models.items()
-    }
+    content = {name: codec.encode(info) for name, info in models.items()}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), default=dict)
 
 
@@ -64,13 +59,9 @@ def from_text(text: str) -> Mapping[str, ModelInfo]:
     content = json.loads(text)
     if not isinstance(content, dict):
         raise ValueError("an announcement must be a JSON object")  # noqa: TRY004  # one error for every malformed text
-    return {
-        name: ModelInfo(
-            version=str(one.get("version") or "")[:_MAX_CHARS],
-            parameters=one["parameters"] if isinstance(one.get("parameters"), dict) else None,
-            simulated=one.get("simulated") is True,
-            reads_photos=one.get("readsPhotos") is not False,
-        )
-        for name, one in list(content.items())[:_MAX_MODELS]
-        if isinstance(one, dict) and len(name) <= _MAX_CHARS
+    models = {
+        name: codec.decode(ModelInfo, info)
+        for name, info in list(content.items())[:_MAX_MODELS]
+        if isinstance(info, dict) and len(name) <= _MAX_CHARS
     }
+    return {name: replace(info, version=info.version[:_MAX_CHARS]) for name, info in models.items()}

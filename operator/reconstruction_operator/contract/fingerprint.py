@@ -36,7 +36,7 @@ def input_digest(kind: str, files: Iterable[InputFile]) -> str:
 
     `kind`: the kind of the marks. Digests of different kinds are never equal.
     """
-    described = sorted((one.name, one.bytes, one.mark) for one in files)
+    described = sorted((file.name, file.bytes, file.mark) for file in files)
     return f"{kind}:{_digest([kind, described])}"
 
 

@@ -64,7 +64,7 @@ class Manifest:
     @property
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Name and bytes of each file."""
-        return tuple((one.name, one.bytes) for one in self.files)
+        return tuple((file.name, file.bytes) for file in self.files)
 
     @property
     def recipe(self) -> str:
@@ -103,7 +103,7 @@ class Manifest:
             "owner": None if self.owner is None else self.owner.to_json(),
             "retainSeconds": self.retain_seconds,
             "reusedFrom": None if self.reused_from is None else codec.encode(self.reused_from),
-            "files": [{"name": one.name, "bytes": one.bytes, "sha256": one.sha256} for one in self.files],
+            "files": [{"name": file.name, "bytes": file.bytes, "sha256": file.sha256} for file in self.files],
         }
         return "{\n" + ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in content.items()) + "\n}\n"
 
@@ -149,16 +149,18 @@ class Manifest:
             if isinstance(reused := data.get("reusedFrom"), Mapping)
             else None,
             owner=None if owner is None else Owner.from_json(owner),
-            steps={name: _seconds(its) or 0.0 for name, its in _mapping(data.get("steps")).items()},
+            steps={name: _seconds(seconds) or 0.0 for name, seconds in _mapping(data.get("steps")).items()},
             cpu_seconds=_seconds(_mapping(data.get("usage")).get("cpuSeconds")),
             peak_memory_bytes=_whole_number(_mapping(data.get("usage")).get("peakMemoryBytes")),
             resumed_from=str(data.get("resumedFrom", "")),
-            files=tuple(SealedFile(str(one["name"]), _size(one["bytes"]), str(one["sha256"])) for one in data["files"]),
+            files=tuple(
+                SealedFile(str(file["name"]), _size(file["bytes"]), str(file["sha256"])) for file in data["files"]
+            ),
         )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
+    return {str(name): item for name, item in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str:

@@ -139,8 +139,8 @@ REASONS: Mapping[str, Reason] = MappingProxyType({reason.code: reason for reason
 
 def reason(code: str) -> Reason:
     """Return the reason of that code. An unknown code (of a newer worker) counts as WORKER_ERROR, under its own name."""
-    known = REASONS.get(code)
-    if known is not None:
-        return known
+    row = REASONS.get(code)
+    if row is not None:
+        return row
     fallback = REASONS["WORKER_ERROR"]
     return Reason(code, fallback.retriable, fallback.counts, fallback.advice)

@@ -21,8 +21,8 @@ def namespaces_of(entries: Iterable[tuple[str, str]], pool: str) -> tuple[str, .
     """Return the namespaces that may use the pool: those of its own entries, or else of `*`; None: all may."""
     pairs = tuple(entries)
     named = tuple(namespace for name, namespace in pairs if name == pool)
-    found = named or tuple(namespace for name, namespace in pairs if name == EVERY)
-    return None if not found or EVERY in found else found
+    namespaces = named or tuple(namespace for name, namespace in pairs if name == EVERY)
+    return None if not namespaces or EVERY in namespaces else namespaces
 
 
 def refusal(entries: Iterable[tuple[str, str]], pool: str, namespace: str) -> str:

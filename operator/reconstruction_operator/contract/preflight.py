@@ -9,14 +9,12 @@ import enum
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import Any, Final, Self
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import check_job_id
 
-# Fields of a request, by their names in JSON
-_TEXTS: Final = {"job_id": "jobId", "install_id": "installId"} | {
-    name: name for name in ("token", "namespace", "model", "uri")
-}
 _MAX_TEXT: Final = 2_048
 _MAX_MESSAGE: Final = 1_000
 
@@ -43,21 +41,19 @@ class CheckRequest:
 
     def to_text(self) -> str:
         """Return the request as JSON."""
-        texts = {name: getattr(self, field) for field, name in _TEXTS.items()}
-        return json.dumps({**texts, "parameters": self.parameters}, separators=(",", ":"), default=dict)
+        return json.dumps(codec.encode(self), separators=(",", ":"), default=dict)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Return the request in a JSON text. Raises ValueError if it is malformed."""
-        data = json.loads(text)
-        if not isinstance(data, dict):
-            raise ValueError("a request must be a JSON object")  # noqa: TRY004  # one error for every malformed text
-        texts = {field: data.get(name) for field, name in _TEXTS.items()}
-        if not all(isinstance(value, str) and len(value) <= _MAX_TEXT for value in texts.values()):
-            raise ValueError("a text of the request is missing or too long")
-        check_job_id(data["jobId"])
-        parameters = data.get("parameters")
-        return cls(**texts, parameters=parameters if isinstance(parameters, dict) else {})  # type: ignore[arg-type]
+        try:
+            request = codec.decode(cls, json.loads(text))
+        except TypeError as error:
+            raise ValueError("a text of the request is missing") from error
+        if any(isinstance(part, str) and len(part) > _MAX_TEXT for part in attrgetter(*cls.__slots__)(request)):
+            raise ValueError("a text of the request is too long")
+        check_job_id(request.job_id)
+        return request
 
 
 @dataclass(frozen=True, slots=True)

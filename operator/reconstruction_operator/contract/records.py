@@ -131,14 +131,13 @@ class Owner:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the job folder's note."""
-        return {codec.camel(one.name): getattr(self, one.name) for one in fields(self)}
+        return {codec.camel(part.name): getattr(self, part.name) for part in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Owner:
-        """Return the owner that the content names. Raises KeyError, TypeError or ValueError if the content is malformed."""
-        job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]
-        attempt = data["attempt"]
-        if not all(isinstance(text, str) for text in texts) or type(attempt) is not int or attempt < 1:
+        """Return the owner that the content names. Raises TypeError or ValueError if the content is malformed."""
+        owner = codec.decode(cls, data)  # a TypeError, if a part is missing or of another type
+        if owner.attempt < 1:
             raise ValueError("not an owner")
-        install_id, namespace, name, queue = texts
-        return cls(check_job_id(job_id), install_id, namespace, name, queue, attempt)
+        check_job_id(owner.job_id)
+        return owner

@@ -32,24 +32,24 @@ def marked(job: Job, mine: InstallationMark) -> Job:
     """Return the job with our mark in its status, for a plan. A finished job gets no mark: its clean-up is idempotent."""
     if job.finished or not job.ours or job.management is Management.OURS:
         return job
-    kept = tuple(one for one in job.status.conditions if one.type != ConditionType.CONTESTED)
-    return replace(job, status=replace(job.status, installation=mine, conditions=kept))
+    conditions = tuple(condition for condition in job.status.conditions if condition.type != ConditionType.CONTESTED)
+    return replace(job, status=replace(job.status, installation=mine, conditions=conditions))
 
 
-def settled(job: Job, ours: Job, made: Plan, mine: InstallationMark) -> Plan:
-    """Return the plan of the stored job, from the plan `made` of the marked one (`ours`).
+def settled(job: Job, ours: Job, planned: Plan, mine: InstallationMark) -> Plan:
+    """Return the plan of the stored job, from the plan `planned` of the marked one (`ours`).
 
     The mark alone is no reason for a write, unless the job was handed over: an upgrade would write every status.
     """
     before = job.status.installation
     if ours is job:
-        return made
+        return planned
     if before is None or job.management is Management.UNMARKED:
-        return replace(made, status=job.status) if made.status == ours.status else made
+        return replace(planned, status=job.status) if planned.status == ours.status else planned
     if before.id == mine.id:
-        return made
+        return planned
     taken_over = Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}")
-    return replace(made, events=(taken_over, *made.events))
+    return replace(planned, events=(taken_over, *planned.events))
 
 
 def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
@@ -65,5 +65,5 @@ def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
         f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and ignores the job"
     )
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
-    reported = fit(replace(status, conditions=(contested, *status.conditions)), status)
+    reported = fit(replace(status, conditions=(contested, *status.conditions)))
     return Plan(reported, events=(Event("Warning", _REASON, text),))

@@ -33,28 +33,28 @@ def problem(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
 def _simple(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
     if depth == 0:
         return {}
-    made = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO) if name in schema}
+    simple = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO) if name in schema}
     properties, items, others = schema.get("properties"), schema.get("items"), schema.get("additionalProperties")
     if isinstance(properties, Mapping):
-        made["properties"] = {
-            name: _simple(one, depth - 1) for name, one in properties.items() if isinstance(one, Mapping)
+        simple["properties"] = {
+            name: _simple(part, depth - 1) for name, part in properties.items() if isinstance(part, Mapping)
         }
     if isinstance(items, Mapping):
-        made["items"] = _simple(items, depth - 1)
+        simple["items"] = _simple(items, depth - 1)
     if isinstance(others, Mapping):
-        made["additionalProperties"] = _simple(others, depth - 1)
+        simple["additionalProperties"] = _simple(others, depth - 1)
     elif others is False and "patternProperties" not in schema:
-        made["additionalProperties"] = False
-    return made
+        simple["additionalProperties"] = False
+    return simple
 
 
 def _text(error: ValidationError) -> str:
     where = ".".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = sorted(error.schema.get("properties", {}))
-        unknown = next((name for name in error.instance if name not in known), "")
+        names = sorted(error.schema.get("properties", {}))
+        unknown = next((name for name in error.instance if name not in names), "")
         inside = f" in {where}" if where else ""
-        return f"unknown parameter {unknown!r:.80}{inside}: known are {', '.join(known) or 'none'}"
+        return f"unknown parameter {unknown!r:.80}{inside}: known are {', '.join(names) or 'none'}"
     if not where:
         return str(error.message)
     return f"parameter {where}: {error.instance!r:.80} was given, allowed is {_allowed(error)}"

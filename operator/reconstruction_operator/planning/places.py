@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 LISTED: Final = 200  # jobs of one queue that get a position
-_SLACK: Final = 4  # the shown number changes when the true one, rounded, is smaller than it by this factor
 
 
 class Wait(NamedTuple):
@@ -33,19 +32,14 @@ def rounded(number: int) -> int:
         step *= 10
 
 
-def total(number: int, shown: int) -> int:
-    """Return an upper bound of the waiting jobs, for display. The shown number is kept while it is nearly right, to avoid flicker."""
-    return shown if number <= shown < rounded(number) * _SLACK else rounded(number)
-
-
-def place(queue: str, number: int, of: int, *, paused: bool = False) -> Wait:
+def place(queue: str, number: int, *, paused: bool = False) -> Wait:
     """Return what a job at this position waits for."""
     if paused:
         return Wait(
             f"Waiting: Redis is nearly full, and nothing is sent to queue {queue} until it has room", "Redis full"
         )
     at = rounded(number)
-    return Wait(f"Waiting for room in queue {queue}: place {at} or better, of at most {of}", f"place {at}")
+    return Wait(f"Waiting for room in queue {queue}: place {at} or better", f"place {at}")
 
 
 def held(namespace: str) -> Wait:

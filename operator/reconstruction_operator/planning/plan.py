@@ -31,7 +31,6 @@ from reconstruction_operator.planning.rules import (
     suspending,
     validating,
 )
-from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.status import columns
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.details import updated
@@ -39,8 +38,6 @@ from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
 from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
-
-__all__ = ["Draft", "complete", "draft", "plan", "plan_handed_over", "plan_orphan"]
 
 _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     ends.decide,
@@ -76,7 +73,7 @@ def draft(job: Job, seen: Observation, now: datetime, timing: Timing) -> Draft:
     case = Case(job, seen, now, timing)
     if not job.ours or job.finished or job.deleting:
         return Draft(case, None)
-    return Draft(case, next((made for rule in _RULES if (made := rule(case)) is not None), None))
+    return Draft(case, next((decision for rule in _RULES if (decision := rule(case)) is not None), None))
 
 
 def complete(draft: Draft, *, admitted: bool) -> Plan:
@@ -102,11 +99,6 @@ def complete(draft: Draft, *, admitted: bool) -> Plan:
         wake_at=earliest((flags_due, *decision.wake), case.now),
         again=_is_awaited(case, status, actions),
     )
-
-
-def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
-    """Return what follows from the stored job and the observation of its attempt, whether it is admitted or not."""
-    return complete(draft(job, seen, now, timing), admitted=admitted)
 
 
 # The fields of a status on which a later plan's actions depend.
@@ -137,7 +129,7 @@ def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     of_another = record is not None and mark is not None and record.install_id != mark.id
     lost = case.record_lost and management is not Management.INHERITED
     taken_over = of_another and management is not Management.UNMARKED
-    put = any(isinstance(one, PutRecord) for one in actions)
+    put = any(isinstance(action, PutRecord) for action in actions)
     return (PutRecord(case.attempt, case.job.queue),) if (lost or taken_over) and not put else ()
 
 
@@ -161,7 +153,7 @@ def _status(case: Case, decision: Decision) -> Status:
         no_model=bool(case.seen.no_model),
         checked=case.seen.checked,
     )
-    phase, made = conditions(facts, case.stored.conditions, case.now)
+    phase, listed = conditions(facts, case.stored.conditions, case.now)
     status = updated(
         details,
         observed_generation=job.generation,
@@ -171,11 +163,10 @@ def _status(case: Case, decision: Decision) -> Status:
         reason=columns.reason(case, decision),
         message=message,
         cancel=_cancel(case, decision.state),
-        conditions=made,
+        conditions=listed,
     )
-    # Truncated here and not only when written: otherwise the stored status would always differ from the plan. What is
-    # stored fits already.
-    return case.stored if status == case.stored else fit(status, case.stored)
+    # Truncated here and not only when written: otherwise the stored status would always differ from the plan.
+    return case.stored if status == case.stored else fit(status)
 
 
 def _cancel(case: Case, state: JobState) -> Cancel | None:

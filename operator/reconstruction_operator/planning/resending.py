@@ -15,11 +15,6 @@ from reconstruction_operator.planning.types import Observation, Timing
 _LAST_ORDER_SECONDS = 3_600.0  # the longest pause between two orders: each may hang on a dead mount for a minute
 
 
-def resend_time(sent_at: datetime, timing: Timing) -> datetime:
-    """Return the earliest time at which a missing message is sent again."""
-    return after(sent_at, timing.resend_seconds)
-
-
 def deletion_is_due(record: Record | None, seen: Observation, since: datetime, now: datetime, timing: Timing) -> bool:
     """Return whether to send an order to delete the job's files, needed since `since`.
 

@@ -194,7 +194,7 @@ def _turns(lines: Iterable[Line], room: _Room) -> Iterator[Candidate]:
     jobs = Counter(room.load.in_flight)  # and those that had their turn in this queue, by namespace
 
     def push(line: Iterator[Candidate]) -> None:
-        candidate = next((one for one in line if one.quarantine not in room.tried), None)
+        candidate = next((job for job in line if job.quarantine not in room.tried), None)
         if candidate is not None and room.allows(candidate):
             rank = jobs[candidate.key.namespace] if candidate.new else -1
             heapq.heappush(turns, (rank, candidate.created, candidate.key, candidate, line))

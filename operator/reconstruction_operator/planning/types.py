@@ -115,7 +115,6 @@ class Queue:
     """The queue that the job's messages go to."""
 
     workers: int = 0  # live workers that consume it
-    waiting: int = 0  # messages in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +135,9 @@ class Observation(ObservedJob):
     checked: Checked | None = None  # result of the preflight
 
     @classmethod
-    def of(cls, seen: ObservedJob, **known: Any) -> Observation:
+    def of(cls, seen: ObservedJob, **facts: Any) -> Observation:
         """Return the observation of what was read from Redis, and the other fields."""
-        return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **known)
+        return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **facts)
 
     @property
     def closed(self) -> bool:
@@ -164,7 +163,7 @@ class Observation(ObservedJob):
         return lost_end or (self.silent_seconds >= timing.lost_after_seconds and not self.in_grace(timing))
 
 
-_OBSERVED: Final = tuple(one.name for one in fields(ObservedJob))
+_OBSERVED: Final = tuple(part.name for part in fields(ObservedJob))
 _observed: Final = operator.attrgetter(*_OBSERVED)
 
 

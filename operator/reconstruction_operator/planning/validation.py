@@ -1,6 +1,6 @@
-"""Validation of a spec beyond the CRD's rules: each message names the mistake and what to write instead.
+"""Validation of a spec beyond the rules of the CRD (`api.spec`), which the API server has checked already.
 
-Messages are written into the status, which every reader of the job sees. So they never quote what may be a secret: user
+Each message names the mistake and what to write instead. Messages are written into the status, which every reader of the job sees. So they never quote what may be a secret: user
 names, passwords, queries of signed addresses.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from reconstruction_operator.api.spec import RESERVED_QUEUES, Spec
-from reconstruction_operator.readers import BUCKET, OBJECT_SCHEMES
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.readers import BUCKET
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: every message carries them
@@ -29,7 +29,6 @@ def problems(spec: Spec, schemes: tuple[str, ...]) -> tuple[str, ...]:
         *_input(spec.input.uri, schemes),
         *(_output(spec.output.uri, schemes) if spec.output is not None else ()),
         *_parameters(spec.parameters),
-        *_queue(spec.queue),
     )
 
 
@@ -42,10 +41,10 @@ def _input(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
         yield from _objects(field, parts)
     elif parts.scheme == "file":
         yield from _file(field, parts)
-    elif parts.scheme == "https":
-        yield from _archive(field, parts)
-    else:
-        yield f"{field}: {_kind(parts)}; use {places}."
+    elif parts.scheme != "https":
+        yield f"{field}: {_not_enabled(parts)}; use {places}."
+    elif not parts.hostname:
+        yield f"{field} has no host; write https://host/photos.zip."
 
 
 def _output(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
@@ -60,18 +59,16 @@ def _output(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
     elif parts.scheme == "file":
         yield from _file(field, parts)
     else:
-        yield f"{field}: {_kind(parts)}; use {places}."
+        yield f"{field}: {_not_enabled(parts)}; use {places}."
 
 
-def _kind(parts: SplitResult) -> str:
-    if parts.scheme in OBJECT_SCHEMES:
-        return f"{parts.scheme}:// is not enabled here (STORAGE_SCHEMES)"
-    return f"{parts.scheme or 'no scheme'} is not supported here"
+def _not_enabled(parts: SplitResult) -> str:
+    return f"{parts.scheme}:// is not enabled here (STORAGE_SCHEMES)"
 
 
 def _places(schemes: tuple[str, ...], last: str) -> str:
     """Return a text such as "file:///folder, s3://bucket/folder/ or https://host/photos.zip"."""
-    return f"{', '.join(('file:///folder', *(f'{one}://bucket/folder/' for one in schemes)))} or {last}"
+    return f"{', '.join(('file:///folder', *(f'{scheme}://bucket/folder/' for scheme in schemes)))} or {last}"
 
 
 def _example(parts: SplitResult) -> str:
@@ -89,15 +86,11 @@ def _objects(field: str, parts: SplitResult) -> Iterator[str]:
 
 def _split(uri: str) -> SplitResult | str:
     """Return the parts of an address, or what is wrong with it."""
-    if not uri:
-        return "is empty"
-    if _CONTROL.search(uri) or uri != uri.strip():
-        return "has control characters or spaces around it"
     try:
         parts = urlsplit(uri)
         _ = parts.port, parts.hostname  # parsed at this access
     except ValueError as error:
-        return f"cannot be read ({_shown(str(error)) if '@' not in uri else 'wrong host or port'})"
+        return f"cannot be read ({str(error)[:_SHOWN_CHARACTERS] if '@' not in uri else 'wrong host or port'})"
     if "@" in parts.netloc:
         return "has a user name or password, which everyone who may read the job would see"
     decoded = unquote(parts.path)
@@ -111,24 +104,10 @@ def _split(uri: str) -> SplitResult | str:
 
 
 def _file(field: str, parts: SplitResult) -> Iterator[str]:
-    if parts.netloc:
-        yield f"{field}: file:// takes no host; write file:///{_shown(parts.netloc + parts.path)} with three slashes."
-    elif not parts.path.startswith("/"):
-        yield f"{field}: the path must be absolute; write file:///folder with three slashes."
-    elif not parts.path.strip("/."):
+    if not parts.path.strip("/."):
         yield f"{field}: the root folder cannot be used; name a folder below it, such as file:///photos/banana."
     if parts.query or parts.fragment:
         yield f"{field}: file:// takes no '?' or '#'; write %3F or %23 if the name has them."
-
-
-def _archive(field: str, parts: SplitResult) -> Iterator[str]:
-    if not parts.hostname:
-        yield f"{field} has no host; write https://host/photos.zip."
-    elif not unquote(parts.path).lower().endswith(ARCHIVE_SUFFIXES):
-        yield (
-            f"{field}: https:// takes one archive, and {_shown(parts.path) or 'this address'!r} does not end in "
-            f"{', '.join(ARCHIVE_SUFFIXES)}; pack the photos into one."
-        )
 
 
 def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -146,18 +125,13 @@ def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _queue(queue: str) -> Iterator[str]:
-    if queue in RESERVED_QUEUES:  # an older CRD allows it
-        yield f"spec.queue: Celery uses the name {queue} for something else; choose another."
-
-
 def _too_deep(value: Any) -> bool:
     level: list[Any] = [value]
     for _ in range(PARAMETERS_MAX_DEPTH):
         level = [child for parent in level for child in _children(parent)]
         if not level:
             return False
-    return any(isinstance(one, Mapping | list | tuple) for one in level)
+    return any(isinstance(child, Mapping | list | tuple) for child in level)
 
 
 def _children(value: Any) -> Iterator[Any]:
@@ -165,7 +139,3 @@ def _children(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, list | tuple):
         yield from value
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

@@ -34,7 +34,7 @@ def contested(facts: Facts) -> Answer | None:
         details=(condition.message,),
         actions=(
             "ask an administrator to keep one installation for the namespace (WATCH_NAMESPACES)",
-            "if the manager was removed for good: reconstruction-operator handover",
+            "if the manager was removed for good, hand its jobs over (docs/upgrading.md)",
         ),
     )
 

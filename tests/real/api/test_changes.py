@@ -51,12 +51,6 @@ def test_immutable_fields_cannot_be_changed(
     assert kubectl.get(name)["spec"] == spec
 
 
-def test_the_input_cannot_be_removed(kubectl: Kubectl) -> None:
-    name = kubectl.create()
-
-    assert "spec.input: Required value" in kubectl.change(name, input=None).text
-
-
 def test_several_mistakes_are_reported_together(kubectl: Kubectl) -> None:
     name = kubectl.create()
 

@@ -39,13 +39,6 @@ def test_an_example_that_the_charts_defaults_cannot_run_names_its_needs(path: Pa
 
 
 @pytest.mark.parametrize("path", _EXAMPLES)
-def test_an_example_passes_a_server_side_dry_run(kubectl: Kubectl, path: Path) -> None:
-    answer = kubectl("apply", "--dry-run=server", "-f", path)
-
-    assert answer.text == f"reconstructionjob.reconstruction.dev/{path.stem} created (server dry run)\n"
-
-
-@pytest.mark.parametrize("path", _EXAMPLES)
 def test_an_example_is_admitted_and_its_own_commands_work(kubectl: Kubectl, path: Path) -> None:
     assert kubectl("apply", "-f", path).text == f"reconstructionjob.reconstruction.dev/{path.stem} created\n"
 
@@ -56,10 +49,3 @@ def test_an_example_is_admitted_and_its_own_commands_work(kubectl: Kubectl, path
             assert kubectl.change(path.stem, cancelRequested=True).accepted
         answer = kubectl(*command.split(), "--type=merge", "-p", body)
         assert answer.accepted, answer.text
-
-
-def test_all_examples_are_admitted_together(kubectl: Kubectl) -> None:
-    answer = kubectl("apply", "-f", _FOLDER)
-
-    assert answer.accepted, answer.text
-    assert answer.text.count(" created") == len(_EXAMPLES)

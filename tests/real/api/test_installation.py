@@ -45,13 +45,6 @@ def test_the_installation_has_only_the_operator_and_its_permissions(cluster: Clu
     )
 
 
-def test_the_lease_in_the_role_is_that_of_the_settings(cluster: Cluster) -> None:
-    role = of_kind(build(cluster, "install"), "Role")["reconstruction-operator"]
-
-    assert {name for rule in role["rules"] for name in rule.get("resourceNames", [])} == {config.settings.LEASE_NAME}
-    assert role["metadata"]["namespace"] == config.settings.OPERATOR_NAMESPACE
-
-
 @pytest.mark.parametrize("name", _INSTALLATIONS)
 def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster, name: str) -> None:
     done = installed.kubectl("apply", "-k", _MANIFESTS / name, "--dry-run=server")

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,31 +14,6 @@ from devcluster.harness.manifests import manifest
 
 def job(**spec: Any) -> str:
     return json.dumps(manifest(**spec))
-
-
-def objects_of(node: dict[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
-    """Path of every object below (and with) `node`, and the descriptions of its fields."""
-    fields = node.get("properties", {})
-    if fields:
-        yield path, [child["description"] for child in fields.values()]
-    for name, child in fields.items():
-        yield from objects_of(child.get("items", child), f"{path}.{name}")
-
-
-_EXPLAINED = [
-    pytest.param(path, descriptions, id=path)
-    for part in ("spec", "status")
-    for path, descriptions in objects_of(schema()["properties"][part], f"recon.{part}")
-]
-
-
-@pytest.mark.parametrize(("path", "descriptions"), _EXPLAINED)
-def test_kubectl_explain_shows_the_description_of_each_field(
-    installed: Cluster, path: str, descriptions: list[str]
-) -> None:
-    explained = " ".join(installed.kubectl("explain", path).stdout.split())
-
-    assert [text for text in descriptions if " ".join(text.split()) not in explained] == []
 
 
 def test_kubectl_explain_shows_the_whole_spec_at_once(installed: Cluster) -> None:
@@ -195,13 +169,6 @@ def test_jobs_are_selected_by_field(kubectl: Kubectl, selector: str, expected: l
     assert found.text.split() == expected
 
 
-def test_parameters_are_kept_unchanged(kubectl: Kubectl) -> None:
-    parameters = {"quality": "fast", "numbers": [1, 2.5, -3], "nothing": None, "yes": True, "ünï": "☃"}
-    name = kubectl.create(parameters=parameters)
-
-    assert kubectl.get(name)["spec"]["parameters"] == parameters
-
-
 def test_server_side_apply_of_the_same_object_changes_nothing(kubectl: Kubectl) -> None:
     apply = ("apply", "--server-side", "-f", "-")
     assert kubectl(*apply, text=job()).text == "reconstructionjob.reconstruction.dev/job serverside-applied\n"
@@ -222,22 +189,6 @@ def test_server_side_apply_does_not_conflict_with_status_writes(kubectl: Kubectl
     stored = kubectl.get("job")
     assert stored["spec"]["suspend"] is True
     assert stored["status"]["progress"]["percent"] == 42
-
-
-def test_server_side_apply_names_the_manager_in_a_conflict(kubectl: Kubectl) -> None:
-    kubectl("apply", "--server-side", "--field-manager=pipeline", "-f", "-", text=job(suspend=True))
-
-    answer = kubectl("apply", "--server-side", "-f", "-", text=job(suspend=False))
-
-    assert not answer.accepted
-    assert 'conflict with "pipeline": .spec.suspend' in answer.text
-
-
-def test_server_side_apply_keeps_the_two_steps_of_a_cancel(kubectl: Kubectl) -> None:
-    kubectl("apply", "--server-side", "-f", "-", text=job())
-    both = job(cancelRequested=True, cancelConfirmed=True)
-
-    assert "a cancel takes two steps" in kubectl("apply", "--server-side", "-f", "-", text=both).text
 
 
 def test_a_status_has_one_owner(kubectl: Kubectl) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from reconstruction_operator.api import codec, fitting
@@ -40,14 +39,6 @@ def test_a_status_in_a_manifest_is_ignored(kubectl: Kubectl) -> None:
 
     assert kubectl("apply", "-f", "-", text=text).accepted
     assert kubectl.get("job")["status"] == {"observedGeneration": -1}
-
-
-def test_an_update_of_the_spec_cannot_change_the_status(kubectl: Kubectl) -> None:
-    name = kubectl.create()
-
-    kubectl.patch(name, {"status": {"phase": "Succeeded"}})
-
-    assert "phase" not in kubectl.get(name)["status"]
 
 
 def test_a_status_write_changes_neither_spec_nor_generation(kubectl: Kubectl) -> None:
@@ -123,39 +114,6 @@ def test_the_whole_status_cannot_be_removed(kubectl: Kubectl) -> None:
     assert _NEVER_DECREASES in answer.text
 
 
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        pytest.param({"phase": "Dreaming"}, "Unsupported value", id="unknown-phase"),
-        pytest.param({"progress": {"percent": 101}}, "less than or equal to 100", id="more-than-all"),
-        pytest.param({"progress": {"percent": -1}}, "greater than or equal to 0", id="less-than-nothing"),
-        pytest.param({"message": "m" * 5000}, "Too long", id="long-message"),
-        pytest.param({"startTime": "yesterday"}, "must be of type date-time", id="not-a-time"),
-        pytest.param({"outputs": {"files": [{"name": "f"}] * 17}}, "Too many", id="many-files"),
-        pytest.param({"quality": {str(n): "1" for n in range(17)}}, "Too many", id="many-numbers"),
-        pytest.param({"quality": {"faces": 7}}, "must be of type string", id="a-number-in-place-of-a-text"),
-        pytest.param({"conditions": [{"type": "Finished"}]}, "Required value", id="half-a-condition"),
-        pytest.param(
-            {
-                "conditions": [
-                    {"type": "Running", "status": status, "reason": "R", "lastTransitionTime": "2026-01-01T00:00:00Z"}
-                    for status in ("True", "False")
-                ]
-            },
-            "Duplicate value",
-            id="a-condition-twice",
-        ),
-    ],
-)
-def test_an_invalid_status_is_rejected(kubectl: Kubectl, status: dict[str, Any], message: str) -> None:
-    name = kubectl.create()
-
-    answer = kubectl.report(name, **status)
-
-    assert not answer.accepted
-    assert message in answer.text
-
-
 def full_status(text: str) -> Status:
     """A status with every field, all texts being `text`."""
     return Status(
@@ -190,13 +148,3 @@ def test_every_field_of_a_fitted_status_is_stored_as_it_was_written(kubectl: Kub
 
     assert answer.accepted, answer.text
     assert codec.decode(Status, kubectl.get(name)["status"]) == status
-
-
-def test_kubectl_wait_sees_the_end(kubectl: Kubectl) -> None:
-    name = kubectl.create()
-    finished = Condition(ConditionType.FINISHED, "True", "Cancelled", last_transition_time=_AT)
-    kubectl.report(name, **codec.encode(Status(observed_generation=1, phase=Phase.CANCELLED, conditions=(finished,))))
-
-    answer = kubectl("wait", "--for=condition=Finished", f"recon/{name}", "--timeout=30s")
-
-    assert answer.text == f"reconstructionjob.reconstruction.dev/{name} condition met\n"

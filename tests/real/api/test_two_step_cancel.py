@@ -90,22 +90,6 @@ def test_removing_the_request_withdraws_it(kubectl: Kubectl) -> None:
     assert stored(kubectl, name) == _NEITHER
 
 
-def test_a_withdrawn_request_does_not_allow_a_confirmation(kubectl: Kubectl) -> None:
-    name = bring(kubectl, _REQUESTED)
-    kubectl.change(name, cancelRequested=False)
-
-    assert _TWO_STEPS in kubectl.change(name, cancelConfirmed=True).text
-
-
-def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
-    name = bring(kubectl, _BOTH)
-
-    answer = kubectl("replace", "-f", "-", text=json.dumps(manifest()))
-
-    assert _FINAL in answer.text
-    assert stored(kubectl, name) == _BOTH
-
-
 def create(kubectl: Kubectl, state: tuple[bool, bool], **metadata: Any) -> CommandResult:
     body = manifest(cancelRequested=state[0], cancelConfirmed=state[1])
     return kubectl("create", "-f", "-", text=json.dumps(body | {"metadata": body["metadata"] | metadata}))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
-from devcluster import Redis, wait_until
+from devcluster import Redis, commands, wait_until
 from devcluster.harness.jobs import condition
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import QUICK_SETTINGS, System
-from tests.support.pages import commands
+from tests.support.pages import block
 from tests.support.systems import Worker
 
 if TYPE_CHECKING:
@@ -61,16 +59,15 @@ def _forgets(system: System, uid: str) -> bool:
     return not _holds(system, uid)
 
 
-def _hand_over(system: System, cluster: Cluster, jobs: Jobs, giver: str, taker: str) -> str:
-    """Run the program with the operator's account; return its output."""
-    account = cluster.service_account_kubeconfig("reconstruction-system", "reconstruction-operator")
-    command = [
-        *(Path(sys.executable).with_name("reconstruction-operator"), "handover"),
-        *(f"--from={giver}", f"--to={taker}", f"--namespace={jobs.namespace}"),
-    ]
-    environment = system.environment(KUBECONFIG=str(account))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    return done.stdout + done.stderr
+def _hand_over(cluster: Cluster, jobs: Jobs, old: str, new: str) -> None:
+    """Run the documented commands for the jobs of one namespace."""
+    script = block("hand-over").replace("-A", f"-n {jobs.namespace}")
+    script = script.replace("old-namespace/reconstruction-operator", old)
+    script = script.replace("new-namespace/reconstruction-operator", new)
+    path = f"{cluster.kubectl_program.parent}:{os.environ['PATH']}"
+    commands.run(
+        ["bash", "-euo", "pipefail", "-c", script], environment={"PATH": path, "KUBECONFIG": str(cluster.kubeconfig)}
+    )
 
 
 def test_each_job_succeeds_in_one_of_two_installations(system: System, other: System, jobs: Jobs) -> None:
@@ -103,30 +100,29 @@ def test_the_operator_that_ignores_a_job_reports_it(system: System, other: Syste
     jobs.delete(name)
 
 
-def _run_beside(bystander: System, jobs: Jobs, **spec: Any) -> str:
-    """Create a running job that the other installation manages, not `bystander`'s."""
+def _run_beside(bystander: System, jobs: Jobs, phase: str = "Running", **spec: Any) -> str:
+    """Create a job in that phase that the other installation manages, not `bystander`'s."""
     bystander.processes["operator"].pause()
-    name = jobs.create_in("Running", **spec)
+    name = jobs.create_in(phase, **spec)
     bystander.processes["operator"].resume()
     return name
 
 
-def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs, cluster: Cluster) -> None:
+def test_a_running_job_is_handed_over_with_its_finished_neighbour(
+    system: System, other: System, jobs: Jobs, cluster: Cluster
+) -> None:
+    finished = _run_beside(other, jobs, "Succeeded", parameters={"stepSeconds": 0.1})
     name = _run_beside(other, jobs)
     uid = jobs.get(name)["metadata"]["uid"]
 
-    done = _hand_over(system, cluster, jobs, LEASE, OTHER_LEASE)
+    _hand_over(cluster, jobs, LEASE, OTHER_LEASE)
 
-    assert f"1 jobs were handed over from {LEASE} to {OTHER_LEASE}." in done
     job = jobs.wait_finished(name)
     assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
-    assert job["status"]["installation"]["lease"] == OTHER_LEASE
+    assert {jobs.get(one)["status"]["installation"]["lease"] for one in (finished, name)} == {OTHER_LEASE}
     jobs.wait_event(name, "TakenOver")
     assert _holds(other, uid)
     wait_until(lambda: not _holds(system, uid), "the first installation to forget the job")
-    ((_, *patch),) = commands("hand-over-one-job")
-    jobs.kubectl(*(part.replace("NEW/reconstruction-operator", LEASE).replace("NAME", name) for part in patch))
-    assert jobs.get(name)["status"]["installation"]["lease"] == LEASE
 
 
 def test_jobs_of_an_operator_that_has_ended_wait_until_they_are_handed_over(
@@ -137,7 +133,7 @@ def test_jobs_of_an_operator_that_has_ended_wait_until_they_are_handed_over(
     jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
     assert jobs.get(name)["status"]["installation"]["lease"] == OTHER_LEASE
 
-    _hand_over(system, cluster, jobs, OTHER_LEASE, LEASE)
+    _hand_over(cluster, jobs, OTHER_LEASE, LEASE)
 
     status = jobs.wait_finished(name)["status"]
 

@@ -81,7 +81,7 @@ TABLE = [
     (
         "redis-nearly-full",
         {},
-        {"phase": "Pending", "message": places.place("celery", 1, 9, paused=True).text},
+        {"phase": "Pending", "message": places.place("celery", 1, paused=True).text},
         "DISPATCH_MEMORY_SHARE",
     ),
     ("namespace-quota", {}, {"phase": "Pending", "message": places.held("team").text}, "NAMESPACE_MAX_RUNNING"),
@@ -131,7 +131,7 @@ TABLE = [
         {"phase": "Pending", "attempt": 2, "conditions": conditions(Running=("False", "Drained"))},
         "worker was shut down",
     ),
-    ("in-line", {}, {"phase": "Pending", "message": places.place("celery", 17, 40).text}, "place 20 or better"),
+    ("in-line", {}, {"phase": "Pending", "message": places.place("celery", 17).text}, "place 20 or better"),
     ("queued", {}, {"phase": "Queued", "dispatchTime": ago(minutes=3)}, "every worker of that queue is busy"),
     ("pending", {}, {"phase": "Pending", "message": "Waiting for room in queue celery"}, "waits to be sent"),
     ("running", {}, RUNNING, "about 5m left"),

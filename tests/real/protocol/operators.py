@@ -18,7 +18,6 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation, Queue, Timing
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.state.calls import Call
@@ -26,6 +25,7 @@ from reconstruction_operator.state.replies import Observed
 
 from tests.real.protocol.lossy_redis import LossyRedis
 from tests.real.protocol.world import INSTALL, NAMESPACE, Listing, Message, Object, Operator, Run, Snapshot, Watched
+from tests.support.plans import plan
 
 LONG_SECONDS: Final = 1e9
 # The operator waits for nothing: what it may do after a while, it may do at once.

@@ -137,17 +137,6 @@ def test_no_role_writes_a_status(role: str, tenants: Tenants) -> None:
     assert tenants.cluster.api.get(path).get("status", {}).get("phase") != "Succeeded"
 
 
-def test_a_viewer_changes_no_job(tenants: Tenants) -> None:
-    for arguments in (patch(tenants.mine, {"spec": {"suspend": True}}), ["-n", tenants.mine, "delete", "recon", "job"]):
-        assert "orbidden" in tenants.attempt("viewer", *arguments).stderr
-
-
-def test_an_editor_creates_changes_and_deletes_jobs(tenants: Tenants) -> None:
-    assert tenants.attempt("editor", "create", "-f", "-", text=job("new", tenants.mine)).returncode == 0
-    assert tenants.attempt("editor", "-n", tenants.mine, "label", "recon", "new", "a=b").returncode == 0
-    assert tenants.attempt("editor", "-n", tenants.mine, "delete", "recon", "new").returncode == 0
-
-
 def test_a_canceller_may_neither_create_nor_delete_nor_otherwise_change(tenants: Tenants) -> None:
     mine = tenants.mine
     current = json.loads(tenants.cluster.kubectl("-n", mine, "get", "recon", "job", "-o", "json").stdout)

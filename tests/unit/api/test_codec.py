@@ -113,18 +113,6 @@ def test_any_json_can_be_decoded_as_a_status(data: object) -> None:
     assert isinstance(codec.decode(Status, data), Status)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        pytest.param("phase", "phase", id="one-word"),
-        pytest.param("model_type", "modelType", id="two-words"),
-        pytest.param("ttl_seconds_after_finished", "ttlSecondsAfterFinished", id="four-words"),
-    ],
-)
-def test_names_are_camel_case_in_json(name: str, expected: str) -> None:
-    assert expected == codec.camel(name)
-
-
 def test_a_spec_is_encoded_as_in_the_api_server() -> None:
     spec = Spec(input=Location("file:///photos/banana"), parameters={"quality": "fast"}, backoff_limit=0)
 

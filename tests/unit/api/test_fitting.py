@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,14 +78,6 @@ def test_only_values_beyond_a_limit_are_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("percent", "expected"),
-    [pytest.param(-1, 0, id="below"), pytest.param(60, 60, id="within"), pytest.param(101, 100, id="above")],
-)
-def test_numbers_are_clamped(percent: int, expected: int) -> None:
-    assert fitting.fit(Progress(percent=percent)) == Progress(percent=expected)
-
-
-@pytest.mark.parametrize(
     ("text", "limit", "expected"),
     [
         pytest.param("abcd", None, "abcd", id="no-limit"),
@@ -107,12 +98,3 @@ def test_the_parameters_of_a_spec_are_never_changed() -> None:
 def test_a_value_of_another_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="dataclass"):
         fitting.fit({"attempt": 1})
-
-
-def test_only_what_differs_from_a_status_that_fits_is_fitted() -> None:
-    known = Status(message="short", conditions=(Condition("Running", "True", "Started", "x" * 5_000),))
-    more = (*known.conditions, Condition("Failed", "False", "NotFinished", "y" * 5_000))
-
-    fitted = fitting.fit(replace(known, worker="w" * 300, conditions=more), known)
-
-    assert (len(fitted.worker or ""), [len(one.message) for one in fitted.conditions]) == (256, [5_000, 4_096])

@@ -1,4 +1,4 @@
-"""Restore: lists the results in the trash, and restores one as a job or a folder."""
+"""Restore: lists the results in the trash, and prints a job that takes one over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from reconstruction_operator.cli.main import main
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -23,12 +22,13 @@ def _volume(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBS_DIR", str(jobs_dir))
 
 
-def throw_away(job_id: str, name: str = "banana", *, namespace: str = "red", until: int = UNTIL) -> None:
+def throw_away(
+    job_id: str, name: str = "banana", *, namespace: str = "red", until: int = UNTIL, uri: str = "file:///meshes/banana"
+) -> None:
     """Put a result of that job into the trash."""
     output = JobFolder.of(job_id).output
-    (output / "textures").mkdir(parents=True)
-    (output / "model.glb").write_bytes(job_id.encode())
-    (output / "textures" / "a.png").write_bytes(b"picture")
+    output.mkdir(parents=True)
+    (output / "model.glb").touch()
     sealed = Manifest(
         job_id,
         model="photogrammetry",
@@ -36,7 +36,7 @@ def throw_away(job_id: str, name: str = "banana", *, namespace: str = "red", unt
         owner=Owner.of(job_id, Envelope(namespace=namespace, name=name, queue="gpu")),
         input_uri="s3://photos/banana/",
         parameters={"quality": "fast"},
-        uri="file:///meshes/banana",
+        uri=uri,
         files=manifests.describe_files(output, lambda: None),
     )
     manifests.seal(output, sealed)
@@ -65,12 +65,10 @@ def test_an_empty_trash_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys) == "The trash is empty.\n"
 
 
-@pytest.mark.parametrize("wanted", ["red/banana", "uid-1"])
-def test_without_a_folder_a_job_that_takes_the_result_over_is_printed(
-    wanted: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("deleted", ["red/banana", "uid-1"])
+def test_a_job_that_takes_the_result_over_is_printed(deleted: str, capsys: pytest.CaptureFixture[str]) -> None:
     throw_away("uid-1")
-    assert json.loads(said(capsys, wanted)) == {
+    assert json.loads(said(capsys, deleted)) == {
         "apiVersion": "reconstruction.dev/v1alpha1",
         "kind": "ReconstructionJob",
         "metadata": {"namespace": "red", "name": "banana"},
@@ -85,32 +83,11 @@ def test_without_a_folder_a_job_that_takes_the_result_over_is_printed(
     }
 
 
-def test_the_files_are_copied_to_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    throw_away("uid-1")
-    assert "is in" in said(capsys, "red/banana", "--to", str(tmp_path / "back"))
-    assert (tmp_path / "back" / "textures" / "a.png").read_bytes() == b"picture"
-    assert manifests.read_sealed(tmp_path / "back", "uid-1") is not None
-
-
-def test_a_name_means_the_job_that_was_deleted_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_means_the_job_that_was_deleted_last(capsys: pytest.CaptureFixture[str]) -> None:
     throw_away("uid-1", until=UNTIL)
-    throw_away("uid-2", until=UNTIL + 1)
-    said(capsys, "red/banana", "--to", str(tmp_path / "back"))
-    assert (tmp_path / "back" / "model.glb").read_bytes() == b"uid-2"
+    throw_away("uid-2", until=UNTIL + 1, uri="file:///meshes/newest")
+    assert json.loads(said(capsys, "red/banana"))["spec"]["output"] == {"uri": "file:///meshes/newest"}
 
 
 def test_a_job_without_a_result_in_the_trash_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no result of red/banana is in the trash" in said(capsys, "red/banana", status=1)
-
-
-def test_a_folder_with_files_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    throw_away("uid-1")
-    (tmp_path / "mine").touch()
-    assert "is not empty" in said(capsys, "uid-1", "--to", str(tmp_path), status=1)
-    assert not (tmp_path / "model.glb").exists()
-
-
-def test_a_damaged_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    throw_away("uid-1")
-    (layout.trash() / f"uid-1~{UNTIL}" / "model.glb").write_bytes(b"UID-1")
-    assert "model.glb is damaged" in said(capsys, "uid-1", "--to", str(tmp_path / "back"), status=1)

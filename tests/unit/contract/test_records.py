@@ -60,24 +60,16 @@ def test_an_owner_is_written_as_in_the_note_and_read_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "error"),
+    "change",
     [
-        pytest.param({"jobId": "../other"}, ValueError, id="a job id that is a path"),
-        pytest.param({"jobId": None}, (TypeError, ValueError), id="no job id"),
-        pytest.param({"namespace": 7}, ValueError, id="a number as a name"),
-        pytest.param({"attempt": "2"}, ValueError, id="a text as an attempt"),
-        pytest.param({"attempt": True}, ValueError, id="a boolean as an attempt"),
-        pytest.param({"attempt": 0}, ValueError, id="an attempt before the first"),
+        pytest.param({"jobId": "../other"}, id="a job id that is a path"),
+        *(pytest.param({name: None}, id=f"no {name}") for name in JSON),
+        pytest.param({"namespace": 7}, id="a number as a name"),
+        pytest.param({"attempt": "2"}, id="a text as an attempt"),
+        pytest.param({"attempt": True}, id="a boolean as an attempt"),
+        pytest.param({"attempt": 0}, id="an attempt before the first"),
     ],
 )
-def test_a_note_without_a_valid_owner_is_refused(
-    change: dict[str, Any], error: type[Exception] | tuple[type[Exception], ...]
-) -> None:
-    with pytest.raises(error):
+def test_a_note_without_a_valid_owner_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
         Owner.from_json(JSON | change)
-
-
-@pytest.mark.parametrize("name", JSON)
-def test_a_note_with_a_missing_part_is_refused(name: str) -> None:
-    with pytest.raises(KeyError):
-        Owner.from_json({key: value for key, value in JSON.items() if key != name})

@@ -18,7 +18,7 @@ from tests.support.plans import NOW, job_with, look
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 NEW = Observation(queue=Queue(workers=1))
-LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+LISTENED = Observation(record=RECORD, queue=Queue(workers=1))
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 
 

@@ -12,10 +12,9 @@ from reconstruction_operator.api.status import Condition, ConditionType, Install
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
 from reconstruction_operator.planning.installations import contested_report, management, marked, settled
-from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
-from tests.support.plans import NOW, TASK, TIMING
+from tests.support.plans import NOW, TASK, TIMING, plan
 
 MINE = InstallationMark("mine", "here/operator")
 THEIRS = InstallationMark("theirs", "there/operator")
@@ -57,16 +56,6 @@ def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None
     assert [type(one) for one in made.actions] == [PutRecord, Dispatch]
     assert made.status.installation == MINE
     assert (made.status.phase, made.status.attempt, made.status.dispatch_time) == (Phase.QUEUED, 1, NOW)
-
-
-@pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
-def test_a_stored_dispatch_without_a_record_is_sent_again_only_if_missing(
-    epoch_age_seconds: float,
-) -> None:
-    job = a_job(planned(a_job()).status, Management.OURS)
-    seen = Observation(epoch_age_seconds=epoch_age_seconds)
-
-    assert [type(one) for one in planned(job, seen).actions] == [PutRecord]
 
 
 def test_the_record_of_another_installation_stays_its_own_until_our_mark_is_stored() -> None:
@@ -122,12 +111,6 @@ def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded() -> N
     assert made.events[0] == Event("Normal", "TakenOver", "Installation mine has taken over from theirs")
 
 
-def test_a_handover_that_named_our_lease_is_an_event() -> None:
-    given = replace(QUEUED, installation=InstallationMark(THEIRS.id, MINE.lease))
-
-    assert planned(a_job(given, Management.INHERITED)).events[0].reason == "TakenOver"
-
-
 def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
     running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=THEIRS)
     seen = Observation(
@@ -138,21 +121,6 @@ def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
 
     assert (made.status.attempt, made.status.installation) == (1, MINE)
     assert made.actions == (PutRecord(1, "celery"),)
-
-
-def test_an_inherited_backoff_continues() -> None:
-    due = NOW + timedelta(seconds=60)
-    status = replace(QUEUED, attempt=3, dispatch_time=None, next_attempt_time=due, installation=THEIRS)
-
-    made = planned(a_job(status, Management.INHERITED), admitted=False)
-
-    assert (made.status.attempt, made.status.next_attempt_time) == (3, due)
-
-
-def test_a_job_of_another_installation_is_planned_without_actions() -> None:
-    job = a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN, cancel_requested=True)
-
-    assert planned(job) == Plan(job.status)
 
 
 def test_a_job_that_is_ignored_reports_it_once() -> None:

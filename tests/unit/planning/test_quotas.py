@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import Phase
-from reconstruction_operator.planning.quotas import Quotas, Refusal, Rules, limit_of
-from reconstruction_operator.planning.types import Observation
-
-from tests.support.plans import look
+from reconstruction_operator.planning.quotas import Quotas, Rules, limit_of
 
 ENTRIES = (("*", 10), ("maps", 40), ("none", 0))
 
@@ -37,14 +33,3 @@ def test_priority_high_is_refused_where_it_is_forbidden(
     refusal = Rules(Quotas(high=high)).refusal(spec, "maps")
 
     assert (refusal.code if refusal else None) == code
-
-
-def test_a_refused_job_fails_before_its_message_is_sent() -> None:
-    seen = Observation(refused=Refusal("QUEUE_REFUSED", "Namespace team may not use queue gpu."))
-
-    plan = look(seen, admitted=True)
-
-    assert (plan.status.phase, plan.actions) == (Phase.FAILED, ())
-    assert plan.status.failure is not None
-    assert plan.status.failure.reason == "QUEUE_REFUSED"
-    assert [event.reason for event in plan.events] == ["InvalidSpec"]

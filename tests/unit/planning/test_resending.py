@@ -42,7 +42,3 @@ def test_when_an_order_to_delete_files_is_due(
     held: Record | None, seen: Observation, since: datetime, due: bool
 ) -> None:
     assert resending.deletion_is_due(held, seen, since, NOW, TIMING) is due
-
-
-def test_a_missing_message_is_sent_again_after_the_setting() -> None:
-    assert resending.resend_time(ago(5), TIMING) == ago(-10)

@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Failure, Phase, Status
-from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.api.status import Failure, Status
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import (
     Candidate,
@@ -26,9 +24,8 @@ from reconstruction_operator.planning.scheduling import (
     first_turns,
     quarantine,
 )
-from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look
+from tests.support.plans import NOW
 
 
 def waiting(name: str, age: int = 0, queue: str = "celery", *, new: bool = True, **more: Any) -> Candidate:
@@ -193,19 +190,6 @@ def quarantined(name: str, age: int = 0, of: Quarantine | None = QUARANTINE) -> 
 )
 def test_a_job_is_in_quarantine_after_its_second_lost_worker(status: Status, expected: Quarantine | None) -> None:
     assert quarantine("celery", status) == expected
-
-
-def test_jobs_that_lost_the_same_worker_share_a_quarantine() -> None:
-    def after_the_loss_of(worker: str) -> Quarantine | None:
-        running = Status(phase=Phase.RUNNING, attempt=2, failures=1, worker=worker)
-        claim = Claim("token", worker, by_operator=False, at=NOW)
-        silent = Observation(record=Record("install", "team", "a", 2, "celery"), claim=claim, silent_seconds=1e6)
-        (force,) = look(silent, running).actions
-        end = End(Outcome.FAILED, force.reason, force.message)
-        return quarantine("celery", look(replace(silent, end=end), running).status)
-
-    assert after_the_loss_of("worker-1") == after_the_loss_of("worker-1") is not None
-    assert after_the_loss_of("worker-1") != after_the_loss_of("worker-2")
 
 
 @pytest.mark.parametrize(

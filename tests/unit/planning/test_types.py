@@ -12,7 +12,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ObservedJob
 from reconstruction_operator.planning.types import Management, Observation
 
-from tests.support.plans import NOW, TASK, TIMING, job_with
+from tests.support.plans import NOW, TIMING, job_with
 
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(minutes=1))
 SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
@@ -33,21 +33,6 @@ SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
 )
 def test_when_a_worker_is_lost(seen: Observation, lost: bool) -> None:
     assert seen.lost(TIMING) is lost
-
-
-@pytest.mark.parametrize(
-    ("seen", "closed"),
-    [
-        pytest.param(Observation(claim=replace(CLAIM, by_operator=True)), True, id="the operator's claim"),
-        pytest.param(
-            Observation(claim=replace(CLAIM, by_operator=True), end=End(Outcome.STOPPED)), False, id="with its end"
-        ),
-        pytest.param(Observation(claim=CLAIM), False, id="a worker's claim"),
-        pytest.param(Observation(), False, id="no claim"),
-    ],
-)
-def test_an_attempt_is_closed_if_the_operators_end_is_lost(seen: Observation, closed: bool) -> None:
-    assert seen.closed is closed
 
 
 @pytest.mark.parametrize(
@@ -83,11 +68,6 @@ def test_which_installation_manages_a_job(
 )
 def test_whether_a_message_was_ever_sent(status: Status, sent: bool) -> None:
     assert job_with(status).sent is sent
-
-
-def test_the_first_attempt_is_observed_before_one_is_stored() -> None:
-    assert (job_with(Status()).attempt, job_with(Status()).task) == (1, TASK)
-    assert job_with(Status(attempt=3)).attempt == 3
 
 
 def test_an_observation_keeps_all_that_was_read() -> None:

@@ -1,4 +1,4 @@
-"""Validation beyond the CRD: each message names the mistake and the remedy."""
+"""Validation beyond the CRD's rules, which tests/real/api has: each message names the mistake and the remedy."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.planning.validation import problems
 
 GOOD = "file:///photos/banana"
-
-
 ENABLED = ("s3",)
 
 
@@ -53,7 +51,6 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
 @pytest.mark.parametrize(
     ("uri", "wrong", "instead"),
     [
-        pytest.param("", "is empty", "write file:///folder", id="empty"),
         pytest.param("gs://bucket/photos", "gs:// is not enabled", "use file:///folder, s3://bucket/folder/ or https://", id="gs"),
         pytest.param("s3:///photos", "names no bucket", "write s3://bucket/folder/", id="no-bucket"),
         pytest.param("s3://../photos", "names no bucket", "write s3://bucket/folder/", id="an-upward-bucket"),
@@ -63,27 +60,17 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="an-invalid-folder"),
         pytest.param("s3://bucket/a//b", "holds '//'", "name each folder once", id="an-empty-folder"),
         pytest.param("s3://bucket/%2e%2e/a", "contains '..'", "the folder itself", id="out-of-a-bucket"),
-        pytest.param("http://example.com/a.zip", "http is not supported", "https://host/photos.zip", id="http"),
-        pytest.param("ftp://example.com/a.zip", "ftp is not supported", "file:///folder", id="ftp"),
-        pytest.param("/photos/banana", "no scheme is not supported", "file:///folder", id="a-bare-path"),
-        pytest.param("file://photos/banana", "file:// takes no host", "file:///photos/banana with three", id="two-slashes"),
-        pytest.param("file:photos", "must be absolute", "three slashes", id="relative"),
         pytest.param("file:///", "the root folder cannot be used", "name a folder below it", id="the-root"),
         pytest.param("file:///./", "the root folder cannot be used", "name a folder below it", id="the-root-by-a-dot"),
         pytest.param("file:///photos/../etc", "contains '..'", "the folder itself", id="upwards"),
         pytest.param("file:///photos/%2e%2e/etc", "contains '..'", "the folder itself", id="encoded-upwards"),
         pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
-        pytest.param("file:///photos/a\nb", "has control characters", "write file:///folder", id="a-line-feed"),
         pytest.param("file:///photos\\banana", "has backslashes", "write file:///folder", id="backslashes"),
         pytest.param("file:///photos/what?x", "takes no '?' or '#'", "write %3F", id="a-query"),
         pytest.param("file:///photos/a#b", "takes no '?' or '#'", "%23", id="a-fragment"),
-        pytest.param("https:///photos.zip", "has no host", "https://host/photos.zip", id="no-host"),
+        pytest.param("https://:443/photos.zip", "has no host", "https://host/photos.zip", id="no-host"),
         pytest.param("https://example.com:99999/a.zip", "cannot be read", "https://host/photos.zip", id="no-port"),
         pytest.param("https://[::1/a.zip", "cannot be read", "https://host/photos.zip", id="half-an-address"),
-        pytest.param("https://example.com/photos/", "takes one archive", "pack the photos", id="a-web-folder"),
-        pytest.param("https://example.com/photos.html", "does not end in .zip", "pack the photos", id="a-page"),
-        pytest.param("https://example.com", "takes one archive", "pack the photos", id="a-host-alone"),
-        pytest.param("https://example.com/a?file=a.zip", "takes one archive", "pack the photos", id="an-archive-in-the-query"),
         pytest.param("https://me@example.com/a.zip", "user name or password", "https://host/photos.zip", id="a-user"),
     ],
 )  # fmt: skip
@@ -100,10 +87,7 @@ def test_an_unusable_input_is_rejected_with_advice(uri: str, wrong: str, instead
     [
         pytest.param("gs://meshes/banana", "gs:// is not enabled", id="gs"),
         pytest.param("s3://meshes/", "the bucket itself cannot be used", id="a-bucket"),
-        pytest.param("https://example.com/meshes", "https is not supported", id="https"),
-        pytest.param("", "is empty", id="empty"),
         pytest.param("file:///meshes/../etc", "contains '..'", id="upwards"),
-        pytest.param("file://meshes/banana", "takes no host", id="two-slashes"),
     ],
 )
 def test_an_unusable_output_is_rejected(uri: str, wrong: str) -> None:
@@ -114,7 +98,8 @@ def test_an_unusable_output_is_rejected(uri: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://me:secret@example.com/a.zip", "https://me:secret@[::1/a.zip", "https://e.com/a?key=secret"]
+    "uri",
+    ["https://me:secret@example.com/a.zip", "https://me:secret@[::1/a.zip", "https://e.com:99999/a.zip?key=secret"],
 )
 def test_messages_never_quote_a_secret(uri: str) -> None:
     message = message_of(input=Location(uri))
@@ -145,11 +130,6 @@ def test_parameters_are_limited(parameters: dict[str, Any], wrong: str) -> None:
     message = message_of(parameters=parameters)
 
     assert (wrong in message) if wrong else message == ""
-
-
-def test_a_reserved_queue_is_rejected_if_an_older_crd_admits_it() -> None:
-    message = "spec.queue: Celery uses the name unacked for something else"
-    assert message_of(queue="unacked").startswith(message)
 
 
 def test_all_mistakes_are_reported_together() -> None:

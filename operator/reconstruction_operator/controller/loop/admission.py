@@ -34,13 +34,12 @@ class Admission:
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
     _planned: dict[JobKey, Phase] = field(default_factory=dict, init=False)  # phases that are not stored yet
     _waits: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
-    _totals: dict[str, int] = field(default_factory=dict, init=False)  # waiting jobs by queue, as statuses show them
     _pass_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
     def clear(self) -> None:
         """Drop all state: a new tenure begins, or ours ended."""
-        for state in (self._waiting, self._planned, self._waits, self._totals):
+        for state in (self._waiting, self._planned, self._waits):
             state.clear()
         self._places_at = 0.0
 
@@ -120,13 +119,10 @@ class Admission:
             return []
         self._places_at = now + _PLACES_SECONDS
         load, waits = self._load()[0], dict[JobKey, places.Wait]()
-        lines = self._waiting.lines(self.queues.served)
-        totals = {queue: number for queue, number in self._waiting.lengths() if queue in lines}
-        self._totals = {queue: places.total(number, self._totals.get(queue, 0)) for queue, number in totals.items()}
-        for queue, of_queue in lines.items():
+        for queue, of_queue in self._waiting.lines(self.queues.served).items():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
             for index, key in enumerate(turns):
-                waits[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
+                waits[key] = places.place(queue, index + 1, paused=self.queues.paused)
             waits |= {key: places.held(key.namespace) for key in held}
         changed = [key for key, wait in waits.items() if self._waits.get(key) != wait]
         changed += [key for key in self._waits if key not in waits]

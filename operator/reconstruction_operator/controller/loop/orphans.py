@@ -20,7 +20,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning import plan
+from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Timing
 from reconstruction_operator.telemetry import metrics
@@ -187,9 +187,9 @@ class Orphans:
         orphan.polls += 1
         orphan.next_at = now + backoff(orphan.polls, _FIRST_SECONDS, limit)
         if orphan.handed_over:
-            actions = plan.plan_handed_over(job_id, record, seen, self.timing)
+            actions = plan_handed_over(job_id, record, seen, self.timing)
         else:
-            actions = plan.plan_orphan(
+            actions = plan_orphan(
                 job_id, record, seen, at, self.timing, begun=orphan.begun, retain_seconds=orphan.retain_seconds
             )
         key = JobKey(record.namespace, record.name, job_id)

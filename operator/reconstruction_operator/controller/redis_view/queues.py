@@ -50,7 +50,7 @@ class QueueFacts:
     def of(self, queue: str) -> Queue:
         """Return the facts about one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
         workers = 1 if self._workers is None else self._workers.get(queue, 0)
-        return Queue(workers=workers, waiting=self.messages.get(queue, 0))
+        return Queue(workers)
 
     def forget(self) -> None:
         """Mark the readings as those of an earlier tenure. Statuses still use them until the next reading."""

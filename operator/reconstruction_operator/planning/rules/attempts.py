@@ -1,4 +1,4 @@
-"""Attempt steps that several rules share: end it unclaimed, stop it, give up its worker, recover its claim."""
+"""Attempt steps that several rules share: end it unwanted or unclaimed, stop it, give up its worker, recover its claim."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import claimed, updated
 from reconstruction_operator.planning.status.progress import advance
 from reconstruction_operator.planning.times import after
+from reconstruction_operator.planning.types import Observation, Timing
 
 _STOPPING = {
     StopReason.SUSPEND: "Stopping: the job was suspended",
@@ -17,6 +18,15 @@ _STOPPING = {
     StopReason.DELETED: "Stopping: the job's object was deleted",
     StopReason.SUPERSEDED: "Stopping: a newer attempt takes over",
 }
+
+
+def end_unwanted(end: TakeClaim, seen: Observation, timing: Timing, stop: StopReason) -> tuple[Action, ...]:
+    """Return what ends an attempt of a job that this installation manages no more: its object is deleted, or it was handed over."""
+    if seen.claim is None:
+        return (end,)
+    if seen.closed or seen.lost(timing):
+        return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
+    return () if seen.stop is not None else (RequestStop(end.task, stop),)
 
 
 def end_unclaimed(case: Case, end: TakeClaim) -> tuple[Action, ...]:

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.resending import resend_time
 from reconstruction_operator.planning.rules.attempts import grace_end
 from reconstruction_operator.planning.status.details import with_attempt
-from reconstruction_operator.planning.times import whole
+from reconstruction_operator.planning.times import after, whole
 
 
 def decide(case: Case) -> Decision:
@@ -67,7 +66,7 @@ def _wait(case: Case) -> tuple[datetime, ...] | None:
         return (grace_end(case),)
     if not case.seen.missing:
         return ()  # a search of the queues finds missing messages, and enqueues their jobs
-    due = resend_time(case.sent_at, case.timing) if case.sent_at is not None else case.now
+    due = after(case.sent_at, case.timing.resend_seconds) if case.sent_at is not None else case.now
     return (due,) if due > case.now else None
 
 

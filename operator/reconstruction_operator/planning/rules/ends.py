@@ -31,19 +31,19 @@ def decide(case: Case) -> Decision | None:
         return _succeeded(case, end)
     if end.outcome is Outcome.CANCELLED:
         return _cancelled(case, end)
-    its = reason(end.reason or "WORKER_ERROR")
+    cause = reason(end.reason or "WORKER_ERROR")
     stopped = end.outcome is Outcome.STOPPED and end.reason != "TIMEOUT"
-    failed = not stopped and (its.counts or not its.retriable)
+    failed = not stopped and (cause.counts or not cause.retriable)
     if case.suspended and not case.job.spec.cancel_confirmed:
         return None  # `suspending` decides: this end was counted when the job was suspended
     counted = _counted(case, end) if failed and not case.suspended else case.stored
     if case.wanted > case.attempt:
         return restarting.adopt(case, counted)
-    if case.job.spec.cancel_confirmed and (stopped or its.retriable):
+    if case.job.spec.cancel_confirmed and (stopped or cause.retriable):
         return _cancelled(case, None)
     if not failed:
         return _put_off(case, end)
-    return _failed(case, end, its, counted)
+    return _failed(case, end, cause, counted)
 
 
 def _succeeded(case: Case, end: End) -> Decision:
@@ -65,14 +65,14 @@ def _cancelled(case: Case, end: End | None) -> Decision:
     return Decision(JobState.CANCELLED, replace(_over(case, end), failure=None, progress=_reached(case)))
 
 
-def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
+def _failed(case: Case, end: End, cause: Reason, counted: Status) -> Decision:
     spec = case.job.spec
-    if its.retriable and counted.failures <= spec.backoff_limit:
+    if cause.retriable and counted.failures <= spec.backoff_limit:
         if spec.suspend:
             rest = replace(at_rest(case), failures=counted.failures, failure=counted.failure)
             return Decision(JobState.SUSPENDED, rest)
-        due = None if its.code in _WITHOUT_BACKOFF else _due(case, counted.failures)
-        return restarting.another(case, counted, due=due, cause=its.code)
+        due = None if cause.code in _WITHOUT_BACKOFF else _due(case, counted.failures)
+        return restarting.another(case, counted, due=due, cause=cause.code)
     status = replace(
         _over(case, end),
         failures=counted.failures,
@@ -93,9 +93,9 @@ def _put_off(case: Case, end: End) -> Decision:
 
 def _counted(case: Case, end: End) -> Status:
     """Return the stored status, with this failure counted."""
-    its = reason(end.reason or "WORKER_ERROR")
-    failures = case.stored.failures + (1 if its.counts else 0)
-    return replace(case.stored, failures=failures, failure=failure_of(its.code, end.message))
+    cause = reason(end.reason or "WORKER_ERROR")
+    failures = case.stored.failures + (1 if cause.counts else 0)
+    return replace(case.stored, failures=failures, failure=failure_of(cause.code, end.message))
 
 
 def _due(case: Case, failures: int) -> datetime | None:

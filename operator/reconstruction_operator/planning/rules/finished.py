@@ -31,9 +31,9 @@ def plan(case: Case) -> Plan:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         orders = case.seen.record.orders if case.seen.record else 0
         if deletion_is_due(case.seen.record, case.seen, since, case.now, case.timing):
-            kept = case.stored.phase is not Phase.CANCELLED  # until its time to live has expired
-            retained = case.timing.retention(case.job.spec) if kept else 0
-            order = planned.DeleteFiles(case.queue, expired=expired and kept, retain_seconds=retained)
+            uncancelled = case.stored.phase is not Phase.CANCELLED  # until its time to live has expired
+            retained = case.timing.retention(case.job.spec) if uncancelled else 0
+            order = planned.DeleteFiles(case.queue, expired=expired and uncancelled, retain_seconds=retained)
             actions.append(order)
         soon = case.seen.queue.workers and orders <= _SOON_ORDERS
         pause = _RECHECK_SECONDS if soon else _SLOW_RECHECK_SECONDS
@@ -56,7 +56,7 @@ def _generation_observed(case: Case) -> Status:
     stored, generation = case.stored, case.job.generation
     if stored.observed_generation >= generation:
         return stored
-    conditions = tuple(replace(one, observed_generation=generation) for one in stored.conditions)
+    conditions = tuple(replace(condition, observed_generation=generation) for condition in stored.conditions)
     return replace(stored, observed_generation=generation, conditions=conditions)
 
 

@@ -10,10 +10,8 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
+from reconstruction_operator.planning.rules.attempts import end_unwanted
 from reconstruction_operator.planning.types import Observation, Timing
-
-_MESSAGE = "The job's object was deleted."
-_HANDED_OVER = "Another installation has taken over the job."
 
 
 def plan_orphan(
@@ -32,7 +30,8 @@ def plan_orphan(
     """
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
-        return _stop(task, seen, timing)
+        end = planned.TakeClaim(task, Outcome.STOPPED, "DELETED", "The job's object was deleted.")
+        return end_unwanted(end, seen, timing, StopReason.DELETED)
     if seen.cleaned:
         return (planned.Forget(record.attempt),)
     if not begun and _never_began(record, seen):
@@ -52,22 +51,11 @@ def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Tim
     """Return the next step for a job that another installation manages now: what runs here is stopped, and the files stay."""
     if seen.end is not None:
         return (planned.Forget(record.attempt),)
-    task = TaskId(job_id, record.attempt)
-    if seen.claim is None:
-        return (planned.TakeClaim(task, Outcome.STOPPED, "HANDED_OVER", _HANDED_OVER),)
-    if seen.closed or seen.lost(timing):
-        return (planned.ForceEnd(task, Outcome.STOPPED, "HANDED_OVER", _HANDED_OVER),)
-    return () if seen.stop is not None else (planned.RequestStop(task, StopReason.SUPERSEDED),)
+    text = "Another installation has taken over the job."
+    end = planned.TakeClaim(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
+    return end_unwanted(end, seen, timing, StopReason.SUPERSEDED)
 
 
 def _never_began(record: Record, seen: Observation) -> bool:
     """Return whether the operator has the claim of the only attempt: there are no files, and perhaps no worker that would delete them."""
     return record.attempt == 1 and not record.begun and seen.claim is not None and seen.claim.by_operator
-
-
-def _stop(task: TaskId, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:
-    if seen.claim is None:
-        return (planned.TakeClaim(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
-    if seen.closed or seen.lost(timing):
-        return (planned.ForceEnd(task, Outcome.STOPPED, "DELETED", _MESSAGE),)
-    return () if seen.stop is not None else (planned.RequestStop(task, StopReason.DELETED),)

@@ -16,11 +16,11 @@ def decide(case: Case) -> Decision | None:
     If a worker claims the attempt at the same moment, only one of the two gets the claim. Failures that a retry may
     avoid are left to the run.
     """
-    found = case.seen.checked
+    checked = case.seen.checked
     begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1
-    if found is None or found.verdict is not Verdict.UNUSABLE or begun or case.in_grace:
+    if checked is None or checked.verdict is not Verdict.UNUSABLE or begun or case.in_grace:
         return None
-    if reason(found.reason).retriable:
+    if reason(checked.reason).retriable:
         return None
-    end = TakeClaim(case.task, Outcome.FAILED, found.reason, found.message)
+    end = TakeClaim(case.task, Outcome.FAILED, checked.reason, checked.message)
     return Decision(case.idle_state, with_attempt(case), end_unclaimed(case, end))

@@ -69,11 +69,11 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
     (Resumed, Withdrawn, why the last attempt ended). Contested belongs to another installation, and stays until the job's end.
     """
-    phase, made = _conditions(facts, before)
+    phase, listed = _conditions(facts, before)
     at = whole(now)
     return phase, tuple(
         condition if condition.last_transition_time else replace(condition, last_transition_time=at)
-        for condition in made
+        for condition in listed
     )
 
 
@@ -81,17 +81,17 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
 def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tuple[Condition, ...]]:
     """Return phase and conditions; those that change now have no time yet."""
     phase = _PHASES[facts.state]
-    old = {one.type: one for one in before}
+    old = {condition.type: condition for condition in before}
     checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value))
-    made = [_condition(kind, why, facts, old.get(kind.value)) for kind, why in _reasons(facts, phase, old)]
+    listed = [_condition(kind, why, facts, old.get(kind.value)) for kind, why in _reasons(facts, phase, old)]
     contested = None if phase.finished else old.get(_T.CONTESTED.value)
-    made += [one for one in (checked, contested) if one is not None]
-    return phase, tuple(sorted(made, key=lambda one: (not _matters(one, phase), _WEIGHT[one.type])))
+    listed += [condition for condition in (checked, contested) if condition is not None]
+    return phase, tuple(sorted(listed, key=lambda condition: (not _matters(condition, phase), _WEIGHT[condition.type])))
 
 
-def _matters(one: Condition, phase: Phase) -> bool:
+def _matters(condition: Condition, phase: Phase) -> bool:
     """Return whether the condition is true or unknown, or shows what the job waits for."""
-    return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
+    return condition.status != "False" or (phase is Phase.PENDING and condition.type == _T.DISPATCHED.value)
 
 
 def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None) -> Condition:
@@ -99,19 +99,19 @@ def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | Non
     status = row.status if row else "True"  # a failure with a reason of a newer worker
     message = _message(kind, status, row, facts)
     since = old.last_transition_time if old is not None and old.status == status else None
-    made = Condition(kind.value, status, why, message, since, facts.generation)
-    return old if old is not None and since and made == old else made
+    new = Condition(kind.value, status, why, message, since, facts.generation)
+    return old if old is not None and since and new == old else new
 
 
 def _input_checked(facts: Facts, old: Condition | None) -> Condition | None:
     """Return the condition of the preflight's result, which stays after the preflight."""
-    found = facts.checked
-    if found is None:
+    checked = facts.checked
+    if checked is None:
         return old
-    row = CONDITION_REASONS[_T.INPUT_CHECKED, found.verdict.value]
-    if old is not None and (old.status, old.message) == (row.status, found.message):
+    row = CONDITION_REASONS[_T.INPUT_CHECKED, checked.verdict.value]
+    if old is not None and (old.status, old.message) == (row.status, checked.message):
         return old
-    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, found.message, None, facts.generation)
+    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, checked.message, None, facts.generation)
 
 
 def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Facts) -> str:
@@ -168,9 +168,9 @@ def _running(facts: Facts, old: Condition | None) -> str:
     if facts.state is JobState.SUSPENDED:
         return "Suspended"
     if facts.cause:
-        its = reason(facts.cause)
-        named = its.condition_reason if its.condition_reason in _CAUSES else "Superseded"
-        return "AttemptFailed" if its.counts else named
+        cause = reason(facts.cause)
+        named = cause.condition_reason if cause.condition_reason in _CAUSES else "Superseded"
+        return "AttemptFailed" if cause.counts else named
     if facts.state in _NOT_BEGUN and old is not None and old.reason in _CAUSES:
         return old.reason
     return "NotStarted"

@@ -76,8 +76,8 @@ def at_rest(case: Case) -> Status:
 
 def failure_of(code: str, message: str) -> Failure:
     """Return why an attempt failed: the worker's message, then the advice for that reason."""
-    its = reason(code)
+    cause = reason(code)
     words = cut(message.strip(), _MESSAGE_CHARACTERS)
-    if its.advice not in words:
-        words = f"{words}{'' if not words or words.endswith(('.', '!', '?', '…')) else '.'} {its.advice}".strip()
-    return Failure(reason=its.code, message=words, retriable=its.retriable)
+    if cause.advice not in words:
+        words = f"{words}{'' if not words or words.endswith(('.', '!', '?', '…')) else '.'} {cause.advice}".strip()
+    return Failure(reason=cause.code, message=words, retriable=cause.retriable)

@@ -123,10 +123,14 @@ def _end(old: Status, new: Status) -> Iterator[Event]:
         yield _normal("Cancelled", "The job is cancelled, and does not run")
 
 
-def _reused(its: ReusedFrom) -> str:
-    made = f"attempt {its.attempt} of the job with uid {its.uid}" if its.attempt else f"the job with uid {its.uid}"
-    when = f", complete at {format_time(its.completion_time)}," if its.completion_time else ""
-    return f"The result that {made} made{when} is taken over (spec.reuse); with Never, a new job runs its model"
+def _reused(source: ReusedFrom) -> str:
+    maker = (
+        f"attempt {source.attempt} of the job with uid {source.uid}"
+        if source.attempt
+        else f"the job with uid {source.uid}"
+    )
+    when = f", complete at {format_time(source.completion_time)}," if source.completion_time else ""
+    return f"The result that {maker} made{when} is taken over (spec.reuse); with Never, a new job runs its model"
 
 
 def _became(old: Status, new: Status, kind: ConditionType, status: str) -> bool:

@@ -116,7 +116,7 @@ def _differs(old: Progress, new: Progress) -> bool:
 
 
 _besides_times: Final = operator.attrgetter(
-    *(one.name for one in fields(Progress) if one.name not in ("eta_seconds", "eta", "last_update_time"))
+    *(field.name for field in fields(Progress) if field.name not in ("eta_seconds", "eta", "last_update_time"))
 )
 
 

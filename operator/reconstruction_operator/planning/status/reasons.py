@@ -122,10 +122,10 @@ _TABLE = (
         "Another installation of the operator watches the namespace as well. It ignores the job, and reports this.",
     ),
     *(
-        ConditionReason(kind, its.condition_reason, "True", its.advice)
+        ConditionReason(kind, cause.condition_reason, "True", cause.advice)
         for kind in (_T.FAILED, _T.STALLED)
-        for its in REASONS.values()
-        if its.counts
+        for cause in REASONS.values()
+        if cause.counts
     ),
 )
 

@@ -16,11 +16,10 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing
-from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation
 
 from tests.support.jobs import make_body, make_job
-from tests.support.plans import NOW, TIMING
+from tests.support.plans import NOW, TIMING, plan
 
 
 def job_with(parameters: dict[str, Any], **status: Any) -> Job:

@@ -221,8 +221,8 @@ def test_messages_of_waiting_jobs_get_their_places_periodically(admission: Admis
     changed = admission.give_places(0.0)
 
     assert len(changed) == 12
-    assert shown(admission, "job-00") == "Waiting for room in queue celery: place 1 or better, of at most 20"
-    assert shown(admission, "job-11") == "Waiting for room in queue celery: place 20 or better, of at most 20"
+    assert shown(admission, "job-00") == "Waiting for room in queue celery: place 1 or better"
+    assert shown(admission, "job-11") == "Waiting for room in queue celery: place 20 or better"
     assert admission.give_places(1.0) == []  # too soon
     plan(admission, "job-00", Phase.QUEUED)
     # Places 2 to 11 are shown as before, except where one crosses 1, 2, 5 or 10.

@@ -85,7 +85,7 @@ async def test_the_queue_of_an_order_to_delete_files_is_read_until_it_is_empty(q
     for length in (3, 2, 1, 0):
         queues.lengths["celery"] = length
         await queues.read()
-        assert queues.facts.of("celery").waiting == length
+        assert queues.facts.messages["celery"] == length
     await queues.read()
     assert queues.facts.messages == {}
 

@@ -7,17 +7,19 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.spec import Location
-from reconstruction_operator.api.status import Cancel, ConditionType, Phase, Status
+from reconstruction_operator.api.status import Cancel, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.actions import AssertCancelled, ForceEnd, PutRecord, TakeClaim
+from reconstruction_operator.contract.records import Claim
+from reconstruction_operator.planning.actions import ForceEnd, PutRecord, TakeClaim
 from reconstruction_operator.planning.types import Observation, Queue
 
 from tests.support.plans import HELD, NOW, QUEUED, RECORD, RUNNING, TASK, look
 
 PUT = PutRecord(1, "celery")
 TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
-WAITING = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+WAITING = Observation(record=RECORD, queue=Queue(workers=1))
+CLOSED = replace(WAITING, claim=Claim("operator", "operator", by_operator=True, at=NOW))
+RETRY = Status(phase=Phase.PENDING, attempt=2, failures=1, next_attempt_time=NOW + timedelta(seconds=60))
 REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
@@ -48,6 +50,8 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
         pytest.param(RUNNING, Observation(epoch_age_seconds=1), (PUT,), id="redis-lost-the-claim-just-now"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=16), (TAKE, PUT), id="redis-lost-the-claim"),
         pytest.param(Status(phase=Phase.SUSPENDED, attempt=1), WAITING, (TAKE,), id="suspended"),
+        pytest.param(RETRY, WAITING, (replace(TAKE, task=TaskId("uid", 2)),), id="during-a-backoff"),
+        pytest.param(QUEUED, CLOSED, (ForceEnd(TASK, TAKE.outcome, TAKE.reason, TAKE.message),), id="the-operators-end-is-lost"),
     ],
 )  # fmt: skip
 def test_a_confirmed_cancel_waits_for_a_worker_only_if_one_has_started(
@@ -62,26 +66,5 @@ def test_a_confirmed_cancel_waits_for_a_worker_only_if_one_has_started(
     assert not plan.wants_dispatch
 
 
-def test_a_cancel_during_backoff_takes_effect_at_once() -> None:
-    waiting = Status(phase=Phase.PENDING, attempt=2, failures=1, next_attempt_time=NOW + timedelta(seconds=60))
-
-    plan = look(Observation(record=RECORD), waiting, **CONFIRMED)
-
-    assert plan.actions == (AssertCancelled(), replace(TAKE, task=TaskId("uid", 2)))
-
-
-def test_a_job_with_an_invalid_spec_can_be_cancelled() -> None:
-    plan = look(Observation(), input=Location("s3://nowhere/a"), **CONFIRMED)
-
-    assert plan.status.phase is Phase.CANCELLING
-
-
-def test_running_stays_true_until_the_worker_has_stopped() -> None:
-    status = look(HELD, RUNNING, **CONFIRMED).status
-    running, cancelled = status.condition(ConditionType.RUNNING), status.condition(ConditionType.CANCELLED)
-
-    assert running is not None
-    assert cancelled is not None
-    assert (running.status, running.reason) == ("True", "Stopping")
-    assert (cancelled.status, cancelled.reason) == ("False", "Cancelling")
-    assert status.message == "Cancelling: waiting for worker worker-1 to stop"
+def test_the_message_of_a_cancel_names_the_worker_that_has_to_stop() -> None:
+    assert look(HELD, RUNNING, **CONFIRMED).status.message == "Cancelling: waiting for worker worker-1 to stop"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.status import Condition, Phase, Status
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
@@ -19,7 +19,8 @@ START = NOW - timedelta(seconds=60)  # of the job's creation as well
 RECORD = Record("install", "team", "banana", 1, "celery", START)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=START)
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
-IN_QUEUE = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
+IN_QUEUE = Observation(record=RECORD, queue=Queue(workers=1))
 RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=START)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=START)
 RETRY = Status(phase=Phase.PENDING, attempt=2, start_time=START, next_attempt_time=NOW + timedelta(seconds=99))
@@ -35,6 +36,7 @@ NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
         pytest.param(RUNNING, replace(HELD, stop=StopReason.DEADLINE), (), id="stopping"),
         pytest.param(RETRY, Observation(record=RECORD), (TakeClaim(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 has sent no heartbeat for 10 s."),), id="its-worker-is-lost"),
+        pytest.param(RUNNING, LOST_END, (ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1."),), id="redis-lost-its-end"),
         pytest.param(QUEUED, IN_QUEUE, (), id="not-started"),
         pytest.param(Status(), Observation(), (), id="not-dispatched"),
     ],
@@ -68,24 +70,6 @@ def test_a_job_that_waits_too_long_ends_without_a_worker(
 )
 def test_a_job_is_planned_again_at_its_deadline(status: Status, seen: Observation, spec: dict[str, int]) -> None:
     assert look(seen, status, **spec).wake_at == NOW + timedelta(seconds=5)
-
-
-def test_the_queue_deadline_starts_again_at_a_resume() -> None:
-    resumed = Condition("Suspended", "False", "Resumed", "", NOW - timedelta(seconds=10), 1)
-
-    plan = look(Observation(), Status(phase=Phase.PENDING, conditions=(resumed,)), queue_deadline_seconds=30)
-
-    assert plan.actions == ()
-    assert plan.wake_at == NOW + timedelta(seconds=20)
-
-
-def test_a_job_resumed_just_now_has_its_whole_queue_deadline() -> None:
-    suspended = Condition("Suspended", "True", "Suspended", "", NOW - timedelta(seconds=50), 1)
-
-    plan = look(Observation(), Status(phase=Phase.SUSPENDED, conditions=(suspended,)), queue_deadline_seconds=30)
-
-    assert plan.actions == ()
-    assert plan.wake_at == NOW + timedelta(seconds=30)
 
 
 def test_a_suspended_job_has_no_deadline() -> None:

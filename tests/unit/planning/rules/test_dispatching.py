@@ -45,9 +45,8 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
         pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-restored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1, 0)), (), id="not-known-to-be-missing"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1, 5)), (), id="in-a-long-queue"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0, 5)), (), id="no-worker-so-it-waits-there"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1)), (), id="not-known-to-be-missing"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0)), (), id="no-worker-so-it-waits-there"),
         pytest.param(QUEUED, CLAIMED, (), id="claimed"),
     ],
 )  # fmt: skip
@@ -84,14 +83,6 @@ def test_an_admitted_job_is_queued_with_task_id_and_time() -> None:
     assert status.message == "Waiting in queue celery"
 
 
-def test_a_new_attempt_is_not_sent_before_it_is_stored() -> None:
-    lost = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1")
-
-    plan = look(Observation(record=record()), lost, admitted=True)
-
-    assert (plan.status.attempt, plan.status.phase, plan.actions) == (2, Phase.PENDING, ())
-
-
 @pytest.mark.parametrize(("seconds", "phase"), [(-1, Phase.QUEUED), (0, Phase.QUEUED), (1, Phase.PENDING)])
 def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
     due = NOW + timedelta(seconds=seconds)
@@ -108,18 +99,6 @@ def test_each_priority_has_its_own_queue() -> None:
 
     assert plan.actions == (PutRecord(1, "gpu-high"), Dispatch(FIRST, "gpu-high"))
     assert plan.status.message == "Waiting for a worker: no live worker listens to queue gpu-high"
-
-
-def test_the_status_adopts_a_newer_attempt_of_the_record() -> None:
-    plan = look(Observation(record=record(3, ago(2))), QUEUED)
-
-    assert (plan.status.attempt, plan.status.task_id, plan.status.phase) == (3, "uid-3", Phase.QUEUED)
-    assert plan.actions == ()
-
-
-@pytest.mark.parametrize("managed_by", [None, "reconstruction.dev/operator"])
-def test_a_job_of_this_operator_is_accepted(managed_by: str | None) -> None:
-    assert look(Observation(), managed_by=managed_by).status.observed_generation == 1
 
 
 def test_a_job_of_another_controller_is_ignored() -> None:

@@ -6,7 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import Cancel, Failure, Inputs, OutputFile, Outputs, Phase, Progress, Status
+from reconstruction_operator.api.status import (
+    Cancel,
+    Failure,
+    Inputs,
+    OutputFile,
+    Outputs,
+    Phase,
+    Progress,
+    Status,
+    StepTime,
+)
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
@@ -25,6 +35,8 @@ RUNNING = Status(
     dispatch_time=SENT,
     start_time=NOW - timedelta(minutes=1),
     progress=Progress(60, "Post-processing mesh", 4, 6, 20, "20s", "60%", ENDED),
+    inputs=Inputs(3, 30),
+    steps=(StepTime("Loading input files", 2),),
 )
 
 
@@ -56,6 +68,7 @@ def test_a_success_reports_its_details() -> None:
         completion_time=ENDED,
         progress=Progress(100, "", 6, 6, None, "", "100%", NOW),
         inputs=Inputs(29, 5),
+        steps=RUNNING.steps,
         outputs=outputs,
         quality={"faces": "12"},
     )
@@ -76,6 +89,7 @@ def test_a_success_reports_its_details() -> None:
         pytest.param((Outcome.FAILED, "FROM_THE_FUTURE"), 0, {}, (Phase.PENDING, 2, 1), id="a-newer-workers-reason"),
         pytest.param((Outcome.FAILED, "WORKER_LOST"), 0, {}, (Phase.PENDING, 2, 1), id="a-lost-worker"),
         pytest.param((Outcome.STOPPED, "DRAINED"), 2, {}, (Phase.PENDING, 2, 2), id="drained"),
+        pytest.param((Outcome.STOPPED, "REDIS_LOST"), 0, {"backoff_limit": 0}, (Phase.PENDING, 2, 0), id="redis-lost-it"),
         pytest.param((Outcome.STOPPED, "SUPERSEDED"), 0, {}, (Phase.PENDING, 2, 0), id="superseded"),
         pytest.param((Outcome.STOPPED, "DELETED"), 0, {}, (Phase.PENDING, 2, 0), id="taken-for-deleted"),
         pytest.param((Outcome.STOPPED, "SUSPENDED"), 0, {}, (Phase.PENDING, 2, 0), id="suspended-and-resumed-at-once"),
@@ -105,6 +119,8 @@ def test_a_job_whose_copy_was_refused_names_its_result() -> None:
 
     assert (status.phase, status.outputs, status.quality) == (Phase.FAILED, outputs, {"faces": "12"})
     assert status.simulated is True
+    assert status.progress is not None
+    assert (status.progress.step, status.progress.eta) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -142,21 +158,15 @@ def test_a_cancel_that_ended_before_it_was_stored_was_confirmed_by_then() -> Non
     assert status.cancel == Cancel(ENDED, ENDED, ENDED)
 
 
-def test_a_failure_has_the_workers_message_and_advice() -> None:
-    status = look(seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap"), RUNNING).status
+@pytest.mark.parametrize(("attempt", "words"), [(1, "Failed: "), (3, "Failed after 3 attempts: ")])
+def test_the_message_of_a_failure_has_its_reason_and_the_attempts(attempt: int, words: str) -> None:
+    end = seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap")
 
-    assert status.failure == Failure(
-        "NOT_ENOUGH_OVERLAP",
-        "3 of 29 photos overlap. Take more photos, closer together (10 to 15 degrees between neighbours), around the object and not straight towards it.",
-        retriable=False,
-    )
-    assert status.message.startswith("Failed: NOT_ENOUGH_OVERLAP: 3 of 29 photos overlap.")
+    status = look(end, replace(RUNNING, attempt=attempt)).status
 
-
-def test_a_failure_after_several_attempts_has_their_number() -> None:
-    status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY"), replace(RUNNING, attempt=3, failures=2)).status
-
-    assert status.message.startswith("Failed after 3 attempts: OUT_OF_MEMORY: ")
+    assert status.failure is not None
+    assert status.failure.message.startswith("3 of 29 photos overlap. Take more photos")
+    assert status.message == f"{words}NOT_ENOUGH_OVERLAP: {status.failure.message}"
 
 
 def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
@@ -172,6 +182,7 @@ def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
         task_id="uid-2",
         message="Attempt 2 of at most 3 starts at 2026-03-01T12:00:10Z after OUT_OF_MEMORY",
         start_time=NOW - timedelta(minutes=1),
+        inputs=Inputs(3, 30),
     )
 
 

@@ -72,10 +72,6 @@ def test_a_preflights_result_stays_in_the_status_and_causes_one_write() -> None:
     assert look(replace(SEEN, checked=None), first).status is first
 
 
-def test_a_job_without_a_preflight_has_no_condition_for_it() -> None:
-    assert look(replace(SEEN, checked=None), WAITING).status.condition(ConditionType.INPUT_CHECKED) is None
-
-
 @pytest.mark.parametrize("admitted", [False, True])
 def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
     made = look(Observation(queue=Queue(workers=1), no_model="Waiting for a worker with model m"), admitted=admitted)

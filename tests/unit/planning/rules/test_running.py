@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status, StepTime
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
+from reconstruction_operator.contract.records import Claim, ProgressReport, Record
 from reconstruction_operator.planning.actions import ForceEnd, PutRecord
 from reconstruction_operator.planning.types import Observation
 
@@ -35,12 +35,6 @@ def test_the_status_has_the_worker_and_its_start_in_whole_seconds() -> None:
     assert replace(status, conditions=(), observed_generation=-1) == expected
 
 
-def test_the_first_start_is_kept_over_later_attempts() -> None:
-    first = NOW - timedelta(hours=1)
-
-    assert look(SEEN, replace(RUNNING, start_time=first)).status.start_time == first
-
-
 def test_a_progress_report_is_written_to_the_status() -> None:
     started, inputs = NOW - timedelta(seconds=20), Inputs(images=29, bytes=1000)
     report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", inputs)
@@ -62,22 +56,16 @@ def test_the_durations_of_steps_are_written_only_together_with_progress() -> Non
     assert look(replace(SEEN, progress=later), status).status == status
 
 
-@pytest.mark.parametrize(
-    ("alive", "silent", "epoch_age", "lost"),
-    [
-        pytest.param(True, 1e6, 1e9, False, id="alive"),
-        pytest.param(False, 9.9, 1e9, False, id="silent-for-a-while"),
-        pytest.param(False, 10.0, 1e9, True, id="silent-for-too-long"),
-        pytest.param(False, 10.0, 15.0, False, id="workers-may-still-register"),
-        pytest.param(False, 10.0, 15.1, True, id="after-the-grace-period"),
-    ],
-)
-def test_a_worker_is_lost_after_its_silence(alive: bool, silent: float, epoch_age: float, lost: bool) -> None:
-    plan = look(replace(SEEN, alive=alive, silent_seconds=silent, epoch_age_seconds=epoch_age), RUNNING)
+def test_a_lost_worker_ends_its_attempt() -> None:
+    plan = look(replace(SEEN, alive=False, silent_seconds=10), RUNNING)
 
     message = "Worker worker-1 has sent no heartbeat for 10 s."
-    assert plan.actions == ((ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),) if lost else ())
+    assert plan.actions == (ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),)
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
+    assert plan.status.message == "Worker worker-1 is lost: it stopped sending heartbeats"
+    condition = plan.status.condition(ConditionType.RUNNING)
+    assert condition is not None
+    assert condition.reason == "Stopping"
 
 
 UNHEARD = replace(SEEN, alive=False, heard=False, silent_seconds=11)
@@ -90,7 +78,6 @@ FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of
     [
         pytest.param(UNHEARD, (FORGOTTEN,), id="not-heard-since-redis-lost-data"),
         pytest.param(replace(UNHEARD, silent_seconds=9), (), id="it-may-still-be-heard"),
-        pytest.param(replace(UNHEARD, epoch_age_seconds=15), (), id="within-the-grace"),
         pytest.param(LOST_END, (FORGOTTEN,), id="it-had-ended"),
     ],
 )
@@ -103,14 +90,6 @@ def test_silence_is_not_a_workers_failure_if_redis_has_older_data(
     assert (plan.status.phase, plan.status.failures) == (Phase.RUNNING, 0)
 
 
-def test_an_attempt_that_redis_lost_is_repeated_without_a_failure() -> None:
-    seen = replace(UNHEARD, end=End(FORGOTTEN.outcome, FORGOTTEN.reason, at=NOW))
-
-    status = look(seen, RUNNING, backoff_limit=0).status
-
-    assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)
-
-
 @pytest.mark.parametrize(("alive", "silent", "seconds"), [(True, 0.0, 10), (False, 4.0, 6), (False, 9.9, 1)])
 def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, silent: float, seconds: int) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent), RUNNING)
@@ -118,10 +97,15 @@ def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, sil
     assert plan.wake_at == NOW + timedelta(seconds=seconds)
 
 
-def test_a_live_worker_may_register_again_after_a_loss_of_data() -> None:
-    plan = look(Observation(epoch_age_seconds=5), RUNNING)
+@pytest.mark.parametrize(
+    ("record", "actions"), [(None, (PutRecord(1, "celery"),)), (RECORD, ())], ids=["lost", "there"]
+)
+def test_a_live_worker_may_register_again_after_a_loss_of_data(
+    record: Record | None, actions: tuple[PutRecord, ...]
+) -> None:
+    plan = look(Observation(record=record, epoch_age_seconds=5), RUNNING)
 
-    assert plan.actions == (PutRecord(1, "celery"),)
+    assert plan.actions == actions
     assert (plan.status.phase, plan.status.attempt) == (Phase.RUNNING, 1)
     assert plan.status.message == "Redis lost data: waiting for worker worker-1 to register again"
     condition = plan.status.condition(ConditionType.RUNNING)
@@ -131,9 +115,10 @@ def test_a_live_worker_may_register_again_after_a_loss_of_data() -> None:
 
 
 def test_another_attempt_follows_if_no_worker_registers_again() -> None:
-    plan = look(Observation(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING)
+    plan = look(Observation(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING, admitted=True)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
+    assert plan.actions == ()  # the next attempt is sent when it is stored
     assert plan.status.next_attempt_time is None
     assert [event.type for event in plan.events if event.reason == "RedisLost"] == ["Warning"]
 
@@ -142,7 +127,7 @@ def test_a_requested_stop_is_final_although_its_cause_has_ended() -> None:
     plan = look(replace(SEEN, stop=StopReason.SUSPEND), RUNNING)
 
     assert plan.actions == ()
-    assert plan.status.message == "Stopping: the job was suspended"
+    assert (plan.status.message, plan.status.phase_detail) == ("Stopping: the job was suspended", "")
 
 
 def test_an_attempt_whose_end_by_the_operator_is_lost_is_ended_again() -> None:

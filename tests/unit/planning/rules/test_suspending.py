@@ -48,25 +48,19 @@ def test_a_suspended_job_is_stopped_in_each_state(
     plan = look(seen, sent, admitted=True, suspend=True)
 
     assert (plan.status.phase, plan.actions) == (phase, actions)
+    assert plan.status.phase_detail == ("" if phase is Phase.SUSPENDED else f"{phase}, suspending")
 
 
 def test_a_suspended_job_has_no_worker_no_start_and_no_estimate() -> None:
-    status = look(replace(HELD, end=END), RUNNING, suspend=True).status
+    status = look(replace(HELD, end=END), replace(RUNNING, next_attempt_time=NOW), suspend=True).status
 
-    assert (status.worker, status.start_time, status.attempt) == (None, None, 1)
+    assert (status.worker, status.start_time, status.next_attempt_time, status.attempt) == (None, None, None, 1)
     assert status.progress == Progress(20, "", 3, 6, None, "", "20%", NOW)
     assert status.message == "Suspended: set spec.suspend to false to continue"
 
 
-def test_a_suspended_job_is_not_reconciling() -> None:
-    status = look(Observation(), suspend=True).status
-
-    true = [one.type for one in status.conditions if one.status == "True"]
-    assert true == [ConditionType.SUSPENDED, ConditionType.ACCEPTED]
-
-
 @pytest.mark.parametrize(
-    "seen", [pytest.param(replace(HELD, end=END), id="known"), pytest.param(Observation(), id="lost")]
+    "seen", [replace(HELD, end=END), Observation(), UNHEARD], ids=["known", "lost", "redis-lost-its-end"]
 )
 def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> None:
     plan = look(seen, SUSPENDED, admitted=True)
@@ -78,7 +72,9 @@ def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> Non
 def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
     status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
 
-    assert (status.phase, status.attempt) == (Phase.QUEUED, 3)
+    assert (status.phase, status.attempt, status.dispatch_time) == (Phase.QUEUED, 3, RECORD.sent_at)
+    unsent = look(Observation(record=replace(RECORD, attempt=3, sent_at=None)), SUSPENDED).status
+    assert (unsent.phase, unsent.attempt, unsent.dispatch_time) == (Phase.PENDING, 3, None)
 
 
 def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> None:
@@ -109,15 +105,3 @@ def test_a_suspended_job_stays_at_rest_although_redis_lost_its_end(seen: Observa
     running = plan.status.condition(ConditionType.RUNNING)
     assert running is not None
     assert (running.status, running.reason) == ("False", "Suspended")
-
-
-def test_a_resumed_job_continues_with_its_next_attempt_if_redis_lost_its_end() -> None:
-    status = look(UNHEARD, SUSPENDED, suspend=False).status
-
-    assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)
-
-
-def test_a_suspended_job_that_a_worker_runs_is_stopped() -> None:
-    plan = look(HELD, SUSPENDED, suspend=True)
-
-    assert (plan.status.phase, plan.actions) == (Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),))

@@ -46,8 +46,8 @@ def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Obs
         pytest.param(Observation(), Status(), {}, ("", "", "no worker"), id="no-worker"),
         pytest.param(replace(SENT, queue=Queue()), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
         pytest.param(replace(SERVED, no_model="Waiting for a worker with model m"), Status(), {}, ("", "", "no model"), id="no-model"),
-        pytest.param(replace(SERVED, waits_for=place("celery", 17, 40)), Status(), {}, ("", "", "place 20"), id="in-line"),
-        pytest.param(replace(SERVED, waits_for=place("celery", 1, 40, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
+        pytest.param(replace(SERVED, waits_for=place("celery", 17)), Status(), {}, ("", "", "place 20"), id="in-line"),
+        pytest.param(replace(SERVED, waits_for=place("celery", 1, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
         pytest.param(replace(SERVED, waits_for=held("team")), Status(), {}, ("", "", "quota"), id="quota"),
         pytest.param(SERVED, LOST, {}, ("", "", "quarantine"), id="quarantine"),
         pytest.param(SERVED, replace(FAILED, next_attempt_time=NOW + timedelta(minutes=1)), {}, ("", "", "after OUT_OF_MEMORY"), id="retried"),
@@ -60,13 +60,3 @@ def test_the_columns_of_a_job(
     status = look(seen, stored, **spec).status
 
     assert (status.phase_detail, status.time_detail, status.reason) == expected
-
-
-@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED])
-def test_a_job_that_does_not_run_has_no_step(outcome: Outcome) -> None:
-    status = look(ended(outcome, "TOO_FEW_IMAGES" if outcome is Outcome.FAILED else ""), RUNNING).status
-
-    assert status.phase is not None
-    assert status.phase.finished
-    assert status.progress is not None
-    assert (status.progress.step, status.progress.eta) == ("", "")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import Failure, Inputs, Progress, Status
+from reconstruction_operator.api.status import Failure, Inputs, Status
 from reconstruction_operator.contract.outcomes import Outcome, reason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.case import Case
@@ -20,18 +20,6 @@ SENT = NOW - timedelta(seconds=60)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=BEGAN)
 RECORD = Record("install", "team", "banana", 1, "celery", SENT)
 REPORT = ProgressReport(10, "Loading input files", 1, 0.1, None, None, inputs=Inputs(5, 50))
-FULL = Status(
-    attempt=1,
-    task_id="uid-1",
-    worker="worker-1",
-    dispatch_time=SENT,
-    start_time=SENT,
-    next_attempt_time=NOW,
-    progress=Progress(60, "Post-processing mesh", 4, 6, 20, "20s", "60%", NOW),
-    inputs=Inputs(3, 30),
-    failures=1,
-    failure=Failure("WORKER_LOST"),
-)
 
 
 def case(seen: Observation, status: Status | None = None) -> Case:
@@ -102,26 +90,7 @@ def test_a_claim_ends_the_wait_for_the_next_attempt() -> None:
     ],
 )
 def test_the_newest_inputs_count(seen: Observation, expected: Inputs) -> None:
-    assert details.read_inputs(case(seen, FULL)) == expected
-
-
-def test_the_next_attempt_keeps_failure_inputs_and_first_start_alone() -> None:
-    assert details.next_attempt(case(Observation(), FULL), 2) == Status(
-        attempt=2,
-        task_id="uid-2",
-        start_time=SENT,
-        inputs=Inputs(3, 30),
-        failures=1,
-        failure=Failure("WORKER_LOST"),
-    )
-
-
-def test_a_job_at_rest_has_no_start_and_no_estimate() -> None:
-    found = details.at_rest(case(Observation(), FULL))
-
-    assert (found.worker, found.next_attempt_time, found.start_time) == (None, None, None)
-    assert found.progress is not None
-    assert (found.progress.percent, found.progress.eta_seconds) == (60, None)
+    assert details.read_inputs(case(seen, Status(inputs=Inputs(3, 30)))) == expected
 
 
 ADVICE = reason("DISK_FULL").advice

@@ -18,7 +18,7 @@ from reconstruction_operator.planning.types import Event, Observation, Plan, Que
 from tests.support.plans import NOW, look
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+LISTENED = Observation(record=RECORD, queue=Queue(workers=1))
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
@@ -90,14 +90,6 @@ def test_each_transition_has_its_events(
     expected: list[str],
 ) -> None:
     assert reasons(look(seen, after(*history), admitted=True, **spec)) == expected
-
-
-def test_progress_within_a_step_causes_no_event() -> None:
-    status = after((at_step(3), {}))
-    assert status.progress is not None
-    moved = replace(status, progress=replace(status.progress, percent=59))
-
-    assert events(status, moved, "celery") == ()
 
 
 def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:

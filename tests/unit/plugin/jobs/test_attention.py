@@ -68,7 +68,7 @@ def test_the_most_relevant_time_is_shown(one: Job, text: str) -> None:
             ),
             "retries after WORKER_LOST",
         ),
-        (job(phase="Pending", message=places.place("celery", 17, 40)), "place 20 in line"),
+        (job(phase="Pending", message=places.place("celery", 17)), "place 20 in line"),
         (
             job(phase="Running", attempt=2, failures=1, failure={"reason": "OUT_OF_MEMORY"}),
             "attempt 2, after OUT_OF_MEMORY",
@@ -82,9 +82,9 @@ def test_the_reason_is_short_and_empty_for_a_job_without_problems(one: Job, text
 
 
 def test_the_place_is_parsed_from_the_operators_message() -> None:
-    assert place(job(phase="Pending", message=places.place("celery", 3, 40))) == 5
+    assert place(job(phase="Pending", message=places.place("celery", 3))) == 5
     assert place(job(phase="Pending", message="Waiting for room in queue celery")) is None
-    assert place(job(phase="Queued", message=places.place("celery", 3, 40))) is None
+    assert place(job(phase="Queued", message=places.place("celery", 3))) is None
 
 
 def test_jobs_that_need_attention_are_sorted_first_then_the_newest() -> None:
