@@ -12,7 +12,6 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
-from reconstruction_operator.controller.loop import orphans as loop_orphans
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.messages import SentMessages

@@ -48,11 +48,11 @@ EFFECTS: Final = {
         f"{CONTAINER}.env.METRICS_POOLS",
         None,
     ),
-    "leases of its own name and of the usual one": (
+    "the lease of its own name": (
         {"fullnameOverride": "maps"},
-        "ClusterRole/maps-operator",
-        "rules.-1.resourceNames",
-        ["reconstruction-operator", "maps-operator"],
+        "Role/maps-operator",
+        "rules.1.resourceNames",
+        ["maps-operator"],
     ),
     "gallery's jobs of one namespace": (
         GALLERY_OF_MAPS,
