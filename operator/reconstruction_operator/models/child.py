@@ -96,6 +96,11 @@ def _be_the_model(guard: int, messages: int, request: exchange.RunRequest) -> in
     os.dup2(2, 1)  # output of libraries goes to the log
     for name in _KEEP_FIRST:
         __import__(name)
+    network = False
+    with contextlib.suppress(ModelFailure):  # `_outcome` reports it
+        network = getattr(registry.find(request.model), "network", False)
+    if not network:
+        confinement.go_offline()
     _send(messages, _outcome(request, _reporter(messages)), patient=True)
     return 0
 

@@ -1,13 +1,15 @@
-"""Process confinement: prevents a model's process from reading processes other than its children.
+"""Process confinement: prevents a model's process from reading processes other than its children, and from using the network.
 
 Processes of the same user may read each other's environment and memory. A container's first process, health checks and `kubectl exec`
-have the worker's passwords. A process can use Landlock to deny itself and its children this access.
+have the worker's passwords. A process can use Landlock to deny itself and its children this access, and seccomp to deny them sockets.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import struct
 from typing import Final
 
 _NO_NEW_PRIVILEGES: Final = 38  # PR_SET_NO_NEW_PRIVS of prctl(2): Landlock requires it
@@ -17,6 +19,14 @@ _BENEATH_PATH: Final = 1
 _RENAME: Final = 1 << 13  # LANDLOCK_ACCESS_FS_REFER: renames between folders
 _LEAST_VERSION: Final = 2  # version 1 (Linux 5.13 to 5.18) forbids every rename between folders
 
+_SET_FILTER, _ALL_THREADS = 1, 1  # SECCOMP_SET_MODE_FILTER and SECCOMP_FILTER_FLAG_TSYNC of seccomp(2)
+_CALLS: Final = {"x86_64": (0xC000003E, 317, 41), "aarch64": (0xC00000B7, 277, 198)}  # AUDIT_ARCH_…, seccomp(2), socket(2)
+_IO_URING, _OTHER_NUMBERING = 425, 1 << 30  # io_uring_setup(2), which also makes sockets; the x32 ABI
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # instructions of a filter (BPF)
+_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENT_AT = 0, 4, 16  # in struct seccomp_data
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EACCES  # SECCOMP_RET_…
+_AF_UNIX: Final = 1
+
 
 class _Ruleset(ctypes.Structure):
     _fields_ = (("handled", ctypes.c_uint64),)
@@ -25,6 +35,10 @@ class _Ruleset(ctypes.Structure):
 class _Beneath(ctypes.Structure):
     _pack_ = 1
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
 def confine() -> bool:
@@ -48,3 +62,32 @@ def confine() -> bool:
     finally:
         os.close(root)
         os.close(rules)
+
+
+def go_offline() -> bool:
+    """Deny all threads of this process, and its later children, every new socket but AF_UNIX; return whether the system supports it.
+
+    The sandbox of a pod (`RuntimeDefault`) forbids network namespaces, but allows a filter on top of its own.
+    """
+    machine = os.uname().machine
+    if machine not in _CALLS:
+        return False
+    architecture, seccomp, socket = _CALLS[machine]
+    steps = (  # instruction, steps to skip if true, if false, value
+        (_LOAD, 0, 0, _ARCHITECTURE_AT),
+        (_EQUAL, 0, 6, architecture),
+        (_LOAD, 0, 0, _NUMBER_AT),
+        (_AT_LEAST, 4, 0, _OTHER_NUMBERING),
+        (_EQUAL, 3, 0, _IO_URING),
+        (_EQUAL, 0, 3, socket),
+        (_LOAD, 0, 0, _ARGUMENT_AT),
+        (_EQUAL, 1, 0, _AF_UNIX),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    )
+    program = _Filter(len(steps), b"".join(struct.pack("=HBBI", *step) for step in steps))
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(
+        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+        and libc.syscall(seccomp, _SET_FILTER, _ALL_THREADS, ctypes.byref(program)) == 0
+    )

@@ -124,6 +124,8 @@ class Model(Protocol):
     `check_parameters` accepts. By this schema the operator refuses jobs before they wait for a worker. It supports the keywords
     that `planning.parameters` lists.
 
+    `network: bool = False`: whether an isolated model may open network connections.
+
     Two more optional attributes state what the model's results depend on (`registry.versions`):
 
     - `version: str`, to be changed when the same photos and parameters would give another result, or other stages. Without it,

@@ -28,6 +28,7 @@ class ReconViaGenModel:
 
     name: ClassVar[str] = "reconviagen"
     isolated: ClassVar[bool] = True
+    network: ClassVar[bool] = True  # it downloads its weights
     step_shares: ClassVar[Mapping[Step, float]] = MappingProxyType(
         {
             Step.LOAD: 0.02,

@@ -5,8 +5,10 @@ import ctypes
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -223,6 +225,47 @@ def spying(work: Work, report: Report) -> None:
         ancestors.append(pid)
     assert len(ancestors) > 1
     raise ModelFailure("SPIED", f"read: {spy.readable(ancestors)}")
+
+
+class Caller(Good):
+    """Opens sockets: in a thread that began before the run, in this one, and in a process."""
+
+    name: ClassVar[str] = "rough-caller"
+    network: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._run = threading.Event()
+        self._seen: list[str] = []
+        self._thread = threading.Thread(target=lambda: self._run.wait() and self._call("thread"), daemon=True)
+        self._thread.start()
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        self._run.set()
+        self._thread.join()
+        self._call("model")
+        code = "import socket; socket.socket()"
+        process = subprocess.run([sys.executable, "-S", "-c", code], stderr=subprocess.DEVNULL, check=False)
+        self._seen.append(f"process {process.returncode}")
+        (work.output_dir / "sockets.txt").write_text("\n".join(self._seen))
+
+    def _call(self, place: str) -> None:
+        for family, kind in (
+            (socket.AF_INET, socket.SOCK_STREAM),
+            (socket.AF_INET6, socket.SOCK_DGRAM),
+            (socket.AF_NETLINK, socket.SOCK_RAW),
+            (socket.AF_UNIX, socket.SOCK_STREAM),
+        ):
+            try:
+                socket.socket(family, kind).close()
+            except PermissionError:
+                self._seen.append(f"{place} {family.name}")
+
+
+class Downloader(Caller):
+    """The same, and it needs the network."""
+
+    name: ClassVar[str] = "rough-downloader"
+    network: ClassVar[bool] = True
 
 
 class Described(Good):
