@@ -92,6 +92,19 @@
 {{- $queues | uniq | sortAlpha | join "," -}}
 {{- end -}}
 
+{{/* The pod's hostUsers, if it is set. Takes {root, pool}. */}}
+{{- define "recon.hostUsers" -}}
+{{- if kindIs "bool" .pool.hostUsers -}}
+hostUsers: {{ .pool.hostUsers }}
+{{- else if semverCompare ">=1.36.0-0" .root.Capabilities.KubeVersion.Version -}}
+{{- $user := .pool.podSecurityContext.runAsUser | default 65536 | int64 -}}
+{{- /* Most file systems that several nodes can mount support no ID-mapped mounts, and a user namespace has 65,536 users. */ -}}
+{{- if not (or (has "ReadWriteMany" .root.Values.jobs.accessModes) .pool.runtimeClassName (gt $user 65535)) -}}
+hostUsers: false
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Update strategy of a pool: rolling only if its volume can be mounted twice. Takes {root, pool}. */}}
 {{- define "recon.strategy" -}}
 {{- if .pool.strategy -}}

@@ -20,7 +20,8 @@ _RENAME: Final = 1 << 13  # LANDLOCK_ACCESS_FS_REFER: renames between folders
 _LEAST_VERSION: Final = 2  # version 1 (Linux 5.13 to 5.18) forbids every rename between folders
 
 _SET_FILTER, _ALL_THREADS = 1, 1  # SECCOMP_SET_MODE_FILTER and SECCOMP_FILTER_FLAG_TSYNC of seccomp(2)
-_CALLS: Final = {"x86_64": (0xC000003E, 317, 41), "aarch64": (0xC00000B7, 277, 198)}  # AUDIT_ARCH_…, seccomp(2), socket(2)
+# AUDIT_ARCH_…, seccomp(2), socket(2)
+_CALLS: Final = {"x86_64": (0xC000003E, 317, 41), "aarch64": (0xC00000B7, 277, 198)}
 _IO_URING, _OTHER_NUMBERING = 425, 1 << 30  # io_uring_setup(2), which also makes sockets; the x32 ABI
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # instructions of a filter (BPF)
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENT_AT = 0, 4, 16  # in struct seccomp_data

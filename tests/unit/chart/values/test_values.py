@@ -71,6 +71,30 @@ def test_every_key_of_the_schema_is_described() -> None:
     assert list(undescribed(SCHEMA, "")) == []
 
 
+@pytest.mark.parametrize(
+    ("version", "options", "expected"),
+    [
+        pytest.param("1.35.9", (), None, id="an older server"),
+        pytest.param("1.36.0-eks-1", (), False, id="a server with user namespaces"),
+        pytest.param("1.36.0", ("jobs.accessModes={ReadWriteMany}",), None, id="a volume of several nodes"),
+        pytest.param("1.36.0", ("workers.cpu.runtimeClassName=gvisor",), None, id="another runtime"),
+        pytest.param("1.36.0", ("workers.cpu.podSecurityContext.runAsUser=null",), None, id="a user of the cluster"),
+        pytest.param("1.36.0", ("workers.cpu.hostUsers=true",), True, id="off"),
+        pytest.param("1.35.9", ("workerDefaults.hostUsers=false",), False, id="on"),
+    ],
+)
+def test_workers_have_a_user_namespace_where_it_works(
+    ask: Ask, version: str, options: tuple[str, ...], expected: object
+) -> None:
+    done = ask("template", "reconstruction", "--kube-version", version, *(f"--set={option}" for option in options))
+    (pod,) = (
+        manifest["spec"]["template"]["spec"]
+        for manifest in json.loads(done.stdout)
+        if manifest["kind"] == "Deployment" and "worker" in manifest["metadata"]["name"]
+    )
+    assert pod.get("hostUsers") == expected
+
+
 def quantity(text: object) -> dict[str, Any]:
     return {"operator": {"resources": {"limits": {"memory": text}}}}
 
