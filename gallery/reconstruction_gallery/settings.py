@@ -38,6 +38,7 @@ class Settings:
     proxy_secret_file: str = ""
     proxy_user_header: str = "X-Forwarded-User"
     proxy_groups_header: str = "X-Forwarded-Groups"
+    proxy_groups: tuple[str, ...] = ("*",)  # that the gallery may impersonate; it ignores others
     uploads_dir: str = ""  # where photos are stored; empty: uploads are disabled
     uploads_uri: str = ""  # path of that folder on the workers; empty: uploads_dir
     photo_max_bytes: int = 100 * _MIB

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,12 +15,15 @@ from reconstruction_operator.kube.client import Api
 
 from reconstruction_gallery.response_cache import ResponseCache
 
+_log = logging.getLogger(__name__)
+
 _PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 _MAX_TOKEN_CHARS: Final = 16_384
 _MAX_GROUPS: Final = 500
 _MOST_KNOWN: Final = 20_000  # tokens
 _EVERYONE: Final = "system:authenticated"
 _RESERVED: Final = "system:"
+ALL_GROUPS: Final = "*"
 
 
 class NotAuthenticatedError(Exception):
@@ -44,7 +49,9 @@ class User:
         """The headers of a request to the API server as this user."""
         if self.token:
             return [("Authorization", f"Bearer {self.token}")]
-        return [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
+        # The API server adds the group of all users itself.
+        groups = (("Impersonate-Group", group) for group in self.groups if group != _EVERYONE)
+        return [("Impersonate-User", self.name), *groups]
 
     @property
     def review(self) -> dict[str, Any]:
@@ -92,8 +99,8 @@ class Tokens:
         return User(str(user["username"]), str(user.get("uid", "")), groups, extra, token)
 
 
-def proxied(name: str, groups: Sequence[str]) -> User:
-    """Return the user that a trusted proxy names.
+def proxied(name: str, groups: Sequence[str], allowed: Collection[str] = (ALL_GROUPS,)) -> User:
+    """Return the user that a trusted proxy names, in the `allowed` groups: the others are ignored, and logged once.
 
     Raises NotAuthenticatedError for an empty name, and RefusedUserError for reserved names: `system:masters` may do
     everything, and `system:serviceaccount:…` is a pod.
@@ -106,4 +113,13 @@ def proxied(name: str, groups: Sequence[str]) -> User:
             raise RefusedUserError(f"a proxy may not name {subject!r:.100}")
     if len(named) > _MAX_GROUPS:
         raise RefusedUserError(f"the proxy names {len(named)} groups; the maximum is {_MAX_GROUPS}")
+    if ALL_GROUPS not in allowed:
+        for group in set(named).difference(allowed):
+            _log_ignored(group)
+        named = tuple(group for group in named if group in allowed)
     return User(name, groups=(*named, _EVERYONE))
+
+
+@functools.lru_cache(1000)
+def _log_ignored(group: str) -> None:
+    _log.warning("GALLERY_PROXY_GROUPS does not name the proxy's group %.100s: it gives no rights here", group)

@@ -47,7 +47,8 @@ class Identities:
         """Return the request's identity. Raises 401 without valid credentials, 403 for a reserved user, and ApiError."""
         try:
             if self._is_proxied(request):
-                user = proxied(request.headers.get(self._settings.proxy_user_header, ""), self._groups(request))
+                name = request.headers.get(self._settings.proxy_user_header, "")
+                user = proxied(name, self._groups(request), self._settings.proxy_groups)
                 return Identity(user, self._sessions.proof(f"proxy {user.name}"))
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() == _BEARER:

@@ -50,6 +50,7 @@ class SharedGallery:
                 system,
                 GALLERY_ACCESS_SECONDS="0.3",
                 GALLERY_PROXY_SECRET_FILE=str(secret),
+                GALLERY_PROXY_GROUPS="team",
                 GALLERY_UPLOADS_DIR=str(uploads_dir),
                 GALLERY_PHOTO_MAX_BYTES="400000",
                 GALLERY_UPLOAD_MAX_FILES="12",

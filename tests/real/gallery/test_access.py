@@ -1,13 +1,17 @@
 """Access: responses contain what the API server allows the user; writes are made as the user."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from devcluster.harness.gallery import Browser, Gallery
 from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import OPERATOR_NAMESPACE
+from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import PROXY_SECRET, MakeUser, revoke_all
+from tests.support.paths import CHART, CHECKOUT
 
 PATHS = [
     pytest.param("GET", "/api/jobs", id="jobs"),
@@ -190,52 +194,57 @@ def test_headers_of_a_proxy_are_accepted_only_with_its_secret(
     assert session.json.get("user") == ("anna" if status == 200 else None)
 
 
-def test_writes_behind_a_proxy_are_made_as_the_proxied_user(gallery: Gallery, jobs: Jobs) -> None:
-    cluster = jobs.system.cluster
-    role = {
-        "metadata": {"name": "reconstruction-gallery-impersonator"},
-        "rules": [{"apiGroups": [""], "resources": ["users", "groups"], "verbs": ["impersonate"]}],
-    }
-    rbac = "/apis/rbac.authorization.k8s.io/v1"
-    cluster.api.post(f"{rbac}/clusterroles", role)
-    account = {"kind": "ServiceAccount", "name": "reconstruction-gallery", "namespace": "reconstruction-system"}
-    for path, binding in (
-        (
-            f"{rbac}/clusterrolebindings",
-            {
-                "metadata": role["metadata"],
-                "subjects": [account],
-                "roleRef": {"kind": "ClusterRole", **role["metadata"]},
-            },
-        ),
-        (
-            f"{rbac}/namespaces/{jobs.namespace}/rolebindings",
-            {
-                "metadata": {"name": "team"},
-                "subjects": [{"kind": "Group", "name": "team", "apiGroup": "rbac.authorization.k8s.io"}],
-                "roleRef": {"kind": "ClusterRole", "name": "reconstruction-editor"},
-            },
-        ),
-    ):
-        binding["roleRef"]["apiGroup"] = "rbac.authorization.k8s.io"
-        cluster.api.post(path, binding)
-    try:
-        jobs.create("one", suspend=True)
-        know(gallery, jobs, "one")
-        headers = {"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": PROXY_SECRET, "Sec-Fetch-Site": "same-origin"}
-        member = headers | {"X-Forwarded-Groups": "other, team"}
-        path = f"/api/namespaces/{jobs.namespace}/jobs/one"
-        body = {"action": "request-cancel", "uid": jobs.get("one")["metadata"]["uid"]}
-        proof = gallery.request("GET", "/api/session", headers=member).json["proof"]
+@pytest.fixture(params=["false", "true"], ids=["impersonation", "constrained-impersonation"])
+def proxy(request: pytest.FixtureRequest, gallery: Gallery, jobs: Jobs) -> Iterator[bool]:
+    """The chart's permissions behind a proxy that may name anna, and the group `team`, whose members are editors."""
+    cluster, shown = jobs.system.cluster, "--show-only=templates/gallery/permissions.yaml"
+    values = (
+        "gallery.enabled=true,gallery.proxy.existingSecret=any,gallery.proxy.users={anna},gallery.proxy.groups={team}"
+    )
+    options = [shown, "--namespace", OPERATOR_NAMESPACE, "--set", f"{values},gallery.proxy.constrained={request.param}"]
+    cluster.kubectl("apply", "-f", "-", input=helm("template", "reconstruction", CHART, *options).stdout)
+    binding = ["rolebinding", "team", "--clusterrole=reconstruction-editor", "--group=team"]
+    cluster.kubectl("-n", jobs.namespace, "create", *binding)
+    yield request.param == "true"
+    cluster.kubectl("apply", "-f", CHECKOUT / "manifests" / "gallery")
 
-        assert gallery.request("GET", path, headers=headers).status == 403
-        assert gallery.request("GET", path, headers=member).status == 200
-        assert gallery.request("POST", f"{path}/actions", body, member).status == 403  # without the CSRF token
-        assert gallery.request("POST", f"{path}/actions", body, member | {"X-CSRF-Token": proof}).status == 204
-        assert jobs.get("one")["spec"]["cancelRequested"]
-    finally:
-        cluster.api.delete(f"{rbac}/clusterrolebindings/{role['metadata']['name']}")
-        cluster.api.delete(f"{rbac}/clusterroles/{role['metadata']['name']}")
+
+def test_writes_behind_a_proxy_are_made_as_the_proxied_user(gallery: Gallery, jobs: Jobs, proxy: bool) -> None:
+    jobs.create("one", suspend=True)
+    know(gallery, jobs, "one")
+    headers = {"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": PROXY_SECRET, "Sec-Fetch-Site": "same-origin"}
+    member = headers | {"X-Forwarded-Groups": "other, team"}
+    path = f"/api/namespaces/{jobs.namespace}/jobs/one"
+    body = {"action": "request-cancel", "uid": jobs.get("one")["metadata"]["uid"]}
+
+    def cancel(sent: dict[str, str]) -> int:
+        proof = gallery.request("GET", "/api/session", headers=sent).json["proof"]
+        return gallery.request("POST", f"{path}/actions", body, sent | {"X-CSRF-Token": proof}).status
+
+    assert gallery.request("GET", path, headers=headers).status == 403
+    assert gallery.request("GET", path, headers=member).status == 200
+    assert gallery.request("POST", f"{path}/actions", body, member).status == 403  # without the CSRF token
+    assert cancel(member | {"X-Forwarded-User": "ben"}) == 403  # the API server refuses: the chart names only anna
+    assert not jobs.get("one")["spec"]["cancelRequested"]
+    assert cancel(member) == 204
+    assert jobs.get("one")["spec"]["cancelRequested"]
+    assert gallery.request("GET", f"{path}/log", headers=member).status == 200
+
+
+def test_the_gallerys_account_impersonates_only_for_its_own_requests(gallery: Gallery, jobs: Jobs, proxy: bool) -> None:
+    cluster = jobs.system.cluster
+    account = cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, "reconstruction-gallery")
+    jobs.create("one", suspend=True)
+
+    def accepted(verb: str, *user: str) -> bool:
+        path = f"/apis/reconstruction.dev/v1alpha1/namespaces/{jobs.namespace}/reconstructionjobs/one"
+        done = cluster.kubectl(verb, f"--raw={path}", *user, kubeconfig=account, check=False)
+        assert done.returncode == 0 or "orbidden" in done.stderr, done.stderr
+        return not done.returncode
+
+    assert not accepted("get", "--as=anna", "--as-group=system:masters")
+    assert not accepted("get", "--as=system:kube-controller-manager")
+    assert accepted("delete", "--as=anna", "--as-group=team") is not proxy
 
 
 def test_the_gallerys_own_account_may_not_write(gallery: Gallery, jobs: Jobs) -> None:

@@ -144,6 +144,8 @@ REFUSED = {
         "needs an existingClaim",
     ),
     "gallery's route without a gateway": (gallery(httpRoute={"enabled": True}), "parentRefs"),
+    "proxy without users": (gallery(proxy={"existingSecret": "proxy"}), "needs gallery.proxy.users"),
+    "proxy of a reserved group": (gallery(proxy={"groups": ["system:masters"]}), "groups/0"),
     "setting with a value": ({"settings": {"STORAGE_SCHEMES": "s3"}}, "set objectStorage.schemes"),
     "no Redis": ({"redis": {"enabled": False}}, "redis.external.existingSecret must name the Secret"),
     "grace period": (

@@ -46,7 +46,17 @@ def test_a_user_of_a_proxy_is_impersonated_with_every_group() -> None:
         ("Impersonate-User", "anna"),
         ("Impersonate-Group", "team"),
         ("Impersonate-Group", "other"),
-        ("Impersonate-Group", "system:authenticated"),
+    ]
+    assert user.review["groups"] == ["team", "other", "system:authenticated"]
+
+
+def test_a_group_that_the_gallery_may_not_impersonate_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        user = proxied("anna", ["team", "other"], allowed=("team", "museum"))
+
+    assert user.groups == ("team", "system:authenticated")
+    assert [record.getMessage() for record in caplog.records] == [
+        "GALLERY_PROXY_GROUPS does not name the proxy's group other: it gives no rights here"
     ]
 
 
