@@ -14,6 +14,7 @@ import yaml
 from devcluster.programs.helm import helm
 from devcluster.programs.toolchain import redis_server
 from devcluster.waiting import wait_until
+from tests.real.security.redis_users import rules
 from tests.support.paths import CHART
 
 PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
@@ -73,7 +74,6 @@ def test_the_password_may_contain_any_character(server: Server, client: redis.Re
         stranger.ping()
 
     assert client.ping()
-    assert client.config_get("requirepass") == {"requirepass": PASSWORD}
 
 
 def test_the_password_is_in_no_argument(server: Server) -> None:
@@ -82,7 +82,7 @@ def test_the_password_is_in_no_argument(server: Server) -> None:
     assert line.startswith("redis-server\0")  # exec replaced the shell: signals reach the server
     assert "noeviction" in line
     assert PASSWORD not in line
-    assert "requirepass" not in line
+    assert "user" not in line
 
 
 @pytest.mark.parametrize(("password", "ready"), [(PASSWORD, True), ("another", False)])
@@ -108,8 +108,32 @@ def test_redis_does_not_start_without_a_password(tmp_path: Path) -> None:
 
 
 def test_redis_evicts_no_key_and_persists_writes(client: redis.Redis) -> None:
-    configuration = {**client.config_get("maxmemory*"), **client.config_get("appendonly")}
+    memory = client.info("memory")
 
-    assert configuration["appendonly"] == "yes"
-    assert configuration["maxmemory-policy"] == "noeviction"
-    assert configuration["maxmemory"] == str(256 * 1024**2)
+    assert (memory["maxmemory"], memory["maxmemory_policy"]) == (256 * 1024**2, "noeviction")
+    assert client.info("persistence")["aof_enabled"] == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "FLUSHALL",
+        "CONFIG SET dir /tmp",
+        "KEYS *",
+        "MODULE LIST",
+        "REPLICAOF a 1",
+        "ACL SETUSER a on nopass",
+        "SHUTDOWN",
+    ],
+)
+def test_the_password_opens_no_command_of_administrators(client: redis.Redis, command: str) -> None:
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        client.execute_command(*command.split())
+
+
+def test_operator_and_workers_need_no_command_of_administrators(client: redis.Redis) -> None:
+    needed = {rule[1:].partition("|")[0] for side in ("operator", "worker") for rule in rules(side) if rule[0] == "+"}
+    connection = client.connection_pool.get_connection()
+    connection.send_command("COMMAND")
+    refused = {name for name, *more in connection.read_response() if {"@admin", "@dangerous"} & set(more[5])}
+    assert needed & refused == {"info"}
