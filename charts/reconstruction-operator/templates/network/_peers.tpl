@@ -4,6 +4,9 @@
 - ports:
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
+  {{- with .Values.networkPolicy.dnsTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}
 
 {{- define "recon.redisEgress" -}}
@@ -19,10 +22,13 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The API server is not a pod, so a policy can only name its ports. */}}
+{{/* The API server is not a pod, so a policy can only name its ports and addresses. */}}
 {{- define "recon.apiServerEgress" -}}
 - ports:
     {{- range .Values.networkPolicy.apiServerPorts }}
     - {port: {{ int . }}, protocol: TCP}
     {{- end }}
+  {{- with .Values.networkPolicy.apiServerTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}
