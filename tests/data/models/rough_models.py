@@ -228,37 +228,30 @@ def spying(work: Work, report: Report) -> None:
 
 
 class Caller(Good):
-    """Opens sockets: in a thread that began before the run, in this one, and in a process."""
+    """Opens sockets in a thread that began before the run, and in a process."""
 
     name: ClassVar[str] = "rough-caller"
-    network: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._run = threading.Event()
         self._seen: list[str] = []
-        self._thread = threading.Thread(target=lambda: self._run.wait() and self._call("thread"), daemon=True)
+        self._thread = threading.Thread(target=self._call, daemon=True)
         self._thread.start()
 
     def misbehave(self, work: Work, report: Report) -> None:
         self._run.set()
         self._thread.join()
-        self._call("model")
-        code = "import socket; socket.socket()"
-        process = subprocess.run([sys.executable, "-S", "-c", code], stderr=subprocess.DEVNULL, check=False)
-        self._seen.append(f"process {process.returncode}")
-        (work.output_dir / "sockets.txt").write_text("\n".join(self._seen))
+        code = [sys.executable, "-S", "-c", "import socket; socket.socket()"]
+        self._seen.append(f"process {subprocess.run(code, stderr=subprocess.DEVNULL, check=False).returncode}")
+        (work.output_dir / "sockets.txt").write_text(" ".join(self._seen))
 
-    def _call(self, place: str) -> None:
-        for family, kind in (
-            (socket.AF_INET, socket.SOCK_STREAM),
-            (socket.AF_INET6, socket.SOCK_DGRAM),
-            (socket.AF_NETLINK, socket.SOCK_RAW),
-            (socket.AF_UNIX, socket.SOCK_STREAM),
-        ):
+    def _call(self) -> None:
+        self._run.wait()
+        for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_UNIX):
             try:
-                socket.socket(family, kind).close()
+                socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else socket.SOCK_STREAM).close()
             except PermissionError:
-                self._seen.append(f"{place} {family.name}")
+                self._seen.append(family.name)
 
 
 class Downloader(Caller):

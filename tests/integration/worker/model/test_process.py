@@ -191,9 +191,7 @@ def test_a_confined_model_resumes_from_the_stage_of_a_killed_run(work: Work) -> 
 
 def test_only_a_model_that_needs_the_network_gets_sockets(work: Work) -> None:
     run("rough-caller", work)
-    families = ("AF_INET", "AF_INET6", "AF_NETLINK")
-    refused = [f"{place} {family}" for place in ("thread", "model") for family in families]
-    assert (work.output_dir / "sockets.txt").read_text().splitlines() == [*refused, "process 1"]
+    assert (work.output_dir / "sockets.txt").read_text() == "AF_INET AF_INET6 AF_NETLINK process 1"
 
     run("rough-downloader", work)
     assert (work.output_dir / "sockets.txt").read_text() == "process 0"
