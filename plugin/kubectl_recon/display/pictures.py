@@ -12,6 +12,7 @@ from rich.style import Style
 
 from kubectl_recon.errors import ReconError
 
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")  # Pillow would start Ghostscript for EPS
 _COLUMNS: Final = 60
 _KEPT_LINES: Final = 3  # of the screen, for the picture's name and the prompt
 
@@ -19,7 +20,7 @@ _KEPT_LINES: Final = 3  # of the screen, for the picture's name and the prompt
 def drawn(path: Path, columns: int, lines: int) -> str:
     """Return the picture as text that fits a terminal of that size, with the newline after it. Raises ReconError if it cannot be read."""
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=_FORMATS) as opened:
             picture = _plain(opened)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise ReconError(f"{path} cannot be read: {error}") from error
