@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from reconstruction_operator.transfer.names import printable
 
 from kubectl_recon import __version__
 from kubectl_recon.cli.loading import Commands
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=arguments, prog_name="recon" if Path(sys.argv[0]).name == "recon" else _PROGRAM)
     except ReconError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the program's last message
+        lines = map(printable, str(error).split("\n"))  # a server's text may have control characters
+        print("error:", "\n".join(lines), file=sys.stderr)  # noqa: T201  # the program's last message
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

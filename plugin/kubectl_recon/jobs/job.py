@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,11 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.pools import queue_name
 
+from kubectl_recon.errors import ReconError
 from kubectl_recon.jobs.times import parse_time
 
 FINISHED: Final = tuple(phase.value for phase in Phase if phase.finished)
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")  # as the API server requires
 _DEFAULTS: Final = Spec()  # which the operator sets, and not the API server
 
 T = TypeVar("T")
@@ -62,6 +65,13 @@ def _text(value: object) -> str:
     return str(value or "")
 
 
+def _name(value: object) -> str:
+    """Return the name, which becomes the name of a folder. Raises ReconError for a path: the server need not be trusted."""
+    if not _NAME.fullmatch(name := _text(value)):
+        raise ReconError(f"the API server sent a job with an invalid name: {name!a:.100}")
+    return name
+
+
 def _number(value: Any) -> int:
     return int(value or 0)
 
@@ -75,7 +85,7 @@ class Job:
     spec = _Field(_mapping, "spec")
     status = _Field(_mapping, "status")
     metadata = _Field(_mapping, "metadata")
-    name = _Field(_text, "metadata", "name")  # unique in the namespace
+    name = _Field(_name, "metadata", "name")  # unique in the namespace
     namespace = _Field(_text, "metadata", "namespace")  # decides who may see the job
     uid = _Field(_text, "metadata", "uid")  # also the name of the job's folder on the workers' volume
     created = _Field(parse_time, "metadata", "creationTimestamp")

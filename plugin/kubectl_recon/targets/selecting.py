@@ -9,7 +9,7 @@ from typing import Final
 
 from reconstruction_operator.kube import paths
 
-from kubectl_recon.errors import NotFoundError, UsageError
+from kubectl_recon.errors import NotFoundError, ReconError, UsageError
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Connection
 
@@ -83,13 +83,16 @@ def find(connection: Connection, name: str) -> Job:
 def read(connection: Connection, name: str) -> Job:
     """Return the job of that name, which must not be `@latest`."""
     try:
-        return Job(connection.api.get(paths.job(connection.namespace, name)))
+        job = Job(connection.api.get(paths.job(connection.namespace, name)))
     except NotFoundError as error:
         if "could not find the requested resource" in str(error):
             raise NotFoundError(
                 404, "this cluster has no ReconstructionJobs: the CRD is not installed (kubectl recon doctor)"
             ) from error
         raise NotFoundError(404, f'there is no job "{name}" in {_place(connection.namespace)}') from error
+    if job.name != name:
+        raise ReconError(f"the API server sent job {job.name} instead of {name}")
+    return job
 
 
 def latest(jobs: Sequence[Job]) -> Job | None:

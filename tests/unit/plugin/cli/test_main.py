@@ -58,6 +58,7 @@ def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]
             "error: --open shows the mesh once the job has finished: omit --dry-run, --no-follow and -o",
         ),
         (["wait", "banana", "--timeout", "soon"], 'error: "soon" is not a duration: write 30s, 10m, 1h30m or 2d'),
+        (["get", "a\x1b[2J/b"], 'error: "a�[2J/b" is not a ReconstructionJob: use recon/NAME, or just NAME'),
     ],
 )
 def test_an_invalid_command_line_is_rejected(
