@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from reconstruction_operator import disk
 from reconstruction_operator.contract.manifest import SealedFile
 
 from kubectl_recon.display.progress import bar, size_text
@@ -89,7 +90,7 @@ def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[F
         names = ", ".join(file.name for file in every)
         raise UsageError(f"the result has no file {' or '.join(only)}; it has: {names}")
     total = sum(file.bytes for file in files)
-    if total > downloading.free_bytes(folder):
+    if total > (disk.free_bytes(folder) or 0):
         raise ReconError(f"{folder} has no room for {size_text(total)}")
     targets = {file: folder / name_for(file, name, every) for file in files}
     missing = [file for file in files if not downloading.is_there(targets[file], file)]

@@ -16,6 +16,7 @@ from kubectl_recon.errors import ReconError
 from kubectl_recon.jobs.job import Job
 
 _CHUNK_BYTES: Final = 1 << 20
+_MAX_BYTES: Final = 8 << 20  # of a response that is not a file
 _JSON: Final = "application/json"
 _TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=60.0)
 
@@ -36,7 +37,7 @@ class Gallery:
         """Start a session for the browser, and return its Set-Cookie header."""
         # The only request whose origin is checked as that of a browser.
         headers = {"Origin": self.url, "Content-Type": _JSON}
-        answer = self._send("POST", "/api/session", json.dumps({"token": self._token}), headers)
+        answer, _ = self._send("POST", "/api/session", json.dumps({"token": self._token}), headers)
         return str(answer.headers["set-cookie"])
 
     def page(self, job: Job) -> str:
@@ -47,16 +48,17 @@ class Gallery:
         """Return the files of the job's result."""
         return GalleryResult(self, f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}")
 
-    def get(
-        self, path: str, headers: Mapping[str, str] | None = None, *, stream: bool = False
-    ) -> urllib3.BaseHTTPResponse:
-        """Send a GET, and return the response."""
-        return self._send("GET", path, None, {**self._authorized, **(headers or {})}, stream=stream)
+    def stream(self, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """Send a GET, and return the response, whose content is not read yet."""
+        return self._send("GET", path, None, {**self._authorized, **headers}, stream=True)[0]
+
+    def get(self, path: str) -> Any:
+        """Send a GET, and return the JSON of the response."""
+        return self._json("GET", path, None)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a POST, and return the JSON of the response."""
-        answer = self._send("POST", path, json.dumps(body), {**self._authorized, "Content-Type": _JSON})
-        return json.loads(answer.data)
+        return self._json("POST", path, json.dumps(body))
 
     def put(self, path: str, file: Path) -> None:
         """Upload a file by PUT."""
@@ -72,20 +74,29 @@ class Gallery:
     def _authorized(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"}
 
+    def _json(self, method: str, path: str, body: str | None) -> Any:
+        try:
+            return json.loads(self._send(method, path, body, {**self._authorized, "Content-Type": _JSON})[1])
+        except (ValueError, RecursionError) as error:
+            raise GalleryError(f"the gallery at {self.url} does not respond with JSON") from error
+
     def _send(
         self, method: str, path: str, body: str | IO[bytes] | None, headers: Mapping[str, str], *, stream: bool = False
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+        """Return the response, and its content; nothing of a `stream`. Content beyond the limit is not read."""
         try:
             answer = self._pool.request(
-                method, self.url + path, body=body, headers=headers, preload_content=not stream, retries=False
+                method, self.url + path, body=body, headers=headers, preload_content=False, retries=False
             )
+            failed = answer.status >= HTTPStatus.BAD_REQUEST
+            content = b"" if stream and not failed else answer.read(_MAX_BYTES, decode_content=False)
         except HTTPError as error:
             raise GalleryError(f"the gallery at {self.url} does not respond: {error}") from error
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise GalleryError("the gallery does not accept the token: use a service account of yours with --account")
-        if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise GalleryError(f"the gallery rejects {path}: {answer.data.decode(errors='replace').strip()[:300]}")
-        return answer
+        if failed:
+            raise GalleryError(f"the gallery rejects {path}: {content.decode(errors='replace').strip()[:300]}")
+        return answer, content
 
 
 class GalleryResult:
@@ -94,22 +105,16 @@ class GalleryResult:
     def __init__(self, gallery: Gallery, path: str) -> None:
         self._gallery, self._path = gallery, path
 
-    def read(self, name: str) -> bytes:
-        """Return the content of a small file."""
-        if name == "manifest.json":  # the gallery has it in the job's JSON, not as a file
-            body: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
-            return json.dumps(
-                {"taskId": "", "uri": "", **(body.get("result") or {})}
-            ).encode()  # which it does not show
-        return self._gallery.get(self._file(name)).data
+    def manifest(self) -> bytes:
+        """Return the manifest: the gallery has it in the job's JSON, without what it does not show, and not as a file."""
+        result = self._gallery.get(self._path).get("result") or {}
+        return json.dumps({"taskId": "", "uri": "", **result, "parameters": {}}).encode()
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of a file from `begin` to before `end`."""
-        with self._gallery.get(self._file(name), {"Range": f"bytes={begin}-{end - 1}"}, stream=True) as answer:
+        path = f"{self._path}/files/{quote(name)}"
+        with self._gallery.stream(path, {"Range": f"bytes={begin}-{end - 1}"}) as answer:
             try:
-                yield from answer.stream(_CHUNK_BYTES)
+                yield from answer.stream(_CHUNK_BYTES, decode_content=False)
             except HTTPError as error:
                 raise GalleryError(f"the connection to the gallery was lost: {error}") from error
-
-    def _file(self, name: str) -> str:
-        return f"{self._path}/files/{quote(name)}"

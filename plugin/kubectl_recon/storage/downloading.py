@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
+from reconstruction_operator import disk
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.objects.layout import POINTER, Pointer
+from reconstruction_operator.transfer.objects.layout import MAX_POINTER_BYTES, POINTER, Pointer, is_folder_of
 
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.storage.buckets import Folder, OnBytes, failures, open_store
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from reconstruction_operator.transfer.objects.store import Store
 
 _PART: Final = ".part"
@@ -25,13 +26,13 @@ _RANGE_BYTES: Final = 8 << 20
 
 
 class Source(Protocol):
-    """Where a result is read from."""
+    """Where a result is read from. It is not trusted."""
 
-    def read(self, name: str) -> bytes:
-        """Return the content of a small file. Raises ReconError."""
+    def manifest(self) -> bytes:
+        """Return the content of the manifest; not all of one that is too large. Raises ReconError."""
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes of a file from `begin` to before `end`. Raises ReconError."""
+        """Yield the bytes of a file from `begin` to before `end`; a server may send more. Raises ReconError."""
 
 
 class UnseenError(UsageError):
@@ -58,7 +59,7 @@ def files(place: Source) -> tuple[Source, tuple[SealedFile, ...]]:
     """Return the files of the result, and their source: a pointer in the folder leads to the current result. Raises ReconError."""
     if isinstance(place, _Bucket) and (pointed := place.pointed()) is not None:
         place = pointed
-    manifest = Manifest.parse(place.read(MANIFEST))
+    manifest = Manifest.parse(place.manifest())
     if manifest is None:
         raise ReconError(f"the result's {MANIFEST} was not written by a worker")
     for file in manifest.files:
@@ -85,6 +86,9 @@ def fetch(place: Source, file: SealedFile, target: Path, progress: OnBytes) -> N
     with part.open("ab") as out:
         if have < file.bytes:
             for chunk in place.chunks(file.name, have, file.bytes):
+                have += len(chunk)
+                if have > file.bytes:
+                    raise ReconError(f"{file.name} is longer than the {file.bytes} bytes of the {MANIFEST}: try again")
                 out.write(chunk)
                 progress(len(chunk))
     if (digest := _digest(part)) != file.sha256:
@@ -106,11 +110,11 @@ class _Disk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, name: str) -> bytes:
+    def manifest(self) -> bytes:
         try:
-            return (self._folder / name).read_bytes()
+            return disk.read_regular(self._folder / MANIFEST, MAX_MANIFEST_BYTES)
         except OSError as error:
-            raise ReconError(f"{self._folder / name} cannot be read: {error.strerror}") from error
+            raise ReconError(f"{self._folder / MANIFEST} cannot be read: {error.strerror}") from error
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
         try:
@@ -132,38 +136,37 @@ class _Bucket:
 
     def pointed(self) -> _Bucket | None:
         """Return the folder that the pointer leads to; None without a pointer, as in a result's own folder."""
-        import obstore  # noqa: PLC0415  # an optional extra
-
-        with failures(f"{self._folder}{POINTER}"):
-            try:
-                content = bytes(obstore.get(self._store, self._folder.below(POINTER)).bytes())
-            except FileNotFoundError:
-                return None
-        if (pointer := Pointer.parse(content)) is None:
+        if (content := self._small(POINTER, MAX_POINTER_BYTES)) is None:
+            return None
+        pointer = Pointer.parse(content)
+        if pointer is None or not is_folder_of(pointer.folder, pointer.job_id):
             raise ReconError(f"{self._folder}{POINTER} was not written by a worker")
         return _Bucket(self._folder.folder(pointer.folder))
 
-    def read(self, name: str) -> bytes:
-        import obstore  # noqa: PLC0415  # as above
-
-        with failures(f"{self._folder}{name}"):
-            return bytes(obstore.get(self._store, self._folder.below(name)).bytes())
+    def manifest(self) -> bytes:
+        if (content := self._small(MANIFEST, MAX_MANIFEST_BYTES)) is None:
+            raise ReconError(f"{self._folder}{MANIFEST}: nothing was found at that address")
+        return content
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
+        import obstore  # noqa: PLC0415  # an optional extra
+
+        with failures(f"{self._folder}{name}"):
+            while (start := begin) < end:
+                part: GetOptions = {"range": (start, min(end, start + _RANGE_BYTES))}
+                for chunk in obstore.get(self._store, self._folder.below(name), options=part).stream():
+                    begin += len(chunk)
+                    yield bytes(chunk)
+                if begin == start:
+                    return
+
+    def _small(self, name: str, max_bytes: int) -> bytes | None:
+        """Return the content of an object; None if it is missing, nothing of one that is too large."""
         import obstore  # noqa: PLC0415  # as above
 
         with failures(f"{self._folder}{name}"):
-            while begin < end:
-                until = min(end, begin + _RANGE_BYTES)
-                chunk = bytes(obstore.get_range(self._store, self._folder.below(name), start=begin, end=until))
-                if not chunk:
-                    return
-                begin += len(chunk)
-                yield chunk
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free space where the folder is or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+            try:
+                stored = obstore.get(self._store, self._folder.below(name))
+            except FileNotFoundError:
+                return None
+            return b"" if stored.meta["size"] > max_bytes else bytes(stored.bytes())

@@ -41,7 +41,9 @@ def test_a_picture_fits_the_screen(picture: Path) -> None:
     "content",
     [
         pytest.param(b"not a picture", id="damaged"),
-        pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", id="a-program-for-ghostscript"),
+        pytest.param(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", id="a-program-for-ghostscript"
+        ),
     ],
 )
 def test_a_file_of_no_format_of_pictures_is_rejected_and_runs_nothing(

@@ -27,5 +27,7 @@ if TYPE_CHECKING:
 )
 def test_a_job_of_another_name_or_an_invalid_one_is_rejected(sent: str, asked: str, api: Api, server: Server) -> None:
     server.put(200, {"items": [make_body(sent)]} if asked == "@latest" else make_body(sent))
-    with pytest.raises(ReconError, match=r"the API server sent (a job with an invalid name|job other instead of banana)"):
+    with pytest.raises(
+        ReconError, match=r"the API server sent (a job with an invalid name|job other instead of banana)"
+    ):
         find(Connection(api, "here", "default"), asked)

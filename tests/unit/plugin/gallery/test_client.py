@@ -1,0 +1,28 @@
+"""Gallery client: a gallery that is not one, or not an honest one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kubectl_recon.gallery.client import Gallery, GalleryError
+from kubectl_recon.kube.api import Api
+
+from tests.support.plugin import job
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Server
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>", id="a-page"),
+        pytest.param(b'{"result": ' + b"[" * 200_000, id="nested"),
+        pytest.param(b" " * (8 << 20) + b"{}", id="larger-than-the-limit"),
+    ],
+)
+def test_a_response_that_cannot_be_a_jobs_json_is_an_error(body: bytes, api: Api, server: Server) -> None:
+    server.put(200, body)
+    with pytest.raises(GalleryError, match="does not respond with JSON"):
+        Gallery(api.server, "token").result(job()).manifest()
