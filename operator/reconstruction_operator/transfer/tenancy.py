@@ -51,7 +51,8 @@ def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) 
 def covers(prefixes: Iterable[str], address: SplitResult) -> bool:
     """Return whether a prefix is this https:// address, or a folder above it."""
     path = unquote(address.path) or "/"
-    if ".." in path.split("/"):  # only the server knows how it resolves the path
+    # Only the server knows how it resolves these: `\\` may be a slash, `..;` a parent, and it may decode twice.
+    if ".." in path.split("/") or any(sign in path for sign in "\\;") or unquote(path) != path:
         return False
     return any(
         (prefix.hostname, prefix.port or _HTTPS_PORT) == (address.hostname, address.port or _HTTPS_PORT)
