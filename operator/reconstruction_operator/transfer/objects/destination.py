@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.runs import Run
 
 if TYPE_CHECKING:
-    from obstore import PutMode, UpdateVersion
+    from obstore import ObjectMeta, PutMode, UpdateVersion
 
     from reconstruction_operator.transfer.objects.store import Store
 
@@ -103,20 +103,25 @@ class Destination:
         """Delete the pointer."""
         self.store.delete(self.address.below(layout.POINTER))
 
-    def files(self, folder: str) -> dict[str, int]:
-        """Return keys and sizes in bytes of all objects in a folder below the address."""
-        pages = self.store.list(self.address.below(folder).rstrip("/"), chunk_size=_PAGE)
-        return {meta["path"]: meta["size"] for page in pages for meta in page}
+    def pages(self, folder: str) -> Iterator[Sequence[ObjectMeta]]:
+        """Yield pages of the objects in a folder below the address. Other programs may have written millions."""
+        return self.store.list(self.address.below(folder).rstrip("/"), chunk_size=_PAGE)
 
-    def outdated(self, current: str) -> list[str]:
-        """Return the keys of all files and probes of this and earlier attempts, except those in the folder `current`."""
-        folder, keys = self.address.below(f"{self.run.job_id}/"), []
-        for key in self.files(f"{self.run.job_id}/"):
-            name = key.removeprefix(folder).partition("/")[0]
-            attempt = layout.attempt_of(name)
-            if attempt is not None and attempt <= self.run.attempt and f"{self.run.job_id}/{name}/" != current:
-                keys.append(key)
-        return keys
+    def stored(self, folder: str, keys: Collection[str]) -> dict[str, int]:
+        """Return the sizes in bytes of those objects in a folder below the address that have one of the keys."""
+        return {meta["path"]: meta["size"] for page in self.pages(folder) for meta in page if meta["path"] in keys}
+
+    def outdated(self, current: str) -> Iterator[list[str]]:
+        """Yield pages of the keys of all files and probes of this and earlier attempts, except those in the folder `current`."""
+        folder = self.address.below(f"{self.run.job_id}/")
+        for page in self.pages(f"{self.run.job_id}/"):
+            keys = []
+            for meta in page:
+                name = meta["path"].removeprefix(folder).partition("/")[0]
+                attempt = layout.attempt_of(name)
+                if attempt is not None and attempt <= self.run.attempt and f"{self.run.job_id}/{name}/" != current:
+                    keys.append(meta["path"])
+            yield keys
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects; missing ones are ignored."""

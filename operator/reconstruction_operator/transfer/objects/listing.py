@@ -81,6 +81,8 @@ def _all(store: Store, request: FetchRequest) -> list[Listed]:
         objects += [_listed(meta, request.address) for meta in page]
         if len(objects) > request.max_files:
             raise StorageError(_REFUSED, f"{request.address} contains more than {request.max_files} objects")
+        if len({photo.key for photo in objects}) < len(objects):
+            raise StorageError(_REFUSED, f"{request.address}: its server lists an object twice")
     return objects
 
 

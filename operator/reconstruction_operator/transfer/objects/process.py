@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator import config
+from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.programs import OnProgress, Program
 from reconstruction_operator.transfer.runs import Run
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
+_LIST_STALLS: Final = 20  # times the time of a stalled request: maximum for a complete list
 _ABORT_SECONDS: Final = 1.5  # time in which the process may abort an upload; a cancel must take effect within 2 s
 
 
@@ -42,8 +46,16 @@ def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:
 
     Raises StorageError, SupersededError or OSError, as the process reports it.
     """
-    program = Program.start(_PROGRAM)
+    program, begun = Program.start(_PROGRAM), time.monotonic()
+
+    def limited(*done: int) -> None:
+        report(*done)
+        seconds = _LIST_STALLS * config.settings.STORAGE_STALL_SECONDS
+        if not any(done) and time.monotonic() - begun > seconds:  # pages without an end may all be empty
+            reason = "INPUT_UNREACHABLE" if isinstance(request, FetchRequest) else "OUTPUT_UPLOAD_FAILED"
+            raise StorageError(reason, f"{request.address} was not listed within {seconds:.0f} s")
+
     try:
-        return program.ask(request, report)
+        return program.ask(request, limited)
     finally:
         program.end(_ABORT_SECONDS)

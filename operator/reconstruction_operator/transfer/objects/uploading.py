@@ -5,6 +5,7 @@ A reader that follows the pointer never sees a mix of two results: each result h
 
 from __future__ import annotations
 
+import itertools
 import mimetypes
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -85,11 +86,13 @@ def _withdraw(destination: Destination, *, copy: bool) -> None:
         if pointer is not None and pointer.attempt <= run.attempt and copy:
             destination.unpoint()  # first, so that readers never see files that are being deleted
             pointer = None
-        doomed = destination.outdated("" if pointer is None else pointer.folder)
-        if not doomed:
+        deleted = False
+        for keys in filter(None, destination.outdated("" if pointer is None else pointer.folder)):
+            run.check()
+            destination.delete(keys)
+            deleted = True
+        if not deleted:
             return
-        run.check()
-        destination.delete(doomed)
 
 
 def _deliver(request: DeliverRequest, destination: Destination, source: Path, progress: Progress) -> None:
@@ -101,12 +104,13 @@ def _deliver(request: DeliverRequest, destination: Destination, source: Path, pr
     destination.refuse_others(standing)
     prefix = request.address.below(pointer.folder)
     sizes = {prefix + name: size for name, size in manifest.sizes}
-    stored = destination.files(pointer.folder)
+    keys = {*sizes, prefix + MANIFEST}
+    stored = destination.stored(pointer.folder, keys)
     missing = [key for key, size in sizes.items() if stored.get(key) != size]
     progress.of_bytes = sum(sizes.values())
     progress.bytes = progress.of_bytes - sum(sizes[key] for key in missing)
     _upload(destination, {key: source / key.removeprefix(prefix) for key in missing}, progress)
-    stored = destination.files(pointer.folder)
+    stored = destination.stored(pointer.folder, keys)
     if not sizes.items() <= stored.items():
         text = f"files disappeared from {request.address}: another program deletes them"
         raise StorageError("OUTPUT_UPLOAD_FAILED", text)
@@ -117,10 +121,12 @@ def _deliver(request: DeliverRequest, destination: Destination, source: Path, pr
         destination.point(pointer, standing, run.check)
     doomed = destination.outdated(pointer.folder)
     if standing.pointer is not None and standing.pointer.job_id in run.predecessors:
-        doomed += destination.files(f"{standing.pointer.job_id}/")
-    # If superseded by a run of the same attempt with the same digest, the files are that run's.
-    if not run.is_superseded:
-        destination.delete(doomed)
+        replaced = destination.pages(f"{standing.pointer.job_id}/")
+        doomed = itertools.chain(doomed, ([meta["path"] for meta in page] for page in replaced))
+    for obsolete in doomed:
+        if run.is_superseded:  # perhaps by a run of the same attempt with the same digest: the files are that run's
+            return
+        destination.delete(obsolete)
 
 
 def _leave(destination: Destination) -> None:
@@ -128,7 +134,8 @@ def _leave(destination: Destination) -> None:
     try:
         pointer = destination.standing().of(destination.run.job_id)
         if pointer is not None and pointer.attempt > destination.run.attempt:
-            destination.delete(destination.outdated(pointer.folder))
+            for keys in destination.outdated(pointer.folder):
+                destination.delete(keys)
     except Exception as error:
         if not failures.is_of_the_client(error):  # the job's clean-up deletes the files later
             raise

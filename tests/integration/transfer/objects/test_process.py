@@ -7,15 +7,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
+from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.process import FetchRequest
 
 from devcluster import wait_until
+from devcluster.servers.running import answering
 from tests.support.settings import configure
 
 _WORKER = """
@@ -69,6 +72,34 @@ def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(
     with pytest.raises(UnwantedError):
         process.perform(wanted, stop)
     assert [one for one in psutil.Process().children() if one not in before] == []
+
+
+class _EmptyPages(BaseHTTPRequestHandler):
+    """Answers each request for a list with an empty page that has a successor."""
+
+    def do_GET(self) -> None:  # the name of http.server
+        page = "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
+        content = f"<ListBucketResult><Name>photos</Name>{page}</ListBucketResult>".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.usefixtures("silent")
+def test_a_list_without_an_end_fails_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPages)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    configure(monkeypatch, STORAGE_STALL_SECONDS=0.1)
+    wanted = FetchRequest(ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1)
+    with (
+        answering(server),
+        pytest.raises(StorageError, match="INPUT_UNREACHABLE: s3://photos/set/ was not listed within 2 s"),
+    ):
+        process.perform(wanted, lambda *_: None)
 
 
 def test_settings_of_the_workers_that_cannot_be_used_are_named_in_one_line(tmp_path: Path) -> None:

@@ -62,13 +62,21 @@ def test_a_large_object_in_place_of_the_pointer_is_foreign_and_not_read(
 class _Endless:
     """A folder of more objects than can be listed."""
 
+    def __init__(self, below: str = "") -> None:
+        self._below = below
+
     def list(self, prefix: str, *, chunk_size: int) -> Iterator[list[dict[str, Any]]]:
-        return ([{"path": f"{prefix}/{number}.jpg", "size": chunk_size}] for number in itertools.count())
+        return ([{"path": f"{prefix}/{self._below}{number}.jpg", "size": chunk_size}] for number in itertools.count())
 
 
 def test_a_foreign_object_is_found_without_a_list_of_all(destination: Destination) -> None:
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \(it contains '0\.jpg'\)"):
         replace(destination, store=_Endless()).refuse_others(Standing())  # type: ignore[arg-type]
+
+
+def test_a_withdrawal_deletes_the_first_objects_before_it_lists_all(destination: Destination) -> None:
+    pages = replace(destination, store=_Endless("1-a/")).outdated("")  # type: ignore[arg-type]
+    assert next(pages) == ["banana/job1/1-a/0.jpg"]
 
 
 class _Guarded:
