@@ -16,6 +16,7 @@ import yaml
 
 Schema = Mapping[str, Any]
 
+_CONTROL: Final = r"\x00-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}"
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "v1alpha1 status: x-kubernetes-map-type: nothing became atomic": (
         "only the operator writes a status, by patches of fields; without the rule the API server stores a list of these fields in each object"
@@ -69,8 +70,10 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
         for field in ("input", "output")
         for change, reason in {
             "pattern: ^(file|s3|gs|https):// became nothing": "a rule requires the same, and one mistake gets one message",
-            "new rule: self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\\x00-\\x20/\\x7f]([^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$')": (
-                "the earlier rule, which now also accepts az://"
+            "new rule: self.matches(r'^(file:///|s3://|gs://|az://|https://)"
+            rf"[^\x20/{_CONTROL}]([^{_CONTROL}]*[^\x20{_CONTROL}])?$')": (
+                "the earlier rule, which now also accepts az://, and no characters that command a terminal or turn a text; other "
+                "fields of stored jobs can still change (ratcheting)"
             ),
         }.items()
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,14 @@ DELETE, RETAIN = DELETION_POLICIES = ("Delete", "Retain")
 
 _YEAR_SECONDS = 31_536_000
 
+CONTROL = r"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+"""Characters that command a terminal or turn the direction of a text, as in a set of Python's `re`."""
+_CONTROL = re.sub(r"\\u(.{4})", r"\\x{\1}", CONTROL)  # the same in Go's syntax
+
 _FULL_ADDRESS = Rule(
-    rule=r"self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\x00-\x20/\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$')",
+    rule=(
+        rf"self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\x20/{_CONTROL}]([^{_CONTROL}]*[^\x20{_CONTROL}])?$')"
+    ),
     message=(
         "write a full address, without a space at its end: file:///photos/banana (three slashes) or, for an input, "
         "https://host/photos.zip"
@@ -157,7 +164,7 @@ class Spec:
         "withdrawal removes it as well; fixed once the cancel is confirmed.",
         absent="no reason is given",
         max_length=256,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=f"^[^{_CONTROL}]*$",
         pattern_message="a reason is one line of text, without tabs and control characters",
     )
     backoff_limit: int = member(

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.spec import CONTROL, Spec
 from reconstruction_operator.readers import BUCKET
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 PARAMETERS_MAX_BYTES: Final = 16 * 1024  # of JSON: every message carries them
 PARAMETERS_MAX_DEPTH: Final = 8  # of nested mappings and lists
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(f"[{CONTROL}]")
 _SHOWN_CHARACTERS = 200
 
 

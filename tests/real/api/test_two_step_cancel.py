@@ -143,6 +143,8 @@ _LINE = "a reason is one line of text"
         pytest.param(_REQUESTED, {"cancelReason": "ü" * 256}, None, id="the-longest"),
         pytest.param(_REQUESTED, {"cancelReason": "a" * 257}, "Too long", id="too-long"),
         pytest.param(_REQUESTED, {"cancelReason": "one\ntwo"}, _LINE, id="two-lines"),
+        pytest.param(_REQUESTED, {"cancelReason": "\x9b2J"}, _LINE, id="a-c1-control"),
+        pytest.param(_REQUESTED, {"cancelReason": "a\u202eb\u2069"}, _LINE, id="a-turned-direction"),
         pytest.param(_REQUESTED, {"cancelConfirmed": True, "cancelReason": "wrong"}, None, id="with-the-confirmation"),
         pytest.param(_BOTH, {"cancelReason": "wrong"}, _FIXED, id="after-the-confirmation"),
     ],

@@ -65,6 +65,8 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("file:///photos/../etc", "contains '..'", "the folder itself", id="upwards"),
         pytest.param("file:///photos/%2e%2e/etc", "contains '..'", "the folder itself", id="encoded-upwards"),
         pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
+        pytest.param("file:///photos/a%C2%9B2J", "has control characters", "write file:///folder", id="a-c1-control"),
+        pytest.param("file:///photos/a%E2%80%AEb", "has control characters", "write file:///folder", id="a-turned-direction"),
         pytest.param("file:///photos\\banana", "has backslashes", "write file:///folder", id="backslashes"),
         pytest.param("file:///photos/what?x", "takes no '?' or '#'", "write %3F", id="a-query"),
         pytest.param("file:///photos/a#b", "takes no '?' or '#'", "%23", id="a-fragment"),
