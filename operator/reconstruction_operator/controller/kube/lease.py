@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ HOLDER_MARGIN: Final = 0.8
 _API_VERSION: Final = "coordination.k8s.io/v1"
 _POLL_SECONDS: Final = 1.0  # period of a standby: how soon it takes a released Lease
 _RENEWALS_PER_DURATION: Final = 5.0
+_MAX_DURATION_SECONDS: Final = 600.0  # that is respected: any writer of the Lease can name a longer one
+_CLOCK_SKEW: Final = timedelta(days=1)
 _LOOKS_DIGITS: Final = 15
 _MAX_FENCE: Final = 2_000_000_000  # the largest that fence.lua accepts; a Lease's transitions are an int32
 LOOKS: Final = "reconstruction.dev/redis-looks"  # annotation of the Lease
@@ -134,7 +136,8 @@ class LeaderElection:
     @property
     def _expires_at(self) -> float:
         """The monotonic time from which a candidate may take the Lease."""
-        return self._since + (self._record.duration_seconds if self._record.holder else 0.0)
+        longest = max(self.duration_seconds, _MAX_DURATION_SECONDS)
+        return self._since + (min(self._record.duration_seconds, longest) if self._record.holder else 0.0)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when this replica takes or loses the Lease, or after `timeout_seconds`."""
@@ -205,7 +208,9 @@ class LeaderElection:
         if self._record.holder != self.identity and self.monotonic() < self._expires_at:
             return
         # Above the count even if we are the last holder: another replica may have led in between.
-        transitions = max(self._record.transitions, self._at_least) + 1
+        # No Lease of ours counts more than seconds; after a foreign count near the maximum there would be no valid token.
+        latest = first_transitions(self.now() + _CLOCK_SKEW)
+        transitions = max(min(self._record.transitions, latest), self._at_least) + 1
         await self._hold(transitions, None, started)
         self._win(transitions, started)
 

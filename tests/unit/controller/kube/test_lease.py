@@ -64,6 +64,20 @@ async def test_a_candidate_takes_a_lease_once_it_has_expired(after: dict[str, An
     assert (candidate.fence, api.lease["spec"]["holderIdentity"]) == (4, "b")
 
 
+@pytest.mark.parametrize("transitions", [2_000_000_000, 2**31 - 1])
+async def test_a_foreign_count_and_duration_end_after_minutes_in_a_valid_token(transitions: int) -> None:
+    api, clock = Leases(), Clock(100.0)
+    candidate = elect(api, "b", clock)
+    api.lease = lease(holderIdentity="other", leaseTransitions=transitions, leaseDurationSeconds=2**31 - 1)
+    for clock.now in (100.0, 699.0, 700.0):
+        assert not candidate.leading
+        await candidate._round(clock.now)
+
+    latest = leases.first_transitions(datetime.now(UTC))
+    assert latest <= (candidate.fence or 0) <= latest + 90_000
+    assert api.lease["spec"]["leaseTransitions"] == candidate.fence
+
+
 def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
     before = leases.first_transitions(NOON) + 50  # fifty changes of leader
 
