@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.planning.times import after, backoff
+from reconstruction_operator.planning.times import backoff, pause_end
 from reconstruction_operator.planning.types import Observation, Timing
 
 _LAST_ORDER_SECONDS = 3_600.0  # the longest pause between two orders: each may hang on a dead mount for a minute
@@ -23,4 +23,4 @@ def deletion_is_due(record: Record | None, seen: Observation, since: datetime, n
     if record is None or record.sent_at is None or record.sent_at < since:
         return True
     pause = backoff(record.orders, timing.resend_seconds, _LAST_ORDER_SECONDS)
-    return seen.order_missing and after(record.sent_at, pause) <= now
+    return seen.order_missing and pause_end(record.sent_at, pause, now) <= now

@@ -16,6 +16,11 @@ def after(moment: datetime, seconds: float) -> datetime:
     return moment + timedelta(seconds=seconds)
 
 
+def pause_end(since: datetime, seconds: float, now: datetime) -> datetime:
+    """Return the end of a pause that began at `since`; `now` if that is in the future, since the clock was set back."""
+    return now if since > now else after(since, seconds)
+
+
 def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
     """Return the seconds to wait after that many consecutive failures (from 1): doubled each time, up to `max_seconds`."""
     doublings = min(max(0, failures - 1), 64)  # beyond this the maximum holds anyway, and floats would overflow

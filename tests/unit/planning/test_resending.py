@@ -32,6 +32,7 @@ def record(sent: datetime | None, orders: int = 1) -> Record:
         pytest.param(record(ago(99)), WAITS, ago(99), False, id="it waits in its queue"),
         pytest.param(record(ago(15)), MISSING, ago(99), True, id="missing for long enough"),
         pytest.param(record(ago(14)), MISSING, ago(99), False, id="missing for a moment"),
+        pytest.param(record(ago(-3600)), MISSING, ago(99), True, id="sent before the clock was set back"),
         pytest.param(record(ago(29), orders=2), MISSING, ago(99), False, id="the second pause is twice as long"),
         pytest.param(record(ago(30), orders=2), MISSING, ago(99), True, id="after the second pause"),
         pytest.param(record(ago(3_599), orders=60), MISSING, SINCE, False, id="the longest pause is an hour"),

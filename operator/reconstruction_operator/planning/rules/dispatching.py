@@ -9,7 +9,7 @@ from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules.attempts import grace_end
 from reconstruction_operator.planning.status.details import with_attempt
-from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.times import pause_end, whole
 
 
 def decide(case: Case) -> Decision:
@@ -66,7 +66,7 @@ def _wait(case: Case) -> tuple[datetime, ...] | None:
         return (grace_end(case),)
     if not case.seen.missing:
         return ()  # a search of the queues finds missing messages, and enqueues their jobs
-    due = after(case.sent_at, case.timing.resend_seconds) if case.sent_at is not None else case.now
+    due = pause_end(case.sent_at, case.timing.resend_seconds, case.now) if case.sent_at is not None else case.now
     return (due,) if due > case.now else None
 
 

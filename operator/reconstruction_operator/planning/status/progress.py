@@ -12,7 +12,7 @@ from reconstruction_operator.api.status import ConditionType, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.status.eta import eta_seconds
-from reconstruction_operator.planning.times import after, whole
+from reconstruction_operator.planning.times import pause_end, whole
 from reconstruction_operator.planning.types import Timing
 
 _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
@@ -54,7 +54,7 @@ def advance(
                 or _noticeable(old.eta_seconds, new.eta_seconds)
             )
             seconds = timing.progress_seconds if urgent else max(timing.progress_seconds, _TENTHS_SECONDS)
-            due = after(old.last_update_time, seconds) if old.last_update_time else now
+            due = pause_end(old.last_update_time, seconds, now) if old.last_update_time else now
             if due > now and (urgent or new.display != old.display):
                 return Advance(old, stored.message, due)
         if not _differs(old, new) and (text == stored.message or not began or not show_text):

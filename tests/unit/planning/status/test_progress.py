@@ -60,6 +60,14 @@ def test_changes_within_a_step_are_debounced() -> None:
     assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=1))
 
 
+def test_progress_moves_on_after_the_clock_was_set_back() -> None:
+    ahead = replace(STORED, progress=replace(OLD, last_update_time=NOW + timedelta(hours=1)))
+
+    moved = advance(ahead, replace(REPORT, percent=31), NOW, TIMING)
+
+    assert moved.progress == replace(OLD, percent=31, display="31%", last_update_time=NOW)
+
+
 def test_tenths_of_a_percent_are_written_every_few_seconds() -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
     report = replace(REPORT, percent=30.4, remaining_seconds=103.0)
