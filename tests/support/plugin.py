@@ -83,10 +83,10 @@ def get(address: str, **headers: str) -> Answer:
 
 
 @contextmanager
-def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the first URL in the output of a command that serves it, with a browser that does nothing."""
+def serving(command: Sequence[str], environment: Mapping[str, str], browser: str = "true") -> Iterator[str]:
+    """Yield the first URL in the output of a command that serves it, with a browser that by default does nothing."""
     with subprocess.Popen(
-        command, env={**environment, "BROWSER": "true"}, stdout=subprocess.PIPE, text=True
+        command, env={**environment, "BROWSER": browser}, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             lines = process.stdout or ()

@@ -32,7 +32,8 @@ from kubectl_recon.storage import downloading
 from kubectl_recon.targets.selecting import find
 
 _PREVIEWS: Final = ("*.png",)
-_SCRATCH: Final = "recon-"  # prefix of temporary folders
+_SCRATCH: Final = "recon-"  # prefix of temporary folders and files
+_SIGN_IN_SECONDS: Final = 60.0
 Connect = Callable[[], Connection]
 
 
@@ -89,7 +90,7 @@ def open_job(connection: Connection, name: str, way: Way, *, browser: bool) -> i
 def open_folder(folder: Path, title: str, *, browser: bool) -> int:
     """Show the result in a local folder until Ctrl-C."""
     with served(pages_of(folder, title)) as address:
-        return _show(address, browser=browser)
+        return _show_secret(address, browser=browser)
 
 
 def preview(target: Viewed) -> int:
@@ -120,16 +121,27 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
         page = url + gallery.page(job)
         # A cookie cannot be set for another host: the page asks for a token.
         if not url.startswith("http://127.0.0.1:"):
-            return _show(page, browser=browser)
+            return _show(page, page, browser=browser)
         # Cookies ignore the port: this response signs the browser in at the gallery's port.
         signed_in = Page("", HTTPStatus.FOUND, {"Set-Cookie": gallery.cookie(), "Location": page})
-        with served({"": signed_in}) as address:
-            return _show(address, browser=browser)
+        note(f"The address works once, in the next {_SIGN_IN_SECONDS:.0f} s.")
+        with served({"": signed_in}, once_within=_SIGN_IN_SECONDS) as address:
+            return _show_secret(address, browser=browser)
 
 
-def _show(address: str, *, browser: bool) -> int:
-    if browser and not webbrowser.open(address):
-        note("No browser was found: open the address yourself.")
+def _show_secret(address: str, *, browser: bool) -> int:
+    """Show a page that only this user may see: every user of the machine can read a browser's arguments, but not this file."""
+    with tempfile.NamedTemporaryFile("w", prefix=_SCRATCH, suffix=".html") as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">')
+        file.flush()
+        return _show(address, Path(file.name).as_uri(), browser=browser)
+
+
+def _show(address: str, opened: str, *, browser: bool) -> int:
+    if browser and webbrowser.open(opened):
+        note("If the browser shows no page, open the address yourself:")
+    elif browser:
+        note("No browser was found: open the address yourself:")
     print(address, flush=True)  # noqa: T201  # the result
     note("Press Ctrl-C to stop.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -31,13 +31,16 @@ _STYLE: Final = (
 )
 _POLICY: Final = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
-    "connect-src 'self' data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self' data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; frame-src 'self'"
 )
-_FILE_POLICY: Final = (
+_FILE_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_REPORT_POLICY: Final = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; style-src 'unsafe-inline'; "
-    "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
+    "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""For files of a model: a report's scripts run without access to this program's pages, a gallery's session, or the network."""
+"""As in the gallery: a report's scripts run without access to this program's pages or a gallery's session. Of the network they reach
+what WebRTC reaches, since no browser has a policy for that."""
+_FRAME: Final = f'<iframe src="{REPORT}" sandbox="allow-scripts" title="Report" style="position:fixed;inset:0;width:100%;height:100%;border:0"></iframe>'
 
 
 def is_result(folder: Path) -> bool:
@@ -52,8 +55,10 @@ def pages_of(folder: Path, title: str) -> dict[str, Page]:
         name: Page(page.content, headers={"Content-Security-Policy": _FILE_POLICY})
         for name, page in files_below(folder).items()
     }
-    overview = Page(_overview(title, folder, list(pages)), headers={"Content-Security-Policy": _POLICY})
-    return {**pages, _SCRIPT: _VIEWER, "": pages.get(REPORT, overview)}
+    content = _FRAME if REPORT in pages else _overview(title, folder, list(pages))
+    if REPORT in pages:
+        pages[REPORT] = Page(pages[REPORT].content, headers={"Content-Security-Policy": _REPORT_POLICY}, framed=True)
+    return {**pages, _SCRIPT: _VIEWER, "": Page(_page(title, content), headers={"Content-Security-Policy": _POLICY})}
 
 
 def shown_mesh(names: Sequence[str]) -> str | None:
@@ -70,11 +75,14 @@ def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
         f'<tr><td><a href="{_address(name)}">{escape(name)}</a></td><td>{size_text((folder / name).stat().st_size)}</td></tr>'
         for name in (*meshes, *(name for name in names if name not in meshes))
     )
+    return f"<h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}{images}<table>{rows}</table>"
+
+
+def _page(title: str, content: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         '<link rel="icon" href="data:,">'  # no request for an icon
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><main><h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}"
-        f"{images}<table>{rows}</table></main></html>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><main>{content}</main></html>"
     )
 
 

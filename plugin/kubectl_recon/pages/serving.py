@@ -7,11 +7,13 @@ secret, and requests for another host are rejected.
 from __future__ import annotations
 
 import http.server
+import math
 import mimetypes
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -29,13 +31,23 @@ class Page:
     content: str | Path = ""
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
+    framed: bool = False  # sent only to a frame: in a tab of its own, its scripts could lead the browser to any host
 
 
 @contextmanager
-def served(pages: Mapping[str, Page]) -> Iterator[str]:
-    """Serve these pages by their path below the secret path. Yield the address of the page ""."""
+def served(pages: Mapping[str, Page], *, once_within: float = math.inf) -> Iterator[str]:
+    """Serve these pages by their path below the secret path. Yield the address of the page "".
+
+    `once_within`: with a number of seconds, each page is sent once, and only in that time.
+    """
     secret = secrets.token_urlsafe(16)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(pages, f"/{secret}/")) as server:
+    left, until = dict(pages), time.monotonic() + once_within
+
+    def page_of(name: str) -> Page | None:
+        take = left.get if until == math.inf else left.pop
+        return take(name, None) if time.monotonic() < until else None
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(page_of, f"/{secret}/")) as server:
         thread = threading.Thread(target=server.serve_forever, name="pages", daemon=True)
         thread.start()
         try:
@@ -54,7 +66,7 @@ def files_below(folder: Path) -> dict[str, Page]:
     }
 
 
-def _handler(pages: Mapping[str, Page], prefix: str) -> type[http.server.BaseHTTPRequestHandler]:
+def _handler(page_of: Callable[[str], Page | None], prefix: str) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -62,9 +74,11 @@ def _handler(pages: Mapping[str, Page], prefix: str) -> type[http.server.BaseHTT
             path = unquote(urlsplit(self.path).path)
             _, port = self.connection.getsockname()[:2]
             own = self.headers.get("Host") in (f"127.0.0.1:{port}", f"localhost:{port}")
-            page = pages.get(path.removeprefix(prefix)) if own and path.startswith(prefix) else None
+            page = page_of(path.removeprefix(prefix)) if own and path.startswith(prefix) else None
+            if page is None or (page.framed and self.headers.get("Sec-Fetch-Dest") != "iframe"):
+                page = Page("Page not found, or opened before.", HTTPStatus.NOT_FOUND)
             with suppress(ConnectionError):  # the browser closed the connection
-                self._answer(page or Page("Page not found.", HTTPStatus.NOT_FOUND))
+                self._answer(page)
 
         def _answer(self, page: Page) -> None:
             file = page.content if isinstance(page.content, Path) else None

@@ -1,4 +1,4 @@
-"""`preview` on a terminal: the program prints the pictures of a folder."""
+"""`preview` on a terminal prints the pictures of a folder; `open` hands the browser a private file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pty
 from pathlib import Path
 
 from tests.support.photos import make_photo
-from tests.support.plugin import PROGRAM
+from tests.support.plugin import PROGRAM, serving
 
 
 def test_preview_prints_the_pictures_of_a_folder(tmp_path: Path) -> None:
@@ -27,3 +27,18 @@ def test_preview_prints_the_pictures_of_a_folder(tmp_path: Path) -> None:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     assert (status, b"preview_0.png\r\n" in output, "▀".encode() in output) == (0, True, True)
+
+
+def test_open_hides_the_address_from_other_users_who_read_the_browsers_arguments(tmp_path: Path) -> None:
+    (tmp_path / "model.glb").write_bytes(b"glTF")
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nfile="${{1#file://}}"\necho "$1" "$(stat -c %a "$file")" >{tmp_path}/seen\ncat "$file" >{tmp_path}/page\n'
+    )
+    browser.chmod(0o755)
+
+    with serving([str(PROGRAM), "open", str(tmp_path)], os.environ, str(browser)) as address:
+        argument, mode = (tmp_path / "seen").read_text().split()
+
+    assert (argument.startswith("file:///"), mode) == (True, "600")
+    assert f'content="0;url={address}"' in (tmp_path / "page").read_text()
