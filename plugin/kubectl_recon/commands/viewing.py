@@ -90,7 +90,7 @@ def open_job(connection: Connection, name: str, way: Way, *, browser: bool) -> i
 def open_folder(folder: Path, title: str, *, browser: bool) -> int:
     """Show the result in a local folder until Ctrl-C."""
     with served(pages_of(folder, title)) as address:
-        return _show_secret(address, browser=browser)
+        return _show(address, browser=browser)
 
 
 def preview(target: Viewed) -> int:
@@ -121,32 +121,27 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
         page = url + gallery.page(job)
         # A cookie cannot be set for another host: the page asks for a token.
         if not url.startswith("http://127.0.0.1:"):
-            return _show(page, page, browser=browser)
+            return _show(page, browser=browser, secret=False)
         # Cookies ignore the port: this response signs the browser in at the gallery's port.
         signed_in = Page("", HTTPStatus.FOUND, {"Set-Cookie": gallery.cookie(), "Location": page})
         note(f"The address works once, in the next {_SIGN_IN_SECONDS:.0f} s.")
         with served({"": signed_in}, once_within=_SIGN_IN_SECONDS) as address:
-            return _show_secret(address, browser=browser)
+            return _show(address, browser=browser)
 
 
-def _show_secret(address: str, *, browser: bool) -> int:
-    """Show a page that only this user may see: every user of the machine can read a browser's arguments, but not this file."""
+def _show(address: str, *, browser: bool, secret: bool = True) -> int:
+    """Show a page until Ctrl-C. `secret`: in a file of this user leads to it, since others can read the browser's arguments."""
     with tempfile.NamedTemporaryFile("w", prefix=_SCRATCH, suffix=".html") as file:
         file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">')
         file.flush()
-        return _show(address, Path(file.name).as_uri(), browser=browser)
-
-
-def _show(address: str, opened: str, *, browser: bool) -> int:
-    if browser and webbrowser.open(opened):
-        note("If the browser shows no page, open the address yourself:")
-    elif browser:
-        note("No browser was found: open the address yourself:")
-    print(address, flush=True)  # noqa: T201  # the result
-    note("Press Ctrl-C to stop.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
+        if browser:
+            webbrowser.open(Path(file.name).as_uri() if secret else address)
+        note("If no browser shows the page, open this address:")
+        print(address, flush=True)  # noqa: T201  # the result
+        note("Press Ctrl-C to stop.")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
     return 0
 
 

@@ -89,6 +89,9 @@ class Job:
     namespace = _Field(_text, "metadata", "namespace")  # decides who may see the job
     uid = _Field(_text, "metadata", "uid")  # also the name of the job's folder on the workers' volume
     created = _Field(parse_time, "metadata", "creationTimestamp")
+    model = _Field(lambda value: str(value or _DEFAULTS.model_type), "spec", "modelType")
+    queue = _Field(lambda value: str(value or _DEFAULTS.queue), "spec", "queue")  # without the priority
+    priority = _Field(lambda value: str(value or _DEFAULTS.priority), "spec", "priority")  # low, normal or high
     suspended = _Field(bool, "spec", "suspend")  # whether a suspension is requested
     cancel_requested = _Field(bool, "spec", "cancelRequested")  # step one
     cancel_confirmed = _Field(bool, "spec", "cancelConfirmed")  # step two
@@ -120,21 +123,6 @@ class Job:
     def current(self) -> bool:
         """Whether the status belongs to the newest spec."""
         return bool(self.status.get("observedGeneration", -1) == self.metadata.get("generation", 0))
-
-    @property
-    def model(self) -> str:
-        """The model, by default photogrammetry."""
-        return str(self.spec.get("modelType") or _DEFAULTS.model_type)
-
-    @property
-    def queue(self) -> str:
-        """The Celery queue without its priority."""
-        return str(self.spec.get("queue") or _DEFAULTS.queue)
-
-    @property
-    def priority(self) -> str:
-        """The priority: low, normal or high."""
-        return str(self.spec.get("priority") or _DEFAULTS.priority)
 
     @property
     def full_queue(self) -> str:

@@ -149,12 +149,10 @@ class _Bucket:
         return content
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
-        import obstore  # noqa: PLC0415  # an optional extra
-
         with failures(f"{self._folder}{name}"):
             while (start := begin) < end:
                 part: GetOptions = {"range": (start, min(end, start + _RANGE_BYTES))}
-                for chunk in obstore.get(self._store, self._folder.below(name), options=part).stream():
+                for chunk in self._store.get(self._folder.below(name), options=part).stream():
                     begin += len(chunk)
                     yield bytes(chunk)
                 if begin == start:
@@ -162,11 +160,9 @@ class _Bucket:
 
     def _small(self, name: str, max_bytes: int) -> bytes | None:
         """Return the content of an object; None if it is missing, nothing of one that is too large."""
-        import obstore  # noqa: PLC0415  # as above
-
         with failures(f"{self._folder}{name}"):
             try:
-                stored = obstore.get(self._store, self._folder.below(name))
+                stored = self._store.get(self._folder.below(name))
             except FileNotFoundError:
                 return None
             return b"" if stored.meta["size"] > max_bytes else bytes(stored.bytes())

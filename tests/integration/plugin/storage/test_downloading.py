@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kubectl_recon.commands import results
@@ -94,36 +95,30 @@ def test_a_manifest_that_no_worker_wrote_is_rejected(text: str, tmp_path: Path) 
         downloading.files(downloading.source(f"file://{tmp_path}"))
 
 
+FOLDER = folder_of(manifest())
+
+
 @pytest.mark.parametrize(
     ("folder", "padding", "sealed", "wrong"),
-    [
-        pytest.param("other/secret/", 0, 0, "result.json", id="a-pointer-to-another-folder"),
-        pytest.param(folder_of(manifest()), 1 << 16, 0, "result.json", id="a-large-pointer"),
-        pytest.param(folder_of(manifest()), 0, 1 << 20, "manifest.json", id="a-large-manifest"),
-    ],
+    [("other/secret/", 0, 0, "result"), (FOLDER, 1 << 16, 0, "result"), (FOLDER, 0, 1 << 20, "manifest")],
+    ids=["a-pointer-to-another-folder", "a-large-pointer", "a-large-manifest"],
 )
 def test_what_no_worker_delivered_is_rejected(
     folder: str, padding: int, sealed: int, wrong: str, bucket: Bucket
 ) -> None:
     bucket.put(f"banana/{folder}manifest.json", manifest().to_text().encode() + b" " * sealed)
     bucket.put("banana/result.json", Pointer("uid-1", 1, folder).to_bytes() + b" " * padding)
-    with pytest.raises(ReconError, match=rf"{wrong} was not written by a worker"):
+    with pytest.raises(ReconError, match=rf"{wrong}.json was not written by a worker"):
         downloading.files(downloading.source(f"s3://{bucket.name}/banana/"))
 
 
-class Endless:
-    """A server that sends more than it was asked for."""
-
-    def manifest(self) -> bytes:
-        return manifest().to_text().encode()
-
-    def chunks(self, *_: object) -> Iterator[bytes]:
-        return itertools.repeat(bytes(1_000_000), 1_000)
-
-
 def test_a_download_ends_at_the_size_in_the_manifest(tmp_path: Path) -> None:
+    endless: Any = SimpleNamespace(
+        manifest=lambda: manifest().to_text().encode(),
+        chunks=lambda *_: itertools.repeat(bytes(1_000_000), 1_000),
+    )
     with pytest.raises(ReconError, match=r"model\.glb is longer than the 2000000 bytes"):
-        results.fetch(Endless(), "banana", tmp_path, ())
+        results.fetch(endless, "banana", tmp_path, ())
     assert (tmp_path / "banana.glb.part").stat().st_size <= 2_000_000
 
 

@@ -78,15 +78,12 @@ class _EmptyPages(BaseHTTPRequestHandler):
     """Answers each request for a list with an empty page that has a successor."""
 
     def do_GET(self) -> None:  # the name of http.server
-        page = "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
-        content = f"<ListBucketResult><Name>photos</Name>{page}</ListBucketResult>".encode()
+        content = b"""<ListBucketResult><Name>photos</Name><IsTruncated>true</IsTruncated>
+            <NextContinuationToken>more</NextContinuationToken></ListBucketResult>"""
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.mark.usefixtures("silent")

@@ -12,8 +12,7 @@ import pytest
 from kubectl_recon.pages.result import pages_of, shown_mesh
 from kubectl_recon.pages.serving import Page, served
 
-from tests.support.plugin import Answer
-from tests.support.plugin import get as get_page
+from tests.support import plugin
 
 
 @pytest.fixture
@@ -42,10 +41,6 @@ def get(address: str, path: str, host: str = "") -> tuple[int, str, bytes]:
         connection.request("GET", path, headers={"Host": host or parts.netloc})
         answer = connection.getresponse()
         return answer.status, answer.getheader("Content-Type", ""), answer.read()
-
-
-def answer(address: str, name: str, **headers: str) -> Answer:
-    return get_page(address + name, **headers)
 
 
 def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> None:
@@ -79,27 +74,22 @@ def test_a_result_without_a_mesh_has_no_viewer(folder: Path) -> None:
         assert b"<model-viewer" not in get(address, urlsplit(address).path)[2]
 
 
-def test_a_report_is_sent_only_to_the_frame_of_the_page(folder: Path) -> None:
+def test_a_report_is_sent_only_to_the_frame_of_the_page_and_no_other_file_runs_scripts(folder: Path) -> None:
     (folder / "report.html").write_text("report")
+    (folder / "other.html").write_text("<script>")
     with served(pages_of(folder, "banana")) as address:
         path = urlsplit(address).path
         assert b'<iframe src="report.html" sandbox="allow-scripts"' in get(address, path)[2]
         assert get(address, f"{path}report.html")[0] == 404
-        assert answer(address, "report.html", **{"Sec-Fetch-Dest": "iframe"}).content == b"report"
-
-
-def test_other_files_of_a_result_run_no_scripts(folder: Path) -> None:
-    (folder / "other.html").write_text("<script>")
-    with served(pages_of(folder, "banana")) as address:
-        policy = answer(address, "other.html").headers["Content-Security-Policy"]
-    assert policy == "default-src 'none'; frame-ancestors 'none'; sandbox"
+        assert plugin.get(f"{address}report.html", **{"Sec-Fetch-Dest": "iframe"}).content == b"report"
+        assert "allow-scripts" not in plugin.get(f"{address}other.html").headers["Content-Security-Policy"]
 
 
 def test_a_page_for_one_use_is_sent_once_and_only_in_time() -> None:
     with served({"": Page("secret")}, once_within=60) as address:
-        assert [answer(address, "").status for _ in range(2)] == [200, 404]
+        assert [plugin.get(address).status for _ in range(2)] == [200, 404]
     with served({"": Page("secret")}, once_within=0) as address:
-        assert answer(address, "").status == 404
+        assert plugin.get(address).status == 404
 
 
 def test_a_browser_that_disconnects_causes_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,13 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     ("sent", "asked"),
-    [
-        pytest.param("/home/u/.ssh", "banana", id="a-path"),
-        pytest.param("..", "@latest", id="a-way-up"),
-        pytest.param("", "@latest", id="this-folder"),
-        pytest.param("a\x1b[2J", "@latest", id="a-control-character"),
-        pytest.param("other", "banana", id="another-job"),
-    ],
+    [("/home/u/.ssh", "banana"), ("..", "@latest"), ("", "@latest"), ("a\x1b[2J", "@latest"), ("other", "banana")],
+    ids=["a-path", "a-way-up", "this-folder", "a-control-character", "another-job"],
 )
 def test_a_job_of_another_name_or_an_invalid_one_is_rejected(sent: str, asked: str, api: Api, server: Server) -> None:
     server.put(200, {"items": [make_body(sent)]} if asked == "@latest" else make_body(sent))
