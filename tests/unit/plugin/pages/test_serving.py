@@ -74,7 +74,7 @@ def test_a_result_without_a_mesh_has_no_viewer(folder: Path) -> None:
         assert b"<model-viewer" not in get(address, urlsplit(address).path)[2]
 
 
-def test_a_report_is_sent_only_to_the_frame_of_the_page_and_no_other_file_runs_scripts(folder: Path) -> None:
+def test_a_report_is_sent_only_to_its_frame_and_no_other_file_runs_scripts(folder: Path) -> None:
     (folder / "report.html").write_text("report")
     (folder / "other.html").write_text("<script>")
     with served(pages_of(folder, "banana")) as address:
