@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import deletion, notes, results, trash
-from reconstruction_operator.state import calls, reads, worker_calls
+from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.telemetry import worker_metrics
 
@@ -52,7 +52,7 @@ class Inventory:
         try:
             surveyed = list(notes.surveyed())
             count = report(self._client, self._keys, [owner for _, owner in surveyed if owner is not None])
-            now = reads.redis_seconds(self._client)  # of all workers: a clock that is ahead would empty the trash
+            now = calls.redis_seconds(self._client)  # of all workers: a clock that is ahead would empty the trash
         except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
             return

@@ -52,6 +52,11 @@ class Call(Generic[T]):
     """Whether the first key and argument are the fence, which joined calls share."""
 
 
+def redis_seconds(client: redis.Redis) -> float:
+    """Return Redis's time, in seconds since 1970: a clock that all workers share. Raises RedisError."""
+    return float(client.time()[0])
+
+
 def run(client: redis.Redis, call: Call[T]) -> T:
     """Run the call. Raises RedisError if Redis does not reply, or the call's ProtocolError."""
     arguments = _arguments([call])

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import redis
-
 from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
@@ -28,11 +26,6 @@ _MAX_WORKERS: Final = 10_000
 _NO_KEY: Final = -2  # PTTL's reply for a missing key
 _SKEW: Final = timedelta(days=1)  # how far a time may be ahead of Redis's clock, which may have been set back
 _MAX_NAMES: Final = 1_000  # queues or models of one worker; those beyond the limit are ignored
-
-
-def redis_seconds(client: redis.Redis) -> float:
-    """Return Redis's time, in seconds since 1970: a clock that all workers share. Raises RedisError."""
-    return float(client.time()[0])
 
 
 def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:

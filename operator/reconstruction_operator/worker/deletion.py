@@ -63,7 +63,7 @@ def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -
         except StorageError as error:  # the settings have changed since the delivery
             logger.warning("not permitted to delete the delivered copy of job %s: %s", job_id, error)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds
-    now = reads.redis_seconds(job_manager.get_redis_client()) if retain else 0.0  # the clock by which the trash expires
+    now = calls.redis_seconds(job_manager.get_redis_client()) if retain else 0.0  # the clock by which the trash expires
     return delete_job_files(job_id, retain_until=now + retain if retain else 0.0)
 
 
