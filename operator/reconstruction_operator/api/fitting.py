@@ -84,9 +84,7 @@ def _fitted_tuple(items: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
     return items if fitted == items else fitted
 
 
-@functools.lru_cache(_ITEMS)
-def _fitted_item(item: Any) -> Any:
-    return fit(item)
+_fitted_item = functools.lru_cache(_ITEMS)(fit)
 
 
 def _fitted_mapping(mapping: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:

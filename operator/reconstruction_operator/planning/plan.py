@@ -141,7 +141,7 @@ def _status(case: Case, decision: Decision) -> Status:
         generation=job.generation,
         message=message if decision.state is JobState.WAITING or decision.state.final else "",
         dispatched=details.dispatch_time is not None,
-        no_worker=case.seen.queue.workers == 0,
+        no_worker=case.seen.workers == 0,
         held=bool(case.worker) and not case.at_rest and details.attempt == case.attempt,
         stopping=decision.stopping,
         suspending=decision.suspending,

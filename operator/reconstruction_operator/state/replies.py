@@ -89,4 +89,3 @@ class WorkerInfo:
     version: str = ""
     concurrency: int = 1
     announced: str = ""  # the digest of its announcement of models; empty: an older worker
-    checks: bool = False  # it runs preflights

@@ -29,7 +29,12 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_rea
     """
     if old == new:
         return ()
-    return (*_accepted(old, new), *_cancel(old, new, cancel_by, cancel_reason), *_life(old, new, queue), *_end(old, new))
+    return (
+        *_accepted(old, new),
+        *_cancel(old, new, cancel_by, cancel_reason),
+        *_life(old, new, queue),
+        *_end(old, new),
+    )
 
 
 def _accepted(old: Status, new: Status) -> Iterator[Event]:

@@ -99,7 +99,7 @@ class AttemptObserver:
     @property
     def step_seconds(self) -> Mapping[str, float]:
         """The duration of each step so far, by its name."""
-        current = [] if self._step is None else [(self._step[0].name, self._since(self._step[1]))]
+        current = [] if self._step is None else [(self._step[0].name, self.monotonic() - self._step[1].seconds)]
         return dict([*self._ended, *current])
 
     def ended(self, end: End | None) -> None:
@@ -141,9 +141,6 @@ class AttemptObserver:
         ids = self._ids.child(step.index)
         self.emit(Span(spans.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
         self._step = None
-
-    def _since(self, begun: _Moment) -> float:
-        return self.monotonic() - begun.seconds
 
     def _moment(self) -> _Moment:
         return _Moment(self.now(), self.monotonic())
