@@ -177,9 +177,8 @@ def _cancel(case: Case, state: JobState) -> Cancel | None:
         acknowledged = whole(recorded) if recorded else case.at
     if not (spec.cancel_requested or spec.cancel_confirmed):
         return Cancel(acknowledged_at=acknowledged) if acknowledged else None
-    seen_at = (
-        case.at if acknowledged is None else min(case.at, acknowledged)
-    )  # the cancel may be done before Cancelling is stored
+    # The cancel may be done before Cancelling is stored.
+    seen_at = case.at if acknowledged is None else min(case.at, acknowledged)
     return Cancel(
         requested_at=stored.requested_at or seen_at,
         confirmed_at=(stored.confirmed_at or seen_at) if spec.cancel_confirmed else None,

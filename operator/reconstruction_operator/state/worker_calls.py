@@ -130,10 +130,8 @@ def register_worker(
     Returns the id of the epoch, which changes when Redis may have lost data; empty until an operator has opened one.
     """
     registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
-    registration |= {
-        "announced": announced,
-        "checks": True,
-    }  # runs preflights, as an operator of the previous version asks
+    # An operator of the previous version asks whether the worker runs preflights (`checks`).
+    registration |= {"announced": announced, "checks": True}
     return Call(
         script("register_worker"),
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),

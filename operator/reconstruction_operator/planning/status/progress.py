@@ -41,7 +41,8 @@ def advance(
     - An estimate alone is written only if it changed noticeably.
     """
     old = stored.progress
-    began = _running(stored)
+    running = stored.condition(ConditionType.RUNNING)
+    began = running is not None and running.status == "True"
     if report is None or (old is not None and (report.percent < old.percent or report.step_index < old.step_index)):
         return Advance(old, stored.message if began else None)
     text = f"{report.step}: {report.message}" if report.message else report.step
@@ -80,11 +81,6 @@ def done(stored: Status, now: datetime, resumed_from: str = "") -> Progress:
 def halted(progress: Progress | None) -> Progress | None:
     """Return the progress of a run that has stopped: without a step and an estimate."""
     return progress and replace(progress, step="", eta_seconds=None, eta="")
-
-
-def _running(stored: Status) -> bool:
-    condition = stored.condition(ConditionType.RUNNING)
-    return condition is not None and condition.status == "True"
 
 
 def _shown(report: ProgressReport, now: datetime) -> Progress:
