@@ -29,12 +29,8 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_rea
     """
     if old == new:
         return ()
-    return (
-        *_accepted(old, new),
-        *_cancel(old, new, cancel_by, cancel_reason),
-        *_life(old, new, queue),
-        *_end(old, new),
-    )
+    ended, cancelled = _end(old, new), _cancel(old, new, cancel_by, cancel_reason)
+    return (*_accepted(old, new), *cancelled, *_life(old, new, queue), *ended)
 
 
 def _accepted(old: Status, new: Status) -> Iterator[Event]:
