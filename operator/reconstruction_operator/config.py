@@ -34,6 +34,7 @@ _protocol = section("The protocol", BOTH)
 _storage = section("Object storage", WORKER, child=True)
 _worker = section("The worker", WORKER, child=True)
 _operator = section("The operator", OPERATOR)
+_quota = partial(_operator, unit="NAMESPACE=NUMBER,…", read=readers.quotas)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,24 +203,12 @@ class Settings:
         least=0.05,
         most=1.0,
     )
-    NAMESPACE_MAX_RUNNING: Numbers = _operator(
+    NAMESPACE_MAX_RUNNING: Numbers = _quota(
         (),
         "limit of the jobs of a namespace that workers run or that are sent to them; * for all other namespaces; empty: no limit",
-        unit="NAMESPACE=NUMBER,…",
-        read=readers.quotas,
     )
-    NAMESPACE_MAX_HIGH: Numbers = _operator(
-        (),
-        "the same for jobs of priority high; 0: the priority is rejected",
-        unit="NAMESPACE=NUMBER,…",
-        read=readers.quotas,
-    )
-    NAMESPACE_MAX_WAITING: Numbers = _operator(
-        (),
-        "limit of the waiting jobs of a namespace; further jobs are rejected",
-        unit="NAMESPACE=NUMBER,…",
-        read=readers.quotas,
-    )
+    NAMESPACE_MAX_HIGH: Numbers = _quota((), "the same for jobs of priority high; 0: the priority is rejected")
+    NAMESPACE_MAX_WAITING: Numbers = _quota((), "limit of the waiting jobs of a namespace; further jobs are rejected")
     RESEND_SECONDS: float = _operator(
         15.0,
         "interval of checks for lost messages; time after which a missing message is sent again",

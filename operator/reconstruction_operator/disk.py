@@ -68,10 +68,7 @@ def _is_folder(path: Path, within: int | None) -> bool:
 
 def entries(folder: Path) -> list[Path]:
     """Return the entries of the folder; an empty list if it does not exist."""
-    try:
-        return list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return [folder / name for name in names(folder)]
 
 
 def names(folder: Path) -> list[str]:

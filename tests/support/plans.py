@@ -10,7 +10,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.plan import complete, draft
-from reconstruction_operator.planning.types import Job, Observation, Plan, Queue, Timing
+from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.planning.validation import problems
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ SENT: Final = NOW - timedelta(seconds=3)
 BEGAN: Final = NOW - timedelta(seconds=2)
 RECORD: Final = Record("install", "team", "banana", 1, "celery", SENT)
 CLAIM: Final = Claim("token", "worker-1", by_operator=False, at=BEGAN)
-HELD: Final = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
+HELD: Final = Observation(record=RECORD, claim=CLAIM, alive=True, workers=1)
 QUEUED: Final = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT)
 RUNNING: Final = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=BEGAN)
 

@@ -72,11 +72,8 @@ def _fitter(hint: Any, shape: Shape) -> _Fitter | None:
 
 
 def _in_range(value: int, shape: Shape) -> int:
-    if shape.minimum is not None and value < shape.minimum:
-        return shape.minimum
-    if shape.maximum is not None and value > shape.maximum:
-        return shape.maximum
-    return value
+    least = value if shape.minimum is None else max(value, shape.minimum)
+    return least if shape.maximum is None else min(least, shape.maximum)
 
 
 def _fitted_tuple(items: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
@@ -84,9 +81,7 @@ def _fitted_tuple(items: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
     return items if fitted == items else fitted
 
 
-@functools.lru_cache(_ITEMS)
-def _fitted_item(item: Any) -> Any:
-    return fit(item)
+_fitted_item = functools.lru_cache(_ITEMS)(fit)
 
 
 def _fitted_mapping(mapping: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:

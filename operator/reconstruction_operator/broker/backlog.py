@@ -76,7 +76,8 @@ class BacklogReader:
                 if client.llen(_key(name)) <= _SEARCH_MAX:
                     waiting[name] = frozenset(filter(None, map(_id_of, map(_parsed, self._messages(client, name)))))
             # After the queues, so that a message that a worker takes meanwhile is found here.
-            entries = [entry[0] for entry in self._taken(client) if isinstance(entry, list) and entry]
+            held = [_parsed(text) for _, text in client.hscan_iter(_key(_UNACKED), count=_PAGE)]
+            entries = [entry[0] for entry in held if isinstance(entry, list) and entry]
             taken = frozenset(filter(None, map(_id_of, entries)))
         except ResponseError as refusal:
             self._note("LRANGE or HSCAN", [refusal])
@@ -110,10 +111,6 @@ class BacklogReader:
         while page := cast("list[str]", client.lrange(_key(queue), first, first + _PAGE - 1)):
             yield from page
             first += len(page)
-
-    def _taken(self, client: redis.Redis) -> Iterator[Any]:
-        for _, text in client.hscan_iter(_key(_UNACKED), count=_PAGE):
-            yield _parsed(text)
 
     def _note(self, command: str, refusals: list[ResponseError]) -> None:
         for refusal in refusals:

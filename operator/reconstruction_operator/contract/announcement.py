@@ -32,11 +32,9 @@ class ModelInfo:
 def to_text(models: Mapping[str, ModelInfo]) -> str:
     """Return the announcement as JSON, the same text for the same models. If it would be too long, schemas are left out."""
     text = _dump(models)
-    return (
-        text
-        if len(text) <= MAX_BYTES
-        else _dump({name: replace(info, parameters=None) for name, info in models.items()})
-    )
+    if len(text) > MAX_BYTES:
+        return _dump({name: replace(info, parameters=None) for name, info in models.items()})
+    return text
 
 
 def _dump(models: Mapping[str, ModelInfo]) -> str:

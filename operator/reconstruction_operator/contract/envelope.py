@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import TaskId, check_job_id
 from reconstruction_operator.api.spec import Spec
 
 ENVELOPE_VERSION = 1
@@ -42,10 +41,6 @@ class Envelope:
         """Return the mapping that is sent."""
         encoded: dict[str, Any] = codec.encode(self)
         return encoded
-
-    def task_id(self, job_id: str) -> TaskId:
-        """Return the attempt that this message is for."""
-        return TaskId(check_job_id(job_id), self.attempt)
 
     @classmethod
     def from_json(cls, data: object) -> Envelope:

@@ -41,15 +41,13 @@ class Manifest:
     input_bytes: int | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
     warning: str = ""  # warnings for people about the quality of the result
-    placement: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # where on Earth the mesh is (docs/models.md); empty: unknown
+    # Where on Earth the mesh is (docs/models.md); empty: unknown
+    placement: Mapping[str, Any] = field(default_factory=dict)
     uri: str = ""  # where a copy was delivered; empty: no copy
     owner: Owner | None = None  # the operator's job; None: a bare task's
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model used them
-    steps: Mapping[str, float] = field(
-        default_factory=dict
-    )  # name of each step, and its seconds until the result was sealed
+    # Name of each step, and its seconds until the result was sealed
+    steps: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None  # of the model's processes; None: not measured
     peak_memory_bytes: int | None = None  # of these processes together; None: not measured
     resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed; empty: none

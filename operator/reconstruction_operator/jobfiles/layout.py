@@ -35,9 +35,12 @@ _DELETED_BEFORE = ".deleted-"  # the previous version put tombstones beside the 
 _TRASH = ".trash"
 _NAMES = ".names"
 _GONE = ".gone-"  # tombstone of a superseded run's folder
-_REPLACED = ".replaced-"  # tombstone of an earlier output
 _RUN_CHARS = 8
 _UNIQUE_CHARS = len(uuid.uuid4().hex)
+
+
+def _below(name: str) -> cached_property[Path]:
+    return cached_property(lambda folder: folder.root / name)
 
 
 @dataclass(frozen=True)  # no slots, since it caches its paths, which a run reads many times
@@ -64,25 +67,14 @@ class JobFolder:
         """The job's id."""
         return self.root.name
 
-    @cached_property
-    def input(self) -> Path:
-        """The photos of a job that was started by a bare `delay()`."""
-        return self.root / "input"
+    input = _below("input")
+    """The photos of a job that was started by a bare `delay()`."""
 
-    @cached_property
-    def output(self) -> Path:
-        """The published result."""
-        return self.root / "output"
+    output = _below("output")
+    """The published result."""
 
-    @cached_property
-    def attempts(self) -> Path:
-        """The folders of all runs."""
-        return self.root / "attempts"
-
-    @property
-    def owner_notes(self) -> list[Path]:
-        """The notes of all runs, including superseded ones."""
-        return sorted(self.attempts.glob(f"*/{OWNER}"))
+    attempts = _below("attempts")
+    """The folders of all runs."""
 
     def new_workspace(self, task_id: str, attempt: int | None) -> Workspace:
         """Return a workspace with a unique name for a run of that attempt. `attempt` is None for a bare task."""
@@ -114,10 +106,6 @@ class JobFolder:
             if path.name.startswith(prefix) and len(path.name) == len(prefix) + _UNIQUE_CHARS
         ]
 
-    def set_output_aside(self) -> Path | None:
-        """Rename the output to a tombstone and return that; None if there was no output."""
-        return disk.set_aside(self.output, _REPLACED)
-
 
 @dataclass(frozen=True)  # no slots, as above
 class Workspace:
@@ -125,45 +113,29 @@ class Workspace:
 
     root: Path
 
-    @cached_property
-    def photos(self) -> Path:
-        """The run's own copy of the photos, until they are checked."""
-        return self.root / "input"
+    photos = _below("input")
+    """The run's own copy of the photos, until they are checked."""
 
-    @cached_property
-    def loaded(self) -> Path:
-        """The photos once they are checked (`jobfiles.photos`): the next attempt takes them over."""
-        return self.root / "loaded"
+    loaded = _below("loaded")
+    """The photos once they are checked (`jobfiles.photos`): the next attempt takes them over."""
 
-    @cached_property
-    def fetched(self) -> Path:
-        """Objects as they were fetched: the next attempt takes them over. Exists only if the input is in object storage."""
-        return self.root / "fetched"
+    fetched = _below("fetched")
+    """Objects as they were fetched: the next attempt takes them over. Exists only if the input is in object storage."""
 
-    @cached_property
-    def scratch(self) -> Path:
-        """Temporary files of the model."""
-        return self.root / "scratch"
+    scratch = _below("scratch")
+    """Temporary files of the model."""
 
-    @cached_property
-    def stages(self) -> Path:
-        """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
-        return self.root / "stages"
+    stages = _below("stages")
+    """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
 
-    @cached_property
-    def output(self) -> Path:
-        """Staging directory of the result: one rename makes it the job's output."""
-        return self.root / "output"
+    output = _below("output")
+    """Staging directory of the result: one rename makes it the job's output."""
 
-    @cached_property
-    def failed(self) -> Path:
-        """Files that the model of a failed run has left for inspection. They stay as long as the job exists."""
-        return self.root / "failed"
+    failed = _below("failed")
+    """Files that the model of a failed run has left for inspection. They stay as long as the job exists."""
 
-    @cached_property
-    def owner_note(self) -> Path:
-        """The note that names the job's owner and where the run delivers."""
-        return self.root / OWNER
+    owner_note = _below(OWNER)
+    """The note that names the job's owner and where the run delivers."""
 
     @property
     def attempt(self) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from reconstruction_operator import disk
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import manifest as manifests
-from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
+from reconstruction_operator.jobfiles.layout import OWNER, JobFolder, Workspace
 
 _MAX_BYTES = 1 << 20
 
@@ -86,7 +86,10 @@ def owner_of(folder: JobFolder) -> Owner | None:
 
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:
     """Yield the valid notes of the runs, then the note of the result. Notes whose reading raises `skipped` are omitted."""
-    for read in (*(partial(_read, file) for file in folder.owner_notes), partial(_read_sealed, folder.output)):
+    for read in (
+        *(partial(_read, file) for file in sorted(folder.attempts.glob(f"*/{OWNER}"))),
+        partial(_read_sealed, folder.output),
+    ):
         noted = None
         with contextlib.suppress(*skipped):
             noted = read()

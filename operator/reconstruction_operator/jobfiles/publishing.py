@@ -13,6 +13,7 @@ from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
+_REPLACED = ".replaced-"  # tombstone of an earlier output
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # errors of rename(2) if the target exists
 
 
@@ -55,7 +56,7 @@ def _take_place(output: Path, target: Path) -> bool:
 
 def _clear(folder: JobFolder, *, replace: bool) -> None:
     """Move the folder that blocks the output aside and delete it. A result that another run has just published is moved back."""
-    previous = folder.set_output_aside()
+    previous = disk.set_aside(folder.output, _REPLACED)
     if previous is None:
         return
     with contextlib.suppress(OSError):  # the folder no longer blocks the output, and is deleted with the job's folder

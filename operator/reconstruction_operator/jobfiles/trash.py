@@ -87,13 +87,6 @@ def make_room() -> int:
     return deleted
 
 
-def discard(job_id: str) -> None:
-    """Delete that job's result before it expires."""
-    kept = find(job_id)
-    if kept is not None:
-        delete(kept)
-
-
 def _kept(path: Path) -> Kept:
     job_id, _, until = path.name.rpartition("~")
     return Kept(path, job_id, int(until))

@@ -13,15 +13,6 @@ from reconstruction_operator.models.interface import Model, ModelFailure
 GROUP = "reconstruction_operator.models"
 
 
-class UnknownModelError(ModelFailure):
-    """No model of that name is registered. Such a job is never simulated: the name may be a typing error."""
-
-    def __init__(self, name: str, names: tuple[str, ...]) -> None:
-        super().__init__(
-            "BACKEND_UNAVAILABLE", f"no model is called {name!r:.80}; this worker knows {', '.join(names)}"
-        )
-
-
 class UnavailableModelError(ModelFailure):
     """The model is registered but cannot run on this machine."""
 
@@ -42,11 +33,13 @@ def available() -> tuple[str, ...]:
 def find(name: str) -> Model:
     """Return the model of that name, ready to run.
 
-    Raises UnknownModelError if there is none, UnavailableModelError if it cannot be imported or cannot run here.
+    Raises ModelFailure if there is none, UnavailableModelError if it cannot be imported or cannot run here.
     """
     entry = _entries().get(name)
     if entry is None:
-        raise UnknownModelError(name, names())
+        # No UnavailableModelError: such a job is never simulated, since the name may be a typing error.
+        text = f"no model is called {name!r:.80}; this worker knows {', '.join(names())}"
+        raise ModelFailure("BACKEND_UNAVAILABLE", text)
     model = _load(entry)
     why = model.unavailable()
     if why:

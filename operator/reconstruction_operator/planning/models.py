@@ -22,7 +22,6 @@ class Offer:
     node: str
     queues: frozenset[str]
     models: Mapping[str, ModelInfo] | None
-    checks: bool = False  # it runs preflights
 
 
 def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:

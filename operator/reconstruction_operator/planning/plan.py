@@ -141,7 +141,7 @@ def _status(case: Case, decision: Decision) -> Status:
         generation=job.generation,
         message=message if decision.state is JobState.WAITING or decision.state.final else "",
         dispatched=details.dispatch_time is not None,
-        no_worker=case.seen.queue.workers == 0,
+        no_worker=case.seen.workers == 0,
         held=bool(case.worker) and not case.at_rest and details.attempt == case.attempt,
         stopping=decision.stopping,
         suspending=decision.suspending,
@@ -177,9 +177,8 @@ def _cancel(case: Case, state: JobState) -> Cancel | None:
         acknowledged = whole(recorded) if recorded else case.at
     if not (spec.cancel_requested or spec.cancel_confirmed):
         return Cancel(acknowledged_at=acknowledged) if acknowledged else None
-    seen_at = (
-        case.at if acknowledged is None else min(case.at, acknowledged)
-    )  # the cancel may be done before Cancelling is stored
+    # The cancel may be done before Cancelling is stored.
+    seen_at = case.at if acknowledged is None else min(case.at, acknowledged)
     return Cancel(
         requested_at=stored.requested_at or seen_at,
         confirmed_at=(stored.confirmed_at or seen_at) if spec.cancel_confirmed else None,

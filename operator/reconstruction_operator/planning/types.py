@@ -111,19 +111,12 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """The queue that the job's messages go to."""
-
-    workers: int = 0  # live workers that consume it
-
-
-@dataclass(frozen=True, slots=True)
 class Observation(ObservedJob):
     """What Redis holds of one job's current attempt, and what else the operator knows about it."""
 
     silent_seconds: float = 0.0  # time without a heartbeat of the claimed attempt, while Redis was reachable
     progress: ProgressReport | None = None
-    queue: Queue = Queue()
+    workers: int = 0  # live workers that consume the queue that the job's messages go to
     missing: bool = False  # the attempt's message is known to be missing: neither in its queue nor at a worker
     order_missing: bool = False  # the newest order to delete the job's files is known to be missing
     epoch_age_seconds: float = 1e9  # since the last known loss of data in Redis

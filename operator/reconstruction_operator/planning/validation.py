@@ -25,54 +25,29 @@ _SHOWN_CHARACTERS = 200
 
 def problems(spec: Spec, schemes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the mistakes in the spec, each a sentence that names its field. `schemes`: of the enabled object storage."""
-    return (
-        *_input(spec.input.uri, schemes),
-        *(_output(spec.output.uri, schemes) if spec.output is not None else ()),
-        *_parameters(spec.parameters),
-    )
+    source, target = spec.input.uri, spec.output
+    listed = [*_location("spec.input.uri", source, schemes, "https://host/photos.zip", is_output=False)]
+    if target is not None:
+        listed += _location("spec.output.uri", target.uri, schemes, "leave spec.output out", is_output=True)
+    return (*listed, *_parameters(spec.parameters))
 
 
-def _input(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
-    field, places = "spec.input.uri", _places(schemes, "https://host/photos.zip")
+def _location(field: str, uri: str, schemes: tuple[str, ...], alternative: str, *, is_output: bool) -> Iterator[str]:
+    places = f"{', '.join(('file:///folder', *(f'{scheme}://bucket/folder/' for scheme in schemes)))} or {alternative}"
     parts = _split(uri)
     if isinstance(parts, str):
         yield f"{field} {parts}: write {places}."
     elif parts.scheme in schemes:
         yield from _objects(field, parts)
+        if is_output and not parts.path.strip("/"):
+            example = f"{parts.scheme}://{parts.netloc}/meshes/banana/"
+            yield f"{field}: the bucket itself cannot be used; name a folder in it, such as {example}."
     elif parts.scheme == "file":
         yield from _file(field, parts)
-    elif parts.scheme != "https":
-        yield f"{field}: {_not_enabled(parts)}; use {places}."
+    elif is_output or parts.scheme != "https":
+        yield f"{field}: {parts.scheme}:// is not enabled here (STORAGE_SCHEMES); use {places}."
     elif not parts.hostname:
         yield f"{field} has no host; write https://host/photos.zip."
-
-
-def _output(uri: str, schemes: tuple[str, ...]) -> Iterator[str]:
-    field, places = "spec.output.uri", _places(schemes, "leave spec.output out")
-    parts = _split(uri)
-    if isinstance(parts, str):
-        yield f"{field} {parts}: write {places}."
-    elif parts.scheme in schemes:
-        yield from _objects(field, parts)
-        if not parts.path.strip("/"):
-            yield f"{field}: the bucket itself cannot be used; name a folder in it, such as {_example(parts)}meshes/banana/."
-    elif parts.scheme == "file":
-        yield from _file(field, parts)
-    else:
-        yield f"{field}: {_not_enabled(parts)}; use {places}."
-
-
-def _not_enabled(parts: SplitResult) -> str:
-    return f"{parts.scheme}:// is not enabled here (STORAGE_SCHEMES)"
-
-
-def _places(schemes: tuple[str, ...], last: str) -> str:
-    """Return a text such as "file:///folder, s3://bucket/folder/ or https://host/photos.zip"."""
-    return f"{', '.join(('file:///folder', *(f'{scheme}://bucket/folder/' for scheme in schemes)))} or {last}"
-
-
-def _example(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc}/"
 
 
 def _objects(field: str, parts: SplitResult) -> Iterator[str]:
@@ -128,14 +103,6 @@ def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
 def _too_deep(value: Any) -> bool:
     level: list[Any] = [value]
     for _ in range(PARAMETERS_MAX_DEPTH):
-        level = [child for parent in level for child in _children(parent)]
-        if not level:
-            return False
-    return any(isinstance(child, Mapping | list | tuple) for child in level)
-
-
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value
+        children = (child for parent in level for child in (parent.values() if isinstance(parent, Mapping) else parent))
+        level = [child for child in children if isinstance(child, Mapping | list | tuple)]
+    return bool(level)

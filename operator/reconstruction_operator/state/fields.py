@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, ReusedFrom, StepTime, Usage
+from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
 
@@ -31,6 +31,7 @@ MAX_VALUE_BYTES: Final = 65_536  # of one value; those that this program writes 
 MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's status; as in put_record.lua
 _MAX_INT: Final = 2**53  # above this JavaScript loses precision
 _MAX_LOGGED: Final = 1_000
+_NESTED: Final = ("inputs", "outputs", "usage", "reusedFrom")  # objects among the details of an end
 
 _logger = logging.getLogger(__name__)
 _logged: set[str] = set()  # keys with malformed values; each is logged once, and the set is bounded
@@ -148,26 +149,8 @@ def parse_end(
 
 
 def _with_details(end: End, data: Mapping[str, Any]) -> End:
-    inputs, outputs, quality, reused = (data.get(name) for name in ("inputs", "outputs", "quality", "reusedFrom"))
-    steps, usage = data.get("steps"), data.get("usage")
-    return _cut(
-        replace(
-            end,
-            reason=text_of(data, "reason"),
-            message=text_of(data, "message", MESSAGE_CHARS),
-            worker=text_of(data, "worker"),
-            simulated=data.get("simulated") is True,
-            inputs=codec.decode(Inputs, inputs) if isinstance(inputs, Mapping) else None,
-            outputs=codec.decode(Outputs, outputs) if isinstance(outputs, Mapping) else None,
-            quality=quality if isinstance(quality, Mapping) else {},
-            warning=text_of(data, "warning", MESSAGE_CHARS),
-            steps=_steps(steps),
-            usage=codec.decode(Usage, usage) if isinstance(usage, Mapping) else None,
-            resumed_from=text_of(data, "resumedFrom"),
-            reused_from=codec.decode(ReusedFrom, reused) if isinstance(reused, Mapping) else None,
-            files_left=data.get("filesLeft") is True,
-        )
-    )
+    details = {name: value for name, value in data.items() if name not in _NESTED or isinstance(value, Mapping)}
+    return _cut(replace(codec.decode(End, {**details, "outcome": end.outcome.value, "at": None}), at=end.at))
 
 
 def dump_details(end: End) -> str:
@@ -198,11 +181,6 @@ def _cut(end: End) -> End:
         usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),
         resumed_from=plain(end.resumed_from),
     )
-
-
-def _steps(listed: object) -> tuple[StepTime, ...]:
-    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
-    return tuple(StepTime(text_of(entry, "name"), count(entry.get("seconds")) or 0) for entry in entries[:STEPS])
 
 
 def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:

@@ -230,9 +230,8 @@ def open_epoch(keys: Keys, *, run_id: str, known_looks: int = 0, **leader: Unpac
 
     def read(rest: list[Any]) -> Epoch:
         match rest:
-            case [[str() as epoch_id, str() as run, started_at], now, before, after]:
-                looks = LookCounts(int(before), int(after))
-                return Epoch(epoch_id, run, fields.moment(int(started_at)), fields.moment(int(now)), looks)
+            case [str() as epoch_id, started_at, before, after]:
+                return Epoch(epoch_id, fields.moment(int(started_at)), LookCounts(int(before), int(after)))
             case _:
                 raise UnexpectedReplyError("open_epoch", rest)
 

@@ -185,7 +185,6 @@ def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
         version=fields.text_of(data, "version"),
         concurrency=concurrency if type(concurrency) is int and concurrency > 0 else 1,
         announced=str(data["announced"]) if announcement.is_digest(data.get("announced")) else "",
-        checks=data.get("checks") is True,
     )
 
 

@@ -61,12 +61,10 @@ class FinishReply:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A time in which Redis has lost no data, as its sentinel shows. Times are of Redis's clock."""
+    """A time in which Redis has lost no data, as its sentinel shows. It began at `started_at` by Redis's clock."""
 
     id: str
-    run_id: str
     started_at: datetime
-    now: datetime
     looks: LookCounts
 
 
@@ -89,4 +87,3 @@ class WorkerInfo:
     version: str = ""
     concurrency: int = 1
     announced: str = ""  # the digest of its announcement of models; empty: an older worker
-    checks: bool = False  # it runs preflights

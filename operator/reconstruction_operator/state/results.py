@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,18 +26,6 @@ _MOST_SECONDS: Final = 1e9  # the longest time left that a run may report
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The state of a task has changed."""
-
-    task_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resync:
-    """A subscription has just begun: earlier messages are lost, so everything must be read."""
 
 
 def result_key(task_id: str) -> str:
@@ -65,8 +52,8 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     return {task_id: report for task_id, report in reports.items() if report is not None}
 
 
-async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resync, None]:
-    """Yield the tasks whose state has changed; a `Resync` first and after every lost connection.
+async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | None, None]:
+    """Yield the ids of tasks whose state has changed. None, first and after every lost connection: earlier messages are lost.
 
     Retries while Redis is unreachable, never raises, and ends only when it is closed or cancelled.
     """
@@ -83,7 +70,7 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resyn
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | Resync]:
+async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | None]:
     """Yield the messages of one connection. Raises RedisError if it is lost or a ping gets no reply."""
     head = result_key("")
     silent_seconds = 0.0
@@ -101,9 +88,9 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | 
         asked, silent_seconds = False, 0.0
         match message:
             case {"type": "psubscribe"}:  # also when redis-py has reconnected by itself
-                yield Resync()
+                yield None
             case {"type": "pmessage", "channel": str() as channel} if channel.startswith(head):
-                yield Heard(channel.removeprefix(head))
+                yield channel.removeprefix(head)
             case _:
                 pass
 

@@ -122,16 +122,16 @@ def register_worker(
     version: str,
     concurrency: int,
     announced: str = "",
-    checks: bool = False,
 ) -> Call[str]:
     """Register a worker that consumes those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
 
-    `announced` is the digest of its announcement; `checks`: it runs preflights.
+    `announced` is the digest of its announcement.
 
     Returns the id of the epoch, which changes when Redis may have lost data; empty until an operator has opened one.
     """
     registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
-    registration |= {"announced": announced, "checks": checks}
+    # An operator of the previous version asks whether the worker runs preflights (`checks`).
+    registration |= {"announced": announced, "checks": True}
     return Call(
         script("register_worker"),
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),

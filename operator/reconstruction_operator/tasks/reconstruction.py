@@ -76,7 +76,8 @@ def process_reconstruction(
                 "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
             )
             raise Ignore from None
-        if assignment.is_bare and _in_worker(self) and _was_drained(conclusion):
+        is_drained = conclusion.end is not None and conclusion.end.reason == "DRAINED"
+        if assignment.is_bare and _in_worker(self) and is_drained:
             logger.info("%s is requeued: this worker shuts down", assignment.title)
             raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
@@ -142,10 +143,6 @@ def _sender(task: Task) -> Send:
             task.request_stack.pop()
 
     return send
-
-
-def _was_drained(conclusion: Conclusion) -> bool:
-    return conclusion.end is not None and conclusion.end.reason == "DRAINED"
 
 
 def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:

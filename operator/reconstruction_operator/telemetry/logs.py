@@ -68,17 +68,6 @@ def end() -> None:
     _about.set({})
 
 
-class TextFormatter(logging.Formatter):
-    """Time, level, logger, message, then the members of `extra` as name=value."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Add the fields to the first line; a traceback follows. Remove secrets."""
-        return redact(_with_fields(super().format(record), record))
-
-
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, with the members of `extra`."""
 
@@ -97,30 +86,31 @@ class JsonFormatter(logging.Formatter):
         return redact(_ENCODER.encode(line))
 
 
-class WorkerTextFormatter(logging.Formatter):
-    """Celery's own format, with the members of `extra` as name=value."""
+class TextFormatter(logging.Formatter):
+    """The format of `inner` (in a worker, Celery's own), with the members of `extra` as name=value."""
 
     def __init__(self, inner: logging.Formatter | None) -> None:
         super().__init__()
         self._inner = inner or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
-        """Add the fields to the first line of Celery's text; remove secrets."""
+        """Add the fields to the first line; a traceback follows. Remove secrets."""
         return redact(_with_fields(self._inner.format(record), record))
 
 
 def take_over(logger: logging.Logger, log_format: str) -> None:
     """Give all handlers of `logger` our format ("json" or "text"). Idempotent."""
     for handler in logger.handlers:
-        if not isinstance(handler.formatter, JsonFormatter | WorkerTextFormatter):
+        if not isinstance(handler.formatter, JsonFormatter | TextFormatter):
             json_lines = log_format == "json"
-            handler.setFormatter(JsonFormatter() if json_lines else WorkerTextFormatter(handler.formatter))
+            handler.setFormatter(JsonFormatter() if json_lines else TextFormatter(handler.formatter))
 
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send all logs to `stream` (stderr by default) in `log_format` ("json" or "text") from `level` up."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(text))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

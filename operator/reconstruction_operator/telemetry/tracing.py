@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
 
 from reconstruction_operator import config
 from reconstruction_operator.telemetry.spans import Span
@@ -20,11 +19,6 @@ logger = logging.getLogger(__name__)
 def enabled() -> bool:
     """Return whether traces are exported: the endpoint is set, and the extra `tracing` is installed."""
     return bool(config.settings.OTEL_EXPORTER_OTLP_ENDPOINT) and _installed()
-
-
-def emitter() -> Callable[[Span], None] | None:
-    """Return `emit`; None if traces are not exported, so that callers make no spans."""
-    return emit if enabled() else None
 
 
 def emit(span: Span) -> None:

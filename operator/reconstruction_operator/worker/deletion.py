@@ -50,8 +50,8 @@ def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -
     folder still name it then.
     """
     folder = JobFolder.of(job_id)
-    if cancelled:
-        trash.discard(job_id)
+    if cancelled and (result := trash.find(job_id)) is not None:
+        trash.delete(result)
     # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()

@@ -19,12 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from reconstruction_operator import config
 from reconstruction_operator.contract.steps import STEPS, percent_at
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.photos import KeptPhoto
-from reconstruction_operator.models.exchange import RunRequest
-from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.interface import Photo, Step, Work
 from reconstruction_operator.planning.status import details
 from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.errors import StorageError
@@ -33,7 +31,7 @@ from reconstruction_operator.transfer.names import Ignored, flattened
 from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.worker.attempt.failures import failure_of
 from reconstruction_operator.worker.attempt.loading import check_count, with_masks
-from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.process import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose
 from reconstruction_operator.worker.model.threads import usable_threads
 
@@ -87,7 +85,8 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
             folder.mkdir()
         taken = _load(request.photos, loaded, choice, lambda part, text: report(Step.LOAD, part, text))
         work = Work(taken, scratch, staging, choice.parameters, usable_threads(request.threads))
-        result = _run(choice, work, report)
+        report(Step.PREPROCESS, 0.0)  # a model's process takes seconds until its first report
+        result = run_model(choice.model, work, report=report, check=lambda: None)
         report(Step.FINALIZE, 0.0)
         files = manifests.describe_files(staging, lambda: None)
         for entry in staging.iterdir():
@@ -126,19 +125,6 @@ def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None
         tick(index / len(paths), f"photo {index + 1}/{len(paths)}")
         shutil.copyfile(path, target)
     return tuple(targets)
-
-
-def _run(choice: Choice, work: Work, report: Callable[..., None]) -> Result:
-    report(Step.PREPROCESS, 0.0)  # a model's process takes seconds until its first report
-    if choice.model.isolated:
-        return run_isolated(
-            RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
-            report=report,
-            check=lambda: None,
-            memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
-            title=choice.model.name,
-        )
-    return choice.model.run(work, report)
 
 
 def _report(

@@ -18,7 +18,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning.types import Job, Observation, Queue, Timing
+from reconstruction_operator.planning.types import Job, Observation, Timing
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.replies import Observed
@@ -217,7 +217,7 @@ class Operators(LossyRedis):
         return Observation.of(
             seen,
             silent_seconds=0.0 if seen.alive else LONG_SECONDS,
-            queue=Queue(workers=1),
+            workers=1,
             missing=self._place(task) is None,
             order_missing=self._place(TaskId(task.job_id, 0)) is None,
         )

@@ -75,7 +75,7 @@ async def test_other_states_are_not_progress(client: redis.asyncio.Redis, state:
     assert await results.read(client, ["job-1"]) == {}
 
 
-Message = results.Heard | results.Resync
+Message = str | None
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +87,7 @@ async def subscribed(client: redis.asyncio.Redis) -> AsyncIterator[Callable[[], 
         async with asyncio.timeout(DEADLINE_SECONDS):
             return await anext(subscription)
 
-    assert await following() == results.Resync()
+    assert await following() is None
     yield following
     await subscription.aclose()
 
@@ -97,7 +97,7 @@ async def test_a_subscription_begins_with_a_resync_and_then_names_tasks(client: 
         await client.publish("something-else", "x")
         await asyncio.to_thread(report, "job-1", META)
         await asyncio.to_thread(report, "job-2", META)
-        assert [await following(), await following()] == [results.Heard("job-1"), results.Heard("job-2")]
+        assert [await following(), await following()] == ["job-1", "job-2"]
 
 
 async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
@@ -107,16 +107,16 @@ async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
     async with subscribed(client) as following:
         await client.publish("celery-task-meta-stranger-1", "x")
         await asyncio.to_thread(report, "job-1", META)
-        assert await following() == results.Heard("job-1")
+        assert await following() == "job-1"
         assert list(await results.read(client, ["job-1"])) == ["job-1"]
 
 
 async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.Redis, redis_server: Redis) -> None:
     async with subscribed(client) as following:
         await asyncio.to_thread(redis_server.restart)
-        assert await following() == results.Resync()
+        assert await following() is None
         await client.publish("celery-task-meta-job-1", "x")
-        assert await following() == results.Heard("job-1")
+        assert await following() == "job-1"
 
 
 async def test_a_connection_that_stays_open_without_a_reply_is_closed(
@@ -130,4 +130,4 @@ async def test_a_connection_that_stays_open_without_a_reply_is_closed(
             while "Lost the subscription to task states" not in caplog.text:  # noqa: ASYNC110  # a log has no event
                 await asyncio.sleep(0.05)
         redis_server.resume()
-        assert await waiting == results.Resync()
+        assert await waiting is None

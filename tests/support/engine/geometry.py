@@ -64,13 +64,8 @@ def photo_of(
     """Return a photo of the camera that shows the points `seen` at `pixels` (default: all 0)."""
     return AlignedPhoto(
         name=name,
-        width=camera.width,
-        height=camera.height,
-        focal=float(camera.intrinsics[0, 0]),
-        principal=(float(camera.intrinsics[0, 2]), float(camera.intrinsics[1, 2])),
+        camera=camera,
         radial=radial,
-        rotation=camera.rotation,
-        translation=camera.translation,
         seen=seen,
         pixels=np.zeros((len(seen), 2)) if pixels is None else pixels,
     )

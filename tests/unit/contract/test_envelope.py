@@ -6,7 +6,6 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.contract.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError, message_bytes
 
@@ -57,12 +56,6 @@ def test_a_message_has_camel_case_names() -> None:
 
 def test_keys_that_a_newer_operator_sends_are_ignored() -> None:
     assert Envelope.from_json({"version": 1, "attempt": 1, "colour": "blue"}) == Envelope()
-
-
-def test_an_envelope_names_its_task_unless_the_job_id_is_unsafe() -> None:
-    assert Envelope(attempt=4).task_id("test123") == TaskId("test123", 4)
-    with pytest.raises(ValueError, match="job id"):
-        Envelope(attempt=4).task_id("../etc")
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller import transition_log
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, job_with, look
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-NEW = Observation(queue=Queue(workers=1))
-LISTENED = Observation(record=RECORD, queue=Queue(workers=1))
+NEW = Observation(workers=1)
+LISTENED = Observation(record=RECORD, workers=1)
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 
 

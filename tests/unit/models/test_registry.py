@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.interface import Model, Step
+from reconstruction_operator.models.interface import Model, ModelFailure, Step
 
 
 @pytest.mark.parametrize("name", registry.available())
@@ -20,7 +20,7 @@ def test_every_available_model_implements_the_interface(name: str) -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_known_names() -> None:
-    with pytest.raises(registry.UnknownModelError, match=r"'photogrametry'.*photogrammetry, placeholder, reconviagen"):
+    with pytest.raises(ModelFailure, match=r"'photogrametry'.*photogrammetry, placeholder, reconviagen"):
         registry.find("photogrametry")
 
 

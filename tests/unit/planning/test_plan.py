@@ -22,7 +22,7 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
 )
 from reconstruction_operator.planning.rules.orphans import plan_orphan
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.plans import NOW, PERMANENT, TIMING, look
 
@@ -79,7 +79,7 @@ def observations() -> list[Observation]:
     parts = itertools.product(CLAIMS.values(), ENDS, FLAGS, STOPS, RECORDS, EPOCHS)
     return [
         Observation(
-            **claim, **flags, end=end, stop=stop, record=record, epoch_age_seconds=age, progress=REPORT, queue=Queue(1)
+            **claim, **flags, end=end, stop=stop, record=record, epoch_age_seconds=age, progress=REPORT, workers=1
         )
         for claim, end, flags, stop, record, age in parts
     ]

@@ -146,20 +146,17 @@ class Cache:
 
     def take_handed_over(self) -> list[Job]:
         """Take the jobs that another installation has marked since the last call."""
-        taken = list(self._handed_over.values())
-        self._handed_over.clear()
+        taken, self._handed_over = list(self._handed_over.values()), {}
         return taken
 
     def take_removed(self) -> list[JobKey]:
         """Take the keys of the jobs that left the cache since the last call, whether deleted or only missing."""
-        removed = list(self._removed)
-        self._removed.clear()
+        removed, self._removed = list(self._removed), {}
         return removed
 
     def take_deleted(self) -> list[Job]:
         """Take the jobs that were deleted since the last call, as they were last seen."""
-        deleted = list(self._deleted.values())
-        self._deleted.clear()
+        deleted, self._deleted = list(self._deleted.values()), {}
         return deleted
 
     # --- The work queue

@@ -23,9 +23,8 @@ class Counts:
         self.quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self.queued: Counter[tuple[str, str]] = Counter()  # our jobs whose messages wait, by queue and namespace
         self.contested = 0  # unfinished jobs that another installation manages
-        self.demand = {
-            phase: Counter[str]() for phase in _WANTS_WORKER
-        }  # our jobs that wait for a worker or run on one, by queue
+        # Our jobs that wait for a worker or run on one, by queue
+        self.demand = {phase: Counter[str]() for phase in _WANTS_WORKER}
 
     def add(self, job: Job) -> None:
         """Count a job in its new state."""

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 import redis.asyncio
 from redis.exceptions import RedisError
@@ -95,8 +94,9 @@ class Actor:
         await asyncio.gather(*(self._confirm_expiry(job, results) for job in expired))
         batch = [job for job in batch if job.key not in results.failed]
         await self._take_back(batch)  # before the job's keys are deleted
-        leads = await self._change(batch, fence, results)
-        await self._send(batch, fence, results, leads=leads)
+        leader: operator_calls.Leader = {"fence": fence, "install_id": self.install_id}
+        leads = await self._change(batch, leader, results)
+        await self._send(batch, leader, results, leads=leads)
         for job in batch:
             if job.key not in results.failed and any(
                 isinstance(action, planned.DeleteObject) for action in job.actions
@@ -125,9 +125,8 @@ class Actor:
             ids.setdefault(action.queue, set()).update((str(action.task), ordered))
         await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.remove, ids)
 
-    async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> bool:
+    async def _change(self, batch: Sequence[JobActions], leader: operator_calls.Leader, results: ActResults) -> bool:
         """Change the jobs' keys in Redis. Return whether Redis has just accepted our fencing token."""
-        leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         pairs = [
             (job, action, call)
             for job in batch
@@ -147,7 +146,9 @@ class Actor:
                     metrics.LOST_WORKERS.inc()
         return leads
 
-    async def _send(self, batch: Sequence[JobActions], fence: int, results: ActResults, *, leads: bool) -> None:
+    async def _send(
+        self, batch: Sequence[JobActions], leader: operator_calls.Leader, results: ActResults, *, leads: bool
+    ) -> None:
         going = [
             (job, action)
             for job in batch
@@ -160,8 +161,7 @@ class Actor:
         messages = [message(job, action, install_id=self.install_id) for job, action in going]
         # The broker checks no fencing token: a leader that was deposed meanwhile must not send messages beside its successor.
         if not leads:
-            call = operator_calls.assert_leader(self.keys, fence=fence, install_id=self.install_id)
-            await calls.arun(self.state, call)
+            await calls.arun(self.state, operator_calls.assert_leader(self.keys, **leader))
         try:
             refused = await asyncio.get_running_loop().run_in_executor(self._thread, self.dispatcher.send, messages)
         except dispatch.SendError as error:
@@ -173,14 +173,13 @@ class Actor:
             results.failed.update({job.key: refused[action.queue] for job, action in going if action.queue in refused})
             going = [(job, action) for job, action in going if action.queue not in refused]
         # `sent_at` covers both kinds of message, so that resends are spaced.
-        common: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         marks = [
             operator_calls.mark_sent(
                 self.keys,
-                **common,
                 job_id=job.key.job_id,
                 attempt=job.attempt,
                 is_order=isinstance(action, planned.DeleteFiles),
+                **leader,
             )
             for job, action in going
         ]

@@ -78,10 +78,6 @@ class Planner:
             for key in self.admission.admit(self.monotonic()):
                 self.cache.enqueue(key, Turn.IN_FLIGHT)
 
-    def clear(self) -> None:
-        """Drop all state: a new tenure begins."""
-        self.preflight.clear()
-
     def forget(self, key: JobKey) -> None:
         """Drop a deleted job."""
         self.admission.forget(key)

@@ -32,12 +32,12 @@ _RUNNING: Final = (Phase.RUNNING, Phase.CANCELLING)
 
 async def poll_results(cache: Cache, view: RedisView) -> None:
     """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed changes, so it requests a resync."""
-    async for heard in results.subscribe(view.results):
-        if isinstance(heard, results.Resync):
+    async for task_id in results.subscribe(view.results):
+        if task_id is None:
             metrics.RESYNCS.inc()
             view.connection.resync.request("resubscribed")
             continue
-        task = TaskId.parse(heard.task_id)
+        task = TaskId.parse(task_id)
         job = cache.by_id(task.job_id) if task is not None else None
         if job is not None:
             cache.enqueue(job.key)
@@ -92,7 +92,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     share = max(backlog.memory_share, view.connection.memory_share)
     demand = cache.counts.demand
     of_jobs = {*demand[Phase.PENDING], *demand[Phase.QUEUED]}
-    turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.of(queue).workers)}
+    turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.workers(queue))}
     facts.update(workers, replace(backlog, memory_share=share))
     turned |= view.catalogue.update(live, announced)
     if turned:

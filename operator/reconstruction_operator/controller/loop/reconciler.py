@@ -121,7 +121,7 @@ class Reconciler:
     async def _stand_by(self) -> None:
         if self._fence is not None:
             self._fence = None
-            self.writer.forget()
+            self.writer.writes.clear()
             self.orphans.clear()
             self.admission.clear()
             self.cache.timers.clear()
@@ -133,11 +133,11 @@ class Reconciler:
     async def _begin(self, fence: int) -> None:
         """Begin a tenure: check the epoch, enqueue every job for which work may remain, and request a resync."""
         await self.view.connection.check(fence)
-        self.writer.forget()
+        self.writer.writes.clear()
         self.admission.clear()
         self.view.queues.forget()
         self.view.messages.clear()
-        self._planner.clear()
+        self.preflight.clear()
         self.cache.begin()
         self.view.connection.resync.request("leading")
         self._fence = fence

@@ -37,8 +37,7 @@ class Catalogue:
             digest: models for digest, models in {**self._announced, **announced}.items() if digest in in_use
         }
         offers = tuple(
-            Offer(worker.node, frozenset(worker.queues), self._announced.get(worker.announced), worker.checks)
-            for worker in workers
+            Offer(worker.node, frozenset(worker.queues), self._announced.get(worker.announced)) for worker in workers
         )
         if offers == self._offers:
             return frozenset()
@@ -53,7 +52,7 @@ class Catalogue:
         }
         self._offers, self._of_queue = offers, of_queue
         _measure(of_queue)
-        self._preflight_threads = {queue: sum(offer.checks for offer in offers) for queue, offers in of_queue.items()}
+        self._preflight_threads = {queue: len(offers) for queue, offers in of_queue.items()}
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:

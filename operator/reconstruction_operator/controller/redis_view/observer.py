@@ -90,7 +90,7 @@ class Observer:
             job,
             silent_seconds=self._silent_seconds(task, alive=job.alive or not job.runs),
             progress=report,
-            queue=self.queues.of(queue),
+            workers=self.queues.workers(queue),
             missing=self.messages.is_missing(task, queue),
             order_missing=_is_ordered(job) and self.messages.is_order_missing(task.job_id, queue, self.monotonic()),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),

@@ -11,7 +11,6 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.contract.pools import queue_name
-from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics
 
@@ -47,10 +46,9 @@ class QueueFacts:
         """The queues that live workers consume."""
         return frozenset(self._workers or ())
 
-    def of(self, queue: str) -> Queue:
-        """Return the facts about one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
-        workers = 1 if self._workers is None else self._workers.get(queue, 0)
-        return Queue(workers)
+    def workers(self, queue: str) -> int:
+        """How many live workers consume the queue. Before the first reading it counts as served, so that no job reports NoWorker."""
+        return 1 if self._workers is None else self._workers.get(queue, 0)
 
     def forget(self) -> None:
         """Mark the readings as those of an earlier tenure. Statuses still use them until the next reading."""

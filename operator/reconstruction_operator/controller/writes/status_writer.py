@@ -94,10 +94,6 @@ class StatusWriter:
         self.writes.put(PendingWrite(job.key, job.status, status, events, self.monotonic(), urgency, again))
         self._changed.set()
 
-    def forget(self) -> None:
-        """Drop everything: another replica decides from now on."""
-        self.writes.clear()
-
     async def run(self) -> None:
         """Write statuses until cancelled."""
         async with asyncio.TaskGroup() as group:

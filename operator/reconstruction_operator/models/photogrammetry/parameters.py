@@ -91,56 +91,41 @@ DEFAULT_QUALITY = "standard"
 
 
 @dataclass(frozen=True, slots=True)
-class WholeNumber:
-    """A parameter with a range of whole numbers, which overrides `setting` of the chosen quality."""
+class Override:
+    """A parameter that overrides `setting` of the chosen quality: a whole number within `limits`, or without them yes or no."""
 
     setting: str
-    lowest: int
-    highest: int
     help: str
+    limits: tuple[int, int] | None = None
 
     @property
     def allowed(self) -> str:
         """The allowed values in words, for error messages."""
-        return f"a whole number from {self.lowest} to {self.highest}"
+        return "true or false" if self.limits is None else "a whole number from {} to {}".format(*self.limits)
 
     @property
     def schema(self) -> dict[str, object]:
         """The JSON Schema of the parameter."""
-        return {"type": "integer", "minimum": self.lowest, "maximum": self.highest, "description": self.help}
+        if self.limits is None:
+            return {"type": "boolean", "description": self.help}
+        return {"type": "integer", "minimum": self.limits[0], "maximum": self.limits[1], "description": self.help}
 
     def accepts(self, value: object) -> bool:
-        """Return whether `value` is in the range. A bool is refused: in Python it is an int."""
-        return isinstance(value, int) and not isinstance(value, bool) and self.lowest <= value <= self.highest
+        """Return whether `value` is allowed. A bool is not a whole number, though in Python it is an int."""
+        if self.limits is None or isinstance(value, bool):
+            return self.limits is None and isinstance(value, bool)
+        return isinstance(value, int) and self.limits[0] <= value <= self.limits[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """A yes-or-no parameter, which overrides `setting` of the chosen quality."""
-
-    setting: str
-    help: str
-    allowed: str = "true or false"
-
-    @property
-    def schema(self) -> dict[str, object]:
-        """The JSON Schema of the parameter."""
-        return {"type": "boolean", "description": self.help}
-
-    def accepts(self, value: object) -> bool:
-        """Return whether `value` is a bool."""
-        return isinstance(value, bool)
-
-
-OVERRIDES: Mapping[str, WholeNumber | Switch] = {
-    "maxImageSize": WholeNumber(
-        "max_image_size", 400, 4000, "maximum of the longer side of photos in px; larger ones are reduced"
+OVERRIDES: Mapping[str, Override] = {
+    "maxImageSize": Override(
+        "max_image_size", "maximum of the longer side of photos in px; larger ones are reduced", (400, 4000)
     ),
-    "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
-    "faces": WholeNumber("faces", 1_000, 1_000_000, "maximum number of triangles in model.glb"),
-    "crop": Switch("crop", "keep only the region that the photos look at, not the far surroundings"),
-    "compress": Switch("compress", "also write model_compressed.glb: the textured mesh, compressed by Draco"),
-    "seed": WholeNumber("seed", 0, 2**31 - 1, "seed of the random numbers"),
+    "textureSize": Override("texture_size", "side of the texture in px", (256, 8192)),
+    "faces": Override("faces", "maximum number of triangles in model.glb", (1_000, 1_000_000)),
+    "crop": Override("crop", "keep only the region that the photos look at, not the far surroundings"),
+    "compress": Override("compress", "also write model_compressed.glb: the textured mesh, compressed by Draco"),
+    "seed": Override("seed", "seed of the random numbers", (0, 2**31 - 1)),
 }
 
 

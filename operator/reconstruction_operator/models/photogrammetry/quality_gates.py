@@ -65,19 +65,7 @@ DENSE_POINTS: Final = Gate(
 )
 FACES: Final = Gate("triangles of the surface that rest on such points", 200, "NO_DENSE_SURFACE", "the same")
 
-TABLE: Final = (
-    SIZE_PX,
-    FEATURES,
-    PARALLAX_SHARE,
-    ALIGNED,
-    ALIGNED_SHARE,
-    WHOLE_SHARE,
-    POINTS_SEEN,
-    POINTS_PER_PHOTO,
-    ANGLE_DEG,
-    DENSE_POINTS,
-    FACES,
-)
+TABLE: Final = tuple(gate for gate in vars().values() if isinstance(gate, Gate))
 
 
 def fewest_aligned(count: int) -> int:

@@ -23,6 +23,7 @@ from reconstruction_operator.models.photogrammetry.input import backgrounds
 from reconstruction_operator.models.photogrammetry.input import photos as preparing
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
@@ -134,10 +135,10 @@ def write_sparse(path: Path, model: SparseModel) -> None:
     np.savez(
         path,
         names=np.array([photo.name for photo in photos]),
-        sizes=np.array([[photo.width, photo.height] for photo in photos]),
-        intrinsics=np.array([[photo.focal, *photo.principal, photo.radial] for photo in photos]),
-        rotations=np.stack([photo.rotation for photo in photos]),
-        translations=np.stack([photo.translation for photo in photos]),
+        sizes=np.array([[photo.camera.width, photo.camera.height] for photo in photos]),
+        intrinsics=np.array([[*photo.camera.lens, photo.radial] for photo in photos]),
+        rotations=np.stack([photo.camera.rotation for photo in photos]),
+        translations=np.stack([photo.camera.translation for photo in photos]),
         seen=np.concatenate([photo.seen for photo in photos]),
         seen_counts=np.array([len(photo.seen) for photo in photos]),
         pixels=np.concatenate([photo.pixels for photo in photos]),
@@ -156,17 +157,12 @@ def read_sparse(path: Path) -> SparseModel:
         photos = tuple(
             AlignedPhoto(
                 name=str(name),
-                width=int(size[0]),
-                height=int(size[1]),
-                focal=float(intrinsics[0]),
-                principal=(float(intrinsics[1]), float(intrinsics[2])),
-                radial=float(intrinsics[3]),
-                rotation=rotation,
-                translation=translation,
+                camera=Camera(pinhole(*lens), rotation, translation, int(width), int(height)),
+                radial=float(radial),
                 seen=seen,
                 pixels=pixels,
             )
-            for name, size, intrinsics, rotation, translation, seen, pixels in rows
+            for name, (width, height), (*lens, radial), rotation, translation, seen, pixels in rows
         )
         left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
         return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)

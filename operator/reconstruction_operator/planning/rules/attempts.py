@@ -54,25 +54,14 @@ def stop(case: Case, reason: StopReason) -> Decision:
 def give_up(case: Case, *, overdue: bool) -> Decision:
     """End an attempt whose worker is lost. The next plan observes that end, and decides what follows."""
     if case.seen.stale:
-        lost = f"Redis lost the end of this attempt of worker {case.worker}."
-        return Decision(
-            JobState.RUNNING,
-            claimed(case),
-            (ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", lost),),
-            stopping=True,
-            suspending=case.job.spec.suspend,
-            text="Redis lost how the attempt ended",
-        )
-    silence = f"Worker {case.worker} has sent no heartbeat for {case.timing.lost_after_seconds:g} s."
-    reason = "TIMEOUT" if overdue else "WORKER_LOST"
-    return Decision(
-        JobState.RUNNING,
-        claimed(case),
-        (ForceEnd(case.task, Outcome.FAILED, reason, silence),),
-        stopping=True,
-        suspending=case.job.spec.suspend,
-        text=f"Worker {case.worker} is lost: it stopped sending heartbeats",
-    )
+        why, text = f"Redis lost the end of this attempt of worker {case.worker}.", "Redis lost how the attempt ended"
+        end = ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", why)
+    else:
+        why = f"Worker {case.worker} has sent no heartbeat for {case.timing.lost_after_seconds:g} s."
+        text = f"Worker {case.worker} is lost: it stopped sending heartbeats"
+        end = ForceEnd(case.task, Outcome.FAILED, "TIMEOUT" if overdue else "WORKER_LOST", why)
+    suspending = case.job.spec.suspend
+    return Decision(JobState.RUNNING, claimed(case), (end,), stopping=True, suspending=suspending, text=text)
 
 
 def liveness_check(case: Case) -> datetime:

@@ -35,7 +35,7 @@ def plan(case: Case) -> Plan:
             retained = case.timing.retention(case.job.spec) if uncancelled else 0
             order = planned.DeleteFiles(case.queue, expired=expired and uncancelled, retain_seconds=retained)
             actions.append(order)
-        soon = case.seen.queue.workers and orders <= _SOON_ORDERS
+        soon = case.seen.workers and orders <= _SOON_ORDERS
         pause = _RECHECK_SECONDS if soon else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:

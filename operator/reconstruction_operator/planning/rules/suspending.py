@@ -12,7 +12,10 @@ from reconstruction_operator.planning.status.details import at_rest, with_attemp
 def decide(case: Case) -> Decision | None:
     """Suspend or resume the job."""
     if case.at_rest:
-        return Decision(JobState.SUSPENDED, at_rest(case)) if case.job.spec.suspend else _resume(case)
+        if case.job.spec.suspend:
+            return Decision(JobState.SUSPENDED, at_rest(case))
+        # A job that was never dispatched waits for its first attempt like any other.
+        return restarting.another(case, case.stored, due=None, cause="") if case.touched else None
     if not case.job.spec.suspend:
         return None
     if case.lost:
@@ -26,9 +29,3 @@ def decide(case: Case) -> Decision | None:
         return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
     taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker ran it.")
     return Decision(case.idle_state, with_attempt(case), attempts.end_unclaimed(case, taken), suspending=True)
-
-
-def _resume(case: Case) -> Decision | None:
-    if not case.touched:
-        return None  # the job was never dispatched: it waits for its first attempt like any other
-    return restarting.another(case, case.stored, due=None, cause="")

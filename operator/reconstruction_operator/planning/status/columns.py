@@ -39,7 +39,7 @@ def reason(case: Case, decision: Decision) -> str:
             return f"after {code}" if code and not status.redis_losses else "Redis lost data"
         case JobState.RECOVERING:
             return "Redis lost data"
-        case JobState.WAITING | JobState.QUEUED if case.seen.queue.workers == 0:
+        case JobState.WAITING | JobState.QUEUED if case.seen.workers == 0:
             return "no worker"
         case JobState.WAITING if case.seen.no_model:
             return "no model"

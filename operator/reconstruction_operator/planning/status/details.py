@@ -17,9 +17,8 @@ _MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema allows 4,096 wi
 
 def updated(status: Status, **fields: Any) -> Status:
     """Return `status` updated with these fields, or `status` itself if nothing changes (copying is slow)."""
-    return (
-        status if all(getattr(status, name) == value for name, value in fields.items()) else replace(status, **fields)
-    )
+    is_changed = any(getattr(status, name) != value for name, value in fields.items())
+    return replace(status, **fields) if is_changed else status
 
 
 def with_attempt(case: Case) -> Status:

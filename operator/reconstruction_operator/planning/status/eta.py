@@ -8,12 +8,8 @@ from reconstruction_operator.contract.records import ProgressReport
 
 _MIN_FRACTION = 0.03  # of the run: below this the pace means nothing
 _MIN_ELAPSED_SECONDS = 2.0  # the same
-_GRAIN_SECONDS = (
-    (30.0, 1),
-    (120.0, 5),
-    (600.0, 10),
-    (3600.0, 60),
-)  # (below, rounded to): more precision would flicker
+# (below, rounded to): more precision would flicker
+_GRAIN_SECONDS = ((30.0, 1), (120.0, 5), (600.0, 10), (3600.0, 60))
 _COARSE_GRAIN_SECONDS = 300
 
 

@@ -29,12 +29,8 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_rea
     """
     if old == new:
         return ()
-    return (
-        tuple(_accepted(old, new))
-        + tuple(_cancel(old, new, cancel_by, cancel_reason))
-        + tuple(_life(old, new, queue))
-        + tuple(_end(old, new))
-    )
+    ended, cancelled = _end(old, new), _cancel(old, new, cancel_by, cancel_reason)
+    return (*_accepted(old, new), *cancelled, *_life(old, new, queue), *ended)
 
 
 def _accepted(old: Status, new: Status) -> Iterator[Event]:
@@ -124,11 +120,7 @@ def _end(old: Status, new: Status) -> Iterator[Event]:
 
 
 def _reused(source: ReusedFrom) -> str:
-    maker = (
-        f"attempt {source.attempt} of the job with uid {source.uid}"
-        if source.attempt
-        else f"the job with uid {source.uid}"
-    )
+    maker = f"{f'attempt {source.attempt} of ' if source.attempt else ''}the job with uid {source.uid}"
     when = f", complete at {format_time(source.completion_time)}," if source.completion_time else ""
     return f"The result that {maker} made{when} is taken over (spec.reuse); with Never, a new job runs its model"
 

@@ -13,7 +13,7 @@ def sentence(case: Case, decision: Decision) -> str:
     if decision.text is not None:
         return decision.text
     status, queue = decision.status, case.job.queue
-    unserved = f"Waiting for a worker: no live worker listens to queue {queue}" if case.seen.queue.workers == 0 else ""
+    unserved = f"Waiting for a worker: no live worker listens to queue {queue}" if case.seen.workers == 0 else ""
     match decision.state:
         case JobState.INVALID:
             return f"Not accepted: {status.why_failed}"

@@ -41,10 +41,11 @@ def advance(
     - An estimate alone is written only if it changed noticeably.
     """
     old = stored.progress
-    began = _running(stored)
-    if report is None or (old is not None and _behind(old, report)):
+    running = stored.condition(ConditionType.RUNNING)
+    began = running is not None and running.status == "True"
+    if report is None or (old is not None and (report.percent < old.percent or report.step_index < old.step_index)):
         return Advance(old, stored.message if began else None)
-    text = _text(report)
+    text = f"{report.step}: {report.message}" if report.message else report.step
     new = _shown(report, now)
     if old is not None:
         if began and new.step_index == old.step_index:
@@ -82,15 +83,6 @@ def halted(progress: Progress | None) -> Progress | None:
     return progress and replace(progress, step="", eta_seconds=None, eta="")
 
 
-def _running(stored: Status) -> bool:
-    condition = stored.condition(ConditionType.RUNNING)
-    return condition is not None and condition.status == "True"
-
-
-def _behind(old: Progress, report: ProgressReport) -> bool:
-    return report.percent < old.percent or report.step_index < old.step_index
-
-
 def _shown(report: ProgressReport, now: datetime) -> Progress:
     percent = max(0.0, min(float(_DONE_PERCENT), report.percent))
     eta = eta_seconds(report, now)
@@ -105,10 +97,6 @@ def _shown(report: ProgressReport, now: datetime) -> Progress:
         resumed_from=report.resumed_from,
         last_update_time=whole(now),
     )
-
-
-def _text(report: ProgressReport) -> str:
-    return f"{report.step}: {report.message}" if report.message else report.step
 
 
 def _differs(old: Progress, new: Progress) -> bool:

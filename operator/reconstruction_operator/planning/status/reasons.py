@@ -103,12 +103,7 @@ _TABLE = (
     ConditionReason(_T.RECONCILING, "Finished", "False", "The job is finished."),
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
     ConditionReason(_T.INPUT_CHECKED, "Usable", "True", "The preflight found the input usable."),
-    ConditionReason(
-        _T.INPUT_CHECKED,
-        "Unusable",
-        "False",
-        "The preflight found the input unusable.",
-    ),
+    ConditionReason(_T.INPUT_CHECKED, "Unusable", "False", "The preflight found the input unusable."),
     ConditionReason(
         _T.INPUT_CHECKED,
         "Unknown",

@@ -1,5 +1,5 @@
 -- Open an epoch if the sentinel is missing, malformed, of another run of the server, or older than the operator's knowledge.
--- Returns {'ok', {id, run id, when it began}, now, looks before this one, looks with this one}.
+-- Returns {'ok', id, when it began, looks before this one, looks with this one}.
 local _, epoch_key = unpack(KEYS)
 local _, run_id, known_looks = unpack(ARGV)
 
@@ -13,4 +13,4 @@ if not epoch_of(id) or run ~= run_id or not began or began > now or counted < kn
   put(epoch_key, nil, {id = id, run_id = run_id, started_at = started_at, looks = looks})
 end
 local before, after = count_look(epoch_key)
-return {'ok', {id, run_id, started_at}, digits(now), before, after}
+return {'ok', id, started_at, before, after}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconstruction_operator.api import spec
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import Owner
 
@@ -34,11 +33,6 @@ class Assignment:
     def attempt(self) -> int | None:
         """The attempt's number, from 1; None for a bare task."""
         return self.envelope.attempt or None
-
-    @property
-    def takes_over(self) -> bool:
-        """Whether the job takes over a result and never runs."""
-        return self.envelope.reuse == spec.REQUIRED
 
     @property
     def title(self) -> str:

@@ -73,7 +73,7 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
         simulated=manifest.simulated,
         inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
         outputs=Outputs(
-            uri=_place_of(manifest),
+            uri=target_of(manifest.uri, "").place_of(manifest) if manifest.uri else _in_job_folder(manifest),
             bytes=sum(file.bytes for file in manifest.files),
             files=tuple(OutputFile(file.name, file.bytes) for file in manifest.files[:_MAX_FILES]),
         ),
@@ -171,10 +171,6 @@ def _usage(cpu_seconds: float | None, peak_memory_bytes: int | None) -> Usage | 
     if cpu_seconds is None and peak_memory_bytes is None:
         return None
     return Usage(None if cpu_seconds is None else round(cpu_seconds), peak_memory_bytes)
-
-
-def _place_of(manifest: Manifest) -> str:
-    return target_of(manifest.uri, "").place_of(manifest) if manifest.uri else _in_job_folder(manifest)
 
 
 def _in_job_folder(manifest: Manifest) -> str:

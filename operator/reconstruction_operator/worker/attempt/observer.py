@@ -30,10 +30,6 @@ _SUPERSEDED: Final = "Superseded"  # outcome of a superseded run in metrics and 
 _FLUSH_SECONDS: Final = 2.0  # time to send the remaining spans when a pool process or the worker ends
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass
 class AttemptObserver:
     """Observer of one attempt, from its construction until `ended`."""
@@ -41,8 +37,8 @@ class AttemptObserver:
     assignment: Assignment
     sender: ProgressSender
     monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = _now
-    emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    emit: Callable[[Span], None] = tracing.emit
     model: str = field(init=False, default="")  # an installed model, never free text: it becomes a label
     inputs: Inputs = field(init=False, default=Inputs())
     input_digest: str = field(init=False, default="")  # digest of the photos; empty if they were not read
@@ -103,7 +99,7 @@ class AttemptObserver:
     @property
     def step_seconds(self) -> Mapping[str, float]:
         """The duration of each step so far, by its name."""
-        current = [] if self._step is None else [(self._step[0].name, self._since(self._step[1]))]
+        current = [] if self._step is None else [(self._step[0].name, self.monotonic() - self._step[1].seconds)]
         return dict([*self._ended, *current])
 
     def ended(self, end: End | None) -> None:
@@ -119,8 +115,6 @@ class AttemptObserver:
         report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
         report(metrics.ATTEMPT_TIME, now.seconds - self._begun.seconds, self.model, outcome)
         self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
-        if self.emit is None:
-            return
         attributes = {
             "job.id": self.assignment.job_id,
             "messaging.message.id": self.assignment.task_id,
@@ -144,13 +138,9 @@ class AttemptObserver:
         self._ended.append((step.name, now.seconds - begun.seconds))
         if completed:
             report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
-        if self.emit is not None:
-            ids = self._ids.child(step.index)
-            self.emit(Span(spans.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
+        ids = self._ids.child(step.index)
+        self.emit(Span(spans.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
         self._step = None
-
-    def _since(self, begun: _Moment) -> float:
-        return self.monotonic() - begun.seconds
 
     def _moment(self) -> _Moment:
         return _Moment(self.now(), self.monotonic())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from reconstruction_operator import config
+from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.errors import SupersededError
@@ -18,7 +19,6 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import EarlierResult
-from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure, Result, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.errors import StorageError
@@ -40,7 +40,7 @@ from reconstruction_operator.worker.heartbeat.interruption import (
     InterruptionKind,
     call_interruptibly,
 )
-from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.process import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose
 from reconstruction_operator.worker.model.threads import usable_threads
 
@@ -81,7 +81,8 @@ class AttemptRun:
         except SupersededError:
             raise InterruptedRunError(Interruption(InterruptionKind.SUPERSEDED)) from None
         except Exception as error:
-            self._explain_vanished_files()
+            if self._workspace is not None and not self._workspace.root.exists():
+                self._heartbeat.confirm()  # files that were deleted mean that the run may not be wanted any more
             self._heartbeat.check()
             failure = with_room(failure_of(error, file_handler.job_dir(self._assignment.job_id)))
             raise self._with_remains(failure) from error
@@ -135,7 +136,8 @@ class AttemptRun:
             )
             if foreign:
                 raise ModelFailure("QUEUE_REFUSED", foreign)
-        choice = None if assignment.takes_over else choose(assignment.model_type, assignment.envelope.parameters)
+        runs = assignment.envelope.reuse != REQUIRED  # otherwise the job takes over a result, and never runs its model
+        choice = choose(assignment.model_type, assignment.envelope.parameters) if runs else None
         if choice is not None:
             self._observer.model = choice.model.name
         space, sealed = call_interruptibly(partial(self._begin, choice), check)
@@ -232,16 +234,8 @@ class AttemptRun:
             threads=1 if choice.simulated else usable_threads(config.settings.WORKER_THREADS),
             stages=stages.folder(choice, loaded.digest, self._assignment.attempt),
         )
-        if not choice.model.isolated:
-            return choice.model.run(work, steps.report)
-        return run_isolated(
-            RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
-            report=steps.report,
-            check=self._heartbeat.check,
-            memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
-            title=choice.model.name,
-            used=self._observer.used,
-        )
+        check, used = self._heartbeat.check, self._observer.used
+        return run_model(choice.model, work, report=steps.report, check=check, used=used)
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
         assignment = self._assignment
@@ -277,8 +271,3 @@ class AttemptRun:
         self.published = faster is None
         self.result = faster or manifest
         return self.result
-
-    def _explain_vanished_files(self) -> None:
-        """If the workspace was deleted, ask Redis whether the run is still wanted."""
-        if self._workspace is not None and not self._workspace.root.exists():
-            self._heartbeat.confirm()

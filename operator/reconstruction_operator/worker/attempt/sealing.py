@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.contract.manifest import Manifest
@@ -29,6 +28,7 @@ def seal(
 ) -> Manifest:
     """Write the manifest of the files in `output` and return it. `check` is called often, and may raise."""
     model, inputs, usage = choice.model.name, observer.inputs, observer.usage
+    placed = {} if result.placement is None else asdict(result.placement)
     manifest = Manifest(
         job_id=assignment.job_id,
         task_id=assignment.task_id,
@@ -39,7 +39,7 @@ def seal(
         input_bytes=inputs.bytes,
         quality=_texts(result.quality),
         warning=result.warning,
-        placement={} if result.placement is None else _camel(asdict(result.placement)),
+        placement={codec.camel(name): value for name, value in placed.items()},
         uri=assignment.envelope.output_uri,
         owner=assignment.owner,
         parameters=choice.parameters,
@@ -55,10 +55,6 @@ def seal(
     )
     manifests.seal(output, manifest)
     return manifest
-
-
-def _camel(placement: Mapping[str, Any]) -> dict[str, Any]:
-    return {codec.camel(name): value for name, value in placement.items()}
 
 
 def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:

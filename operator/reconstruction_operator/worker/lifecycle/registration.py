@@ -97,7 +97,6 @@ class Registration(LifelongStep):
             version=metadata.version("reconstruction-operator"),
             concurrency=self.concurrency,
             announced=self._announced,
-            checks=True,
         )
         self._try("register", call, self._take_epoch)
 

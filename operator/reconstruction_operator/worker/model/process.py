@@ -18,7 +18,7 @@ from typing import Self
 from reconstruction_operator import config
 from reconstruction_operator.models import exchange
 from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, ProgressMessage, RunRequest
-from reconstruction_operator.models.interface import ModelFailure, Report, Result
+from reconstruction_operator.models.interface import Model, ModelFailure, Report, Result, Work
 from reconstruction_operator.transfer.objects.environment import is_secret
 from reconstruction_operator.units import megabytes
 from reconstruction_operator.worker.model.usage import ModelUsage, UsageWatch
@@ -45,20 +45,34 @@ _SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment 
 _SECRET_PREFIXES = ("CELERY_", "OTEL_")
 
 
+def run_model(
+    model: Model,
+    work: Work,
+    *,
+    report: Report,
+    check: Callable[[], None],
+    used: Callable[[ModelUsage], None] = lambda _: None,
+) -> Result:
+    """Run the model, an isolated one in a process within the limits of the settings. Raises as `run_isolated`."""
+    if not model.isolated:
+        return model.run(work, report)
+    request = RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)
+    limit = config.settings.MODEL_MEMORY_BYTES
+    return run_isolated(request, report=report, check=check, memory_limit_bytes=limit, used=used)
+
+
 def run_isolated(
     request: RunRequest,
     *,
     report: Report,
     check: Callable[[], None],
     memory_limit_bytes: int,
-    title: str,
     used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
     """Run the model in a process and return its result.
 
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. `memory_limit_bytes` limits the resident
-    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` is called with
-    the measured usage of the processes, however they ended.
+    memory of all its processes together; 0: no limit. `used` is called with the measured usage of the processes, however they ended.
 
     Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
     be started.
@@ -66,7 +80,7 @@ def run_isolated(
     with _ModelProcess(request) as process:
         outcome: ModelMessage | None = None
         step = "its start"
-        watch = UsageWatch(process.pid, memory_limit_bytes, title)
+        watch = UsageWatch(process.pid, memory_limit_bytes, request.model)
         try:
             while not process.ended:
                 for message in process.listen(_POLL_SECONDS):
@@ -87,7 +101,7 @@ def run_isolated(
             if watch.peak_bytes:
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
                 used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
-        return _verdict(outcome, process, f"{title} died during {step}", watch.newest_bytes)
+        return _verdict(outcome, process, f"{request.model} died during {step}", watch.newest_bytes)
 
 
 class _ModelProcess:
@@ -122,6 +136,7 @@ class _ModelProcess:
             raise
         finally:
             os.close(theirs)
+        self.pid = self._process.pid  # of the group's leader
         assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker
         assert self._process.stderr is not None  # noqa: S101
         self._stdin, self._stderr = self._process.stdin.fileno(), self._process.stderr.fileno()
@@ -131,11 +146,6 @@ class _ModelProcess:
         # A separate thread: the main thread can block on Redis for longer than the child's silence limit.
         self._beating = threading.Thread(target=self._beat, name="model heartbeat", daemon=True)
         self._beating.start()
-
-    @property
-    def pid(self) -> int:
-        """The pid of the group's leader."""
-        return self._process.pid
 
     @property
     def was_paused(self) -> bool:
@@ -234,11 +244,11 @@ class _ModelProcess:
 
     def _end(self) -> os.waitid_result | None:
         """Return how the leader has ended; None if it runs. Does not reap it."""
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            os.killpg(self.pid, number)
 
 
 def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, newest_bytes: int) -> Result:
@@ -270,15 +280,9 @@ def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure
             return ModelFailure("BACKEND_CRASHED", f"{crash}; then killed by SIGKILL, perhaps for memory{used}")
         # The worker did not send SIGKILL, so most likely the kernel did, for lack of memory.
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
-    how = f"it exited with code {code} and without a result" if code >= 0 else f"killed by {_name(-code)}"
+    name = next((item.name for item in signal.Signals if item == -code), f"signal {-code}")
+    how = f"it exited with code {code} and without a result" if code >= 0 else f"killed by {name}"
     return ModelFailure("BACKEND_CRASHED", _with_tail(f"{what}: {how}", log))
-
-
-def _name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _with_tail(text: str, log: str) -> str:

@@ -46,7 +46,6 @@ def run(
         report=report,
         check=check,
         memory_limit_bytes=memory,
-        title=name,
         used=used,
     )
 
@@ -171,7 +170,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
             (tmp_path / "finish").touch()
 
     request = RunRequest("rough-patient", work, 1.0)
-    result = run_isolated(request, report=report, check=lambda: None, memory_limit_bytes=0, title="rough-patient")
+    result = run_isolated(request, report=report, check=lambda: None, memory_limit_bytes=0)
     assert result.quality["photos"] == 1
 
 
@@ -211,9 +210,7 @@ def test_a_model_that_ended_under_a_paused_worker_is_a_worker_error(work: Work) 
     with pytest.raises(
         ModelFailure, match=r"WORKER_ERROR.*no sign of life for 0\.2 s \(paused, or the machine is overloaded\)"
     ):
-        run_isolated(
-            request, report=lambda *_, **__: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep"
-        )
+        run_isolated(request, report=lambda *_, **__: None, check=lambda: None, memory_limit_bytes=0)
 
 
 class _StopError(Exception):
@@ -245,7 +242,7 @@ from reconstruction_operator.worker.model.process import run_isolated
 folder = Path(sys.argv[1])
 work = Work((), folder / "scratch", folder / "output", {}, 1)
 run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=lambda *_, **__: None, check=lambda: None,
-             memory_limit_bytes=0, title="x")
+             memory_limit_bytes=0)
 """
 
 

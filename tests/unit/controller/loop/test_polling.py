@@ -105,9 +105,9 @@ async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queu
 async def test_a_job_is_enqueued_as_soon_as_the_state_of_its_task_changes(
     queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def subscribe(_client: None) -> AsyncIterator[results.Heard | results.Resync]:
+    async def subscribe(_client: None) -> AsyncIterator[str | None]:
         for task_id in ("uid-another-1", "not-a-task", "uid-job-1"):
-            yield results.Heard(task_id)
+            yield task_id
 
     monkeypatch.setattr(results, "subscribe", subscribe)
     queues.view.results = None

@@ -25,7 +25,7 @@ from tests.support.jobs import make_body, make_key
 
 MODELS = {"photogrammetry": ModelInfo(), "placeholder": ModelInfo(reads_photos=False)}
 DIGEST = announcement.digest(announcement.to_text(MODELS))
-WORKER = WorkerInfo("w@a", ("celery-high", "celery", "celery-low"), announced=DIGEST, checks=True)
+WORKER = WorkerInfo("w@a", ("celery-high", "celery", "celery-low"), announced=DIGEST)
 WAITING = Status(phase=Phase.PENDING)
 CHECKED = replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),))
 USABLE = Checked(Verdict.USABLE, message="12 photos")
@@ -106,12 +106,10 @@ async def test_a_job_that_does_not_wait_for_its_first_check_is_not_checked(
     assert await desk.round(after=10.0) == []
 
 
-async def test_without_a_worker_that_checks_inputs_none_is_requested(desk: Desk) -> None:
-    desk.serve(replace(WORKER, checks=False))
+async def test_without_a_worker_no_check_is_requested(desk: Desk) -> None:
+    desk.serve()
     desk.wait("banana")
     assert await desk.round(after=10.0) == []
-    desk.serve(WORKER)
-    assert len(await desk.round()) == 1
 
 
 async def test_each_thread_has_two_requests_at_most_and_the_oldest_jobs_come_first(desk: Desk) -> None:

@@ -18,7 +18,7 @@ MODELS = {"photogrammetry": ModelInfo("1", {"properties": {"quality": {"enum": [
 OTHERS = {"reconviagen": ModelInfo("1")}
 DIGEST, OTHER = (announcement.digest(announcement.to_text(models)) for models in (MODELS, OTHERS))
 QUEUES = ("celery-high", "celery", "celery-low")
-WORKER = WorkerInfo("cpu@a", QUEUES, announced=DIGEST, checks=True)
+WORKER = WorkerInfo("cpu@a", QUEUES, announced=DIGEST)
 OLD = WorkerInfo("old@b", QUEUES)
 
 

@@ -109,9 +109,9 @@ async def test_only_attempts_without_a_heartbeat_are_returned(world: World) -> N
 async def test_the_queue_of_the_record_counts_and_not_the_subjects(world: World) -> None:
     world.want(queue="gpu")
     world.observer.queues.sent("gpu")
-    with_record = (await world.observe()).queue
+    with_record = (await world.observe()).workers
     world.redis.delete(KEYS.record(JOB))
-    assert (with_record, (await world.observe()).queue) == (
-        world.observer.queues.of("gpu"),
-        world.observer.queues.of("celery"),
+    assert (with_record, (await world.observe()).workers) == (
+        world.observer.queues.workers("gpu"),
+        world.observer.queues.workers("celery"),
     )

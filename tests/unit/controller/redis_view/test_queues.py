@@ -8,7 +8,6 @@ from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
-from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state.replies import WorkerInfo
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.metrics import QueueNames
@@ -19,12 +18,12 @@ from tests.support.jobs import make_key
 
 def test_a_queue_counts_as_served_until_the_first_reading() -> None:
     facts = QueueFacts()
-    assert (facts.of("celery").workers > 0, facts.known) == (True, False)
+    assert (facts.workers("celery") > 0, facts.known) == (True, False)
 
     read(facts, "gpu")
-    assert (facts.of("celery"), facts.of("gpu")) == (Queue(workers=0), Queue(workers=1))
+    assert (facts.workers("celery"), facts.workers("gpu")) == (0, 1)
     facts.forget()  # a new tenure
-    assert (facts.of("celery").workers, facts.known) == (0, False)
+    assert (facts.workers("celery"), facts.known) == (0, False)
 
 
 def test_sent_messages_are_counted_until_the_next_reading() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step
 from reconstruction_operator.models.photogrammetry import stage_files
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
@@ -83,13 +85,14 @@ def model() -> SparseModel:
     photos = tuple(
         AlignedPhoto(
             f"{index:04d}.jpg",
-            640,
-            480,
-            500.0 + index / 3,
-            (319.5, 239.5 - index / 7),
+            Camera(
+                pinhole(500.0 + index / 3, 319.5, 239.5 - index / 7),
+                rng.normal(size=(3, 3)),
+                rng.normal(size=3),
+                640,
+                480,
+            ),
             0.01 / (index + 1),
-            rng.normal(size=(3, 3)),
-            rng.normal(size=3),
             np.arange(index, 5 + 2 * index, dtype=np.int64),
             rng.normal(size=(5 + index, 2)),
         )
@@ -106,11 +109,12 @@ def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> N
     assert second.left_out == first.left_out
     assert np.array_equal(second.points, first.points)
     for photo, other in zip(first.photos, second.photos, strict=True):
-        plain = ("name", "width", "height", "focal", "principal", "radial")
-        assert [getattr(photo, name) for name in plain] == [getattr(other, name) for name in plain]
-        for name in ("rotation", "translation", "seen", "pixels"):
-            assert np.array_equal(getattr(photo, name), getattr(other, name))
-            assert getattr(photo, name).dtype == getattr(other, name).dtype
+        plain = attrgetter("name", "radial", "camera.width", "camera.height")
+        assert plain(photo) == plain(other)
+        arrays = attrgetter("camera.intrinsics", "camera.rotation", "camera.translation", "seen", "pixels")
+        for written, read in zip(arrays(photo), arrays(other), strict=True):
+            assert np.array_equal(written, read)
+            assert written.dtype == read.dtype
 
 
 def depth_map(index: int) -> DepthMap:

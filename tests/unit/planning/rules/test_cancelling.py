@@ -11,13 +11,13 @@ from reconstruction_operator.api.status import Cancel, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim
 from reconstruction_operator.planning.actions import ForceEnd, PutRecord, TakeClaim
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import HELD, NOW, QUEUED, RECORD, RUNNING, TASK, look
 
 PUT = PutRecord(1, "celery")
 TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
-WAITING = Observation(record=RECORD, queue=Queue(workers=1))
+WAITING = Observation(record=RECORD, workers=1)
 CLOSED = replace(WAITING, claim=Claim("operator", "operator", by_operator=True, at=NOW))
 RETRY = Status(phase=Phase.PENDING, attempt=2, failures=1, next_attempt_time=NOW + timedelta(seconds=60))
 REQUESTED = {"cancel_requested": True}

@@ -11,7 +11,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TASK, look
 
@@ -20,7 +20,7 @@ RECORD = Record("install", "team", "banana", 1, "celery", START)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=START)
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
 LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
-IN_QUEUE = Observation(record=RECORD, queue=Queue(workers=1))
+IN_QUEUE = Observation(record=RECORD, workers=1)
 RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=START)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=START)
 RETRY = Status(phase=Phase.PENDING, attempt=2, start_time=START, next_attempt_time=NOW + timedelta(seconds=99))

@@ -10,7 +10,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.plans import NOW, look
 
@@ -46,8 +46,8 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
         pytest.param(QUEUED, Observation(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(-3600)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing-since-before-the-clock-was-set-back"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1)), (), id="not-known-to-be-missing"),
-        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), queue=Queue(0)), (), id="no-worker-so-it-waits-there"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), workers=1), (), id="not-known-to-be-missing"),
+        pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), workers=0), (), id="no-worker-so-it-waits-there"),
         pytest.param(QUEUED, CLAIMED, (), id="claimed"),
     ],
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_a_message_that_is_missing_too_soon_is_checked_again_in_time() -> None:
 
 
 def test_a_job_that_is_not_admitted_stays_pending() -> None:
-    plan = look(Observation(queue=Queue(workers=1)))
+    plan = look(Observation(workers=1))
 
     assert (plan.status.phase, plan.status.attempt, plan.actions) == (Phase.PENDING, 0, ())
     assert plan.wants_dispatch
@@ -78,7 +78,7 @@ def test_a_job_that_is_not_admitted_stays_pending() -> None:
 
 
 def test_an_admitted_job_is_queued_with_task_id_and_time() -> None:
-    status = look(Observation(queue=Queue(workers=1)), admitted=True).status
+    status = look(Observation(workers=1), admitted=True).status
 
     assert (status.phase, status.attempt, status.task_id, status.dispatch_time) == (Phase.QUEUED, 1, "uid-1", NOW)
     assert status.message == "Waiting in queue celery"

@@ -21,7 +21,7 @@ from reconstruction_operator.planning.actions import (
     WithdrawRequest,
 )
 from reconstruction_operator.planning.rules.finished import next_look
-from reconstruction_operator.planning.types import Observation, Plan, Queue
+from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.jobs import make_job
 from tests.support.plans import NOW, TASK, TIMING, job_with, look, plan
@@ -34,7 +34,6 @@ ENDS = {
     Phase.FAILED: End(Outcome.FAILED, "TIMEOUT", at=ENDED, worker="worker-1"),
     Phase.CANCELLED: End(Outcome.CANCELLED, at=ENDED, worker="worker-1"),
 }
-LISTENED = Queue(workers=1)
 
 
 def over(phase: Phase, **changes: object) -> Status:
@@ -44,7 +43,7 @@ def over(phase: Phase, **changes: object) -> Status:
 
 
 def ended(phase: Phase) -> Observation:
-    return Observation(record=RECORD, claim=CLAIM, end=ENDS[phase], queue=LISTENED)
+    return Observation(record=RECORD, claim=CLAIM, end=ENDS[phase], workers=1)
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
@@ -82,7 +81,7 @@ def test_the_flags_of_a_finished_job_are_deleted(
 
 DONE = ended(Phase.SUCCEEDED)
 OPERATORS_CLAIM = Claim("operator", "operator", by_operator=True, at=ENDED)
-NOT_STARTED = Observation(record=RECORD, claim=OPERATORS_CLAIM, end=End(Outcome.CANCELLED, at=ENDED), queue=Queue(0))
+NOT_STARTED = Observation(record=RECORD, claim=OPERATORS_CLAIM, end=End(Outcome.CANCELLED, at=ENDED), workers=0)
 INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
 
@@ -122,7 +121,7 @@ def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
 )
 def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime, missing: bool, due: bool) -> None:
     record = replace(RECORD, sent_at=sent)
-    seen = replace(ended(Phase.SUCCEEDED), record=record, queue=LISTENED, order_missing=missing)
+    seen = replace(ended(Phase.SUCCEEDED), record=record, workers=1, order_missing=missing)
 
     plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
 
@@ -162,7 +161,7 @@ def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_deleted(
     """No worker consumes the queue for an hour; then one takes the order."""
     record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
     end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
-    seen = Observation(record=record, end=end, queue=Queue(workers=0))
+    seen = Observation(record=record, end=end, workers=0)
     seen = replace(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)
 
     assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == actions
@@ -173,7 +172,7 @@ CANCELLED = over(Phase.CANCELLED, dispatch_time=ENDED)
 UNSTARTED = replace(CANCELLED, worker=None)  # by any worker that is known: one may have run it while no operator ran
 OBEYED = replace(ended(Phase.CANCELLED), silent_seconds=3600.0)
 LEFT = replace(OBEYED, end=replace(ENDS[Phase.CANCELLED], files_left=True))
-AGED = Observation(record=replace(RECORD, sent_at=NOW - timedelta(days=15)), queue=LISTENED)  # all else has expired
+AGED = Observation(record=replace(RECORD, sent_at=NOW - timedelta(days=15)), workers=1)  # all else has expired
 FLAG, ORDER = AssertCancelled(), DeleteFiles("celery", retain_seconds=0)
 
 
@@ -210,8 +209,8 @@ RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
 @pytest.mark.parametrize(
     ("seen", "status", "actions"),
     [
-        pytest.param(Observation(queue=LISTENED), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
-        pytest.param(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
+        pytest.param(Observation(workers=1), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
+        pytest.param(Observation(record=RECORD, workers=1), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
         pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
         pytest.param(replace(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
         pytest.param(RUNS, over(Phase.FAILED), (RequestStop(TASK, StopReason.SUPERSEDED),), id="it-runs-after-all"),

@@ -21,7 +21,7 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
 )
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TIMING
 
@@ -91,7 +91,7 @@ FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget(1))
     ("record", "seen", "begun", "forgotten"),
     [
         pytest.param(FIRST, CLOSED, False, True, id="no-worker-ever-began-it"),
-        pytest.param(FIRST, replace(CLOSED, queue=Queue(0)), False, True, id="in-a-queue-without-workers"),
+        pytest.param(FIRST, replace(CLOSED, workers=0), False, True, id="in-a-queue-without-workers"),
         pytest.param(replace(FIRST, sent_at=NOW - timedelta(days=30)), CLOSED, False, True, id="after-a-month"),
         pytest.param(FIRST, STOPPED, False, False, id="a-worker-ran-it"),
         pytest.param(replace(FIRST, begun=True), CLOSED, False, False, id="redis-lost-the-workers-claim"),

@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.preflight import Checked, Verdict
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import TakeClaim
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TASK, look
 
@@ -18,7 +18,7 @@ MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is 
 USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
 UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is unavailable")
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-SEEN = Observation(queue=Queue(workers=1), checked=MISSING)
+SEEN = Observation(workers=1, checked=MISSING)
 IN_QUEUE = replace(SEEN, record=RECORD)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW)
 WAITING = Status(phase=Phase.PENDING)
@@ -74,7 +74,7 @@ def test_a_preflights_result_stays_in_the_status_and_causes_one_write() -> None:
 
 @pytest.mark.parametrize("admitted", [False, True])
 def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
-    made = look(Observation(queue=Queue(workers=1), no_model="Waiting for a worker with model m"), admitted=admitted)
+    made = look(Observation(workers=1, no_model="Waiting for a worker with model m"), admitted=admitted)
     assert (made.actions, made.wants_dispatch) == ((), False)
     assert made.status.message == "Waiting for a worker with model m"
     dispatched = made.status.condition(ConditionType.DISPATCHED)
@@ -83,5 +83,5 @@ def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
 
 
 def test_the_deadline_of_a_job_whose_model_is_missing_holds() -> None:
-    made = look(Observation(queue=Queue(workers=1), no_model="Waiting"), queue_deadline_seconds=60)
+    made = look(Observation(workers=1, no_model="Waiting"), queue_deadline_seconds=60)
     assert [one.reason for one in made.actions if isinstance(one, TakeClaim)] == ["QUEUE_TIMEOUT"]

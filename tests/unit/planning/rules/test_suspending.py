@@ -9,7 +9,7 @@ from reconstruction_operator.api.status import ConditionType, Phase, Progress, S
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.actions import Dispatch, ForceEnd, PutRecord, RequestStop, TakeClaim
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support import plans
 from tests.support.plans import CLAIM, HELD, NOW, QUEUED, RECORD, TASK, look
@@ -78,7 +78,7 @@ def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
 
 
 def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> None:
-    seen = Observation(queue=Queue(workers=1))
+    seen = Observation(workers=1)
     status = look(seen, suspend=True).status
 
     plan = look(seen, status, admitted=True)

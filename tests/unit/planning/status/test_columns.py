@@ -10,11 +10,11 @@ from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.places import held, place
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, look
 
-SERVED = Observation(queue=Queue(workers=1))
+SERVED = Observation(workers=1)
 SENT = replace(SERVED, record=Record("install", "team", "banana", 1, "celery", NOW))
 HELD = replace(SENT, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 RUNNING = Status(
@@ -44,14 +44,14 @@ def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Obs
         pytest.param(ended(Outcome.FAILED, "TOO_FEW_IMAGES"), RUNNING, {}, ("", "took 12m", "TOO_FEW_IMAGES"), id="failed"),
         pytest.param(ended(Outcome.CANCELLED), RUNNING, {"cancel_requested": True, "cancel_confirmed": True}, ("", "took 12m", ""), id="cancelled"),
         pytest.param(Observation(), Status(), {}, ("", "", "no worker"), id="no-worker"),
-        pytest.param(replace(SENT, queue=Queue()), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
+        pytest.param(replace(SENT, workers=0), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
         pytest.param(replace(SERVED, no_model="Waiting for a worker with model m"), Status(), {}, ("", "", "no model"), id="no-model"),
         pytest.param(replace(SERVED, waits_for=place("celery", 17)), Status(), {}, ("", "", "place 20"), id="in-line"),
         pytest.param(replace(SERVED, waits_for=place("celery", 1, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
         pytest.param(replace(SERVED, waits_for=held("team")), Status(), {}, ("", "", "quota"), id="quota"),
         pytest.param(SERVED, LOST, {}, ("", "", "quarantine"), id="quarantine"),
         pytest.param(SERVED, replace(FAILED, next_attempt_time=NOW + timedelta(minutes=1)), {}, ("", "", "after OUT_OF_MEMORY"), id="retried"),
-        pytest.param(Observation(epoch_age_seconds=1, queue=Queue(1)), RUNNING, {}, ("", "1m20s left", "Redis lost data"), id="redis-lost-its-data"),
+        pytest.param(Observation(epoch_age_seconds=1, workers=1), RUNNING, {}, ("", "1m20s left", "Redis lost data"), id="redis-lost-its-data"),
     ],
 )  # fmt: skip
 def test_the_columns_of_a_job(

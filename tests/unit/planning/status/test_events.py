@@ -13,12 +13,12 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.status.events import events
-from reconstruction_operator.planning.types import Event, Observation, Plan, Queue
+from reconstruction_operator.planning.types import Event, Observation, Plan
 
 from tests.support.plans import NOW, look
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-LISTENED = Observation(record=RECORD, queue=Queue(workers=1))
+LISTENED = Observation(record=RECORD, workers=1)
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
@@ -62,7 +62,7 @@ def test_the_events_of_a_successful_job() -> None:
         pytest.param([], Observation(), {}, ["Accepted", "Dispatched", "NoWorker!"], id="no-worker-listens"),
         pytest.param([], Observation(), {"input": Location("s3://a/b")}, ["InvalidSpec!"], id="a-spec-that-is-not-accepted"),
         pytest.param([], Observation(), {"suspend": True}, ["Accepted", "Suspended"], id="created-suspended"),
-        pytest.param([(Observation(), {"suspend": True})], Observation(queue=Queue(1)), {}, ["Resumed", "Dispatched"], id="resumed"),
+        pytest.param([(Observation(), {"suspend": True})], Observation(workers=1), {}, ["Resumed", "Dispatched"], id="resumed"),
         pytest.param([(LISTENED, {})], LISTENED, {"cancel_requested": True}, ["CancelRequested"], id="step-one"),
         pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, {}, ["CancelWithdrawn"], id="withdrawn"),
         pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="step-two"),
@@ -78,9 +78,9 @@ def test_the_events_of_a_successful_job() -> None:
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "TIMEOUT"), {}, ["Failed!"], id="failed"),
         pytest.param([(HELD, {})], ended(Outcome.STOPPED, "DRAINED"), {}, ["Restarted"], id="drained"),
         pytest.param([(HELD, {})], ended(Outcome.STOPPED, "SUSPENDED"), {"suspend": True}, ["Suspended"], id="suspended"),
-        pytest.param([(HELD, {})], Observation(epoch_age_seconds=1, queue=Queue(1)), {}, ["RedisLost!"], id="redis-lost-its-data"),
+        pytest.param([(HELD, {})], Observation(epoch_age_seconds=1, workers=1), {}, ["RedisLost!"], id="redis-lost-its-data"),
         pytest.param([(HELD, {}), (Observation(epoch_age_seconds=1), {})], HELD, {}, [], id="its-worker-registered-again"),
-        pytest.param([(HELD, {})], Observation(queue=Queue(1)), {}, ["RedisLost!"], id="its-worker-did-not-register-again"),
+        pytest.param([(HELD, {})], Observation(workers=1), {}, ["RedisLost!"], id="its-worker-did-not-register-again"),
     ],
 )  # fmt: skip
 def test_each_transition_has_its_events(

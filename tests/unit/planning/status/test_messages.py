@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator.api.status import Failure, Phase, Status
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import look
 
@@ -27,7 +27,7 @@ LOST = Failure("WORKER_LOST", "Worker worker-1 stopped sending heartbeats", retr
 def test_the_message_of_a_waiting_job_names_what_it_waits_for(failures: int, workers: int, message: str) -> None:
     stored = Status(phase=Phase.PENDING, attempt=failures + 1, failures=failures, failure=LOST)
 
-    plan = look(Observation(queue=Queue(workers=workers)), stored)
+    plan = look(Observation(workers=workers), stored)
 
     assert plan.status.message == message
     assert plan.wants_dispatch

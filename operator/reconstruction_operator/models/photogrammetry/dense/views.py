@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -124,17 +124,12 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
     `points` are the sparse points that the photo sees. What the user's mask hides becomes grey.
     """
     image = read_pixels(folder / photo.name, cv2.IMREAD_COLOR)
-    distorted = np.array(
-        [[photo.focal, 0.0, photo.principal[0]], [0.0, photo.focal, photo.principal[1]], [0.0, 0.0, 1.0]]
-    )
+    distorted, size = photo.camera.intrinsics, (photo.camera.width, photo.camera.height)
     coefficients = np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
-    size = (photo.width, photo.height)
     intrinsics, _ = cv2.getOptimalNewCameraMatrix(distorted, coefficients, size, alpha=0.0)
     first, second = cv2.initUndistortRectifyMap(distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1)
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    camera = Camera(
-        np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height
-    )
+    camera = replace(photo.camera, intrinsics=np.asarray(intrinsics, dtype=np.float64))
     visible = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
     if (folder / mask_name(photo.name)).exists():
         mask = read_pixels(folder / mask_name(photo.name), cv2.IMREAD_GRAYSCALE)

@@ -38,18 +38,19 @@ def write_json(path: Path, model: SparseModel) -> None:
 
 
 def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
+    camera, (focal, column, row) = photo.camera, photo.camera.lens
     return {
         "name": photo.name,
-        "width": photo.width,
-        "height": photo.height,
-        "fx": photo.focal,
-        "fy": photo.focal,
-        "cx": photo.principal[0],
-        "cy": photo.principal[1],
+        "width": camera.width,
+        "height": camera.height,
+        "fx": focal,
+        "fy": focal,
+        "cx": column,
+        "cy": row,
         "k1": photo.radial,
-        "rotation": photo.rotation.tolist(),
-        "translation": photo.translation.tolist(),
-        "position": photo.centre.tolist(),
+        "rotation": camera.rotation.tolist(),
+        "translation": camera.translation.tolist(),
+        "position": camera.centre.tolist(),
         "points": len(photo.seen),
         "reprojectionErrorPx": round(float(reprojections(photo, points).mean()), 4),
     }
@@ -72,16 +73,16 @@ def _counted(records: list[bytes]) -> bytes:
 
 
 def _camera(number: int, photo: AlignedPhoto) -> bytes:
-    column, row = photo.principal
+    focal, column, row = photo.camera.lens
     # In COLMAP, pixel centres are at halves.
-    values = (photo.focal, column + 0.5, row + 0.5, photo.radial)
-    return struct.pack("<IiQQ4d", number, _SIMPLE_RADIAL, photo.width, photo.height, *values)
+    values = (focal, column + 0.5, row + 0.5, photo.radial)
+    return struct.pack("<IiQQ4d", number, _SIMPLE_RADIAL, photo.camera.width, photo.camera.height, *values)
 
 
 def _image(number: int, photo: AlignedPhoto) -> bytes:
     points = np.empty(len(photo.seen), _POINT)
     points["xy"], points["point"] = photo.pixels + 0.5, photo.seen + 1
-    pose = struct.pack("<I7dI", number, *quaternion(photo.rotation), *photo.translation, number)
+    pose = struct.pack("<I7dI", number, *quaternion(photo.camera.rotation), *photo.camera.translation, number)
     return pose + os.fsencode(photo.name) + b"\0" + struct.pack("<Q", len(points)) + points.tobytes()
 
 

@@ -25,11 +25,8 @@ _VERTICES, _INDICES = 34962, 34963  # buffer targets
 _LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071  # values of samplers
 _JPEG_QUALITY = 90
 _DRACO = "KHR_draco_mesh_compression"
-_OF_DRACO = {
-    0: ("POSITION", "VEC3"),
-    1: ("NORMAL", "VEC3"),
-    3: ("TEXCOORD_0", "VEC2"),
-}  # by Draco's types of attributes
+# By Draco's types of attributes
+_OF_DRACO = {0: ("POSITION", "VEC3"), 1: ("NORMAL", "VEC3"), 3: ("TEXCOORD_0", "VEC2")}
 _POSITION_BITS, _UV_BITS, _NORMAL_BITS = 14, 12, 8  # moves a vertex by at most 1/30,000 of the model
 _DRACO_LEVEL = 7  # 0 to 10; higher is smaller and slower
 _COMPRESSED_QUALITY = 75  # of the JPEG

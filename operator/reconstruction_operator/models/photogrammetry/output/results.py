@@ -53,7 +53,7 @@ def write_models(folder: Path, model: Model, *, compress: bool) -> None:
 def write_previews(folder: Path, model: Model, turn_frames: int, progress: StageProgress) -> Pixels:
     """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the first preview."""
     caster = Caster(model.textured.mesh)
-    centres = np.stack([photo.centre for photo in model.sparse.photos])
+    centres = np.stack([photo.camera.centre for photo in model.sparse.photos])
     pictures = []
     for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
         pictures.append(previews.render(model.textured, caster, previews.framed(model.subject, direction)))

@@ -10,6 +10,7 @@ import numpy as np
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 
@@ -21,28 +22,24 @@ def placed(sparse: SparseModel, frame: Frame, originals: Mapping[str, Photo]) ->
 
 
 def _placed(photo: AlignedPhoto, frame: Frame, original: Photo) -> AlignedPhoto:
-    across, down = original.width / photo.width, original.height / photo.height
-    resized = np.array([across, down])  # nearly equal: the size of the prepared photo was rounded
-    column, row = (np.array(photo.principal) + 0.5) * resized - 0.5
-    rotation = photo.rotation @ frame.rotation.T
-    translation: Doubles = frame.scale * (photo.rotation @ frame.origin + photo.translation)
+    camera, (focal, column, row) = photo.camera, photo.camera.lens
+    across, down = original.width / camera.width, original.height / camera.height  # nearly equal: sizes are rounded
+    lens = pinhole(focal * (across + down) / 2, (column + 0.5) * across - 0.5, (row + 0.5) * down - 0.5)
+    rotation = camera.rotation @ frame.rotation.T
+    translation: Doubles = frame.scale * (camera.rotation @ frame.origin + camera.translation)
     return replace(
         photo,
         name=original.path.name,
-        width=original.width,
-        height=original.height,
-        focal=photo.focal * (across + down) / 2,
-        principal=(float(column), float(row)),
-        rotation=rotation,
-        translation=translation,
-        pixels=(photo.pixels + 0.5) * resized - 0.5,
+        camera=Camera(lens, rotation, translation, original.width, original.height),
+        pixels=(photo.pixels + 0.5) * np.array([across, down]) - 0.5,
     )
 
 
 def reprojections(photo: AlignedPhoto, points: Doubles) -> Doubles:
     """(len(seen),): the reprojection error in px of each point that the photo sees."""
-    in_camera = points[photo.seen] @ photo.rotation.T + photo.translation
+    focal, *principal = photo.camera.lens
+    in_camera = points[photo.seen] @ photo.camera.rotation.T + photo.camera.translation
     straight = in_camera[:, :2] / in_camera[:, 2:]
     bent = straight * (1.0 + photo.radial * (straight**2).sum(axis=1, keepdims=True))
-    errors: Doubles = np.linalg.norm(bent * photo.focal + np.array(photo.principal) - photo.pixels, axis=1)
+    errors: Doubles = np.linalg.norm(bent * focal + np.array(principal) - photo.pixels, axis=1)
     return errors

@@ -22,6 +22,12 @@ class Camera:
     height: int  # px
 
     @property
+    def lens(self) -> tuple[float, float, float]:
+        """Focal length, and column and row of the principal point, in px."""
+        focal, column, row = self.intrinsics[[0, 0, 1], [0, 2, 2]].tolist()
+        return focal, column, row
+
+    @property
     def centre(self) -> Doubles:
         """(3,): the position in world coordinates."""
         return -self.rotation.T @ self.translation
@@ -68,6 +74,11 @@ class Camera:
         return directions
 
 
+def pinhole(focal: float, column: float, row: float) -> Doubles:
+    """(3, 3): the intrinsics of that focal length and principal point in px."""
+    return np.array([[focal, 0.0, column], [0.0, focal, row], [0.0, 0.0, 1.0]])
+
+
 def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int) -> Camera:
     """Return a square camera of `size` px at `eye`, with `target` in the middle of the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
@@ -76,5 +87,4 @@ def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size
     down = np.cross(forward, right)
     rotation = np.stack([right, down, forward])
     middle = (size - 1) / 2
-    intrinsics = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
-    return Camera(intrinsics, rotation, -rotation @ eye, size, size)
+    return Camera(pinhole(focal, middle, middle), rotation, -rotation @ eye, size, size)

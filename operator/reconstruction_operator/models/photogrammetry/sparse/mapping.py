@@ -20,6 +20,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut
 
@@ -30,23 +31,13 @@ _FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AlignedPhoto:
-    """A photo with its pose: camera = rotation @ world + translation. Pixel centres are at whole numbers."""
+    """A photo with its camera and the distortion of its lens. Pixel centres are at whole numbers."""
 
     name: str
-    width: int  # px
-    height: int  # px
-    focal: float  # px
-    principal: tuple[float, float]  # px
+    camera: Camera
     radial: float  # k in x (1 + k r^2), in units of the focal length
-    rotation: Doubles  # (3, 3)
-    translation: Doubles  # (3,)
     seen: Integers  # indices into the sparse points
     pixels: Doubles  # (len(seen), 2): column and row of each of these points in the photo
-
-    @property
-    def centre(self) -> Doubles:
-        """(3,): the position of the camera in world coordinates."""
-        return -self.rotation.T @ self.translation
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -137,19 +128,15 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
         seen = {index[point.point3D_id]: point.xy for point in image.points2D if point.has_point3D()}
         if len(seen) < quality_gates.POINTS_SEEN.limit:
             continue
-        focal, centre_x, centre_y, radial = camera.params
-        pose = image.cam_from_world().matrix()
+        focal, column, row, radial = map(float, camera.params)
+        # In COLMAP, pixel centres are at halves; here, as in OpenCV, at whole numbers.
+        lens = pinhole(focal, column - 0.5, row - 0.5)
+        pose = np.array(image.cam_from_world().matrix(), dtype=np.float64)
         photos.append(
             AlignedPhoto(
                 name=image.name,
-                width=camera.width,
-                height=camera.height,
-                focal=float(focal),
-                # In COLMAP, pixel centres are at halves; here, as in OpenCV, at whole numbers.
-                principal=(float(centre_x) - 0.5, float(centre_y) - 0.5),
-                radial=float(radial),
-                rotation=np.array(pose[:, :3], dtype=np.float64),
-                translation=np.array(pose[:, 3], dtype=np.float64),
+                camera=Camera(lens, pose[:, :3].copy(), pose[:, 3].copy(), camera.width, camera.height),
+                radial=radial,
                 seen=np.array(sorted(seen), dtype=np.int64),
                 pixels=np.array([seen[point] for point in sorted(seen)], dtype=np.float64) - 0.5,
             )

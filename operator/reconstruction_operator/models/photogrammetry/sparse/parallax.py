@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.sparse.cameras import pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
@@ -51,7 +52,7 @@ def median_angle_deg(model: SparseModel) -> float:
     """Return the median, over the sparse points, of the angle between the lines of sight to a point."""
     sums, sights = np.zeros_like(model.points), []
     for photo in model.photos:
-        towards = model.points[photo.seen] - photo.centre
+        towards = model.points[photo.seen] - photo.camera.centre
         sights.append((photo.seen, towards / np.linalg.norm(towards, axis=1, keepdims=True)))
         sums[photo.seen] += sights[-1][1]
     middle = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(float).tiny)
@@ -72,4 +73,4 @@ def _stretch(first: pycolmap.Camera, second: pycolmap.Camera, homography: Double
 
 def _intrinsics(camera: pycolmap.Camera, scale: float | None) -> Doubles:
     focal = camera.params[0] if scale is None else scale * max(camera.width, camera.height)
-    return np.array([[focal, 0.0, camera.params[1]], [0.0, focal, camera.params[2]], [0.0, 0.0, 1.0]])
+    return pinhole(focal, camera.params[1], camera.params[2])

@@ -20,14 +20,8 @@ from reconstruction_operator.models.photogrammetry.surface.regions import Ball, 
 
 _SCENE_PERCENTILE = 97.0  # of the points' distances; farther points are background
 _SCENE_MARGIN = 1.1  # factor; points slightly outside stabilise the surface inside
-_VOXELS_ACROSS_RADIUS = {
-    5: 20,
-    6: 40,
-    7: 60,
-    8: 160,
-    9: 220,
-    10: 480,
-}  # by depth of the octree, for about one point in each cell
+# By depth of the octree, for about one point in each cell
+_VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 220, 10: 480}
 _DEEPEST = 13  # maximum depth of the octree, COLMAP's default
 _FINER = 0.7  # factor, since the dense points may cover less than the sparse ones
 

@@ -56,7 +56,7 @@ def test_colmap_reads_its_files_and_finds_the_same_errors(placed: SparseModel, t
     assert len(read.points3D[15].track.elements) == 2
     assert read.compute_mean_reprojection_error() == pytest.approx(1.0)
     for image, photo in zip(sorted(read.images.values(), key=lambda image: image.name), placed.photos, strict=True):
-        assert image.cam_from_world().matrix()[:, :3] == pytest.approx(photo.rotation, abs=1e-9)
+        assert image.cam_from_world().matrix()[:, :3] == pytest.approx(photo.camera.rotation, abs=1e-9)
         first = image.points2D[0]
         projected = image.project_point(read.points3D[first.point3D_id].xyz)
         assert first.xy - projected == pytest.approx([0.6, 0.8])

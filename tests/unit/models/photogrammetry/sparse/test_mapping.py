@@ -28,7 +28,7 @@ def test_poses_cameras_and_points_are_those_of_the_photos(tmp_path: Path) -> Non
     (model,) = mapping.one_by_one(matched(tmp_path / "features.db", PHOTOS), QUIET)
     expected = {image.name: image.projection_center() for image in truth.images.values()}
     assert [photo.name for photo in model.photos] == sorted(expected)
-    centres = np.stack([photo.centre for photo in model.photos])
+    centres = np.stack([photo.camera.centre for photo in model.photos])
     assert distances(centres) == pytest.approx(
         distances(np.stack([expected[photo.name] for photo in model.photos])), abs=0.01
     )
@@ -36,14 +36,15 @@ def test_poses_cameras_and_points_are_those_of_the_photos(tmp_path: Path) -> Non
     assert len(model.points) == pytest.approx(100, abs=10)
 
     (camera,), photo = truth.cameras.values(), model.photos[0]
-    assert (photo.width, photo.height) == (camera.width, camera.height)
-    assert photo.principal == (camera.params[1] - 0.5, camera.params[2] - 0.5)
-    assert photo.focal == pytest.approx(camera.params[0], rel=0.02)
-    in_camera = model.points[photo.seen] @ photo.rotation.T + photo.translation
+    assert (photo.camera.width, photo.camera.height) == (camera.width, camera.height)
+    focal, *principal = photo.camera.lens
+    assert principal == [camera.params[1] - 0.5, camera.params[2] - 0.5]
+    assert focal == pytest.approx(camera.params[0], rel=0.02)
+    in_camera = model.points[photo.seen] @ photo.camera.rotation.T + photo.camera.translation
     assert (in_camera[:, 2] > 0).all()
     shown = in_camera[:, :2] / in_camera[:, 2:]
     shown *= 1 + photo.radial * (shown**2).sum(axis=1, keepdims=True)
-    assert photo.pixels == pytest.approx(shown * photo.focal + photo.principal, abs=1.0)
+    assert photo.pixels == pytest.approx(shown * focal + principal, abs=1.0)
     assert len(photo.seen) >= quality_gates.POINTS_SEEN.limit
 
 

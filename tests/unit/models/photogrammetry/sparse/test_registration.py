@@ -9,12 +9,13 @@ import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import registration
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine.databases import forget_matches, matched, synthesize
-from tests.support.engine.geometry import QUIET
+from tests.support.engine.geometry import QUIET, photo_of
 
 PHOTOS = 6
 
@@ -70,9 +71,8 @@ def test_photos_without_matches_give_an_empty_model(database: Path) -> None:
 
 
 def model_of(names: str) -> SparseModel:
-    zeros = np.zeros
     photos = tuple(
-        AlignedPhoto(name, 8, 6, 9.0, (4.0, 3.0), 0.0, np.eye(3), zeros(3), zeros(0, np.int64), zeros((0, 2)))
+        photo_of(Camera(pinhole(9.0, 4.0, 3.0), np.eye(3), np.zeros(3), 8, 6), name, np.zeros(0, np.int64))
         for name in names
     )
     return SparseModel(photos, np.zeros((0, 3)), 0.0)

@@ -21,7 +21,7 @@ _DOWNWARDS = 0.2  # minimum level part of the line of sight; with less, the came
 def drawing(model: SparseModel, mesh: Mesh) -> str:
     """Draw the outline of `mesh`, and each photo of the placed `model` with its number. The front of the model is at the bottom."""
     footprint = mesh.vertices[:, [0, 2]]
-    centres = np.stack([photo.centre[[0, 2]] for photo in model.photos])
+    centres = np.stack([photo.camera.centre[[0, 2]] for photo in model.photos])
     everything = np.concatenate([footprint, centres])
     low, high = everything.min(axis=0), everything.max(axis=0)
     scale = (_ACROSS - 2 * _MARGIN) / max(float((high - low).max()), np.finfo(float).tiny)
@@ -44,13 +44,13 @@ def drawing(model: SparseModel, mesh: Mesh) -> str:
 
 
 def _camera(number: int, photo: AlignedPhoto, place: Doubles) -> str:
-    sight = photo.rotation[2][[0, 2]]
+    sight = photo.camera.rotation[2][[0, 2]]
     shape = f'<circle class="camera" cx="{place[0]:.0f}" cy="{place[1]:.0f}" r="{_SIGHT / 4:.0f}"/>'
     behind = np.array([0.0, 0.0])
     length = float(np.linalg.norm(sight))
     if length > _DOWNWARDS:
         ahead = sight / length * _SIGHT
-        aside = np.array([-ahead[1], ahead[0]]) * photo.width / 2 / photo.focal
+        aside = np.array([-ahead[1], ahead[0]]) * photo.camera.width / 2 / photo.camera.lens[0]
         corners = np.stack([place, place + ahead + aside, place + ahead - aside])
         shape = f'<polygon class="camera" points="{_points(corners)}"/>'
         behind = -ahead / _SIGHT * _TEXT
