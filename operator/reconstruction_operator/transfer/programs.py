@@ -56,12 +56,12 @@ class Program:
     _unread: bytearray = field(default_factory=bytearray, init=False, repr=False, compare=False)
 
     @classmethod
-    def start(cls, module: str, *arguments: str, untrusted: BinaryIO | None = None) -> Self:
-        """Start the module as a program, with the credentials of object storage in its environment.
+    def start(cls, module: str, *arguments: str, untrusted: BinaryIO | None = None, credentials: bool = False) -> Self:
+        """Start the module as a program; with `credentials` of object storage in its environment.
 
-        With `untrusted`, it reads that file as its stdin instead of a request, and gets no credentials.
+        With `untrusted`, it reads that file as its stdin instead of a request.
         """
-        secrets = environment.chosen(os.environ) if untrusted is None else {}
+        secrets = environment.chosen(os.environ) if credentials else {}
         process = subprocess.Popen(
             # -P: a module in the current folder must not shadow a library's.
             [sys.executable, "-P", "-m", module, *arguments],
@@ -170,6 +170,8 @@ def serve(perform: Callable[[Any, Progress], dict[str, Any]]) -> None:
     def report() -> None:
         done = [progress.objects, progress.of_objects, progress.bytes, progress.of_bytes]
         _write(progress=done, cpu=time.clock_gettime(clock))
+
+    progress.report = report
 
     def watch() -> None:
         # Stdin ends when the worker has exited, or no longer wants the outcome.

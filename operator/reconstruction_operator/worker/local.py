@@ -28,7 +28,7 @@ from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, section
 from reconstruction_operator.transfer.names import Ignored, flattened
-from reconstruction_operator.transfer.photos import checks, masks
+from reconstruction_operator.transfer.photos import masks, process
 from reconstruction_operator.worker.attempt.failures import failure_of
 from reconstruction_operator.worker.attempt.loading import check_count, with_masks
 from reconstruction_operator.worker.model.process import run_model
@@ -112,7 +112,7 @@ def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[flo
     else:
         copies, ignored = _copies(paths, into, copying), Ignored()
     check_count(masks.count_photos(copy.name for copy in copies), choice.model, ignored)
-    checked = checks.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
+    checked = process.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
     return with_masks(into, [KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked])
 
 

@@ -26,6 +26,7 @@ class Progress:
         self.stopping = threading.Event()
         self.objects = self.of_objects = 0
         self.bytes = self.of_bytes = 0
+        self.report: Callable[[], None] = lambda: None  # reports them at once
         self._lock = threading.Lock()
 
     def moved(self, count: int, *, objects: int = 0) -> None:

@@ -46,7 +46,7 @@ def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:
 
     Raises StorageError, SupersededError or OSError, as the process reports it.
     """
-    program, begun = Program.start(_PROGRAM), time.monotonic()
+    program, begun = Program.start(_PROGRAM, credentials=True), time.monotonic()
 
     def limited(*done: int) -> None:
         report(*done)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
-from reconstruction_operator.transfer.photos import rewriting, signatures
+from reconstruction_operator.transfer.photos import bombs, rewriting, signatures
+from reconstruction_operator.units import megabytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_UNSUPPORTED = "UNSUPPORTED_FORMAT"
+_UNSUPPORTED, _TOO_LARGE = "UNSUPPORTED_FORMAT", "IMAGE_TOO_LARGE"
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
     "MPO": (".jpg", ".jpeg"),  # a JPEG followed by further pictures, from cameras with two lenses
@@ -28,6 +29,9 @@ READ = "JPEG, PNG, WebP, TIFF or HEIC"
 _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, colour pattern of a sensor
+_FILE_BYTES = 4  # of a photo's file, for each pixel that the limits allow: those of an uncompressed picture
+_DECODER_BYTES = 24  # of memory for each pixel, in all copies that decoding and rewriting make
+_FILE_COPIES = 2  # that decoders of WebP and HEIC keep in memory
 _SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
 
 
@@ -41,21 +45,37 @@ class CheckedImage:
     bytes: int
 
 
-def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
+def label_of(paths: Sequence[Path], index: int) -> str:
+    """Return the name of a photo for messages. `index` counts from 1."""
+    return f"photo {paths[index - 1].name} ({index} of {len(paths)})"
+
+
+def check_all(
+    paths: Sequence[Path], limits: Limits, tick: Tick, allow: Callable[[int], None] = lambda _: None
+) -> tuple[CheckedImage, ...]:
     """Check all photos, in order. A file whose suffix does not match its content is renamed.
 
-    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG.
+    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG. `allow` is called with the bytes of memory that the
+    next call of a decoder may need. It decodes hostile photos in this process: see `process.check_all`.
 
     Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE or UNSUPPORTED_FORMAT, naming the first bad photo.
     """
     taken = {path.name.lower() for path in paths}
     checked = []
+    rewritten = 0
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
         size = path.stat().st_size
-        label = f"photo {path.name} ({index} of {len(paths)})"
-        width, height, kind, plain = _decode(path, label, limits)
+        label = label_of(paths, index)
+        try:
+            width, height, kind, plain = _decode(path, size, label, limits, allow)
+        except MemoryError:
+            raise StorageError("CORRUPT_IMAGE", f"{label} needs more memory than a photo of its size") from None
         kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
+        rewritten += 0 if plain is None else kept.stat().st_size
+        if rewritten > limits.max_bytes:
+            text = f"{label}: the photos that models read only as JPEGs have more than {megabytes(limits.max_bytes)} as such"
+            raise StorageError("INPUT_REFUSED", text)
         checked.append(CheckedImage(kept, width, height, size))
     return tuple(checked)
 
@@ -106,20 +126,31 @@ def check_start(start: bytes, label: str, limits: Limits, *, is_whole: bool) -> 
             raise
 
 
-def _decode(path: Path, label: str, limits: Limits) -> tuple[int, int, str, Path | None]:
+def _decode(
+    path: Path, size: int, label: str, limits: Limits, allow: Callable[[int], None]
+) -> tuple[int, int, str, Path | None]:
     """Return the photo's size after EXIF orientation, its format, and the rewritten file if models need one."""
     plain = path.with_name(f".{path.name}.plain")
     is_turned, is_plain = False, True
 
     def decode(image: Image.Image) -> None:
         nonlocal is_turned, is_plain
+        allow(_FILE_COPIES * size + _DECODER_BYTES * image.width * image.height)
         image.load()
         is_turned = image.getexif().get(_ORIENTATION) in _TURNED
         is_plain = rewriting.is_plain(image)
         if not is_plain:
             rewriting.write(image, plain)
 
+    most = _FILE_BYTES * limits.max_pixels
+    if size > most:
+        raise StorageError(_TOO_LARGE, f"{label} has {megabytes(size)}; at most {megabytes(most)} are accepted")
     with path.open("rb") as file:
+        # The decoder of WebP allocates its pixels when it opens a file.
+        allow(_FILE_COPIES * size + (_DECODER_BYTES * limits.max_pixels if file.read(4) == b"RIFF" else 0))
+        if bomb := bombs.describe(file):
+            raise StorageError("CORRUPT_IMAGE", f"{label} {bomb}")
+        file.seek(0)
         width, height, kind = _examine(file, label, limits, decode)
     if is_turned:
         width, height = height, width
@@ -163,10 +194,10 @@ def _open(file: BinaryIO) -> Image.Image:
 def _check_size(width: int, height: int, label: str, limits: Limits) -> None:
     if max(width, height) > limits.max_side:
         text = f"{label} has {width} x {height} px; at most {limits.max_side} px a side are accepted"
-        raise StorageError("IMAGE_TOO_LARGE", text)
+        raise StorageError(_TOO_LARGE, text)
     if width * height > limits.max_pixels:
         had, allowed = width * height / 1e6, limits.max_pixels / 1e6
-        raise StorageError("IMAGE_TOO_LARGE", f"{label} has {had:.0f} megapixels; at most {allowed:.0f} are accepted")
+        raise StorageError(_TOO_LARGE, f"{label} has {had:.0f} megapixels; at most {allowed:.0f} are accepted")
 
 
 def _check_raw(image: Image.Image, label: str) -> None:

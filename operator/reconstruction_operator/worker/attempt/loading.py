@@ -21,7 +21,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Ignored
-from reconstruction_operator.transfer.photos import checks, masks
+from reconstruction_operator.transfer.photos import masks, process
 
 _FETCH_SHARE = 0.5  # share of the step
 _DIGEST_SHARE = 0.6  # share of the step, with the digests
@@ -67,7 +67,7 @@ def load_photos(
         fetched = load(limits)
     if digests.is_known(fetched.digest, limits.known):
         return Loaded((), fetched.digest, known=True)
-    checked = checks.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
+    checked = process.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
     described = tuple(KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked)
     check = _check(section(tick, _CHECK_SHARE, 1.0))
     keeping.keep(workspace, fetched.digest, described, check, etag=fetched.etag)

@@ -54,7 +54,7 @@ def perform(withdrawal: Withdrawal) -> None:
     hung = None if path is None else _hung_above(path)
     if hung is not None:
         raise HungError(f"{path} is skipped for now: a deletion in {hung} made no progress")
-    program, is_hung = Program.start(_PROGRAM), False
+    program, is_hung = Program.start(_PROGRAM, credentials=path is None), False
     try:
         program.ask(withdrawal, seconds=_SECONDS, idle_seconds=math.inf if path is None else _IDLE_SECONDS)
     except TimeoutError as error:

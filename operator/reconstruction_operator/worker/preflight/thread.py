@@ -65,7 +65,8 @@ class PreflightThread(LifelongStep):
 
         Raises OSError if the process cannot be started.
         """
-        program = Program.start(_PROGRAM)
+        # The process decodes photos of a folder itself, and no others.
+        program = Program.start(_PROGRAM, credentials=not request.uri.lower().startswith("file:"))
         try:
             return Checked.of(program.ask(request, seconds=_CHECK_SECONDS)) or Checked(Verdict.UNKNOWN)
         except OSError as error:  # also a crash or a defect, which the run itself will show

@@ -15,7 +15,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.models import placeholder
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
-from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.transfer.photos import process
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.archives import zipped
@@ -69,13 +69,13 @@ def test_unchanged_photos_are_not_decoded_again(
 ) -> None:
     die(folder)
     decoded: list[Path] = []
-    check = checks.check_all
+    check = process.check_all
 
     def check_all(paths: Sequence[Path], *rest: Any) -> Any:
         decoded.extend(paths)
         return check(paths, *rest)
 
-    monkeypatch.setattr(checks, "check_all", check_all)
+    monkeypatch.setattr(process, "check_all", check_all)
     want(client, 2)
     run(2, model="rough-staged", input_uri=f"file://{folder}")
     assert decoded == []

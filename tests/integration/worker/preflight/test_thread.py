@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,22 @@ def test_a_real_process_returns_a_verdict(thread: PreflightThread, monkeypatch: 
     result = thread.check(REQUEST)
     assert (result.verdict, result.reason) == (Verdict.USABLE, ""), result
     assert " photos, " in result.message
+
+
+@pytest.mark.parametrize(("uri", "expected"), [("file:///photos", False), ("s3://photos/set/", True)])
+def test_a_process_that_reads_photos_has_no_credentials(
+    uri: str, expected: bool, thread: PreflightThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = (
+        "import json, os\nprint(json.dumps({'verdict': 'Usable', 'reason': '', 'message': ' '.join(os.environ)}))\n"
+    )
+    (tmp_path / "names.py").write_text(answer)
+    monkeypatch.setattr(threads, "_PROGRAM", "names")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    result = thread.check(replace(REQUEST, uri=uri))
+    assert "PYTHONPATH" in result.message
+    assert ("AWS_SECRET_ACCESS_KEY" in result.message) is expected
 
 
 @pytest.mark.usefixtures("stuck")

@@ -1,0 +1,50 @@
+"""Check process: starts the process that checks photos (`program.py`), and watches it.
+
+A hostile photo can make a decoder crash, use gigabytes or compute for hours, and a thread in a decoder cannot be stopped.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.transfer.photos.checks import CheckedImage
+from reconstruction_operator.transfer.programs import HungError, Program
+
+CPU_SECONDS: Final = 60  # for one photo; an ordinary one needs less than one
+_PROGRAM: Final = "reconstruction_operator.transfer.photos.program"
+
+
+def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
+    """Check all photos as `checks.check_all`, in a process that has no credentials. If `tick` raises, the process is killed.
+
+    Raises StorageError as `checks.check_all`, also for a photo that is beyond the limits of the process or makes it crash.
+    """
+    index = 1
+
+    def report(current: int, *_: int) -> None:
+        nonlocal index
+        index = max(index, current)
+        tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
+
+    program = Program.start(_PROGRAM)
+    try:
+        outcome = program.ask((tuple(paths), limits), report)
+    except OSError as error:
+        code = program.process.poll()
+        # Silent, it computes in a decoder: reading a file does not stop its reports.
+        if code == -signal.SIGXCPU or isinstance(error, HungError):
+            text = f"is not decoded within {CPU_SECONDS} s"
+        elif code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL):
+            text = "makes the decoder crash"
+        else:
+            raise
+        raise StorageError("CORRUPT_IMAGE", f"{checks.label_of(paths, index)} {text}") from None
+    finally:
+        program.end()
+    return tuple(CheckedImage(Path(path), *numbers) for path, *numbers in outcome["checked"])

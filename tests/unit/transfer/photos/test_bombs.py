@@ -1,0 +1,27 @@
+"""Photo bombs: what a decoder must not open; ordinary photos with much data of their own are none."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from reconstruction_operator.transfer.photos import bombs
+
+from tests.support.bombs import jpeg_of_scans
+from tests.support.photos import make_photo
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(make_photo(), id="JPEG"),
+        pytest.param(jpeg_of_scans(900), id="JPEG, 900 scans"),
+        pytest.param(make_photo() + b"\xff\xda\0\2" * 2_000, id="JPEG, a video behind it"),
+        pytest.param(make_photo(exif=b"Exif\0\0" + b"\xff\xda" * 20_000), id="JPEG, markers in its EXIF data"),
+        pytest.param(make_photo("TIFF", tiffinfo={700: bytes(2_000_000)}), id="TIFF, a large XMP packet"),
+        pytest.param(make_photo("PNG"), id="PNG"),
+        pytest.param(b"MM\0*\0", id="start of a TIFF"),
+    ],
+)
+def test_ordinary_photos_are_no_bombs(content: bytes) -> None:
+    assert bombs.describe(io.BytesIO(content)) == ""
