@@ -11,7 +11,6 @@ import io
 import time
 import zipfile
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -42,10 +41,7 @@ async def _archive(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
         "Content-Type": "application/zip",
     }
-    gallery.archives.acquire(user.name)
-    return HoldingResponse(
-        _zipped(gallery.results, job, files), partial(gallery.archives.release, user.name), 200, headers
-    )
+    return HoldingResponse(_zipped(gallery.results, job, files), gallery.archives.slot(user), 200, headers)
 
 
 def _files(manifest: Manifest) -> list[SealedFile]:
