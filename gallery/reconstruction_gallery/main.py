@@ -63,7 +63,3 @@ def main() -> int:
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

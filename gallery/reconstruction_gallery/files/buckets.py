@@ -7,7 +7,8 @@ The author of a job chooses the address, so it is not trusted: the gallery reads
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
@@ -122,38 +123,28 @@ class Buckets:
 
 
 async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOptions) -> GetResult:
-    try:
+    with _translating(address):
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await bucket.get_async(key, options=options)
-    except Exception as error:
-        if isinstance(error, FileNotFoundError):
-            raise NoResultError(key) from error
-        raise _unreadable(error, address) from error
 
 
 async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
     """Return the content of a small object; None if it is missing or larger than `most`: another program may have written it."""
-    try:
+    with suppress(NoResultError), _translating(address):
         async with asyncio.timeout(_SMALL_SECONDS):
             answer = await _get(bucket, key, address, {})
-            if answer.meta["size"] > most:
-                return None
-            return b"".join([piece async for piece in _pieces(answer.stream(), answer.meta["size"], address)])
-    except NoResultError:
-        return None
-    except TimeoutError as error:
-        raise _unreadable(error, address) from error
+            if answer.meta["size"] <= most:
+                return b"".join([piece async for piece in _pieces(answer.stream(), answer.meta["size"], address)])
+    return None
 
 
 async def _pieces(stream: BytesStream, left: int, address: ObjectAddress) -> AsyncGenerator[bytes, None]:
-    try:
+    with _translating(address):
         async for piece in stream:
             left -= len(piece)
             if left < 0:
                 break
             yield bytes(piece)
-    except Exception as error:
-        raise _unreadable(error, address) from error
     if left:
         raise UnreadableResultError(f"{address} sent another number of bytes than it announced")
 
@@ -163,10 +154,16 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
         yield piece
 
 
-def _unreadable(error: Exception, address: ObjectAddress) -> Exception:
-    """Return the client's error in words for users, without the server's address."""
-    if not failures.is_of_the_client(error):
-        return error
-    text = failures.translated(error, address, failures.INPUT).message
-    text = text.replace("the workers'", "the gallery's").replace("the workers", "the gallery")
-    return UnreadableResultError(f"the gallery cannot read the result: {text}")
+@contextmanager
+def _translating(address: ObjectAddress) -> Iterator[None]:
+    """Translate the client's errors in the block into words for users, without the server's address."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NoResultError(str(address)) from error
+    except Exception as error:
+        if not failures.is_of_the_client(error):
+            raise
+        text = failures.translated(error, address, failures.INPUT).message
+        text = text.replace("the workers'", "the gallery's").replace("the workers", "the gallery")
+        raise UnreadableResultError(f"the gallery cannot read the result: {text}") from error

@@ -4,7 +4,8 @@
     <uploads>/.gallery/<upload id>                    a record: namespace and owner, then size and name of each photo
     <uploads>/.gallery/<upload id>.<random>           an incomplete photo
 
-So below <namespace> nothing is read, and all is written by descriptors of directories, which follow no link. Limits and quotas are checked before a byte is written. Uploads that no job references are deleted after some time.
+So nothing is read below <namespace>, and all is written by descriptors of directories, which follow no link. Limits and
+quotas are checked before a byte is written. Uploads that no job references are deleted after some time.
 """
 
 from __future__ import annotations
@@ -107,9 +108,7 @@ class Uploads:
         with self.lock:
             mine = [other for other in self._of(owner) if self.uri(other) not in named]
             if len(mine) >= _OPEN_UPLOADS:
-                raise UploadError(
-                    429, f"you have {len(mine)} uploads without a job: submit or discard one of them first"
-                )
+                raise UploadError(429, f"you have {len(mine)} uploads without a job: submit or discard one first")
             self._uploads[identity] = upload
         self.record(upload, f"{namespace} {owner}")
         with Directory.open(self.photos(upload), create=True):
@@ -131,10 +130,10 @@ class Uploads:
     def receive(self, upload: Upload, name: str) -> Receiver:
         """Begin to receive a photo. Raises UploadError for an invalid name, or if the upload has the maximum number of photos."""
         if not _NAME.fullmatch(name):
-            raise UploadError(
-                400,
-                f"{name!r:.120} is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif or .heic",
+            text = (
+                "is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif or .heic"
             )
+            raise UploadError(400, f"{name!r:.120} {text}")
         if name in upload.under_way:
             raise UploadError(409, f"{name} is already being uploaded")
         if name not in upload.sizes and len(upload.sizes) >= self._settings.upload_max_files:
@@ -269,7 +268,10 @@ def owner_of(name: str) -> str:
 
 def _loaded(record: Path) -> Upload:
     """Return the upload of a record. Raises OSError, ValueError."""
-    head, *photos = record.read_text().split("\n")[:-1] or [""]  # a last line without an end was never complete
+    text, _, torn = record.read_text().rpartition("\n")
+    if torn:  # the gallery was killed while it wrote
+        record.write_text(f"{text}\n")
+    head, *photos = text.split("\n")
     namespace, owner = head.split(" ")
     upload = Upload(namespace, record.name, owner, record.stat().st_mtime)
     for photo in photos:

@@ -50,9 +50,6 @@ class Jobs:
         """The namespaces with jobs."""
         self._changed = asyncio.Event()
 
-    def __len__(self) -> int:
-        return len(self._by_uid)
-
     @property
     def input_uris(self) -> frozenset[str]:
         """The addresses of the photos of all jobs."""

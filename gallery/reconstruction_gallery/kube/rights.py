@@ -1,7 +1,4 @@
-"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. Reviews are cached for some seconds.
-
-All answers about a user expire together, so that one made from others is never older than they are.
-"""
+"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. All cached answers about a user expire together."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Collection, Iterator
+from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -121,7 +122,7 @@ async def _log(request: Request) -> Response:
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
     async with gallery.logs.slot(user):
         log = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
-    return JSONResponse(log.as_json)
+    return JSONResponse({"lines": [asdict(line) for line in log.lines], "leftOut": log.left_out})
 
 
 async def _act(request: Request) -> Response:

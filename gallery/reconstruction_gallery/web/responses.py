@@ -24,10 +24,7 @@ class RequestLimit:
 
     @asynccontextmanager
     async def slot(self, user: User) -> AsyncIterator[None]:
-        """Count a request while the block runs. Raises 429 if too many are running.
-
-        If all slots are taken, it takes one of the client with the most, whose oldest request then ends with 429.
-        """
+        """Count a request while the block runs. If all slots are taken, the oldest of the largest client ends. Raises 429."""
         busy = HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
         if sum(running.name == user.name for running in self._running.values()) >= self._per_user:
             raise busy
