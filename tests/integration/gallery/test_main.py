@@ -1,5 +1,6 @@
 """The server's connections: silent ones end, and do not keep other clients out."""
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -64,12 +65,13 @@ def test_a_connection_without_a_request_is_closed(port: int, sent: bytes) -> Non
 def test_silent_connections_do_not_keep_others_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "_IDLE_SECONDS", 600.0)
     with ExitStack() as stack:
-        for _ in range(100):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS)) for _ in range(100)]
         connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
         connection.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        ended, _, _ = select.select(silent, [], [], SECONDS)
+        assert len(ended) >= 80
 
 
 def test_a_response_that_is_not_read_is_aborted(port: int) -> None:

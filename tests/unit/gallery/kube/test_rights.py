@@ -49,10 +49,10 @@ async def test_an_answer_made_from_others_is_never_older_than_they_are() -> None
     server, clock = Server(), Clock(0.0)
     rights, user = Rights(cast(Api, server), 10.0, monotonic=clock), User("anna")
     await rights.may(user, SEE, "a")
+    server.allowed = "none"
     clock.now = 9.0
     await rights.visible(user, NAMESPACES)
 
-    server.allowed = "none"
     clock.now = 10.0
 
     assert await rights.visible(user, NAMESPACES) == frozenset()
