@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -39,18 +39,13 @@ _STATIC: Final = Path(__file__).parent / "static"
 _CLEANING_SECONDS: Final = 600.0
 
 
-async def connect() -> Api:
-    """Return a client of the cluster that the kubeconfig or the pod names; the caller closes it. Raises NoClusterError."""
-    return Api(await find_cluster(), program=MANAGER)
-
-
-def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = connect) -> Starlette:
+def make(settings: Settings) -> Starlette:
     """Return the ASGI application. Raises SettingsError."""
     settings.proxy_secret  # noqa: B018  # an unreadable secret must fail at startup, not at the first request
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        api = await connect()
+        api = Api(await find_cluster(), program=MANAGER)
         cache = Jobs()
         uploads = Uploads(settings) if settings.uploads_dir else None
         if uploads is not None:

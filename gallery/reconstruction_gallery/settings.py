@@ -45,6 +45,7 @@ class Settings:
     upload_max_files: int = 2000
     upload_max_bytes: int = 8 * _GIB
     user_max_bytes: int = 32 * _GIB
+    user_max_files: int = 50_000
     upload_free_bytes: int = _GIB  # minimum of free space on the disk: an upload that would leave less is rejected
     upload_keep_seconds: int = 604_800  # uploads that no job references are deleted after this time
 

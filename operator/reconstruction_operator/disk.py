@@ -148,9 +148,12 @@ def is_short(path: Path) -> bool:
     """
     usage = os.statvfs(path)
     free_bytes, all_bytes = usage.f_bavail * usage.f_frsize, usage.f_blocks * usage.f_frsize
-    return free_bytes < min(all_bytes // _SHORT_SHARE, _SHORT_BYTES) or usage.f_favail < min(
-        usage.f_files // _SHORT_SHARE, _SHORT_INODES
-    )
+    return free_bytes < min(all_bytes // _SHORT_SHARE, _SHORT_BYTES) or lacks_inodes(usage)
+
+
+def lacks_inodes(usage: os.statvfs_result) -> bool:
+    """Return whether less than a twentieth of a file system's inodes is left (at most 10,000). Some file systems count none."""
+    return usage.f_favail < min(usage.f_files // _SHORT_SHARE, _SHORT_INODES)
 
 
 def shares_disk(path: Path, other: Path) -> bool:

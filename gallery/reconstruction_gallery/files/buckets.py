@@ -7,11 +7,13 @@ The author of a job chooses the address, so it is not trusted: the gallery reads
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
+import anyio.to_thread
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
@@ -28,7 +30,11 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS: Final = 20.0  # until a response begins; each read of its body has the store's timeout
 _RETRIES: Final = 4  # of a request: about a second
-_RESULTS: Final = 64  # cached manifests; one may have megabytes
+_SMALL_SECONDS: Final = 60.0  # for a whole pointer or manifest
+_MAX_BYTES: Final = 32 << 20  # of cached manifests
+_NONE_BYTES: Final = 500  # of the answer that there is none
+_MAX_VALUES: Final = 100_000  # in a manifest; a worker's of the maximum size has fewer
+_VALUE_BYTES: Final = 40  # in memory
 _STORES: Final = 32  # cached clients of buckets
 
 
@@ -40,6 +46,7 @@ class _Delivered:
     address: ObjectAddress
     folder: str  # below the address, with a slash at its end
     manifest: Manifest
+    bytes: int  # of the manifest in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class ObjectFile:
     sealed: SealedFile
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """See `OpenFile`."""
+        """Return the bytes from `start` to before `end`, in pieces. Raises UnreadableResultError, NoResultError for another size."""
         if start >= end:
             return _nothing()
         key = self.result.address.below(self.result.folder + self.sealed.name)
@@ -61,17 +68,18 @@ class ObjectFile:
         return _pieces(answer.stream(min_chunk_size=CHUNK_BYTES), end - start, self.result.address)
 
     def close(self) -> None:
-        """See `OpenFile`."""
+        """Do as `VolumeFile.close`; the connection ends with the pieces."""
 
 
 class Buckets:
     """Finds results. They are cached for some seconds: a page requests many files of one result."""
 
     def __init__(self, keep_seconds: float) -> None:
-        self._results: ResponseCache[tuple[str, str], _Delivered | None] = ResponseCache(
-            keep_seconds, max_entries=_RESULTS
+        self._results: ResponseCache[tuple[str, str], _Delivered | None]
+        self._results = ResponseCache(
+            keep_seconds, _MAX_BYTES, lambda _, result: result.bytes if result else _NONE_BYTES
         )
-        self._stores: OrderedDict[tuple[str, str], Store] = OrderedDict()
+        self._store = lru_cache(_STORES)(partial(store.open_store, retries=_RETRIES))
 
     async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
         """Return the manifest of the result that the job delivered to `uri`; None if there is none. Raises UnreadableResultError."""
@@ -89,12 +97,12 @@ class Buckets:
     async def _find(self, key: JobKey, uri: str) -> _Delivered | None:
         if not is_object(uri):
             return None
-        return await self._results.get((key.uid, uri), lambda: self._read(key, uri))
+        return await self._results.get((key.uid, uri), lambda: self._read(key, uri), key.namespace)
 
     async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
         try:
             address = worker_outputs.ObjectTarget(uri, key.namespace).address
-            bucket = self._store(address)
+            bucket = self._store(replace(address, key=""))
         except (StorageError, OSError) as error:  # the settings do not allow the address, or are invalid
             text = (error.message if isinstance(error, StorageError) else str(error)).replace(
                 "this worker", "the gallery"
@@ -105,50 +113,38 @@ class Buckets:
         if pointer is None or pointer.job_id != key.job_id or not layout.is_folder_of(pointer.folder, key.job_id):
             return None
         sealed = await _small(bucket, address.below(pointer.folder + MANIFEST), address, MAX_MANIFEST_BYTES)
-        manifest = None if sealed is None else Manifest.parse(sealed)
+        values = sum(map((sealed or b"").count, (b",", b":", b"[", b"{")))
+        if sealed is None or values > _MAX_VALUES:
+            return None
+        manifest = await anyio.to_thread.run_sync(Manifest.parse, sealed)
         if manifest is None or manifest.job_id != key.job_id:
             return None
-        return _Delivered(bucket, address, pointer.folder, manifest)
-
-    def _store(self, address: ObjectAddress) -> Store:
-        place = (address.scheme, address.bucket)
-        if place not in self._stores:
-            self._stores[place] = store.open_store(address, retries=_RETRIES)
-            while len(self._stores) > _STORES:
-                self._stores.popitem(last=False)
-        return self._stores[place]
+        return _Delivered(bucket, address, pointer.folder, manifest, len(sealed) + values * _VALUE_BYTES)
 
 
 async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOptions) -> GetResult:
-    try:
+    with _translating(address):
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await bucket.get_async(key, options=options)
-    except Exception as error:
-        if isinstance(error, FileNotFoundError):
-            raise NoResultError(key) from error
-        raise _unreadable(error, address) from error
 
 
 async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
     """Return the content of a small object; None if it is missing or larger than `most`: another program may have written it."""
-    try:
-        answer = await _get(bucket, key, address, {})
-        if answer.meta["size"] > most:
-            return None
-        return b"".join([piece async for piece in _pieces(answer.stream(), answer.meta["size"], address)])
-    except NoResultError:
-        return None
+    with suppress(NoResultError), _translating(address):
+        async with asyncio.timeout(_SMALL_SECONDS):
+            answer = await _get(bucket, key, address, {})
+            if answer.meta["size"] <= most:
+                return b"".join([piece async for piece in _pieces(answer.stream(), answer.meta["size"], address)])
+    return None
 
 
 async def _pieces(stream: BytesStream, left: int, address: ObjectAddress) -> AsyncGenerator[bytes, None]:
-    try:
+    with _translating(address):
         async for piece in stream:
             left -= len(piece)
             if left < 0:
                 break
             yield bytes(piece)
-    except Exception as error:
-        raise _unreadable(error, address) from error
     if left:
         raise UnreadableResultError(f"{address} sent another number of bytes than it announced")
 
@@ -158,10 +154,16 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
         yield piece
 
 
-def _unreadable(error: Exception, address: ObjectAddress) -> Exception:
-    """Return the client's error in words for users, without the server's address."""
-    if not failures.is_of_the_client(error):
-        return error
-    text = failures.translated(error, address, failures.INPUT).message
-    text = text.replace("the workers'", "the gallery's").replace("the workers", "the gallery")
-    return UnreadableResultError(f"the gallery cannot read the result: {text}")
+@contextmanager
+def _translating(address: ObjectAddress) -> Iterator[None]:
+    """Translate the client's errors in the block into words for users, without the server's address."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NoResultError(str(address)) from error
+    except Exception as error:
+        if not failures.is_of_the_client(error):
+            raise
+        text = failures.translated(error, address, failures.INPUT).message
+        text = text.replace("the workers'", "the gallery's").replace("the workers", "the gallery")
+        raise UnreadableResultError(f"the gallery cannot read the result: {text}") from error

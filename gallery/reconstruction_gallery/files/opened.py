@@ -1,11 +1,8 @@
-"""Open file: one file of a result, on the volume or in a bucket; and the errors of opening it."""
+"""Files of results, on the volume or in a bucket: their names, and the errors of opening them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import Final, Protocol
-
-from reconstruction_operator.contract.manifest import SealedFile
+from typing import Final
 
 CHUNK_BYTES: Final = 1 << 18
 _MAX_NAME_CHARS: Final = 1024
@@ -17,24 +14,6 @@ class NoResultError(Exception):
 
 class UnreadableResultError(Exception):
     """The job's result cannot be read now. The message is for users."""
-
-
-class OpenFile(Protocol):
-    """An open file of a result; the caller closes it."""
-
-    @property
-    def sealed(self) -> SealedFile:
-        """Its name, size and digest in the manifest."""
-
-    async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Return the bytes from `start` to before `end`, in pieces.
-
-        Raises UnreadableResultError, and NoResultError if the file does not have the size in the manifest. If the file is truncated
-        during the read, the pieces end early or raise UnreadableResultError.
-        """
-
-    def close(self) -> None:
-        """Free the file or the connection."""
 
 
 def is_plain(name: str) -> bool:

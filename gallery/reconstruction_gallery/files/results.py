@@ -7,8 +7,9 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import Manifest
 
 from reconstruction_gallery.files import volume
-from reconstruction_gallery.files.buckets import Buckets
-from reconstruction_gallery.files.opened import NoResultError, OpenFile, is_plain
+from reconstruction_gallery.files.buckets import Buckets, ObjectFile
+from reconstruction_gallery.files.opened import NoResultError, is_plain
+from reconstruction_gallery.files.volume import VolumeFile
 
 
 class Results:
@@ -22,7 +23,7 @@ class Results:
         manifest = await anyio.to_thread.run_sync(volume.manifest_of, key.job_id)
         return manifest or await self._buckets.manifest(key, delivered_to)
 
-    async def open(self, key: JobKey, delivered_to: str, name: str) -> OpenFile:
+    async def open(self, key: JobKey, delivered_to: str, name: str) -> VolumeFile | ObjectFile:
         """Return a file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         if not is_plain(name):
             raise NoResultError(name)

@@ -1,15 +1,17 @@
 """Uploads: photos that users send, in one folder for each upload, on a volume that the workers can read.
 
-    <uploads>/<namespace>/<upload id>/owner           the user's name
-    <uploads>/<namespace>/<upload id>/photos/<name>   the photos; a name with a leading dot is an incomplete one
+    <uploads>/<namespace>/<upload id>/photos/<name>   the photos; tenants may be able to write below <namespace>
+    <uploads>/.gallery/<upload id>                    a record: namespace and owner, then size and name of each photo
+    <uploads>/.gallery/<upload id>.<random>           an incomplete photo
 
-Limits and quotas are checked before a byte is written. Uploads that no job references are deleted after some time.
+So nothing is read below <namespace>, and all is written by descriptors of directories, which follow no link. Limits and
+quotas are checked before a byte is written. Uploads that no job references are deleted after some time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -21,18 +23,21 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconstruction_operator import disk
+from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.names import PHOTO_SUFFIXES
 
 from reconstruction_gallery.settings import Settings
 
-_ID: Final = re.compile(r"[0-9a-f]{32}")
+_log = logging.getLogger(__name__)
+
 _NAME: Final = re.compile(
     rf"[A-Za-z0-9_][A-Za-z0-9._ ()-]{{0,99}}({'|'.join(map(re.escape, PHOTO_SUFFIXES))})", re.IGNORECASE
 )
-_OWNER: Final = "owner"
+_RECORDS: Final = ".gallery"
 _PHOTOS: Final = "photos"
 _OPEN_UPLOADS: Final = 20  # maximum of one user
-_MAX_OWNER_BYTES: Final = 4096
+_MIN_PHOTO_BYTES: Final = 4096  # that a photo counts as: a block of the volume
+_FOLDER_FILES: Final = 3  # that an upload counts as, without its photos
 _HEAD_BYTES: Final = 12
 _COMPLETE: Final = "this upload is complete: start a new one"
 
@@ -48,44 +53,48 @@ class UploadError(Exception):
 
 @dataclass(slots=True)
 class Upload:
-    """One upload. Sizes are in bytes and include photos that are being received."""
+    """One upload. Sizes are in bytes and include photos that are being received. `changed_at`: seconds since the epoch."""
 
     namespace: str
     id: str
     owner: str
-    folder: Path
+    changed_at: float
     sizes: dict[str, int] = field(default_factory=dict)
     under_way: set[str] = field(default_factory=set)
     closed: bool = False  # its job is being created, or the upload is being deleted
 
     @property
     def bytes(self) -> int:
-        """The size of all photos."""
-        return sum(self.sizes.values())
-
-    @property
-    def photos(self) -> Path:
-        """The folder that the job reads."""
-        return self.folder / _PHOTOS
+        """What the photos count as."""
+        return sum(max(size, _MIN_PHOTO_BYTES) for size in self.sizes.values())
 
 
 class Uploads:
-    """All uploads on the volume. Only one process writes there, so quotas are counted in memory, beginning with the files on the disk."""
+    """All uploads on the volume. Only one process writes there, so quotas are counted in memory, beginning with the records on the disk."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
-        self._root = Path(settings.uploads_dir)
-        self._clock = clock
+        self._root = Path(settings.uploads_dir).resolve()
+        self.records = self._root / _RECORDS
+        self.clock = clock
         self._uploads: dict[str, Upload] = {}
         self.lock = threading.RLock()  # photos are written in threads
 
     def load(self) -> None:
         """Load the existing uploads, and delete incomplete photos. Raises OSError if the folder is unusable."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        for namespace in disk.entries(self._root):
-            for folder in disk.entries(namespace) if namespace.is_dir() and not namespace.is_symlink() else ():
-                if _ID.fullmatch(folder.name) and not folder.is_symlink():
-                    self._uploads[folder.name] = _loaded(namespace.name, folder)
+        self.records.mkdir(parents=True, exist_ok=True)
+        for record in disk.entries(self.records):
+            try:
+                if record.suffix:
+                    record.unlink()
+                else:
+                    self._uploads[record.name] = _loaded(record)
+            except (OSError, ValueError) as error:
+                _log.warning("Upload %s cannot be read and is skipped: %s", record.name, error)
+
+    def photos(self, upload: Upload) -> Path:
+        """Return the folder that the job reads."""
+        return self._root / upload.namespace / upload.id / _PHOTOS
 
     def uri(self, upload: Upload) -> str:
         """Return the address of the photos for the workers."""
@@ -95,16 +104,15 @@ class Uploads:
     def begin(self, owner: str, namespace: str, named: Collection[str]) -> Upload:
         """Start an upload. `named`: the addresses that jobs reference. `namespace` must be validated (`web.names`). Raises UploadError."""
         identity = secrets.token_hex(16)
-        upload = Upload(namespace, identity, owner, self._root / namespace / identity)
+        upload = Upload(namespace, identity, owner, self.clock())
         with self.lock:
-            mine = [other for other in self._uploads.values() if other.owner == owner and self.uri(other) not in named]
+            mine = [other for other in self._of(owner) if self.uri(other) not in named]
             if len(mine) >= _OPEN_UPLOADS:
-                raise UploadError(
-                    429, f"you have {len(mine)} uploads without a job: submit or discard one of them first"
-                )
-            upload.photos.mkdir(parents=True)
-            (upload.folder / _OWNER).write_text(owner)
+                raise UploadError(429, f"you have {len(mine)} uploads without a job: submit or discard one first")
             self._uploads[identity] = upload
+        self.record(upload, f"{namespace} {owner}")
+        with Directory.open(self.photos(upload), create=True):
+            pass
         return upload
 
     def find(self, owner: str, namespace: str, identity: str, named: Collection[str]) -> Upload:
@@ -122,29 +130,34 @@ class Uploads:
     def receive(self, upload: Upload, name: str) -> Receiver:
         """Begin to receive a photo. Raises UploadError for an invalid name, or if the upload has the maximum number of photos."""
         if not _NAME.fullmatch(name):
-            raise UploadError(
-                400,
-                f"{name!r:.120} is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif or .heic",
+            text = (
+                "is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif or .heic"
             )
+            raise UploadError(400, f"{name!r:.120} {text}")
         if name in upload.under_way:
             raise UploadError(409, f"{name} is already being uploaded")
         if name not in upload.sizes and len(upload.sizes) >= self._settings.upload_max_files:
             raise UploadError(413, f"an upload may have at most {self._settings.upload_max_files} photos")
+        with self.lock:
+            files = sum(len(mine.sizes) + _FOLDER_FILES for mine in self._of(upload.owner))
+        if files >= self._settings.user_max_files:
+            text = f"you have more than {self._settings.user_max_files} photos: delete jobs that you do not need"
+            raise UploadError(413, text)
         return Receiver(self, upload, name)
 
     def reserve(self, upload: Upload, name: str, size: int) -> None:
         """Count `size` more bytes of the photo. Raises UploadError if that would exceed a limit."""
         settings, free = self._settings, disk.free_bytes(self._root)
-        if free is not None and free - size < settings.upload_free_bytes:
+        if (free is not None and free - size < settings.upload_free_bytes) or disk.lacks_inodes(os.statvfs(self._root)):
             raise UploadError(507, "the volume of uploads is nearly full: ask your administrator")
         with self.lock:
             photo, most = upload.sizes.get(name, 0) + size, settings.photo_max_bytes
             if photo > most:
                 raise UploadError(413, f"{name} is larger than {most} bytes, the limit of one photo")
-            if upload.bytes + size > (most := settings.upload_max_bytes):
+            more = max(photo, _MIN_PHOTO_BYTES) - max(photo - size, _MIN_PHOTO_BYTES)
+            if upload.bytes + more > (most := settings.upload_max_bytes):
                 raise UploadError(413, f"these photos are larger than {most} bytes, the limit of one upload")
-            of_user = sum(other.bytes for other in self._uploads.values() if other.owner == upload.owner)
-            if of_user + size > settings.user_max_bytes:
+            if sum(mine.bytes for mine in self._of(upload.owner)) + more > settings.user_max_bytes:
                 text = f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
                 raise UploadError(413, text)
             upload.sizes[name] = photo
@@ -162,17 +175,27 @@ class Uploads:
     def discard(self, upload: Upload) -> None:
         """Delete the upload. Raises OSError if a part of it could not be deleted."""
         upload.closed = True
-        disk.delete_tree(upload.folder)
+        with Directory.open(self._root / upload.namespace, create=True) as folder:
+            folder.delete(upload.id)
+        (self.records / upload.id).unlink(missing_ok=True)
         with self.lock:
             self._uploads.pop(upload.id, None)
 
+    def record(self, upload: Upload, line: str) -> None:
+        """Append a line to the upload's record. Raises OSError."""
+        with self.lock, (self.records / upload.id).open("a") as record:
+            record.write(f"{line}\n")
+
     def expired(self, named: Collection[str]) -> list[Upload]:
         """Return the uploads that no job references and that received no photo for `upload_keep_seconds`."""
-        oldest = self._clock() - self._settings.upload_keep_seconds
+        oldest = self.clock() - self._settings.upload_keep_seconds
         with self.lock:
             uploads = list(self._uploads.values())
-        unnamed = [upload for upload in uploads if not upload.under_way and self.uri(upload) not in named]
-        return [upload for upload in unnamed if _changed_at(upload.photos) < oldest]
+        old = [upload for upload in uploads if not upload.under_way and upload.changed_at < oldest]
+        return [upload for upload in old if self.uri(upload) not in named]
+
+    def _of(self, owner: str) -> list[Upload]:
+        return [upload for upload in self._uploads.values() if upload.owner == owner]
 
 
 class Receiver:
@@ -182,7 +205,7 @@ class Receiver:
         self._uploads = uploads
         self._upload = upload
         self._name = name
-        self._path = upload.photos / f".{secrets.token_hex(8)}"
+        self._path = uploads.records / f"{upload.id}.{secrets.token_hex(8)}"
         self._head = b""
         self._finished = False
         self._file = self._path.open("xb")
@@ -215,11 +238,20 @@ class Receiver:
         self._file.write(chunk)
 
     def finish(self) -> None:
-        """Publish the complete photo. Raises UploadError if the file is not a photo."""
+        """Publish the complete photo. Raises UploadError if the file is not a photo, or the folder of the photos was replaced."""
         self._check()
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._path.rename(self._upload.photos / self._name)
+        self._uploads.record(self._upload, f"{self._upload.sizes[self._name]} {self._name}")
+        try:
+            with (
+                Directory.open(self._uploads.records, create=False) as records,
+                Directory.open(self._uploads.photos(self._upload), create=False) as photos,
+            ):
+                records.rename(self._path.name, photos, self._name)
+        except OSError as error:
+            raise UploadError(409, "the folder of this upload was changed: start a new one") from error
+        self._upload.changed_at = self._uploads.clock()
         self._finished = True
 
     def _check(self) -> None:
@@ -234,21 +266,15 @@ def owner_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def _loaded(namespace: str, folder: Path) -> Upload:
-    owner = ""
-    with contextlib.suppress(OSError):
-        owner = disk.read_regular(folder / _OWNER, _MAX_OWNER_BYTES).decode("utf-8", "replace")
-    upload = Upload(namespace, folder.name, owner, folder)
-    for photo in disk.entries(upload.photos):
-        if photo.name.startswith("."):
-            photo.unlink(missing_ok=True)
-        else:
-            upload.sizes[photo.name] = photo.lstat().st_size
+def _loaded(record: Path) -> Upload:
+    """Return the upload of a record. Raises OSError, ValueError."""
+    text, _, torn = record.read_text().rpartition("\n")
+    if torn:  # the gallery was killed while it wrote
+        record.write_text(f"{text}\n")
+    head, *photos = text.split("\n")
+    namespace, owner = head.split(" ")
+    upload = Upload(namespace, record.name, owner, record.stat().st_mtime)
+    for photo in photos:
+        size, name = photo.split(" ", 1)
+        upload.sizes[name] = int(size)
     return upload
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0

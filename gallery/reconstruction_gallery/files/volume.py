@@ -22,17 +22,17 @@ from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError
 
 @dataclass(frozen=True, slots=True)
 class VolumeFile:
-    """An open file of a result on the volume."""
+    """An open file of a result on the volume; the caller closes it."""
 
     file: BinaryIO
     sealed: SealedFile
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """See `OpenFile`."""
+        """Return the bytes from `start` to before `end`, in pieces, which end early if the file is truncated meanwhile."""
         return _pieces(self.file.fileno(), start, end)
 
     def close(self) -> None:
-        """See `OpenFile`."""
+        """Close the file."""
         self.file.close()
 
 

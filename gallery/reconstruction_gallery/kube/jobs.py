@@ -1,14 +1,16 @@
 """Job cache: the newest state of every ReconstructionJob, kept up to date by a list and a watch.
 
 The cache holds the JSON that the page gets, so that each change is encoded once, however many pages are open. A listener
-remembers the last revision that it sent, and reads the newer jobs: there is no queue that a slow listener could fill.
+remembers the last revision that it sent, and reads newer jobs and deletions: there is no queue that a slow listener could fill.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections import OrderedDict
+import math
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +20,7 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.reflector import AsyncTransport, Change, Reflector, follow_async
 
+_MAX_DELETIONS: Final = 10_000  # recorded for listeners
 _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 
 
@@ -39,19 +42,13 @@ class Jobs:
     def __init__(self) -> None:
         self.synced = False
         self.revision = 0
-        self.deletions = 0
+        self._deleted: deque[tuple[int, JobKey]] = deque(maxlen=_MAX_DELETIONS)
         self._by_uid: OrderedDict[str, Job] = OrderedDict()  # ordered by change, the newest last
         self._by_name: dict[tuple[str, str], str] = {}
-        self._in_namespace: dict[str, int] = {}
-        self._changed = asyncio.Event()
-
-    def __len__(self) -> int:
-        return len(self._by_uid)
-
-    @property
-    def namespaces(self) -> Collection[str]:
+        self._in_namespace = Counter[str]()
+        self.namespaces = frozenset[str]()
         """The namespaces with jobs."""
-        return self._in_namespace.keys()
+        self._changed = asyncio.Event()
 
     @property
     def input_uris(self) -> frozenset[str]:
@@ -63,16 +60,19 @@ class Jobs:
         uid = self._by_name.get((namespace, name))
         return None if uid is None else self._by_uid[uid]
 
-    def has(self, uid: str) -> bool:
-        """Return whether there is a job with that uid."""
-        return uid in self._by_uid
-
-    def since(self, revision: int) -> Iterator[Job]:
-        """Yield the jobs that changed after that revision, the newest change first."""
+    def since(self, revision: int, before: float = math.inf) -> Iterator[Job]:
+        """Yield the jobs that changed after one revision and before another, the newest change first."""
         for job in reversed(self._by_uid.values()):
             if job.revision <= revision:
                 return
-            yield job
+            if job.revision < before:
+                yield job
+
+    def deleted(self, revision: int) -> list[JobKey] | None:
+        """Return the jobs that were deleted after that revision; None if not all of them are recorded."""
+        if revision and len(self._deleted) == _MAX_DELETIONS and self._deleted[0][0] > revision:
+            return None
+        return [key for at, key in itertools.takewhile(lambda entry: entry[0] > revision, reversed(self._deleted))]
 
     async def changed(self, revision: int, seconds: float) -> bool:
         """Wait until the cache is newer than the revision. Return False on a timeout."""
@@ -89,11 +89,11 @@ class Jobs:
         earlier = self._by_name.get((key.namespace, key.name))
         if earlier is not None and earlier != key.uid:  # deleted and recreated between two lists
             self._remove(earlier)
-        if key.uid not in self._by_uid:
-            self._in_namespace[key.namespace] = self._in_namespace.get(key.namespace, 0) + 1
         row, whole, before = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
         if before is not None and (before.summary, before.detail) == (row, whole):
             return  # a new list contains unchanged jobs
+        if before is None:
+            self._count(key.namespace, 1)
         self.revision += 1
         self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body))
         self._by_uid.move_to_end(key.uid)
@@ -104,19 +104,21 @@ class Jobs:
         """Remove a job; ignore an unknown uid."""
         if uid in self._by_uid:
             self._remove(uid)
-            self.revision += 1
             self._announce()
 
     def _remove(self, uid: str) -> None:
         job = self._by_uid.pop(uid)
-        self.deletions += 1
+        self.revision += 1
+        self._deleted.append((self.revision, job.key))
         if self._by_name.get((job.key.namespace, job.key.name)) == uid:
             del self._by_name[job.key.namespace, job.key.name]
-        left = self._in_namespace[job.key.namespace] - 1
-        if left:
-            self._in_namespace[job.key.namespace] = left
-        else:
-            del self._in_namespace[job.key.namespace]
+        self._count(job.key.namespace, -1)
+
+    def _count(self, namespace: str, change: int) -> None:
+        self._in_namespace[namespace] += change
+        if self._in_namespace[namespace] in (0, change):
+            self._in_namespace = +self._in_namespace
+            self.namespaces = frozenset(self._in_namespace)
 
     def _announce(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()

@@ -10,7 +10,7 @@ import contextlib
 import heapq
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -49,11 +49,6 @@ class Log:
 
     lines: tuple[Line, ...]
     left_out: str = ""
-
-    @property
-    def as_json(self) -> dict[str, Any]:
-        """The response's JSON."""
-        return {"lines": [asdict(line) for line in self.lines], "leftOut": self.left_out}
 
 
 async def of_job(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:

@@ -1,11 +1,10 @@
-"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. Reviews are cached for some seconds."""
+"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. All cached answers about a user expire together."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
@@ -21,15 +20,7 @@ CHANGE: Final = "patch"
 CANCEL: Final = "cancel"
 _PATH: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _EVERYWHERE: Final = ""  # the namespace of a review of all namespaces
-
-
-@dataclass(frozen=True, slots=True)
-class Permissions:
-    """What the page offers. The API server checks each write again."""
-
-    upload: bool
-    cancel: bool  # both steps, and the withdrawal
-    suspend: bool  # and resume
+_MAX_NAMES: Final = 200_000  # of namespaces in cached answers
 
 
 class Rights:
@@ -37,26 +28,40 @@ class Rights:
 
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
-        self._answers: ResponseCache[tuple[User, str, str], bool] = ResponseCache(keep_seconds, monotonic=monotonic)
+        self._seconds = keep_seconds
+        self._monotonic = monotonic
+        self._answers: ResponseCache[tuple[str, str, User, float], bool]
+        self._answers = ResponseCache(keep_seconds, monotonic=monotonic)
+        self._visible: ResponseCache[tuple[frozenset[str], User, float], frozenset[str]]
+        self._visible = ResponseCache(keep_seconds, _MAX_NAMES, lambda key, _: len(key[0]) + 1, monotonic=monotonic)
 
     async def may(self, user: User, verb: str, namespace: str) -> bool:
         """Return whether the user may do that with the jobs of the namespace. Raises ApiError."""
-        return await self._answers.get((user, verb, namespace), lambda: self._review(user, verb, namespace))
+        key = (verb, namespace, user, self._period(user))
+        return await self._answers.get(key, lambda: self._review(user, verb, namespace), user.client)
 
-    async def visible(self, user: User, namespaces: Collection[str]) -> frozenset[str]:
-        """Return the namespaces whose jobs the user may see. Raises ApiError."""
+    async def visible(self, user: User, namespaces: frozenset[str]) -> frozenset[str]:
+        """Return the namespaces whose jobs the user may see: one set for all streams of the user. Raises ApiError."""
+        key = (namespaces, user, self._period(user))
+        return await self._visible.get(key, lambda: self._reviewed(user, namespaces), user.client)
+
+    async def _reviewed(self, user: User, namespaces: frozenset[str]) -> frozenset[str]:
         if await self.may(user, SEE, _EVERYWHERE):
-            return frozenset(namespaces)
+            return namespaces
         ordered = sorted(namespaces)
         allowed = await asyncio.gather(*(self.may(user, SEE, namespace) for namespace in ordered))
         return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
 
-    async def permissions(self, user: User, namespace: str) -> Permissions:
-        """Return what the user may do in the namespace. Raises ApiError."""
+    async def permissions(self, user: User, namespace: str) -> dict[str, bool]:
+        """Return what the page offers to the user in the namespace; the API server checks each write again. Raises ApiError."""
         upload, change, cancel = await asyncio.gather(
             *(self.may(user, verb, namespace) for verb in (UPLOAD, CHANGE, CANCEL))
         )
-        return Permissions(upload=upload, cancel=change, suspend=change and (upload or not cancel))
+        return {"upload": upload, "cancel": change, "suspend": change and (upload or not cancel)}
+
+    def _period(self, user: User) -> float:
+        """Return the number of the period of cached answers. Periods of users begin at different times."""
+        return (self._monotonic() + hash(user) % self._seconds) // self._seconds
 
     async def _review(self, user: User, verb: str, namespace: str) -> bool:
         attributes = {"group": GROUP, "resource": PLURAL, "verb": verb, "namespace": namespace}

@@ -24,6 +24,9 @@ _MOST_KNOWN: Final = 20_000  # tokens
 _EVERYONE: Final = "system:authenticated"
 _RESERVED: Final = "system:"
 ALL_GROUPS: Final = "*"
+_ACCOUNT: Final = "system:serviceaccount:"
+_CREDENTIAL: Final = "authentication.kubernetes.io/credential-id"  # of the token, not of the user
+_MAX_CHARS: Final = 16 << 20  # of cached users and their tokens
 
 
 class NotAuthenticatedError(Exception):
@@ -36,13 +39,18 @@ class RefusedUserError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A Kubernetes user. `token`: the user's own; a user without one is impersonated."""
+    """A Kubernetes user. `token`: the user's own, on which no permission depends; a user without one is impersonated."""
 
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    token: str = field(default="", repr=False)
+    token: str = field(default="", repr=False, compare=False)
+
+    @property
+    def client(self) -> str:
+        """Who shares limits: all service accounts of a namespace, whose editors may create any number of them, or one user."""
+        return self.name.rpartition(":")[0] if self.name.startswith(_ACCOUNT) else self.name
 
     @property
     def request_headers(self) -> list[tuple[str, str]]:
@@ -65,9 +73,9 @@ class Tokens:
 
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
-        self._users: ResponseCache[str, User] = ResponseCache(keep_seconds, monotonic=monotonic)
-        # A separate cache: many invalid tokens must not delay the reviews of signed-in users.
-        self._strangers: ResponseCache[str, User] = ResponseCache(keep_seconds, monotonic=monotonic)
+        self._users: ResponseCache[str, User] = ResponseCache(
+            keep_seconds, _MAX_CHARS, lambda _, user: len(user.token) + len(repr(user)), monotonic=monotonic
+        )
         self._known: OrderedDict[str, None] = OrderedDict()  # hashes of accepted tokens
 
     async def user(self, token: str) -> User:
@@ -80,9 +88,8 @@ class Tokens:
         if not token or len(token) > _MAX_TOKEN_CHARS or not token.isascii() or not token.isprintable():
             raise NotAuthenticatedError("this is not a bearer token")
         key = hashlib.sha256(token.encode()).hexdigest()
-        if key in self._known:
-            return await self._users.get(key, lambda: self._review(token))
-        user = await self._strangers.get(key, lambda: self._review(token))
+        # New tokens share calls: many invalid ones must not delay the reviews of signed-in users.
+        user = await self._users.get(key, lambda: self._review(token), key if key in self._known else "")
         self._known[key] = None
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
@@ -94,7 +101,8 @@ class Tokens:
         user = status.get("user") or {}
         if status.get("authenticated") is not True or not user.get("username"):
             raise NotAuthenticatedError("the API server does not accept this token: it may have expired")
-        extra = tuple((str(name), tuple(map(str, values))) for name, values in (user.get("extra") or {}).items())
+        more = (user.get("extra") or {}).items()
+        extra = tuple((str(name), tuple(map(str, values))) for name, values in more if name != _CREDENTIAL)
         groups = tuple(map(str, user.get("groups") or ()))
         return User(str(user["username"]), str(user.get("uid", "")), groups, extra, token)
 

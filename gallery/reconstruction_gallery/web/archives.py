@@ -11,11 +11,10 @@ import io
 import time
 import zipfile
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Final
 from urllib.parse import quote
 
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from reconstruction_operator.contract.manifest import SealedFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +33,8 @@ _MODE: Final = 0o644 << 16
 async def _archive(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     manifest = await gallery.results.manifest(job.key, job.delivered_to)
-    files = [] if manifest is None else _files(manifest)
+    # Only files that can be unpacked on every system, each once
+    files = [*{file.name: file for file in manifest.files if is_plain(file.name)}.values()] if manifest else []
     if not files:
         raise HTTPException(404, f"{job.key.name} has no result")
     headers = {
@@ -42,15 +42,7 @@ async def _archive(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
         "Content-Type": "application/zip",
     }
-    gallery.archives.acquire(user.name)
-    return HoldingResponse(
-        _zipped(gallery.results, job, files), partial(gallery.archives.release, user.name), 200, headers
-    )
-
-
-def _files(manifest: Manifest) -> list[SealedFile]:
-    """Return the files that can be unpacked on every system, each once."""
-    return list({file.name: file for file in manifest.files if is_plain(file.name)}.values())
+    return HoldingResponse(_zipped(gallery.results, job, files), gallery.archives.slot(user), 200, headers)
 
 
 async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncGenerator[bytes, None]:
@@ -73,22 +65,20 @@ async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncG
     yield sink.taken()
 
 
-class _Sink(io.RawIOBase):
+class _Sink(io.BytesIO):
     """A buffer for what zipfile writes."""
 
-    def __init__(self) -> None:
-        self._content = bytearray()
+    def seekable(self) -> bool:
+        return False
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # zipfile writes bytes
-        self._content += data
-        return len(data)
+    def tell(self) -> int:
+        raise io.UnsupportedOperation
 
     def taken(self) -> bytes:
         """Return and remove the bytes written since the last call."""
-        content, self._content = bytes(self._content), bytearray()
+        content = self.getvalue()
+        self.seek(0)
+        self.truncate()
         return content
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
@@ -12,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reconstruction_gallery.files.opened import NoResultError, OpenFile
+from reconstruction_gallery.files.buckets import ObjectFile
+from reconstruction_gallery.files.opened import NoResultError
+from reconstruction_gallery.files.volume import VolumeFile
 from reconstruction_gallery.web.parts import requested_job
 from reconstruction_gallery.web.responses import HoldingResponse
 from reconstruction_gallery.web.security import FILE_POLICY, REPORT_HEADERS
@@ -46,7 +49,7 @@ async def _file(request: Request) -> Response:
         raise HTTPException(404, f"the result has no file {name!r:.200}") from error
 
 
-async def _answer(request: Request, opened: OpenFile) -> Response:
+async def _answer(request: Request, opened: VolumeFile | ObjectFile) -> Response:
     size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256)}"'
     headers = {
         "Accept-Ranges": "bytes",
@@ -66,7 +69,9 @@ async def _answer(request: Request, opened: OpenFile) -> Response:
         status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     content = await opened.read(start, start if request.method == "HEAD" else end)
-    return HoldingResponse(content, opened.close, status, headers)
+    held = AsyncExitStack()
+    held.callback(opened.close)
+    return HoldingResponse(content, held, status, headers)
 
 
 def _kind(request: Request, name: str) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Identities:
         if not same or (origin is not None and urlsplit(origin).netloc not in hosts):
             raise HTTPException(403, "this request comes from another site")
 
-    async def sign_in(self, request: Request, token: str, response: Response) -> User:
+    async def sign_in(self, request: Request, token: str, response: Response) -> None:
         """Start a session, and add its cookie to the response. Raises 401, 403, ApiError."""
         self.check_origin(request)
         try:
@@ -95,7 +95,6 @@ class Identities:
             samesite="strict",
             secure=self._settings.secure,
         )
-        return user
 
     def sign_out(self, request: Request, response: Response) -> None:
         """End the session, and delete its cookie."""

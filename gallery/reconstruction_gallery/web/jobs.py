@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import asdict
-from functools import partial
-from typing import Final
+from itertools import chain, islice
+from typing import Any, Final
 
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.kube.errors import ApiError
@@ -18,15 +18,15 @@ from starlette.routing import Route
 
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import logs, writing
+from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.kube.rights import SEE
-from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, requested_job, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
 # Longest silence of a stream: then the user's rights are checked again, and proxies see that it is alive
 _QUIET_SECONDS: Final = 10.0
 _GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
-_BATCH: Final = 500  # jobs in one event
+_BATCH: Final = 100  # jobs in one piece of a response: a client that reads nothing holds one piece in memory
 
 
 async def _list(request: Request) -> Response:
@@ -39,55 +39,69 @@ async def _list(request: Request) -> Response:
         visible = frozenset({chosen})
     else:
         visible = await gallery.rights.visible(user, gallery.jobs.namespaces)
-    rows = [job.summary for job in gallery.jobs.since(0) if job.key.namespace in visible]
-    return Response(b'{"jobs":[%s]}' % b",".join(rows), media_type="application/json")
+    headers = {"Content-Type": "application/json"}
+    return HoldingResponse(_listed(gallery.jobs, visible), gallery.streams.slot(user), 200, headers)
+
+
+async def _listed(jobs: Jobs, visible: Collection[str]) -> AsyncGenerator[bytes, None]:
+    yield b'{"jobs":['
+    for number, rows in enumerate(_batches(jobs, visible)):
+        yield b"," * (number > 0) + rows
+    yield b"]}"
+
+
+def _batches(jobs: Jobs, namespaces: Collection[str], since: int = 0) -> Iterator[bytes]:
+    """Yield the rows of the namespaces' jobs that changed after a revision, without those that change meanwhile."""
+    before: float = jobs.revision + 1
+    while namespaces:
+        rows = ((job.revision, job.summary) for job in jobs.since(since, before) if job.key.namespace in namespaces)
+        if not (batch := list(islice(rows, _BATCH))):
+            break
+        before = batch[-1][0]
+        yield b",".join(row for _, row in batch)
 
 
 async def _events(request: Request) -> Response:
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
-    gallery.streams.acquire(user.name)
+    seen = await gallery.rights.visible(user, gallery.jobs.namespaces)
+    limit = gallery.streams if seen else gallery.empty_streams
     headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-    return HoldingResponse(_changes(request, user), partial(gallery.streams.release, user.name), 200, headers)
+    return HoldingResponse(changes(request), limit.slot(user), 200, headers)
 
 
-async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
+async def changes(request: Request) -> AsyncGenerator[bytes, None]:
     """Yield the jobs that the user may see, and then their changes, until the user loses the rights or the connection ends."""
     gallery = Gallery.of(request)
-    jobs, sent, deletions = gallery.jobs, dict[str, str](), -1
+    jobs, revision = gallery.jobs, 0
     visible: frozenset[str] = frozenset()
-    revision = -1
     while True:
+        since, earlier = revision, visible
         try:
             user = (await gallery.identities.of(request)).user
-            now_visible = await gallery.rights.visible(user, set(jobs.namespaces) | visible)
+            visible = await gallery.rights.visible(user, jobs.namespaces)
         except (HTTPException, ApiError):
-            yield b"event: end\ndata: {}\n\n"  # the page signs in again, or reconnects
-            return
-        since = revision if now_visible <= visible else -1  # a newly visible namespace: its jobs were not sent yet
-        revision, visible = jobs.revision, now_visible
-        changed = [job for job in jobs.since(since) if job.key.namespace in visible]
-        sent.update((job.key.uid, job.key.namespace) for job in changed)
-        removed = [uid for uid, namespace in sent.items() if namespace not in visible]
-        if jobs.deletions != deletions:
-            deletions = jobs.deletions
-            removed = [uid for uid, namespace in sent.items() if namespace not in visible or not jobs.has(uid)]
-        for uid in removed:
-            del sent[uid]
-        for start in range(0, len(changed), _BATCH):
-            rows = b",".join(job.summary for job in changed[start : start + _BATCH])
+            break
+        deleted, revision = jobs.deleted(since), jobs.revision
+        if deleted is None:
+            break
+        lost, new = earlier - visible, visible - earlier
+        removed = [key.uid for key in deleted if key.namespace in earlier]
+        removed += [job.key.uid for job in jobs.since(0) if job.key.namespace in lost] if lost else []
+        for start in range(0, len(removed), _BATCH):
+            yield b"event: removed\ndata: %s\n\n" % json.dumps(removed[start : start + _BATCH]).encode()
+        for rows in chain(_batches(jobs, new), _batches(jobs, visible - new, since)):
             yield b"event: jobs\ndata: [%s]\n\n" % rows
-        if removed:
-            yield b"event: removed\ndata: %s\n\n" % json.dumps(removed).encode()
         yield b"event: synced\ndata: {}\n\n" if jobs.synced else b": waiting for the first list\n\n"
         if await jobs.changed(revision, _QUIET_SECONDS):
             await asyncio.sleep(_GATHER_SECONDS)
+    yield b"event: end\ndata: {}\n\n"  # the page signs in again, or reconnects
 
 
 async def _show(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
-    permissions = await gallery.rights.permissions(user, job.key.namespace)
-    body = {"job": json.loads(job.detail), "permissions": asdict(permissions)}
+    body: dict[str, Any] = {"job": json.loads(job.detail)}
+    body["permissions"] = await gallery.rights.permissions(user, job.key.namespace)
     try:
         body["result"] = _shown(await gallery.results.manifest(job.key, job.delivered_to))
     except UnreadableResultError as error:  # the page shows everything else
@@ -106,12 +120,9 @@ async def _log(request: Request) -> Response:
     """Return the Events and log lines of the job."""
     gallery, user, job = await requested_job(request)
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
-    gallery.logs.acquire(user.name)
-    try:
+    async with gallery.logs.slot(user):
         log = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
-    finally:
-        gallery.logs.release(user.name)
-    return JSONResponse(log.as_json)
+    return JSONResponse({"lines": [asdict(line) for line in log.lines], "leftOut": log.left_out})
 
 
 async def _act(request: Request) -> Response:

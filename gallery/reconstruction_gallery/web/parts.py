@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import re
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,6 +25,7 @@ from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.responses import RequestLimit
 
 _log = logging.getLogger(__name__)
 
@@ -35,27 +35,6 @@ _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 # The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
-
-
-class RequestLimit:
-    """Maximum number of running long requests of one kind, of one user and in total."""
-
-    def __init__(self, per_user: int, total: int) -> None:
-        self._per_user = per_user
-        self._total = total
-        self._running = Counter[str]()
-
-    def acquire(self, user: str) -> None:
-        """Count a request that starts. Raises 429 if too many are running."""
-        if self._running[user] >= self._per_user or self._running.total() >= self._total:
-            raise HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
-        self._running[user] += 1
-
-    def release(self, user: str) -> None:
-        """Count a request that has ended."""
-        self._running[user] -= 1
-        if not self._running[user]:
-            del self._running[user]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +49,7 @@ class Gallery:
     results: Results
     uploads: Uploads | None  # None: disabled
     streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
+    empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
     archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
 

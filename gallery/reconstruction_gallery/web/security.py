@@ -1,7 +1,8 @@
-"""Security headers: in every response. The page has no inline script or style, and connects to no other host."""
+"""Security headers in every response, and an end to responses that their clients do not read. The page has no inline script or style, and connects to no other host."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -60,6 +61,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 _TRANSPORT: Final = "max-age=31536000"
+_TAKEN_SECONDS: Final = 120.0  # a client that reads nothing for so long is disconnected
 
 
 class SecurityHeaders:
@@ -77,6 +79,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
-            await send(message)
+            async with asyncio.timeout(_TAKEN_SECONDS):
+                await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)

@@ -25,8 +25,8 @@ def settings(tmp_path: Path) -> Settings:
         uploads_dir=str(tmp_path / "uploads"),
         photo_max_bytes=1000,
         upload_max_files=3,
-        upload_max_bytes=2500,
-        user_max_bytes=4000,
+        upload_max_bytes=10_000,
+        user_max_bytes=16_000,
         upload_free_bytes=1,
         upload_keep_seconds=100,
     )

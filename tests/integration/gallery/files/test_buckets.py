@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from reconstruction_gallery.files import buckets
 from reconstruction_gallery.files.opened import NoResultError, UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_operator.api.identity import JobKey
@@ -131,6 +135,61 @@ async def test_a_huge_pointer_or_manifest_is_not_read(uri: str, bucket: Bucket) 
 
     bucket.put("meshes/banana/result.json", b" " * 70_000 + b"{}")
     assert await Results(0.0).manifest(KEY, uri) is None
+
+
+async def test_a_manifest_of_too_many_values_is_not_parsed(uri: str, bucket: Bucket) -> None:
+    values = ",".join(["{}"] * 100_000)  # 0.2 MB, which would take 10 MB
+    content = json.loads(bucket.get(f"meshes/banana/{folder_in(bucket)}manifest.json")) | {"parameters": {"a": 0}}
+    text = json.dumps(content).replace('{"a": 0}', f'{{"a": [{values}]}}')
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", text.encode())
+
+    assert await Results(0.0).manifest(KEY, uri) is None
+
+
+async def test_results_in_memory_are_bounded(uri: str, bucket: Bucket) -> None:
+    values = ",".join(["{}"] * 45_000)
+    content = json.loads(bucket.get(f"meshes/banana/{folder_in(bucket)}manifest.json")) | {"parameters": {"a": 0}}
+    text = json.dumps(content).replace('{"a": 0}', f'{{"a": [{values}]}}')
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", text.encode())
+    results = Results(600.0)
+    tracemalloc.start()
+    try:
+        for number in range(30):  # each spelling of the address is an entry of 3 MB
+            name = "".join(f"%{ord(sign):x}" if number >> at & 1 else sign for at, sign in enumerate("banana"))
+            assert await results.manifest(KEY, f"s3://{bucket.name}/meshes/{name}/") is not None
+        assert tracemalloc.get_traced_memory()[0] < 48 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_pointer_that_drips_is_given_up(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nETag: x\r\nLast-Modified: Sun, 29 Nov 2026 00:00:00 GMT\r\nContent-Length: 1000\r\n\r\n"
+        )
+        connections.append(asyncio.current_task())
+        with suppress(ConnectionError):
+            while not stopped.is_set():
+                writer.write(b" ")
+                await writer.drain()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), 0.05)
+        writer.close()
+        await writer.wait_closed()
+
+    connections: list[asyncio.Task[None] | None] = []
+    stopped = asyncio.Event()
+    monkeypatch.setattr(buckets, "_SMALL_SECONDS", 1.0)
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+    async with asyncio.timeout(20):  # until all of it were here: 50 s
+        with pytest.raises(UnreadableResultError, match="sends no data"):
+            await Results(0.0).manifest(KEY, uri)
+
+    stopped.set()
+    await asyncio.gather(*filter(None, connections), return_exceptions=True)
+    server.close()
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, None), (2, 5)])

@@ -1,6 +1,7 @@
-"""Uploads: limits hold for photos from several threads and after a restart."""
+"""Uploads: limits hold for photos from several threads and after a restart, and a tenant's links and files change nothing elsewhere."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,9 +14,7 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(496)
 
 @pytest.fixture
 def uploads(settings: Settings) -> Uploads:
-    made = Uploads(settings)
-    made.load()
-    return made
+    return restarted(settings)
 
 
 def take(uploads: Uploads, upload: Upload, name: str, *chunks: bytes) -> None:
@@ -25,8 +24,14 @@ def take(uploads: Uploads, upload: Upload, name: str, *chunks: bytes) -> None:
         receiver.finish()
 
 
-def photos(upload: Upload) -> dict[str, int]:
-    return {photo.name: photo.stat().st_size for photo in upload.photos.iterdir()}
+def photos(uploads: Uploads, upload: Upload) -> dict[str, int]:
+    return {photo.name: photo.stat().st_size for photo in uploads.photos(upload).iterdir()}
+
+
+def restarted(settings: Settings) -> Uploads:
+    uploads = Uploads(settings)
+    uploads.load()
+    return uploads
 
 
 def test_a_photo_in_small_chunks_is_stored_completely(uploads: Uploads) -> None:
@@ -34,7 +39,7 @@ def test_a_photo_in_small_chunks_is_stored_completely(uploads: Uploads) -> None:
 
     take(uploads, upload, "a.jpg", *(JPEG[start : start + 1] for start in range(20)))
 
-    assert photos(upload) == {"a.jpg": 20}
+    assert photos(uploads, upload) == {"a.jpg": 20}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +57,7 @@ def test_each_photo_format_is_accepted(uploads: Uploads, head: bytes) -> None:
 
     take(uploads, upload, "a.jpg", head + bytes(20))
 
-    assert photos(upload) == {"a.jpg": len(head) + 20}
+    assert photos(uploads, upload) == {"a.jpg": len(head) + 20}
 
 
 @pytest.mark.parametrize("content", [b"<html>" + bytes(20), b"GIF89a" + bytes(20), b"\xff\xd8", b"RIFF\0\0\0\0WAVE"])
@@ -62,7 +67,11 @@ def test_a_file_that_is_not_a_photo_is_rejected_and_deleted(uploads: Uploads, co
     with pytest.raises(UploadError, match="not a JPEG"):
         take(uploads, upload, "a.jpg", content)
 
-    assert (photos(upload), upload.bytes) == ({}, 0)
+    assert (photos(uploads, upload), upload.bytes, list(uploads.records.iterdir())) == (
+        {},
+        0,
+        [uploads.records / upload.id],
+    )
 
 
 def test_a_photo_of_the_same_name_replaces_the_first(uploads: Uploads) -> None:
@@ -73,7 +82,7 @@ def test_a_photo_of_the_same_name_replaces_the_first(uploads: Uploads) -> None:
     with pytest.raises(UploadError, match="larger than 1000"):
         take(uploads, upload, "a.jpg", JPEG, JPEG, JPEG)
 
-    assert (photos(upload), upload.bytes) == ({"a.jpg": 600}, 600)
+    assert (photos(uploads, upload), upload.sizes) == ({"a.jpg": 600}, {"a.jpg": 600})
 
 
 def test_concurrent_uploads_of_one_name_are_rejected(uploads: Uploads) -> None:
@@ -89,7 +98,7 @@ def test_concurrent_uploads_of_one_name_are_rejected(uploads: Uploads) -> None:
 
 
 def test_photos_from_several_threads_never_exceed_the_limit(settings: Settings) -> None:
-    uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, upload_max_bytes=20_000, upload_free_bytes=1))
+    uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, upload_max_bytes=40_960, upload_free_bytes=1))
     uploads.load()
     upload = uploads.begin("anna", "team", ())
 
@@ -103,20 +112,22 @@ def test_photos_from_several_threads_never_exceed_the_limit(settings: Settings) 
     with ThreadPoolExecutor(16) as pool:
         taken = sum(pool.map(send, range(40)))
 
-    assert upload.bytes == sum(photos(upload).values()) == taken * 2000
-    assert 5 <= taken <= 10
+    assert upload.bytes == len(photos(uploads, upload)) * 4096 == taken * 4096
+    assert 1 <= taken <= 10
 
 
 def test_a_restart_counts_complete_photos_and_deletes_incomplete_ones(uploads: Uploads, settings: Settings) -> None:
     upload = uploads.begin("anna", "team", ())
     take(uploads, upload, "a.jpg")
-    (upload.photos / ".1234").write_bytes(JPEG)
+    (uploads.records / f"{upload.id}.1234").write_bytes(JPEG)
+    with (uploads.records / upload.id).open("a") as record:
+        record.write("70")  # the gallery was killed
 
-    after = Uploads(settings)
-    after.load()
+    after = restarted(settings)
 
     loaded = after.find("anna", "team", upload.id, ())
-    assert (loaded.sizes, photos(loaded)) == ({"a.jpg": 500}, {"a.jpg": 500})
+    assert (loaded.sizes, photos(after, loaded)) == ({"a.jpg": 500}, {"a.jpg": 500})
+    assert list(after.records.iterdir()) == [after.records / upload.id]
     with pytest.raises(UploadError, match="no such upload"):
         after.find("berta", "team", upload.id, ())
 
@@ -136,30 +147,98 @@ def test_an_upload_without_a_job_expires(settings: Settings) -> None:
     uploads = Uploads(settings, clock=lambda: 1000.0)
     uploads.load()
     old, used, new = (uploads.begin("anna", "team", ()) for _ in range(3))
-    for upload in (old, used):
-        os.utime(upload.photos, (800, 800))
-    os.utime(new.photos, (950, 950))
+    for upload, changed_at in ((old, 800), (used, 800), (new, 950)):
+        os.utime(uploads.records / upload.id, (changed_at, changed_at))
+    uploads.load()
 
     expired = uploads.expired({uploads.uri(used)})
     for upload in expired:
         uploads.discard(upload)
 
-    assert expired == [old]
-    assert not old.folder.exists()
-    assert used.folder.exists()
+    assert [upload.id for upload in expired] == [old.id]
+    assert [uploads.photos(upload).parent.exists() for upload in (old, used)] == [False, True]
+    assert not (uploads.records / old.id).exists()
 
 
-def test_foreign_folders_and_links_are_ignored(settings: Settings, tmp_path: Path) -> None:
-    root = Path(settings.uploads_dir)
-    (root / "team" / "no-upload").mkdir(parents=True)
-    (tmp_path / "elsewhere" / "photos").mkdir(parents=True)
-    (root / "team" / ("a" * 32)).symlink_to(tmp_path / "elsewhere")
-    (root / "stray").write_text("")
+def test_folders_that_a_tenant_makes_count_for_no_user_and_stop_no_restart(
+    uploads: Uploads, settings: Settings
+) -> None:
+    own = uploads.begin("anna", "team", ())
+    (uploads.photos(own) / ".x").mkdir()
+    for number in range(20):
+        forged = Path(settings.uploads_dir) / "team" / f"{number:032x}"
+        (forged / "photos" / ".x").mkdir(parents=True)
+        (forged / "owner").write_text("anna")
 
-    uploads = Uploads(settings, clock=lambda: 1e12)
-    uploads.load()
+    after = restarted(settings)
 
-    assert uploads.expired(()) == []
+    after.begin("anna", "team", ())
+    assert after.find("anna", "team", own.id, ()).bytes == 0
+    with pytest.raises(UploadError, match="no such upload"):
+        after.find("anna", "team", f"{0:032x}", ())
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"team\n", b"\xff\xff anna\n", b"team anna\nmany a.jpg\n", b"team anna\n7\n", None]
+)
+def test_a_damaged_record_is_skipped_and_logged(
+    uploads: Uploads, settings: Settings, caplog: pytest.LogCaptureFixture, record: bytes | None
+) -> None:
+    intact, damaged = uploads.begin("anna", "team", ()), uploads.records / "damaged"
+    damaged.mkdir() if record is None else damaged.write_bytes(record)
+
+    after = restarted(settings)
+
+    assert after.find("anna", "team", intact.id, ()).sizes == {}
+    assert "Upload damaged cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("swapped", [lambda photos: photos, lambda photos: photos.parent], ids=["photos", "upload"])
+def test_a_photo_is_not_written_through_a_link(
+    uploads: Uploads, tmp_path: Path, swapped: Callable[[Path], Path]
+) -> None:
+    upload, elsewhere = uploads.begin("anna", "team", ()), tmp_path / "elsewhere"
+    photo = elsewhere / "photos" / "a.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"of another tenant")
+    link = swapped(uploads.photos(upload))
+    link.rename(tmp_path / "aside")
+    link.symlink_to(elsewhere if link.name == upload.id else photo.parent)
+
+    with pytest.raises(UploadError, match="folder of this upload was changed"):
+        take(uploads, upload, "a.jpg")
+    uploads.discard(upload)
+
+    assert photo.read_bytes() == b"of another tenant"
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_small_photos_count_as_blocks_and_as_files(settings: Settings) -> None:
+    few, small = (
+        Settings(uploads_dir=settings.uploads_dir, upload_free_bytes=1, **limit)
+        for limit in ({"user_max_files": 7}, {"user_max_bytes": 3 * 4096})
+    )
+    for limited, taken in ((few, 4), (small, 3)):
+        uploads = restarted(limited)
+        upload = uploads.begin(str(taken), "team", ())
+        for number in range(taken):
+            take(uploads, upload, f"{number}.jpg", JPEG[:12])
+
+        with pytest.raises(UploadError, match="delete jobs that you do not need"):
+            take(uploads, upload, "more.jpg", JPEG[:12])
+
+
+def test_a_photo_is_rejected_if_few_inodes_are_left(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload, statvfs = uploads.begin("anna", "team", ()), os.statvfs
+    few = {7: 9}  # f_favail
+    monkeypatch.setattr(
+        os,
+        "statvfs",
+        lambda path: os.statvfs_result([few.get(index, value) for index, value in enumerate(statvfs(path))]),
+    )
+
+    with pytest.raises(UploadError, match="nearly full"):
+        take(uploads, upload, "a.jpg")
 
 
 def test_the_uri_has_the_path_that_the_workers_use(settings: Settings) -> None:

@@ -49,7 +49,8 @@ def test_a_deleted_job_is_removed_with_its_name_and_namespace() -> None:
     jobs.delete("uid-never-there")
 
     assert jobs.get("team", "a") is None
-    assert (list(jobs.namespaces), jobs.deletions, len(jobs)) == (["other"], 1, 1)
+    assert (list(jobs.namespaces), [job.key.name for job in jobs.since(0)]) == (["other"], ["b"])
+    assert jobs.deleted(2) == [JobKey("team", "a", "uid-a")]
     assert jobs.input_uris == {"file:///photos/b"}
 
 
@@ -62,7 +63,19 @@ def test_a_recreated_job_replaces_the_deleted_one() -> None:
 
     job = jobs.get("team", "a")
     assert job is not None
-    assert (job.key.uid, len(jobs), jobs.has("first")) == ("second", 1, False)
+    assert [job.key.uid, *(other.key.uid for other in jobs.since(0))] == ["second", "second"]
+    assert jobs.deleted(1) == [JobKey("team", "a", "first")]
+
+
+def test_a_listener_that_missed_too_many_deletions_starts_again() -> None:
+    jobs = Jobs()
+    put(jobs, "a")
+    for number in range(10_001):
+        put(jobs, f"deleted-{number}")
+        jobs.delete(f"uid-deleted-{number}")
+
+    assert jobs.deleted(1) is None
+    assert jobs.deleted(jobs.revision) == []
 
 
 async def test_a_listener_wakes_up_at_a_change_and_times_out_without_one() -> None:

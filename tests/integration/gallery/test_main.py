@@ -1,0 +1,84 @@
+"""The server's connections: silent ones end, and do not keep other clients out."""
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+import uvicorn
+from reconstruction_gallery import main
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+SECONDS = 30.0  # deadline
+BODY_BYTES = 16 << 20
+REQUEST = b"GET / HTTP/1.1\r\nHost: gallery\r\n\r\n"
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a server with the gallery's connections, which has short limits."""
+    monkeypatch.setattr(main, "_IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(main, "_MAX_CONNECTIONS", 20)
+
+    async def answer(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("x" * BODY_BYTES)
+
+    app = Starlette(routes=[Route("/", answer)])
+    server = uvicorn.Server(uvicorn.Config(app, http=main.Connection, log_config=None, timeout_keep_alive=60))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+def received(connection: socket.socket) -> int:
+    """Read until the server ends the connection. Return the number of bytes."""
+    received = 0
+    with suppress(ConnectionResetError):
+        while content := connection.recv(1 << 20):
+            received += len(content)
+    return received
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="silent"),
+        pytest.param(REQUEST[:-2], id="half-a-header"),
+        pytest.param(REQUEST + REQUEST[:20], id="half-a-second-header"),
+    ],
+)
+def test_a_connection_without_a_request_is_closed(port: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+        connection.sendall(sent)
+
+        received(connection)  # or a TimeoutError
+
+
+def test_silent_connections_do_not_keep_others_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "_IDLE_SECONDS", 600.0)
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS)) for _ in range(100)]
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
+        connection.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        ended, _, _ = select.select(silent, [], [], SECONDS)
+        assert len(ended) >= 80
+
+
+def test_a_response_that_is_not_read_is_aborted(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+        connection.sendall(REQUEST)
+        for _ in range(4):  # each ends after _IDLE_SECONDS
+            with socket.create_connection(("127.0.0.1", port), SECONDS) as silent:
+                received(silent)
+
+        assert received(connection) < BODY_BYTES

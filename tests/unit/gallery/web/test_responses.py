@@ -1,0 +1,62 @@
+"""Limits of long requests: a client with many requests does not keep others out."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.web.responses import RequestLimit
+from starlette.exceptions import HTTPException
+
+ANNA = User("anna")
+
+
+def account(number: int, namespace: str = "maps") -> User:
+    return User(f"system:serviceaccount:{namespace}:{number}")
+
+
+async def hold(limit: RequestLimit, user: User, held: asyncio.Event) -> None:
+    async with limit.slot(user):
+        held.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_user_has_a_limited_number_of_requests() -> None:
+    limit = RequestLimit(2, 100)
+    async with limit.slot(ANNA), limit.slot(ANNA):
+        with pytest.raises(HTTPException, match="429"):
+            await limit.slot(ANNA).__aenter__()
+
+    async with limit.slot(ANNA), limit.slot(ANNA):
+        pass
+
+
+async def test_a_request_of_another_client_ends_the_oldest_of_the_largest_client() -> None:
+    limit = RequestLimit(2, 3)
+    running = []
+    for number in range(3):
+        held = asyncio.Event()
+        running.append(asyncio.create_task(hold(limit, account(number), held)))
+        await held.wait()
+
+    async with limit.slot(ANNA):
+        with pytest.raises(HTTPException, match="429"):
+            await running[0]
+        with pytest.raises(HTTPException, match="429"):  # the namespace has the most
+            await limit.slot(account(3)).__aenter__()
+
+    for task in running[1:]:
+        task.cancel()
+    assert [type(end) for end in await asyncio.gather(*running[1:], return_exceptions=True)] == [
+        asyncio.CancelledError
+    ] * 2
+
+
+async def test_clients_with_one_request_each_are_not_ended() -> None:
+    limit = RequestLimit(2, 3)
+    async with AsyncExitStack() as running:
+        for number in range(3):
+            await running.enter_async_context(limit.slot(account(0, f"namespace-{number}")))
+
+        with pytest.raises(HTTPException, match="429"):
+            await limit.slot(ANNA).__aenter__()
