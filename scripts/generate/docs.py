@@ -109,21 +109,24 @@ def api_page() -> str:
     """Return docs/api.md."""
     root = schema()
     nodes = [("", root, True), *schema_nodes(root)]
-    names = f"short names {' and '.join(f'`{each}`' for each in SHORT_NAMES)}, category `{CATEGORY}`"
+    titles = f"short names {' and '.join(f'`{each}`' for each in SHORT_NAMES)}, category `{CATEGORY}`"
     parts = [
         "# ReconstructionJob, field by field",
         "",
-        f"`{GROUP}/{VERSION}`, kind `{KIND}`, {names}.",
+        f"`{GROUP}/{VERSION}`, kind `{KIND}`, {titles}.",
         "`make docs` generates these tables from the types in `operator/reconstruction_operator/api`, as `make crd` does the CRD;",
         "`kubectl explain recon.spec` shows the same. Examples are in [manifests/examples](../manifests/examples), the reasons of",
         "failures in [reasons.md](reasons.md).",
     ]
     for part in ("spec", "status"):
         parts += ["", f"## .{part}", "", "| field | type | meaning | allowed |", "|---|---|---|---|"]
+        meanings: dict[str, str] = {}  # -> the first field with it
         for path, node, required in nodes:
             if path.startswith(f"{part}."):
-                meaning = node["description"].replace("<", "&lt;")
-                name = f"`{path.removeprefix(f'{part}.')}`{' (required)' if required else ''}"
+                field = path.removeprefix(f"{part}.")
+                first = meanings.setdefault(node["description"], field)
+                meaning = node["description"].replace("<", "&lt;") if first == field else f"As `{first}`."
+                name = f"`{field}`{' (required)' if required else ''}"
                 kind = node.get("format", node["type"])
                 parts.append(f"| {name} | {kind} | {meaning} | {limits(node).replace('|', chr(92) + '|')} |")
     parts += [
@@ -135,9 +138,13 @@ def api_page() -> str:
         "| field | message |",
         "|---|---|",
     ]
+    fields: dict[str, list[str]] = {}
     for path, node, _ in nodes:
         for rule in node.get("x-kubernetes-validations", ()):
-            parts.append(f"| `{(path + rule.get('fieldPath', '')).lstrip('.')}` | {rule['message']} |")
+            field = (path + rule.get("fieldPath", "")).lstrip(".")
+            message = rule["message"].replace(f"{field.rpartition('.')[2]} cannot be", "the field cannot be")
+            fields.setdefault(message, []).append(f"`{field}`")
+    parts += [f"| {', '.join(names)} | {message} |" for message, names in fields.items()]
     parts += ["", "## Columns of `kubectl get recon`", "", "| column | from | meaning | shown |", "|---|---|---|---|"]
     for column in PRINTER_COLUMNS:
         shown = "with `-o wide`" if column.get("priority") else "always"

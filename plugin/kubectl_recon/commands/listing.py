@@ -54,9 +54,9 @@ def _columns(now: datetime) -> list[Column[Job]]:
     return [
         Column("NAME", lambda job: job.name, cut=True),
         Column("PHASE", phase_text, colour=phase_colour),
-        Column("DONE", _done),
+        Column("DONE", lambda job: job.done if job.progress else ""),
         Column("TIME", lambda job: time_text(job, now)),
-        Column("REASON", reason_text, cut=True, colour=_reason_colour),
+        Column("REASON", reason_text, cut=True, colour=lambda job: "red" if job.phase == "Failed" else "yellow"),
         Column("MODEL", lambda job: job.model, drop=2, cut=True),
         Column("QUEUE", lambda job: job.full_queue, drop=1, cut=True),
         Column("AGE", lambda job: duration_text(seconds_between(job.created, now))),
@@ -72,11 +72,3 @@ def _wide_columns() -> list[Column[Job]]:
         Column("CANCEL REASON", lambda job: str(job.spec.get("cancelReason") or "")),
         Column("MESSAGE", lambda job: " ".join(job.message.split())),
     ]
-
-
-def _done(job: Job) -> str:
-    return job.done if job.progress else ""
-
-
-def _reason_colour(job: Job) -> str:
-    return "red" if job.phase == "Failed" else "yellow"

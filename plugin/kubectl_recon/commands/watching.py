@@ -139,7 +139,8 @@ class _ChangeLog(_Show):
         if update.event is not None and update.event.kind == "Warning":
             self._print(update.event.job, f"{update.event.reason}: {update.event.text}")
         if update.now is not None:
-            text, state = line(update.now, self._watch.connection.api.now()), _logged(update.now)
+            job, text = update.now, line(update.now, self._watch.connection.api.now())
+            state = (phase_text(job), job.percent // _ROUTINE_PERCENT, job.step or job.message)
             if self._shown.get(update.now.key) != state:
                 self._shown[update.now.key] = state
                 self._print(update.now.key, text)
@@ -148,10 +149,6 @@ class _ChangeLog(_Show):
 
     def _print(self, key: Key, text: str) -> None:
         self._where.print(f"{label(key, everywhere=self._everywhere)}: {text}")
-
-
-def _logged(job: Job) -> tuple[str, int, str]:
-    return phase_text(job), job.percent // _ROUTINE_PERCENT, job.step or job.message
 
 
 def line(job: Job, now: datetime) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from reconstruction_operator.contract.pools import pool_of
+
 from kubectl_recon.installation.metrics import Queue
 from kubectl_recon.installation.operator import Operator
 from kubectl_recon.jobs.job import Condition, Job, JobEvent
@@ -51,7 +53,7 @@ class Facts:
         """Queues with a worker, according to the metrics or to running jobs."""
         measured = self.operator.metrics.queues if self.operator.metrics else ()
         running = {job.queue for job in self.neighbours if job.phase == "Running"}
-        return sorted(running | {_plain(queue.name) for queue in measured if queue.workers})
+        return sorted(running | {pool_of(queue.name) for queue in measured if queue.workers})
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,3 @@ class Answer:
             "numbers": dict(self.more),
             "unknown": [text for text in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused) if text],
         }  # fmt: skip
-
-
-def _plain(queue: str) -> str:
-    """Return a queue's name without the suffix of its priority."""
-    return queue.removesuffix("-high").removesuffix("-low")

@@ -16,9 +16,12 @@ def succeeded(facts: Facts) -> Answer:
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
     details = tuple(filter(None, (f"it took {took}" if took else "", _files(job), _expiry(facts))))
     if job.simulated:
+        cause = (
+            "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"
+        )
         return Answer(
             "simulated",
-            f"It succeeded, but the result is a simulation, not made from the photos: {_simulation(job)}.",
+            f"It succeeded, but the result is a simulation, not made from the photos: {cause}.",
             details=details,
             actions=("use modelType photogrammetry, or workers that have the model (RECONSTRUCTION_SIMULATE=never)",),
         )
@@ -62,16 +65,12 @@ def failed(facts: Facts) -> Answer:
         f"It failed{attempts} with {job.failure_reason or 'no reason'}: {text}.",
         details=tuple(filter(None, details)),
         actions=tuple(action.format(name=job.name, queue=job.queue, model=job.model) for action in actions),
-        more={"reason": job.failure_reason, "attempts": job.attempt, "retriable": bool(_retriable(job))},
+        more={
+            "reason": job.failure_reason,
+            "attempts": job.attempt,
+            "retriable": bool((job.status.get("failure") or {}).get("retriable")),
+        },
     )
-
-
-def _retriable(job: Job) -> bool:
-    return bool((job.status.get("failure") or {}).get("retriable"))
-
-
-def _simulation(job: Job) -> str:
-    return "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"
 
 
 def _files(job: Job) -> str:

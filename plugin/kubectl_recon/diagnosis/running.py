@@ -77,7 +77,7 @@ def announced(facts: Facts) -> Answer | None:
     return Answer(
         "cancel-announced",
         "A cancel is requested but not confirmed, so the job continues.",
-        details=_events(facts, "CancelRequested"),
+        details=tuple(event.text for event in facts.events if event.reason == "CancelRequested")[-1:],
         actions=(
             f"confirm it: kubectl recon cancel {job.name} --confirm",
             f"or withdraw it: kubectl recon cancel {job.name} --withdraw",
@@ -117,7 +117,3 @@ def _progress(facts: Facts) -> str:
     job = facts.job
     left = f", about {duration_text(job.eta_seconds)} left" if job.eta_seconds is not None else ""
     return f"{job.percent} %, {job.step or 'about to begin'}{left}"
-
-
-def _events(facts: Facts, reason: str) -> tuple[str, ...]:
-    return tuple(event.text for event in facts.events if event.reason == reason)[-1:]

@@ -40,8 +40,10 @@ def table(columns: Sequence[Column[T]], rows: Sequence[T], screen: Screen) -> li
     for number, row in enumerate(rows):
         parts = []
         for column in fitting:
-            text = _cut(cells[column.title][number], widths[column.title])
-            padding = " " * (widths[column.title] - len(text))
+            text = cells[column.title][number]
+            width = widths[column.title]
+            text = text if len(text) <= width else text[: width - len(_CUT)] + _CUT
+            padding = " " * (width - len(text))
             parts.append(screen.styled(text, column.colour(row) if column.colour else "") + padding)
         lines.append(gap.join(parts).rstrip())
     return lines
@@ -70,7 +72,3 @@ def _fitting(fitting: list[Column[T]], widths: dict[str, int], width: int) -> tu
 
 def _total(columns: Sequence[Column[T]], widths: dict[str, int], gap: str) -> int:
     return sum(widths[column.title] for column in columns) + len(gap) * (len(columns) - 1)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - len(_CUT)] + _CUT

@@ -8,6 +8,7 @@ import selectors
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
     ) as process:
         try:
             port = _port(process.stdout)
-            threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
+            # Discard what kubectl prints for each connection: a full pipe would block it.
+            threading.Thread(target=deque, args=(process.stdout or (), 0), daemon=True).start()
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -92,12 +94,6 @@ def find(connection: Connection, namespace: str, way: Way) -> str:
     if not services:
         raise NoGalleryError(f"there is no gallery in namespace {namespace} (chart value gallery.enabled)")
     return str(services[0]["metadata"]["name"])
-
-
-def _drain(output: IO[bytes] | None) -> None:
-    """Discard what kubectl prints for each connection: a full pipe would block it."""
-    while output is not None and output.read(4096):
-        pass
 
 
 def _port(output: IO[bytes] | None) -> int:

@@ -83,9 +83,13 @@ def _handler(page_of: Callable[[str], Page | None], prefix: str) -> type[http.se
         def _answer(self, page: Page) -> None:
             file = page.content if isinstance(page.content, Path) else None
             text = page.content.encode() if isinstance(page.content, str) else b""
+            kind = "text/html; charset=utf-8"
+            if file is not None:
+                guess = mimetypes.guess_type(file.name)[0]
+                kind = _TYPES.get(file.suffix.lower()) or guess or "application/octet-stream"
             self.send_response(page.status)
             headers = {
-                "Content-Type": _type_of(file) if file else "text/html; charset=utf-8",
+                "Content-Type": kind,
                 "Content-Length": str(file.stat().st_size if file else len(text)),
                 "Cache-Control": "no-store",
                 "Referrer-Policy": "no-referrer",  # the path is a secret
@@ -105,7 +109,3 @@ def _handler(page_of: Callable[[str], Page | None], prefix: str) -> type[http.se
             """Log nothing: the terminal shows the output of the command."""
 
     return Handler
-
-
-def _type_of(file: Path) -> str:
-    return _TYPES.get(file.suffix.lower()) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"

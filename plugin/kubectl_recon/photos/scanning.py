@@ -96,9 +96,8 @@ def measure(path: Path, name: str) -> Photo:
             image.draft("L", (_CELLS, _CELLS))  # a JPEG is decoded at a fraction of its size
             grey = image.convert("L")
             grey.thumbnail((_CELLS, _CELLS))
-            return Photo(
-                path, name, size, "", kind, width, height, camera, focal, position, _sharpness(grey), _print(grey)
-            )
+            sharpness = float(ImageStat.Stat(grey.filter(_EDGES)).var[0])
+            return Photo(path, name, size, "", kind, width, height, camera, focal, position, sharpness, _print(grey))
     except UnidentifiedImageError:
         return Photo(path, name, size, "not a photo in a format that the workers read (JPEG, PNG, WebP, TIFF, HEIC)")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -130,10 +129,6 @@ def _number(value: object) -> float:
         return float(value)  # type: ignore[arg-type]  # a rational number of Pillow, or None
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0
-
-
-def _sharpness(grey: Image.Image) -> float:
-    return float(ImageStat.Stat(grey.filter(_EDGES)).var[0])
 
 
 def _print(grey: Image.Image) -> int:

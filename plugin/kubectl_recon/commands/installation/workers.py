@@ -64,7 +64,11 @@ def workers(connection: Connection, how: Format | None) -> int:
     where, now = screen(), connection.api.now()
     columns: list[Column[Queue]] = [
         Column("QUEUE", lambda queue: queue.name),
-        Column("WORKERS", lambda queue: "?" if queue.workers is None else str(queue.workers), colour=_queue_colour),
+        Column(
+            "WORKERS",
+            lambda queue: "?" if queue.workers is None else str(queue.workers),
+            colour=lambda queue: "red" if queue.workers == 0 and queue.waiting else "",
+        ),
         Column("RUNNING", lambda queue: str(queue.running)),
         Column("WAITING", lambda queue: str(queue.waiting)),
         Column("MODELS", lambda queue: ", ".join(queue.models), cut=True),
@@ -176,10 +180,6 @@ def _model_note(use: ModelUse) -> str:
     if use.unavailable:
         return f"not installed for {use.unavailable} jobs"
     return f"{use.simulated} results simulated" if use.simulated else ""
-
-
-def _queue_colour(queue: Queue) -> str:
-    return "red" if queue.workers == 0 and queue.waiting else ""
 
 
 def _look(connection: Connection) -> Snapshot:
