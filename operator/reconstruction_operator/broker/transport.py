@@ -26,6 +26,9 @@ from reconstruction_operator.state import connections
 
 _WRONG_TYPE: Final = "WRONGTYPE"
 _ABSENT: Final = "none"  # the reply of Redis's TYPE for a key that does not exist
+# Headers of Celery's own that act on the worker's main process, before a task could refuse them: with a wrong type they end it or keep
+# its slot, and a compressed body is unpacked there without a limit. No message of this project needs them.
+_UNSAFE_HEADERS: Final = ("compression", "stamped_headers", "stamps", "timelimit")
 
 logger = logging.getLogger(__name__)
 
@@ -105,10 +108,21 @@ class _HardenedQoS(kombu_redis.QoS):
             raise
 
 
+class _HardenedMessage(virtual.Message):
+    """A message without the headers that are not safe."""
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        if isinstance(headers := payload.get("headers"), dict):
+            for name in _UNSAFE_HEADERS:
+                headers.pop(name, None)
+        super().__init__(payload, channel=channel, **options)  # type: ignore[no-untyped-call]
+
+
 class _HardenedChannel(kombu_redis.Channel):
     """Survives a malformed message, and a key of the wrong type."""
 
     QoS = _HardenedQoS
+    Message = _HardenedMessage
     _failed = False  # whether the last read was dropped
     _shared: redis.Redis | None = None
 

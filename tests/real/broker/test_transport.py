@@ -52,3 +52,17 @@ def test_an_acknowledged_message_is_not_restored(broker: redis.Redis, left: dict
         channel.qos.restore_visible()
 
     assert not broker.exists("unacked", "unacked_index", "celery")
+
+
+def test_headers_that_act_on_the_main_process_are_dropped(broker: redis.Redis) -> None:
+    transport.install()
+    hostile = {"timelimit": ["x", {}], "stamped_headers": 5, "stamps": "x", "task": "reconstruction.process"}
+    with Connection(config.settings.CELERY_BROKER_URL) as connection, connection.channel() as channel:
+        connection.SimpleQueue("celery").put("a" * 1000, headers=hostile, compression="gzip")
+        sent = str(broker.lindex("celery", 0))
+        message = Queue("celery", channel=channel).get()
+
+    assert '"compression"' in sent
+    assert message is not None
+    assert message.headers == {"task": "reconstruction.process"}
+    assert len(message.body) < 100  # not unpacked
