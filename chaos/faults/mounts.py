@@ -1,4 +1,6 @@
-"""Mount faults: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is full."""
+"""Faults of files: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is full; workers
+are killed inside deletions, also of folders with half an owner's note.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ import json
 import shutil
 import time
 import uuid
+from pathlib import Path
+from signal import SIGKILL
 from typing import Final
 
 import redis
@@ -16,15 +20,19 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.state import calls, operator_calls
 
-from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal
+from chaos.faults.processes import end_process
+from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, together
 from chaos.polling import wait_for
 from chaos.system.disk import Disk
-from chaos.system.scene import Scene
+from chaos.system.scene import WORKERS, Scene
 from devcluster import DevclusterError
 from devcluster.mounts import dead_mount, small_disk
 
 _JOBS = 20  # more than the slots of all workers
 _DELIVERIES = 3
+_LARGE = 4  # jobs with so many files that a deletion takes a moment
+_FILES = 4000
+_BEGIN_SECONDS = 10.0
 _RETAIN_SECONDS = 3600.0
 _INSTALL = "chaos"  # the operators of the run ignore its records
 _LEADER: Final[operator_calls.Leader] = {"fence": 1, "install_id": _INSTALL}
@@ -83,6 +91,28 @@ def _fill_a_tenants_disk(context: Context) -> Heal:
     return heal
 
 
+def _kill_in_deletions(context: Context) -> Heal:
+    """Kill a worker while it deletes large job folders; half of these have only the first half of their owner's note."""
+    scene = context.scene
+    job_ids = [f"large-{uuid.uuid4().hex[:8]}-{number}" for number in range(_LARGE)]
+    for number, job_id in enumerate(job_ids):
+        workspace, note = scene.jobs_dir / job_id / "attempts" / "1-x", json.dumps(_owner(job_id).to_json())
+        with contextlib.suppress(OSError):  # the disk may be full or read-only
+            (workspace / "output").mkdir(parents=True)
+            (workspace / "owner.json").write_text(note[: len(note) // 2] if number % 2 else note)
+            for file in range(_FILES):
+                (workspace / "output" / str(file)).touch()
+    _order(scene, job_ids)
+    begun = wait_for(lambda: bool(_tombstones(scene, job_ids)), _BEGIN_SECONDS, lambda: None)
+    context.missed = begun is None
+    heals = [end_process(context, name, SIGKILL) for name in WORKERS]
+    return together([*heals, lambda: _clean_up(scene, job_ids)])
+
+
+def _tombstones(scene: Scene, job_ids: list[str]) -> list[Path]:
+    return [place for job_id in job_ids for place in (scene.jobs_dir / ".deleted").glob(f"{job_id}-*")]
+
+
 def _put_record(scene: Scene, job_id: str) -> None:
     put = operator_calls.put_record(
         Keys(""), job_id=job_id, namespace="red", name=job_id, attempt=1, queue=_QUEUE, **_LEADER
@@ -107,7 +137,7 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
     """Wait until all files are deleted, and forget the jobs. Workers skip a mount for a minute after it hung."""
 
     def left() -> list[str]:
-        return [job_id for job_id in job_ids if (scene.jobs_dir / job_id).exists()]
+        return [job_id for job_id in job_ids if (scene.jobs_dir / job_id).exists() or _tombstones(scene, [job_id])]
 
     for _ in range(round(PATIENCE_SECONDS / _ORDER_SECONDS)):
         if not left():
@@ -117,7 +147,7 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
             _order(scene, left())
         wait_for(lambda: not left(), _ORDER_SECONDS, lambda: None)
     else:
-        raise DevclusterError(f"files of jobs whose copies were on a dead mount were not deleted: {left()}")
+        raise DevclusterError(f"files of cancelled jobs were not deleted: {left()}")
     for job_id in job_ids:
         with contextlib.suppress(redis.RedisError):
             forget = operator_calls.forget(Keys(""), job_id=job_id, attempts=1, **_LEADER)
@@ -126,6 +156,7 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
 
 FAULTS: Final = (
     Fault("mount of copies hangs during clean-ups", "mounts", _hang, hold=(4.0, 15.0), needs_disk=True),
+    Fault("workers killed inside deletions", "workers", _kill_in_deletions, harms=True),
     # On the same target as the faults of the job volume, whose shortage may cost results in the trash.
     Fault("disk of a tenant's copies full", "disk", _fill_a_tenants_disk, hold=(4.0, 10.0), needs_disk=True),
 )

@@ -31,10 +31,11 @@ def _any_worker(context: Context) -> str:
 
 
 def _ends(pick: Pick, number: Signals) -> Inject:
-    return lambda context: _end_process(context, pick(context), number)
+    return lambda context: end_process(context, pick(context), number)
 
 
-def _end_process(context: Context, name: str, number: Signals) -> Heal:
+def end_process(context: Context, name: str, number: Signals) -> Heal:
+    """Send the signal, which ends the process; it is started again when the fault is healed."""
     process = context.scene.process(name)
     context.victims.add(name)
     context.missed = not process.alive
@@ -65,7 +66,7 @@ def _pauses(pick: Pick, *, alone: bool = False) -> Inject:
 
 def _delete_while_down(context: Context) -> Heal:
     ran = [name for name in OPERATORS if context.scene.process(name).alive]
-    heals = [_end_process(context, name, SIGKILL) for name in OPERATORS]
+    heals = [end_process(context, name, SIGKILL) for name in OPERATORS]
     context.missed = not ran
     victims = [job for job in context.load.under_way if job.scenario == "steady"]
     context.load.delete(context.chance.sample(victims, min(5, len(victims))))
