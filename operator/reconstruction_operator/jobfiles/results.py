@@ -69,7 +69,7 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
     for job_id in _entered(_folder(namespace, name)):
         if job_id == besides:
             continue
-        result = _result(job_id)
+        result = of_job(job_id)
         owner = result.manifest.owner if result is not None else None
         if result is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
             yield result
@@ -113,7 +113,8 @@ def _entered(folder: Path) -> list[str]:
     return newest
 
 
-def _result(job_id: str) -> EarlierResult | None:
+def of_job(job_id: str) -> EarlierResult | None:
+    """Return the complete result of the job, from its folder or the trash; None if there is none."""
     # In this order, since the result may meanwhile be moved from the job's folder to the trash.
     result = _whole(JobFolder.of(job_id).output, job_id)
     path = None if result else layout.trashed().get(job_id)

@@ -80,4 +80,4 @@ def test_photos_are_uploaded_through_the_gallery_for_the_workers(
     assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "b.jpg", "side_a.jpg"]
     refused = recon("submit", photos, *options, "--name", "other", "--param", "nested={}", "--queue", "Not A Queue")
     assert "a queue's name has lower-case letters" in refused.stderr
-    assert len(list(uploads.glob("*/*"))) == 1
+    assert len(list(uploads.glob("[!.]*/*"))) == 1

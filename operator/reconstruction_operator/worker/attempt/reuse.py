@@ -86,11 +86,14 @@ def take_over(
     source = result.manifest
     try:
         intact = all(_link(result.path, output, file, check) for file in source.files)
-    except FileNotFoundError:  # the result is being deleted
+    except FileNotFoundError:  # the result is being deleted, or moved to the trash
         intact = False
     if not intact:
-        logger.warning("the result of job %s is no longer complete and is not taken over", source.job_id)
         workspace.empty(output)
+        moved = results.of_job(source.job_id)
+        if moved is not None and moved.path != result.path:
+            return take_over(moved, output, assignment, check)
+        logger.warning("the result of job %s is no longer complete and is not taken over", source.job_id)
         return None
     for folder in {(output / file.name).parent for file in source.files}:
         disk.sync(folder)

@@ -184,19 +184,31 @@ def test_files_that_a_manifest_names_outside_its_folder_are_not_taken_over(
     assert runs(rough_models) == 2
 
 
-def test_a_result_that_vanishes_while_it_is_compared_runs_again(
-    attempt: Attempt, jobs_dir: Path, rough_models: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        pytest.param(lambda folder: (folder.output / "model.glb").unlink(), 2, id="deleted"),
+        pytest.param(lambda folder: trash.keep(folder, until=2e9), 1, id="moved-to-the-trash"),
+    ],
+)
+def test_a_result_may_vanish_while_it_is_compared(
+    change: Callable[[JobFolder], object],
+    number: int,
+    *,
+    attempt: Attempt,
+    rough_models: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     attempt(JOB)
     take_over = reuse.take_over
 
     def vanish(*args: Any) -> object:
-        (jobs_dir / JOB / "output" / "model.glb").unlink()
+        change(JobFolder.of(JOB))
         return take_over(*args)
 
     monkeypatch.setattr(reuse, "take_over", vanish)
     attempt(AGAIN)
-    assert runs(rough_models) == 2
+    assert runs(rough_models) == number
 
 
 def test_a_disk_without_hard_links_gets_a_copy(
