@@ -25,7 +25,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._check(None)
         if len(self.connections) > _MAX_CONNECTIONS:
-            others = (other for other in self.connections if isinstance(other, Connection))
+            others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
             idle = (other for other in others if not other.serves and not other.transport.is_closing())
             next(idle, self).transport.abort()
 
