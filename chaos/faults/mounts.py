@@ -32,7 +32,7 @@ _JOBS = 20  # more than the slots of all workers
 _DELIVERIES = 3
 _LARGE = 4  # jobs with so many files that a deletion takes a moment
 _FILES = 4000
-_BEGIN_SECONDS = 10.0
+_BEGIN_SECONDS = 20.0
 _RETAIN_SECONDS = 3600.0
 _INSTALL = "chaos"  # the operators of the run ignore its records
 _LEADER: Final[operator_calls.Leader] = {"fence": 1, "install_id": _INSTALL}
@@ -103,7 +103,8 @@ def _kill_in_deletions(context: Context) -> Heal:
             for file in range(_FILES):
                 (workspace / "output" / str(file)).touch()
     _order(scene, job_ids)
-    begun = wait_for(lambda: bool(_tombstones(scene, job_ids)), _BEGIN_SECONDS, lambda: None)
+    folders = [scene.jobs_dir / job_id for job_id in job_ids]
+    begun = wait_for(lambda: not all(folder.exists() for folder in folders), _BEGIN_SECONDS, lambda: None)
     context.missed = begun is None
     heals = [end_process(context, name, SIGKILL) for name in WORKERS]
     return together([*heals, lambda: _clean_up(scene, job_ids)])
