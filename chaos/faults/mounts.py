@@ -106,7 +106,10 @@ def _kill_in_deletions(context: Context) -> Heal:
     folders = [scene.jobs_dir / job_id for job_id in job_ids]
     begun = wait_for(lambda: not all(folder.exists() for folder in folders), _BEGIN_SECONDS, lambda: None)
     context.missed = begun is None
+    if context.missed:  # all workers are busy
+        return lambda: _clean_up(scene, job_ids)
     heals = [end_process(context, name, SIGKILL) for name in WORKERS]
+    context.missed = False  # also if one of them had ended
     return together([*heals, lambda: _clean_up(scene, job_ids)])
 
 
