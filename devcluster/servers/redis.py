@@ -120,7 +120,8 @@ class Redis(Server):
         for number in _DATABASES:
             with self._client(number) as client:
                 content: Any = client.eval(_DUMP, 0)
-            dumped.append([(key, max(0, ttl_ms), value) for key, ttl_ms, value in content])
+            # A key that expires within this millisecond has a TTL of 0, which would load it without one.
+            dumped.append([(key, 0 if ttl_ms == -1 else max(1, ttl_ms), value) for key, ttl_ms, value in content])
         return dumped
 
     def load(self, dump: Dump) -> None:
