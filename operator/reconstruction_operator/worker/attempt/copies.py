@@ -33,11 +33,21 @@ class Copies:
         self._heartbeat = heartbeat
         self.predecessors: frozenset[str] = frozenset()
         self._existed = False  # whether a copy of this job existed when the run began
-        self._published = False  # whether that copy is of a published result
+        self._published = True  # whether that copy is of a published result; until the check, it may be
 
-    def note(self, space: Workspace, owner: Owner) -> None:
-        """Write the note of the workspace: its owner, and where copies of the job are."""
+    def begin(self, space: Workspace, owner: Owner | None) -> None:
+        """Write the note of the workspace: its owner, and where copies of the job are. Check the target as `check` does.
+
+        The first note precedes the check, whose probe stays at the target if the worker dies: it is deleted with the job's files.
+        """
         uri, folder = self._assignment.envelope.output_uri, JobFolder.of(self._assignment.job_id)
+        if uri:
+            if owner is not None:
+                notes.note(space, owner, uri, published=True)
+            self.check()
+            self._heartbeat.confirm()  # the check may have waited for a disk
+        if owner is None:
+            return
         self._published = self._existed and notes.is_of_published_result(folder, uri)
         if self._published:
             logger.info(

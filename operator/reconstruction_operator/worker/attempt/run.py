@@ -179,17 +179,11 @@ class AttemptRun:
         assignment, check = self._assignment, self._heartbeat.check
         self._reusable = reuse.reusable(assignment, choice)
         self._copies.predecessors = self._reusable.job_ids
-        # A run that was paused must not retire the workspace of its successor.
-        if assignment.envelope.output_uri:
-            self._copies.check()
-            self._heartbeat.confirm()  # the calls above may have waited for a disk
-        else:
-            self._heartbeat.refresh()
+        self._heartbeat.refresh()  # a run that was paused must not retire the workspace of its successor
         check()
         self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
         try:
-            if assignment.owner is not None:
-                self._copies.note(space, assignment.owner)
+            self._copies.begin(space, assignment.owner)
             check()  # this thread may have hung on a mount that responds again
         except InterruptedRunError:
             space.discard()

@@ -10,12 +10,14 @@ import redis
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.photos import make_photo
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.support.worker.attempts import JOB, at_step, deliver_and_die, end, run, want
+from tests.support.worker.attempts import JOB, KilledError, at_step, deliver_and_die, end, run, want
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
@@ -92,5 +94,17 @@ def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
 def test_a_clean_up_deletes_the_copy_of_a_killed_worker(bucket: Bucket, client: redis.Redis) -> None:
     deliver_and_die(f"s3://{bucket.name}/meshes")
     assert "meshes/result.json" in bucket.keys
+    clean_up(JOB)
+    assert bucket.keys == []
+
+
+def test_a_clean_up_deletes_the_probe_of_a_killed_worker(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(_copies: Copies) -> None:
+        bucket.put(f"meshes/{JOB}/{layout.probe_of(1)}", b"")
+        raise KilledError
+
+    monkeypatch.setattr(Copies, "check", die)
+    with pytest.raises(KilledError):
+        run(output_uri=f"s3://{bucket.name}/meshes")
     clean_up(JOB)
     assert bucket.keys == []
