@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _INHERITED: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "HOME")  # allowlist without settings
 _POLL_SECONDS: Final = 0.1
 _REPORT_SECONDS: Final = 0.25
-_SILENCE_SECONDS: Final = 30.0  # the program reports four times a second
+SILENCE_SECONDS: Final = 60.0  # the program reports four times a second, unless a decoder holds the interpreter
 _ABORT_SECONDS: Final = 1.2  # more than the threads of a transfer have to abort their uploads
 _EXIT_SECONDS: Final = 5.0
 _KILL_SECONDS: Final = 5.0
@@ -105,7 +105,7 @@ class Program:
                 raise TimeoutError(f"no answer within {seconds:.0f} s: see whether its disk or server responds")
             line = self.read_line()
             if line is None:
-                if now - heard_at > _SILENCE_SECONDS:
+                if now - heard_at > SILENCE_SECONDS:
                     raise HungError(f"the program {self.name} hangs")
                 continue
             if not line:

@@ -22,7 +22,7 @@ from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import address, downloading
 from reconstruction_operator.transfer.objects.process import FetchRequest
 from reconstruction_operator.transfer.objects.store import open_store
-from reconstruction_operator.transfer.photos import checks, masks
+from reconstruction_operator.transfer.photos import checks, masks, process
 from reconstruction_operator.units import megabytes
 
 _REFUSED: Final = "INPUT_REFUSED"
@@ -68,7 +68,7 @@ def _folder(folder: Path, label: str, limits: Limits) -> Survey:
     listed = local.list_folder(folder, label, limits)
     for index, name in enumerate(listed.photos, start=1):
         with listed.open(name) as file:
-            checks.check_header(file, f"photo {names.printable(name)} ({index} of {len(listed.photos)})", limits)
+            checks.check_header(file, f"{_label(name)} ({index} of {len(listed.photos)})", limits)
     return Survey(masks.count_photos(listed.photos), listed.bytes, listed.ignored)
 
 
@@ -87,7 +87,8 @@ def _archive(real: Path, label: str, limits: Limits) -> Survey:
                     photos.add(entry.name)
                     with entry.open() as photo:
                         start = photo.read(_START_BYTES + 1)
-                    _check_start(entry.name, start[:_START_BYTES], limits, is_whole=len(start) <= _START_BYTES)
+                    is_whole = len(start) <= _START_BYTES
+                    checks.check_start(start[:_START_BYTES], _label(entry.name), limits, is_whole=is_whole)
         except unpacker.RefusedError as error:
             raise StorageError(_REFUSED, f"{label} {error}") from None
     return Survey(masks.count_photos(photos), size, names.ignored(others))
@@ -102,8 +103,7 @@ def _objects(uri: str, limits: Limits) -> Survey:
     listing, samples = downloading.sample(open_store(place), request)
     if place.is_archive:
         return _remote_archive(samples[0][1], listing.bytes, str(place))
-    for photo, start in samples:
-        _check_start(photo.name, start, limits, is_whole=len(start) == photo.bytes)
+    process.check_starts([(start, _label(photo.name), len(start) == photo.bytes) for photo, start in samples], limits)
     count = masks.count_photos(photo.name for photo in listing.objects)
     return Survey(count, listing.bytes, names.ignored(listing.ignored))
 
@@ -116,5 +116,5 @@ def _remote_archive(head: bytes, size: int | None, label: str) -> Survey:
     return Survey(None, size)
 
 
-def _check_start(name: str, start: bytes, limits: Limits, *, is_whole: bool) -> None:
-    checks.check_start(start, f"photo {names.printable(name)}", limits, is_whole=is_whole)
+def _label(name: str) -> str:
+    return f"photo {names.printable(name)}"

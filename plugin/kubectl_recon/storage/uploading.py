@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import obstore
 
-from kubectl_recon.errors import UsageError
+from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.storage.buckets import Folder, OnBytes, failures, open_store
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _AT_ONCE: Final = 4
 _SINGLE_BYTES: Final = 64 << 20  # larger files need several requests; of one request, the ETag is the file's digest
 _DIGEST: Final = re.compile(r"[0-9a-f]{32}")
 _SHOWN: Final = 3
+_LIST_SECONDS: Final = 60.0
 
 
 def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes) -> int:
@@ -30,8 +32,8 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
     """
     store = open_store(folder)
     with failures(str(folder)):
-        there = _listed(store, folder)
         names = {name for _, name in files}
+        there = asyncio.run(_listed(store, folder, names))
         if strangers := sorted(there.keys() - names):
             raise UsageError(
                 f"{folder} contains other files ({', '.join(strangers[:_SHOWN])}), which the job would read as well: "
@@ -44,15 +46,23 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
     return sum(sent)
 
 
-def _listed(store: Store, folder: Folder) -> dict[str, tuple[int, str]]:
-    """Return the size and ETag of each object in the folder, by name."""
-    prefix = f"{folder.key}/" if folder.key else None
-    objects = {}
-    for page in obstore.list(store, prefix=prefix):
-        for entry in page:
-            name = str(entry["path"]).removeprefix(prefix or "")
-            if name:
-                objects[name] = (int(entry["size"]), str(entry["e_tag"] or "").strip('"'))
+async def _listed(store: Store, folder: Folder, names: set[str]) -> dict[str, tuple[int, str]]:
+    """Return size and ETag of the objects in the folder, by name, up to the first page with others than `names`: it may have no end."""
+    prefix = f"{folder.key}/" if folder.key else ""
+    objects: dict[str, tuple[int, str]] = {}
+    try:
+        async with asyncio.timeout(_LIST_SECONDS):
+            async for page in obstore.list(store, prefix=prefix or None):
+                for entry in page:
+                    objects[str(entry["path"]).removeprefix(prefix)] = (
+                        entry["size"],
+                        (entry["e_tag"] or "").strip('"'),
+                    )
+                objects.pop("", None)
+                if objects.keys() - names:
+                    break
+    except TimeoutError:
+        raise ReconError(f"{folder} was not listed within {_LIST_SECONDS:.0f} s") from None
     return objects
 
 

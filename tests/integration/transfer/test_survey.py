@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -28,6 +31,15 @@ def test_photos_are_counted_and_checked_by_their_first_bytes(bucket: Bucket, lim
     result = surveyed(bucket, "set/", limits)
     assert (result.count, result.bytes) == (2, sum(map(len, photos.values())))
     assert result.ignored.unread == "1 .nef (camera RAW)"
+
+
+def test_the_process_that_has_credentials_imports_no_decoder(bucket: Bucket) -> None:
+    bucket.put("set/a.jpg", make_photo())
+    script = f"""import sys
+from reconstruction_operator.transfer import limits, survey
+assert survey.survey("s3://{bucket.name}/set/", limits.Limits.from_config()).count == 1
+assert "PIL" not in sys.modules"""
+    subprocess.run([sys.executable, "-c", script], check=True, env=os.environ | {"STORAGE_SCHEMES": "s3"})
 
 
 def test_an_archive_is_checked_by_its_first_bytes(bucket: Bucket, limits: Limits) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
@@ -114,3 +115,15 @@ def running_moto() -> Iterator[S3Server]:
         yield S3Server(f"http://{host}:{port}")
     finally:
         server.stop()
+
+
+class EmptyPages(BaseHTTPRequestHandler):
+    """Answers each request for a list with an empty page that has a successor."""
+
+    def do_GET(self) -> None:  # the name of http.server
+        content = b"""<ListBucketResult><Name>photos</Name><IsTruncated>true</IsTruncated>
+            <NextContinuationToken>more</NextContinuationToken></ListBucketResult>"""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)

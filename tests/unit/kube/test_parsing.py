@@ -111,6 +111,35 @@ def test_an_event_with_deep_managed_fields_has_its_object(levels: int) -> None:
     assert set(cut) == {"default/deep"}
 
 
+def stored(managed_fields: bytes, parameters: bytes = b"{}") -> bytes:
+    """A job in the API server's order of keys."""
+    metadata = b'{"generation":1,"managedFields":[%s],"name":"deep","namespace":"default","uid":"u"}' % managed_fields
+    return b'{"kind":"X","metadata":%s,"spec":{"parameters":%s}}' % (metadata, parameters)
+
+
+_WIDE = b'{"fieldsV1":{"f:a":{},%s"f:],\\"name\\":\\"":{}}}' % b",".join(b'"f:%d":{}' % name for name in range(10_000))
+_LARGE = {
+    "deep": b'{"fieldsV1":%s}' % (b'{"f:a":' * 9_994 + b"{}" + b"}" * 9_994),
+    "wide": _WIDE.replace(b'{}"f', b'{},"f'),
+}
+
+
+@pytest.mark.parametrize("fields", _LARGE.values(), ids=_LARGE.keys())
+def test_large_managed_fields_of_an_event_are_neither_cut_nor_decoded(fields: bytes) -> None:
+    _, body = parsing.event(b'{"type":"MODIFIED","object":%s}' % stored(fields), [].append)
+
+    assert len(bytes(body)) < 1_000
+    assert parsing.mapping(body)["metadata"]["name"] == "deep"
+    assert parsing.mapping(stored(_LARGE["wide"])) == parsing.mapping(body)
+
+
+def test_parameters_that_look_like_large_managed_fields_are_kept() -> None:
+    items = b",".join([b"1"] * 50_000)
+    text = stored(b"{}", b'{"a":1,"managedFields":[%s],"name":"x"}' % items)
+
+    assert parsing.mapping(text.replace(b'"managedFields":[{}],', b"", 1))["spec"] == json.loads(text)["spec"]
+
+
 @pytest.mark.parametrize(
     "text", [b"{}", b'{"metadata": 5}', b'{"metadata": {"name": "x", "namespace": "y"}}', b"[1]", b'"text"'], ids=str
 )

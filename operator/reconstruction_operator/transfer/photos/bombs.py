@@ -14,6 +14,8 @@ _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # of a segment; p
 _END: Final = b"\xff\xd9"
 _MAX_VALUES: Final = 1_000_000  # of a TIFF; two for each strip or tile
 _BYTE_TYPES: Final = (1, 2, 7)  # of a tag: their values stay bytes
+_TIFF_HEADS: Final = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")  # that Pillow accepts
+_BIG: Final = ord("+")  # in the third byte: Pillow then reads a BigTIFF
 
 
 def describe(file: BinaryIO) -> str:
@@ -22,7 +24,7 @@ def describe(file: BinaryIO) -> str:
     head = file.read(4)
     if head.startswith(b"\xff\xd8") and _has_many_segments(file.read()):
         return f"has more than {_MAX_SEGMENTS} scans and other segments"
-    if head in (b"II*\0", b"MM\0*") and _count_values(file, "<" if head.startswith(b"I") else ">") > _MAX_VALUES:
+    if head in _TIFF_HEADS and _count_values(file, head) > _MAX_VALUES:
         return f"has more than {_MAX_VALUES} values in its tags"
     return ""
 
@@ -36,12 +38,14 @@ def _has_many_segments(data: bytes) -> bool:
     return count > _MAX_SEGMENTS
 
 
-def _count_values(file: BinaryIO, order: str) -> int:
+def _count_values(file: BinaryIO, head: bytes) -> int:
     """Return how many numbers the tags of a TIFF announce. Pillow keeps each as an object."""
+    order, is_big = ">" if head.startswith(b"M") else "<", head[2] == _BIG
+    place, number, tag = (order + layout for layout in (("4xQ", "Q", "HHQ8x") if is_big else ("I", "H", "HHI4x")))
     try:
-        file.seek(*struct.unpack(order + "I", file.read(4)))
-        (tags,) = struct.unpack(order + "H", file.read(2))
-        entries = struct.iter_unpack(order + "HHI4x", file.read(12 * tags))
-    except struct.error:  # its end is missing, and a decoder says so
+        file.seek(*struct.unpack(place, file.read(struct.calcsize(place))))
+        (tags,) = struct.unpack(number, file.read(struct.calcsize(number)))
+        entries = struct.iter_unpack(tag, file.read(struct.calcsize(tag) * min(tags, _MAX_VALUES)))
+    except (struct.error, OverflowError):  # its end is missing, and a decoder says so
         return 0
     return sum(count for _, kind, count in entries if kind not in _BYTE_TYPES)

@@ -30,7 +30,7 @@ _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, colour pattern of a sensor
 _FILE_BYTES = 4  # of a photo's file, for each pixel that the limits allow: those of an uncompressed picture
-_DECODER_BYTES = 24  # of memory for each pixel, in all copies that decoding and rewriting make
+DECODER_BYTES = 24  # of memory for each pixel, in all copies that decoding and rewriting make
 _FILE_COPIES = 2  # that decoders of WebP and HEIC keep in memory
 _SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
 
@@ -135,7 +135,7 @@ def _decode(
 
     def decode(image: Image.Image) -> None:
         nonlocal is_turned, is_plain
-        allow(_FILE_COPIES * size + _DECODER_BYTES * image.width * image.height)
+        allow(_FILE_COPIES * size + DECODER_BYTES * image.width * image.height)
         image.load()
         is_turned = image.getexif().get(_ORIENTATION) in _TURNED
         is_plain = rewriting.is_plain(image)
@@ -147,7 +147,7 @@ def _decode(
         raise StorageError(_TOO_LARGE, f"{label} has {megabytes(size)}; at most {megabytes(most)} are accepted")
     with path.open("rb") as file:
         # The decoder of WebP allocates its pixels when it opens a file.
-        allow(_FILE_COPIES * size + (_DECODER_BYTES * limits.max_pixels if file.read(4) == b"RIFF" else 0))
+        allow(_FILE_COPIES * size + (DECODER_BYTES * limits.max_pixels if file.read(4) == b"RIFF" else 0))
         if bomb := bombs.describe(file):
             raise StorageError("CORRUPT_IMAGE", f"{label} {bomb}")
         file.seek(0)

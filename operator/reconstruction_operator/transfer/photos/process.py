@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.photos import checks
 from reconstruction_operator.transfer.photos.checks import CheckedImage
 from reconstruction_operator.transfer.programs import HungError, Program
 
-CPU_SECONDS: Final = 60  # for one photo; an ordinary one needs less than one
+CPU_SECONDS: Final = int(programs.SILENCE_SECONDS)  # for one photo; an ordinary one needs less than one
+Start = tuple[bytes, str, bool]
+"""First bytes of a photo, its label, and whether these are all its bytes."""
 _PROGRAM: Final = "reconstruction_operator.transfer.photos.program"
 
 
@@ -34,12 +37,12 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
 
     program = Program.start(_PROGRAM)
     try:
-        outcome = program.ask((tuple(paths), limits), report)
+        outcome = program.ask((tuple(paths), (), limits), report)
     except OSError as error:
         code = program.process.poll()
         # Silent, it computes in a decoder: reading a file does not stop its reports.
         if code == -signal.SIGXCPU or isinstance(error, HungError):
-            text = f"is not decoded within {CPU_SECONDS} s"
+            text = f"is not decoded within {programs.SILENCE_SECONDS:.0f} s"
         elif code in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL):
             text = "makes the decoder crash"
         else:
@@ -48,3 +51,12 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
     finally:
         program.end()
     return tuple(CheckedImage(Path(path), *numbers) for path, *numbers in outcome["checked"])
+
+
+def check_starts(starts: Sequence[Start], limits: Limits) -> None:
+    """Check photos by their first bytes as `checks.check_start`, in such a process. Raises StorageError; OSError if it crashes."""
+    program = Program.start(_PROGRAM)
+    try:
+        program.ask(((), tuple(starts), limits))
+    finally:
+        program.end()

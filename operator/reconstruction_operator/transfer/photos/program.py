@@ -17,14 +17,15 @@ from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.photos import checks
-from reconstruction_operator.transfer.photos.process import CPU_SECONDS
+from reconstruction_operator.transfer.photos.process import CPU_SECONDS, Start
 from reconstruction_operator.transfer.unpacker import limit
 
 _MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the libraries, and some for headers
 
 
-def perform(request: tuple[Sequence[Path], Limits], progress: Progress) -> dict[str, Any]:
-    """Check the photos, and return their sizes."""
+def perform(request: tuple[Sequence[Path], Sequence[Start], Limits], progress: Progress) -> dict[str, Any]:
+    """Check the photos, and return the sizes of those that are files."""
+    paths, starts, limits = request
 
     def tick(_fraction: float, _text: str) -> None:
         progress.objects += 1
@@ -34,7 +35,11 @@ def perform(request: tuple[Sequence[Path], Limits], progress: Progress) -> dict[
     def allow(count: int) -> None:
         limit(resource.RLIMIT_AS, _MEMORY_BYTES + count)
 
-    return {"checked": [astuple(photo) for photo in checks.check_all(*request, tick, allow)]}
+    for start, label, is_whole in starts:
+        tick(0.0, label)
+        allow(checks.DECODER_BYTES * limits.max_pixels)
+        checks.check_start(start, label, limits, is_whole=is_whole)
+    return {"checked": [astuple(photo) for photo in checks.check_all(paths, limits, tick, allow)]}
 
 
 if __name__ == "__main__":

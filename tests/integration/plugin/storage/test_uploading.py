@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.storage import uploading
 from kubectl_recon.storage.buckets import Folder
 from kubectl_recon.storage.uploading import upload
 
-from tests.support.servers.objects import Bucket
+from devcluster.servers.running import answering
+from tests.support.servers.objects import Bucket, EmptyPages
 
 
 @pytest.fixture
@@ -57,3 +60,14 @@ def test_an_error_of_the_server_has_the_address(
         monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ReconError, match=f"s3://{name}/x/: "):
         upload(Folder.of(f"s3://{name}/x/"), files, lambda _: None)
+
+
+def test_a_list_without_an_end_fails_in_time(
+    bucket: Bucket, files: list[tuple[Path, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPages)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(uploading, "_LIST_SECONDS", 1.0)
+    with answering(server), pytest.raises(ReconError, match="team/banana/ was not listed within 1 s"):
+        upload(folder(bucket), files, lambda _: None)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ from reconstruction_operator.transfer.objects.process import FetchRequest
 
 from devcluster import wait_until
 from devcluster.servers.running import answering
+from tests.support.servers.objects import EmptyPages
 from tests.support.settings import configure
 
 _WORKER = """
@@ -74,21 +75,9 @@ def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(
     assert [one for one in psutil.Process().children() if one not in before] == []
 
 
-class _EmptyPages(BaseHTTPRequestHandler):
-    """Answers each request for a list with an empty page that has a successor."""
-
-    def do_GET(self) -> None:  # the name of http.server
-        content = b"""<ListBucketResult><Name>photos</Name><IsTruncated>true</IsTruncated>
-            <NextContinuationToken>more</NextContinuationToken></ListBucketResult>"""
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
 @pytest.mark.usefixtures("silent")
 def test_a_list_without_an_end_fails_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPages)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPages)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     configure(monkeypatch, STORAGE_STALL_SECONDS=0.1)
     wanted = FetchRequest(ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1)

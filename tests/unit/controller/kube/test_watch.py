@@ -38,16 +38,16 @@ async def test_kopf_lists_without_objects_and_watches_from_the_versions_of_the_f
         server.end_watches()
         await api.close()
 
-    async def watches(count: int) -> None:
-        while len(server.watched) < count:  # noqa: ASYNC110  # kopf sends them
+    async def watches(count: int, *, relisted: bool) -> None:
+        while len(server.watched) < count or cache.relisted is not relisted:  # noqa: ASYNC110  # kopf sends them
             await asyncio.sleep(0.01)
 
     async def stop() -> None:
-        await watches(2)
+        await watches(2, relisted=False)
         server.version = 200
         server.put("ERROR", {"kind": "Status", "code": 410})
         server.end_watches()
-        await watches(4)
+        await watches(4, relisted=True)
         stopping.set()
 
     async with server.run() as api:
