@@ -146,7 +146,7 @@ class Feed:
 
     def _store(self, head: parsing.Head, body: parsing.Encoded) -> None:
         if self._cache.wants(head.key, head.version):
-            self._cache.store(objects.job_of(parsing.mapping(body), head.key))
+            self._cache.store(objects.decode(body, head))
 
     async def _listed(self, path: str) -> int:
         """Return the version to watch from. If kopf times out and asks again, the same list continues."""

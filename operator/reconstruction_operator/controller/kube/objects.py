@@ -8,10 +8,12 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_type_hints
+
+import msgspec
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
@@ -28,7 +30,6 @@ _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
 _SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
 _SHARED_CONDITIONS: Final = 4_096  # a dozen for each second in which jobs were applied
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
-_FINISHED: Final = tuple(phase.value for phase in Phase if phase.finished)
 # What the clean-up of a finished job needs (`planning.rules.finished`)
 _KEPT_OF_SPEC: Final = (
     "queue",
@@ -55,12 +56,55 @@ _kept_of_spec: Final = operator.attrgetter(*_KEPT_OF_SPEC)
 _kept_of_status: Final = operator.attrgetter(*_KEPT_OF_STATUS)
 
 
+class _Metadata(msgspec.Struct, rename="camel", gc=False):
+    generation: int
+    creation_timestamp: datetime
+    deletion_timestamp: datetime | None = None
+
+
+def _part(kind: type, names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Return what decodes these fields of a type alone."""
+    hints, defaults = get_type_hints(kind), {field.name: field.default for field in fields(kind)}
+    members = [(name, hints[name], defaults[name]) for name in names]
+    return msgspec.defstruct(kind.__name__, members, rename="camel", gc=False)
+
+
+_finished: Final = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "Finished",
+        [("metadata", _Metadata), ("spec", _part(Spec, _KEPT_OF_SPEC)), ("status", _part(Status, _KEPT_OF_STATUS))],
+        gc=False,
+    )
+)
+
+
+def decode(body: parsing.Encoded, head: parsing.Head) -> Job:
+    """Decode the job of an object. Of a finished one only what `compact` keeps is decoded, in a quarter of the time."""
+    try:
+        job: Any = _finished.decode(body)
+    except (*parsing.UNREADABLE, ValueError):  # ValueError: a malformed time
+        return job_of(parsing.mapping(body), head.key)
+    metadata, status = job.metadata, job.status
+    # A cancel is rare, and its fields have longer names in JSON.
+    if not (status.phase and status.phase.finished) or status.observed_generation < metadata.generation or status.cancel:
+        return job_of(parsing.mapping(body), head.key)
+    return Job(
+        key=head.key,
+        generation=metadata.generation,
+        created=metadata.creation_timestamp,
+        spec=_shared_spec(*_kept_of_spec(job.spec)),
+        status=_kept(status),
+        version=head.version,
+        deleting=metadata.deletion_timestamp is not None,
+    )
+
+
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     """Decode the job of a body, compact if it is finished. A malformed field gets its default, so no object stops the loop."""
     metadata = body.get("metadata", {})
     generation = int(metadata.get("generation") or 0)
     spec = codec.decode(Spec, body.get("spec"))
-    status = _status_of(body.get("status"), generation)
+    status = codec.decode(Status, body.get("status"))
     finished = status.phase is not None and status.phase.finished
     problems = () if finished else validation.problems(spec, config.settings.STORAGE_SCHEMES)
     rejected = bool(problems) and status.attempt == 0  # a later attempt still needs its parameters
@@ -81,16 +125,6 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     )
 
 
-def _status_of(encoded: object, generation: int) -> Status:
-    """Decode a status, of a finished job only what `compact` keeps, which takes a sixth of the time."""
-    if isinstance(encoded, Mapping) and encoded.get("phase") in _FINISHED:
-        names = map(codec.camel, _KEPT_OF_STATUS)
-        status = codec.decode(Status, {name: encoded[name] for name in names if name in encoded})
-        if status.observed_generation >= generation:
-            return status
-    return codec.decode(Status, encoded)
-
-
 def compact(job: Job) -> Job:
     """Return a smaller copy: a finished job keeps what its clean-up needs, a waiting one shares its conditions.
 
@@ -102,14 +136,16 @@ def compact(job: Job) -> Job:
         return replace(job, status=replace(status, conditions=tuple(map(_shared_condition, status.conditions))))
     if not job.finished or status.observed_generation < job.generation:
         return job
-    kept = Status(**dict(zip(_KEPT_OF_STATUS, _kept_of_status(status), strict=True)))
-    kept = replace(
-        kept,
-        worker=kept.worker and sys.intern(kept.worker),
-        installation=kept.installation and _shared(kept.installation),
-        failure=kept.failure and _shared(Failure(kept.failure.reason)),
-    )
-    return replace(job, spec=_shared_spec(*_kept_of_spec(job.spec)), status=kept, problems=(), cancel_by="")
+    spec = _shared_spec(*_kept_of_spec(job.spec))
+    return replace(job, spec=spec, status=_kept(status), problems=(), cancel_by="")
+
+
+def _kept(status: Any) -> Status:
+    kept = dict(zip(_KEPT_OF_STATUS, _kept_of_status(status), strict=True))
+    kept["worker"] = kept["worker"] and sys.intern(kept["worker"])
+    kept["installation"] = kept["installation"] and _shared(kept["installation"])
+    kept["failure"] = kept["failure"] and _shared(Failure(kept["failure"].reason))
+    return Status(**kept)
 
 
 @lru_cache(_SHARED_CONDITIONS)
