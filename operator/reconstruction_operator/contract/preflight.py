@@ -45,7 +45,7 @@ class CheckRequest:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Return the request in a JSON text. Raises ValueError if it is malformed."""
+        """Return the request in a JSON text. Raises ValueError or RecursionError if it is malformed."""
         try:
             request = codec.decode(cls, json.loads(text))
         except TypeError as error:
