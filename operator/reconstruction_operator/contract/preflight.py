@@ -74,7 +74,7 @@ class Checked:
     def of(cls, data: Mapping[str, Any]) -> Self | None:
         """Return the result in a JSON object; None if its verdict is missing or unknown."""
         verdict = data.get("verdict")
-        if verdict not in set(Verdict):
+        if verdict not in tuple(Verdict):
             return None
         token, reason, message, worker = (
             str(data.get(name) or "") for name in ("token", "reason", "message", "worker")
