@@ -13,7 +13,7 @@ import os
 import re
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +47,7 @@ from reconstruction_operator.models.photogrammetry.input.photos import prepare
 from reconstruction_operator.planning import validation
 from reconstruction_operator.state import fields, reads, results
 from reconstruction_operator.transfer import errors, unpacker, uris
-from reconstruction_operator.transfer.https import addresses, connection, download
+from reconstruction_operator.transfer.https import connection, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects import address, layout
 from reconstruction_operator.transfer.photos import checks
@@ -118,15 +118,15 @@ def from_the_api_server(content: bytes, _: Path) -> None:
     parsing.refusal(410, content, content[:9].decode("latin-1"))
     follows = reflector.Reflector("/jobs", lambda change: Jobs().put(make_key(), change.body or {}))
     each(ApiError, lambda: follows.line(b'{"type":"ADDED","object":%s}' % content), lambda: follows.page(content))
-    if parsing.head(content) is not None:
+    body: Mapping[str, Any] = {}
+    with suppress(ValueError):
         body = parsing.mapping(content)
-        objects.job_of({**body, "metadata": {"managedFields": body.get("managedFields")}}, make_key())
+    objects.job_of({**body, "metadata": {"managedFields": body.get("managedFields")}}, make_key())
 
 
 def located(content: bytes, _: Path) -> None:
     text = content.decode(errors="surrogateescape")
     assert all(validation.problems(Spec(input=Location(text), output=Location(text)), ("s3",)))
-    addresses.is_public(text)
     answer: Any = SimpleNamespace(headers={"Content-Length": text})
     each(
         errors.StorageError,
