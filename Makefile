@@ -45,7 +45,7 @@ test: $(if $(PYTEST_ARGS),lint,check) control-plane ## what `check` does, then t
 	@$(PYTHON_BIN) -m pytest -m "not release" $(or $(PYTEST_ARGS),tests/integration tests/real $(IN_PROCESSES))
 
 test-long: setup control-plane ## before a release: the tests that are too long for every run
-	@$(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(or $(PYTEST_ARGS),$(IN_PROCESSES))
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(or $(PYTEST_ARGS),$(IN_PROCESSES))
 
 test-pythons: ## lint and tests on each supported Python; PYTHONS="3.12 3.13" PYTEST_ARGS=tests/unit for less
 	@PYTHONS="$(PYTHONS)" PYTEST_ARGS="$(or $(PYTEST_ARGS),$(IN_PROCESSES))" scripts/test-pythons

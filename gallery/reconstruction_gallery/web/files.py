@@ -50,7 +50,7 @@ async def _file(request: Request) -> Response:
 
 
 async def _answer(request: Request, opened: VolumeFile | ObjectFile) -> Response:
-    size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256)}"'
+    size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256, errors="replace")}"'
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",  # cached, but revalidated each time: the user may have lost the right

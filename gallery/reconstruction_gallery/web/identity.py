@@ -76,7 +76,7 @@ class Identities:
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         same = site == "same-origin" if site is not None else origin is not None
         hosts = {request.headers.get("Host"), urlsplit(self._settings.url).netloc} - {None, ""}  # "null" has no host
-        if not same or (origin is not None and urlsplit(origin).netloc not in hosts):
+        if not same or (origin is not None and origin.partition("://")[2] not in hosts):
             raise HTTPException(403, "this request comes from another site")
 
     async def sign_in(self, request: Request, token: str, response: Response) -> None:

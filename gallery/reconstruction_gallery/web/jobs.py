@@ -13,7 +13,7 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from reconstruction_gallery.files.opened import UnreadableResultError
@@ -26,6 +26,7 @@ from reconstruction_gallery.web.responses import HoldingResponse
 # Longest silence of a stream: then the user's rights are checked again, and proxies see that it is alive
 _QUIET_SECONDS: Final = 10.0
 _GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
+_JSON: Final = "application/json"  # in ASCII: a result or a log may hold half of a surrogate pair, which UTF-8 cannot
 _BATCH: Final = 100  # jobs in one piece of a response: a client that reads nothing holds one piece in memory
 
 
@@ -39,8 +40,7 @@ async def _list(request: Request) -> Response:
         visible = frozenset({chosen})
     else:
         visible = await gallery.rights.visible(user, gallery.jobs.namespaces)
-    headers = {"Content-Type": "application/json"}
-    return HoldingResponse(_listed(gallery.jobs, visible), gallery.streams.slot(user), 200, headers)
+    return HoldingResponse(_listed(gallery.jobs, visible), gallery.streams.slot(user), 200, {"Content-Type": _JSON})
 
 
 async def _listed(jobs: Jobs, visible: Collection[str]) -> AsyncGenerator[bytes, None]:
@@ -103,16 +103,15 @@ async def _show(request: Request) -> Response:
     body: dict[str, Any] = {"job": json.loads(job.detail)}
     body["permissions"] = await gallery.rights.permissions(user, job.key.namespace)
     try:
-        body["result"] = _shown(await gallery.results.manifest(job.key, job.delivered_to))
+        manifest = await gallery.results.manifest(job.key, job.delivered_to)
+        body["result"] = manifest and _shown(manifest)
     except UnreadableResultError as error:  # the page shows everything else
         body |= {"result": None, "unreadable": str(error)}
-    return JSONResponse(body)
+    return Response(json.dumps(body), media_type=_JSON)
 
 
-def _shown(manifest: Manifest | None) -> object:
-    if manifest is None:
-        return None
-    content = json.loads(manifest.to_text())
+def _shown(manifest: Manifest) -> dict[str, Any]:
+    content = json.loads(manifest.to_text(), parse_constant=str)  # a browser reads no NaN
     return {name: value for name, value in content.items() if name not in ("owner", "uri", "taskId", "version")}
 
 
@@ -122,7 +121,8 @@ async def _log(request: Request) -> Response:
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
     async with gallery.logs.slot(user):
         log = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
-    return JSONResponse({"lines": [asdict(line) for line in log.lines], "leftOut": log.left_out})
+    body = {"lines": list(map(asdict, log.lines)), "leftOut": log.left_out}
+    return Response(json.dumps(body), media_type=_JSON)
 
 
 async def _act(request: Request) -> Response:

@@ -36,7 +36,7 @@ def format_time(value: datetime) -> str:
 
 @functools.lru_cache(_TIMES)
 def parse_time(text: str) -> datetime:
-    """Return an aware datetime in UTC. Raises ValueError if `text` is not an RFC 3339 time."""
+    """Return an aware datetime in UTC. Raises ValueError if `text` is no RFC 3339 time, OverflowError if UTC is out of range."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
@@ -75,7 +75,7 @@ def decode(kind: type[T], data: object) -> T:
                 continue
             try:
                 values[name] = convert(raw)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 continue
     return kind(**values)
 
@@ -116,7 +116,7 @@ def _decoders(kind: type[Any]) -> tuple[tuple[str, str, _Convert], ...]:
 
 
 def _decoder(hint: Any) -> _Convert:
-    """Return the decoder of a type, which raises TypeError or ValueError for a value of another type."""
+    """Return the decoder of a type, which raises TypeError, ValueError or OverflowError for another value."""
     hint = plain_type(hint)
     origin = typing.get_origin(hint)
     if origin is tuple:

@@ -53,7 +53,7 @@ def is_digest(text: object) -> bool:
 
 
 def from_text(text: str) -> Mapping[str, ModelInfo]:
-    """Return the models of an announcement, by name. Unknown fields are ignored. Raises ValueError if it is malformed."""
+    """Return the models of an announcement, by name. Unknown fields are ignored. Raises ValueError or RecursionError."""
     content = json.loads(text)
     if not isinstance(content, dict):
         raise ValueError("an announcement must be a JSON object")  # noqa: TRY004  # one error for every malformed text

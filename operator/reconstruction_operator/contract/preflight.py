@@ -45,7 +45,7 @@ class CheckRequest:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Return the request in a JSON text. Raises ValueError if it is malformed."""
+        """Return the request in a JSON text. Raises ValueError or RecursionError if it is malformed."""
         try:
             request = codec.decode(cls, json.loads(text))
         except TypeError as error:
@@ -74,7 +74,7 @@ class Checked:
     def of(cls, data: Mapping[str, Any]) -> Self | None:
         """Return the result in a JSON object; None if its verdict is missing or unknown."""
         verdict = data.get("verdict")
-        if verdict not in set(Verdict):
+        if verdict not in tuple(Verdict):
             return None
         token, reason, message, worker = (
             str(data.get(name) or "") for name in ("token", "reason", "message", "worker")

@@ -61,7 +61,7 @@ def keep(
 
 def read(workspace: Workspace) -> KeptPhotos | None:
     """Return the photos that an earlier attempt has kept; None if there are none or the note is invalid."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return _parse(json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
     return None
 

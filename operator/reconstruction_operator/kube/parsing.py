@@ -174,7 +174,7 @@ def version_of(body: Mapping[str, Any]) -> int:
 
 def number_of(resource_version: str) -> int:
     """Return the resource version as a number, 0 if it is not a number."""
-    return int(resource_version) if resource_version.isascii() and resource_version.isdigit() else 0
+    return int(resource_version) if re.fullmatch("[0-9]{1,99}", resource_version) else 0
 
 
 def _decoded(text: bytes) -> Any:

@@ -132,7 +132,9 @@ class Stages:
 
     def _maker(self, path: Path) -> int | None:
         """Return the attempt that sealed the stage; None if the stage cannot be used."""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError
+        ):
             with (path / SEAL).open("rb") as file:
                 seal = json.loads(file.read(_MAX_SEAL_BYTES))
             if (seal["version"], seal["stage"], seal["key"]) != (_VERSION, path.name, self._folder.key):

@@ -135,7 +135,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
 
     `report` is called with the number of photos so far, for each piece that is read or written.
 
-    Raises RefusedError: not an archive, damaged, encrypted, too large, or with an entry that leads out of it.
+    Raises RefusedError: not an archive, damaged, encrypted, too large, or with an entry that leads out of it; OSError; MemoryError.
     """
     into = Path(request.into)
     photos: dict[str, Path] = {}  # by their names in the archive

@@ -101,18 +101,6 @@ def test_what_the_api_server_stores_alike_is_the_same(
     assert codec.same(Status(**other), Status(**one)) is expected
 
 
-@given(_JSON)
-def test_any_json_can_be_decoded_as_a_spec(data: object) -> None:
-    assert isinstance(codec.decode(Spec, data), Spec)
-
-
-@given(
-    st.dictionaries(st.sampled_from([codec.camel(one.name) for one in dataclasses.fields(Status)]), _JSON, max_size=5)
-)
-def test_any_json_can_be_decoded_as_a_status(data: object) -> None:
-    assert isinstance(codec.decode(Status, data), Status)
-
-
 def test_a_spec_is_encoded_as_in_the_api_server() -> None:
     spec = Spec(input=Location("file:///photos/banana"), parameters={"quality": "fast"}, backoff_limit=0)
 

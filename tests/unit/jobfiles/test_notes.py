@@ -65,7 +65,6 @@ def test_a_copy_is_of_a_published_result_unless_a_run_may_have_left_it(jobs_dir:
     "content",
     [
         "",
-        "{",
         "[]",
         json.dumps({"outputUri": 7, "namespace": "red"}),
         json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # copied from another job
@@ -73,7 +72,6 @@ def test_a_copy_is_of_a_published_result_unless_a_run_may_have_left_it(jobs_dir:
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": 0}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"queue": 7}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"jobId": "../uid-1"}),
-        "\x00" * 100,
     ],
 )
 def test_an_invalid_note_names_neither_owner_nor_copy(jobs_dir: Path, content: str) -> None:

@@ -50,7 +50,6 @@ def replace_by_link(path: Path) -> None:
         pytest.param(change_key, id="of-another-key"),
         pytest.param(lambda path: (path / SEAL).unlink(), id="without-a-seal"),
         pytest.param(lambda path: (path / SEAL).write_text("{"), id="with-half-a-seal"),
-        pytest.param(lambda path: (path / SEAL).write_text("[" * 100_000), id="with-a-deep-seal"),
         pytest.param(lambda path: (path / "below" / "features.db").write_bytes(b"descriptorz"), id="changed"),
         pytest.param(lambda path: (path / "below" / "features.db").write_bytes(b"desc"), id="cut-off"),
         pytest.param(lambda path: (path / "below" / "features.db").unlink(), id="incomplete"),

@@ -193,5 +193,5 @@ def micro_time(at: datetime) -> str:
 def _time(text: object) -> datetime:
     try:
         return codec.parse_time(str(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return _EPOCH

@@ -6,6 +6,7 @@ back equals what was written, so a resumed run makes the same result as an unint
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +99,8 @@ def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseMode
     """Return the sparse model, from its stage or else by `align`."""
     stage = stages.find(SPARSE)
     if stage is not None:
-        return read_sparse(stage.path / _SPARSE)
+        with contextlib.suppress(ValueError):  # the process of a model made the stage and its seal
+            return read_sparse(stage.path / _SPARSE)
     model = align()
     if _keep(stages, SPARSE, lambda folder: write_sparse(folder / _SPARSE, model)):
         stages.drop(FEATURES, MATCHES)
@@ -149,23 +152,30 @@ def write_sparse(path: Path, model: SparseModel) -> None:
 
 
 def read_sparse(path: Path) -> SparseModel:
-    """Return the model that `write_sparse` has written."""
-    with np.load(path) as file:
-        ends = np.cumsum(file["seen_counts"])[:-1]
-        columns = [file[name] for name in ("names", "sizes", "intrinsics", "rotations", "translations")]
-        rows = zip(*columns, np.split(file["seen"], ends), np.split(file["pixels"], ends), strict=True)
-        photos = tuple(
-            AlignedPhoto(
-                name=str(name),
-                camera=Camera(pinhole(*lens), rotation, translation, int(width), int(height)),
-                radial=float(radial),
-                seen=seen,
-                pixels=pixels,
-            )
-            for name, (width, height), (*lens, radial), rotation, translation, seen, pixels in rows
+    """Return the model that `write_sparse` has written. Raises ValueError for any other file."""
+    try:
+        with path.open("rb") as content, np.load(content) as file:
+            return _sparse(file)
+    except Exception as error:  # zipfile and numpy raise almost anything for hostile bytes
+        raise ValueError(f"{path.name} is damaged: {error}") from error
+
+
+def _sparse(file: Mapping[str, Any]) -> SparseModel:
+    ends = np.cumsum(file["seen_counts"])[:-1]
+    columns = [file[name] for name in ("names", "sizes", "intrinsics", "rotations", "translations")]
+    rows = zip(*columns, np.split(file["seen"], ends), np.split(file["pixels"], ends), strict=True)
+    photos = tuple(
+        AlignedPhoto(
+            name=str(name),
+            camera=Camera(pinhole(*lens), rotation, translation, int(width), int(height)),
+            radial=float(radial),
+            seen=seen,
+            pixels=pixels,
         )
-        left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
-        return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
+        for name, (width, height), (*lens, radial), rotation, translation, seen, pixels in rows
+    )
+    left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
+    return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
 
 
 def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> bool:

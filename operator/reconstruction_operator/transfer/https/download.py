@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.unpacker import HEAD_BYTES
 from reconstruction_operator.units import megabytes
 
 _CHUNK_BYTES: Final = 1 << 16
-_MAX_LENGTH_DIGITS: Final = 4000  # Python converts at most 4300 digits
+_MAX_LENGTH_DIGITS: Final = 300  # a float holds no larger number
 _STRONG_ETAG: Final = re.compile(r'"[!#-~]{1,256}"')
 
 

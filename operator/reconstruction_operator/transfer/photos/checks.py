@@ -102,7 +102,7 @@ def _free_name(path: Path, suffix: str, taken: set[str]) -> Path:
 def check_header(file: BinaryIO, label: str, limits: Limits) -> None:
     """Check one photo by its header; decode it only if its end seems to be missing. Writes nothing.
 
-    Raises StorageError as `check_all`.
+    Raises StorageError as `check_all`, or MemoryError.
     """
 
     def look(image: Image.Image) -> None:

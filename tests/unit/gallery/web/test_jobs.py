@@ -3,41 +3,20 @@
 import json
 import tracemalloc
 from collections.abc import AsyncGenerator
-from typing import Any, cast
 
 import pytest
-from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.kube.jobs import Jobs
-from reconstruction_gallery.kube.rights import Rights
-from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.jobs import changes
-from reconstruction_gallery.web.parts import Gallery
-from reconstruction_gallery.web.sessions import Sessions
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.kube.client import Api
-from starlette.applications import Starlette
 from starlette.requests import Request
 
-KEEP_SECONDS = 0.01
-
-
-class Server:
-    """An API server that accepts every token, and allows some namespaces."""
-
-    def __init__(self) -> None:
-        self.allowed = {"a", "b"}
-
-    async def request(self, _method: str, path: str, *, body: dict[str, Any]) -> dict[str, Any]:
-        if path.endswith("tokenreviews"):
-            return {"status": {"authenticated": True, "user": {"username": "anna"}}}
-        return {"status": {"allowed": body["spec"]["resourceAttributes"]["namespace"] in self.allowed}}
+from tests.support.gallery import Server, make_gallery
 
 
 @pytest.fixture
 def server() -> Server:
-    return Server()
+    return Server({"a", "b"})
 
 
 @pytest.fixture
@@ -49,11 +28,13 @@ def jobs() -> Jobs:
 
 @pytest.fixture
 def request_(server: Server, jobs: Jobs) -> Request:
-    settings, api = Settings(), cast(Api, server)
-    identities = Identities(settings, Tokens(api, KEEP_SECONDS), Sessions(60))
-    app = Starlette()
-    app.state.gallery = Gallery(settings, api, jobs, Rights(api, KEEP_SECONDS), identities, Results(1), None)
-    return Request({"type": "http", "app": app, "headers": [(b"authorization", b"Bearer token")]})
+    return Request(
+        {
+            "type": "http",
+            "app": make_gallery(server, jobs, Settings()),
+            "headers": [(b"authorization", b"Bearer token")],
+        }
+    )
 
 
 def put(jobs: Jobs, name: str, namespace: str = "a") -> None:

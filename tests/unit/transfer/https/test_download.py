@@ -73,11 +73,6 @@ def test_server_with_an_untrusted_certificate_is_refused(server: Server, limits:
         server.get(server.url("/a.zip"), limits)
 
 
-def test_content_length_with_too_many_digits_is_ignored(server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = sending(b"content", length="9" * 5000)
-    assert server.get(server.url("/a.zip"), limits) == b"content"
-
-
 def test_redirections_are_followed(server: Server, limits: Limits) -> None:
     server.pages |= {"/1": to("/2"), "/2": to(server.url("/a.zip"), 307), "/a.zip": sending(b"content")}
     assert server.get(server.url("/1"), limits) == b"content"

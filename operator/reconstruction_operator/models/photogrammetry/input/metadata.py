@@ -33,7 +33,7 @@ class Metadata:
 
 
 def read(image: Image.Image) -> Metadata:
-    """Return the metadata of an opened photo, which need not be loaded."""
+    """Return the metadata of an opened photo, which need not be loaded. Raises OSError, ValueError or SyntaxError, as Pillow."""
     exif = image.getexif()
     return Metadata(
         camera=f"{exif.get(ExifTags.Base.Make, '')}|{exif.get(ExifTags.Base.Model, '')}",

@@ -1,0 +1,293 @@
+"""Hostile bytes: a parser of foreign data returns a value, or raises what its docstring names, in little time and memory.
+
+An example is a valid content with some pieces replaced, or any bytes. FUZZ_SECONDS is the time for all of them; `make test-long` sets 600.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+import logging
+import os
+import re
+import resource
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image, ImageCms
+from reconstruction_gallery.files.uploads import Upload, Uploads, owner_of
+from reconstruction_gallery.kube.jobs import Jobs
+from reconstruction_gallery.settings import Settings
+from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.broker import backlog
+from reconstruction_operator.contract import announcement, envelope, preflight
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.jobfiles import notes, photos
+from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.kube import parsing, reflector
+from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.models import exchange, stages
+from reconstruction_operator.models.interface import ModelFailure, Photo, StageFolder
+from reconstruction_operator.models.photogrammetry import stage_files
+from reconstruction_operator.models.photogrammetry.input import metadata, srgb
+from reconstruction_operator.models.photogrammetry.input.photos import prepare
+from reconstruction_operator.planning import validation
+from reconstruction_operator.state import fields, reads, results
+from reconstruction_operator.transfer import errors, unpacker, uris
+from reconstruction_operator.transfer.https import connection, download
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.objects import address, layout
+from reconstruction_operator.transfer.photos import checks
+
+from tests.support.archives import PHOTOS, tarred, zipped
+from tests.support.engine.geometry import QUIET
+from tests.support.gallery import Server, make_gallery
+from tests.support.jobs import NOON, make_key
+from tests.support.photos import make_photo, saved
+from tests.support.results import seal
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
+CPU_SECONDS, MEMORY_KB = 5.0, 256 << 10  # of one example
+LIMITS = replace(Limits.from_config(), max_bytes=1 << 20, max_files=50, max_pixels=40_000, max_side=1_000)
+_DEEP = b"[" * 3_000 + b"]" * 3_000
+_PIECES = (b"", b"\0", b"\n", b"-1", b"1e999", b"NaN", b"9" * 400, b"9" * 5_000, b"\xff" * 8, b"null", b"[]", b"{}", b'"x"',
+           b'"\\ud800"', b'"0001-01-01T00:00:00+14:00"', b"..", b"%00", b"//[", b"=?", b"\xd9\xa3", b"4294967295", _DEEP)  # fmt: skip
+_PIECE = st.sampled_from(_PIECES) | st.binary(max_size=8) | st.none()
+_EDIT = st.tuples(st.booleans(), st.integers(0, 65_535), st.sampled_from((0, 1, 4, 64, 65_536)), _PIECE)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\w.+%-]+')
+
+
+def edited(content: bytes, edits: Sequence[tuple[bool, int, int, bytes | None]]) -> bytes:
+    """Replace a token, or bytes anywhere, by each piece; None doubles them."""
+    for of_token, place, length, piece in edits:
+        tokens = list(_TOKEN.finditer(content)) if of_token else []
+        start = place % (len(content) + 1)
+        start, end = tokens[place % len(tokens)].span() if tokens else (start, start + length)
+        content = content[:start] + (2 * content[start:end] if piece is None else piece) + content[end:]
+    return content
+
+
+def each(error: type[Exception], *parsers: Callable[[], object]) -> None:
+    for parse in parsers:
+        with suppress(error):
+            parse()
+
+
+def delivered(content: bytes, _: Path) -> None:
+    layout.Pointer.parse(content)
+    Manifest.identify(content)
+    if (manifest := Manifest.parse(content)) is not None:
+        assert len(manifest.to_text()) > len(manifest.fingerprint)
+
+
+def in_redis(content: bytes, _: Path) -> None:
+    text = content.decode(errors="surrogateescape")
+    parsed, values = backlog._parsed(text), [*text.split("\n"), *[None] * 10][:10]
+    fields.load("key", values, fields.parse_record)
+    fields.load("key", values[:5], fields.parse_claim, now=NOON)
+    assert fields.load_end("key", ["Succeeded", values[0], text], now=NOON) is not None
+    for parse in (preflight.Checked.of, results._parse, reads._reported, functools.partial(reads._worker, "node")):
+        fields.load_json("key", text, parse)
+    assert isinstance(backlog._id_of(parsed), str)
+    each(envelope.EnvelopeError, lambda: envelope.Envelope.from_json(parsed))
+    with suppress(RecursionError):
+        each(ValueError, lambda: preflight.CheckRequest.from_text(text), lambda: announcement.from_text(text))
+
+
+def noted(_: bytes, folder: Path) -> None:
+    notes._read(folder / "content")
+    (loaded := folder / "loaded").mkdir()
+    photos.read(Workspace((folder / "content").rename(loaded / "photos.json").parents[1]))
+    stages.Stages(StageFolder(folder, "key"))._maker((loaded / "photos.json").rename(loaded / "seal.json").parent)
+
+
+def from_the_api_server(content: bytes, _: Path) -> None:
+    parsing.refusal(410, content, content[:9].decode("latin-1"))
+    follows = reflector.Reflector("/jobs", lambda change: Jobs().put(make_key(), change.body or {}))
+    each(ApiError, lambda: follows.line(b'{"type":"ADDED","object":%s}' % content), lambda: follows.page(content))
+    body: Mapping[str, Any] = {}
+    with suppress(ValueError):
+        body = parsing.mapping(content)
+    objects.job_of({**body, "metadata": {"managedFields": body.get("managedFields")}}, make_key())
+
+
+def located(content: bytes, _: Path) -> None:
+    text = content.decode(errors="surrogateescape")
+    assert all(validation.problems(Spec(input=Location(text), output=Location(text)), ("s3",)))
+    answer: Any = SimpleNamespace(headers={"Content-Length": text})
+    each(
+        errors.StorageError,
+        lambda: address.ObjectAddress.parse(text, "REASON"),
+        lambda: uris.local_path(uris.split(text, "REASON"), "REASON"),
+        lambda: connection._host_and_port(uris.split(text, "REASON"), LIMITS),
+        lambda: download._length(answer, text, LIMITS),
+    )
+
+
+def unpacked(_: bytes, folder: Path) -> None:
+    (into := folder / "photos").mkdir()
+    wanted = unpacker.UnpackRequest(str(into), LIMITS.max_bytes, LIMITS.max_files)
+    with (folder / "content").open("rb") as file:
+        each(unpacker.RefusedError, lambda: unpacker.unpack(file.fileno(), wanted, lambda _: None))
+    assert sum(path.stat().st_size for path in into.iterdir()) <= LIMITS.max_bytes
+
+
+def photo(content: bytes, folder: Path) -> None:
+    path = folder / "content"
+    each(ModelFailure, lambda: prepare([Photo(path, 64, 48, 1)], folder, 32, QUIET))
+    each(
+        errors.StorageError,
+        lambda: checks.check_header(io.BytesIO(content), "photo", LIMITS),
+        lambda: checks.check_start(content, "photo", LIMITS, is_whole=False),
+        lambda: checks.check_all([path], LIMITS, lambda *_: None),
+    )
+
+
+def tagged(content: bytes, _: Path) -> None:
+    with Image.new("RGB", (8, 8)) as image, suppress(OSError, ValueError, SyntaxError):
+        image.info |= {"exif": content, "xmp": content, "icc_profile": content}
+        srgb.converted(image)
+        metadata.read(image)
+
+
+@functools.cache
+def gallery(folder: Path) -> tuple[Any, Server]:
+    settings = Settings(uploads_dir=f"{folder}/uploads", upload_free_bytes=1)
+    cache, server = Jobs(), Server(["default"])
+    uploads, upload = Uploads(settings), Upload("default", "up", owner_of("anna"), 0)
+    uploads.load()
+    uploads.photos(upload).mkdir(parents=True)
+    uploads._uploads[upload.id] = upload
+    cache.put(make_key(), parsing.mapping(BODY))
+    seal(folder / "uid-banana" / "output", {"model.glb": b"glTF-mesh"})
+    return make_gallery(server, cache, settings, uploads), server
+
+
+def request(content: bytes, folder: Path) -> None:
+    """Send a request line, headers, an empty line and the body, as uvicorn hands them over. A response with status 500 raises its cause."""
+    head, _, body = content.partition(b"\n\n")
+    first, *lines = head.split(b"\n")
+    method, _, target = first.decode("ascii", "ignore").partition(" ")
+    path, _, query = target.partition("?")
+    scope = {"type": "http", "scheme": "http", "method": method, "path": unquote(path), "query_string": query.encode()}
+    headers = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+    bodies = [{"type": "http.request", "body": body}]
+
+    async def receive() -> Any:
+        return bodies.pop() if bodies else await asyncio.Event().wait()  # the connection stays open
+
+    answered = gallery(folder.parent)[0]({**scope, "headers": headers}, receive, lambda _: asyncio.sleep(0))
+    asyncio.run(asyncio.wait_for(answered, 60))
+
+
+def shown_in_the_gallery(content: bytes, folder: Path) -> None:
+    gallery(folder.parent)[1].log = content
+    (folder.parent / "uid-banana" / "output" / "manifest.json").write_bytes(content)
+    for path in (b"/log", b"", b"/files/model.glb"):
+        request(b"GET " + _JOB + path + _USER, folder)
+
+
+def exif() -> bytes:
+    tags = Image.Exif()
+    tags[ExifTags.Base.Make], tags[ExifTags.Base.Orientation] = "Maker", 6
+    tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 28
+    tags.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 58.68), 3: "E", 4: (13.0, 22.0, 39.72), 6: 71.5})
+    return tags.tobytes()
+
+
+def sparse() -> bytes:
+    names = {"names": ["0.jpg"], "left_out": [["1.jpg", "NO_MATCHES"]]}
+    camera = {"sizes": [[64, 48]], "intrinsics": [[1, 1, 1, 1]], "rotations": [np.eye(3)], "translations": [[0, 0, 0]]}
+    seen = {"seen": [0], "seen_counts": [1], "pixels": [[1, 2]], "points": [[0, 0, 0]], "reprojection_error_px": 0.5}
+    np.savez(file := io.BytesIO(), **names, **camera, **seen)  # type: ignore[arg-type]  # it converts
+    return file.getvalue()
+
+
+# fmt: off
+_USER, _JOB = b"\nAuthorization: Bearer t\nContent-Type: application/json\n", b"/api/namespaces/default/jobs/banana"
+OWNER = b'{"jobId":"uid-banana","installId":"i","namespace":"default","name":"banana","queue":"celery","attempt":1,"outputUri":"s3://b/a"}'
+MANIFEST = b"""{"version":1,"jobId":"uid-banana","taskId":"t","attempt":1,"model":"m","simulated":false,"parameters":{"a":[1,{"b":2.5}]},
+"versions":{"model":"1"},"steps":{"Loading":1.5},"usage":{"cpuSeconds":2.5,"peakMemoryBytes":9},"inputs":{"images":3,"bytes":9},"quality":{"a":"12"},
+"placement":{"latitude":5.5},"uri":"","owner":%s,"retainSeconds":9,"reusedFrom":{"uid":"a","attempt":1,"completionTime":"2026-01-01T00:00:00Z"},
+"files":[{"name":"model.glb","bytes":9,"sha256":"5e5e"},{"name":"previews/front.png","bytes":3,"sha256":"5e5e"}]}""" % OWNER
+BODY = b"""{"metadata":{"namespace":"default","name":"banana","uid":"uid-banana","resourceVersion":"7","creationTimestamp":"2026-03-01T12:00:00Z"},
+"spec":{"modelType":"m","input":{"uri":"file:///a"},"output":{"uri":"s3://b/a"},"parameters":{"a":[1,"x"]},"cancelRequested":true},
+"status":{"phase":"Running","startTime":"2026-01-01T00:00:00Z","outputs":{"files":[{"name":"a.png","bytes":1}]},"conditions":[{"type":"A"}]},
+"managedFields":[{"time":"2026","manager":"k","fieldsV1":{"f:spec":{"f:cancelRequested":{}}}}]}"""
+RESULT = (b'{"kind":"result","quality":{"faces":12},"simulated":false,"warning":"","placement":'
+          b'{"latitude":52.5,"longitude":13.4,"altitude":71.5,"metres_per_unit":2.0,"rotation":[1.0,0.0]}}')
+LOG = b'2026-01-01T00:00:00Z {"level":"INFO","message":"uid-banana"}\n2026-01-01T00:00:01Z uid-banana text\n'
+_DAY, _EARLY = b"2026-01-01T00:00:00Z", b"0001-01-01T00:00:00+14:00"
+CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents for which it once raised another error
+    "results": (delivered, MANIFEST, b'{"jobId":"u","attempt":1,"folder":"u/1-0123456789abcdef/"}', MANIFEST.replace(_DAY, _EARLY)),
+    "values of Redis": (
+        in_redis, b"1\ncelery\ni\nmaps\nbanana\n1767225600000\n0\n1",
+        b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,"startedAt":1.7e9,"seconds":[1]}}',
+        b'{"queues":["celery"],"models":["a"],"concurrency":2,"attempt":1,"queue":"celery","install_id":"i","namespace":"n","name":"n"}',
+        b'{"inputs":{"images":3},"outputs":{"files":[{"name":"a","bytes":1}]},"quality":{"a":1},"steps":[{"name":"a","seconds":1}]}',
+        b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"last":false}', b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
+        b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}'),
+    "notes in job folders": (
+        noted, OWNER, b'{"digest":"d","etag":"e","photos":[["a.jpg",64,48,9,"digest"]]}', b'{"digest":"d","photos":[["a",1e999,1,1,""]]}',
+        b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}', b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}'),
+    "cameras of a stage": (lambda _, folder: each(ValueError, lambda: stage_files.read_sparse(folder / "content")), sparse(), b""),
+    "messages of a model": (
+        lambda content, _: exchange.decode(content), RESULT, b'{"kind":"exit","code":-9,"cpu":1.5}',
+        b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining":3}'),
+    "objects": (from_the_api_server, BODY, BODY.replace(_DAY, _EARLY), BODY.replace(b'"7"', b'"%s"' % (b"9" * 5_000))),
+    "addresses and sizes": (located, b"s3://bucket/a%20b/", b"https://u@host:443/a.zip?x=1", b"file:///a", b"::1.2.3.4", b"9" * 400),
+    "archives": (unpacked, zipped(*PHOTOS), tarred(*PHOTOS)),
+    "photos": (
+        photo, *(make_photo(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")),
+        *(saved(Image.new(mode, (64, 48)), kind, exif=exif()) for mode, kind in (("CMYK", "JPEG"), ("RGB", "TIFF")))),
+    "EXIF, XMP and profiles": (tagged, exif(), b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(srgb._SRGB).tobytes()),
+    "requests to the gallery": (
+        request, b"GET " + _JOB + b"/files/model.glb?download" + _USER + b'Range: bytes=0-3\nIf-Range: "x"\nIf-None-Match: "y"',
+        b"POST " + _JOB + b"/actions" + _USER + b'\n{"action":"request-cancel","uid":"uid-banana","reason":"why"}',
+        b"POST /api/session\nOrigin: http://gallery\nHost: gallery" + _USER + b'\n{"token":"t"}', b"POST /api/session\nOrigin: http://[" + _USER + b'\n{"token":"t"}',
+        b"DELETE /api/session\nCookie: gallery=x; b=c" + _USER, b"PUT /api/namespaces/default/uploads/up/photos/a.jpg" + _USER + b"\n\xff\xd8\xff and the rest",
+        b"POST /api/namespaces/default/uploads/up/job" + _USER + b'\n{"name":"a","spec":{"parameters":{"a":[1.5]}}}'),
+    "results and logs in the gallery": (
+        shown_in_the_gallery, MANIFEST, MANIFEST.replace(b"5.5", b"NaN"), MANIFEST.replace(b"5e5e", b"\\ud800"), LOG, LOG.replace(b"INFO", b"\\ud800")),
+}
+# fmt: on
+
+
+@pytest.mark.long
+@pytest.mark.hypothesis
+@pytest.mark.filterwarnings("ignore")  # of decoders
+@pytest.mark.parametrize("case", CASES)
+def test_hostile_bytes_raise_only_what_a_parser_names(
+    case: str, jobs_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)  # records would fill the memory
+    read, *contents = CASES[case]
+
+    def parse(content: bytes) -> None:
+        cpu_seconds, peak_kb = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with TemporaryDirectory(dir=jobs_dir) as folder:
+            (Path(folder) / "content").write_bytes(content)
+            read(content, Path(folder))
+        assert time.process_time() - cpu_seconds < CPU_SECONDS
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kb < MEMORY_KB
+
+    for content in contents:
+        parse(content)
+    fuzz = given(st.builds(edited, st.sampled_from(contents), st.lists(_EDIT, max_size=4)) | st.binary())(parse)
+    fuzz()
+    until = time.monotonic() + SECONDS / len(CASES)
+    while time.monotonic() < until:
+        fuzz()
