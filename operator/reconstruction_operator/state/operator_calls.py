@@ -37,16 +37,12 @@ class Leader(TypedDict):
     install_id: str
 
 
-def _nothing(_rest: list[Any]) -> None:
-    return None
-
-
 def _fenced(
     name: str,
     keys: Keys,
     own: tuple[str, ...],
     args: tuple[str | int, ...] = (),
-    read: Callable[[list[Any]], T] = _nothing,  # type: ignore[assignment]  # T is None then
+    read: Callable[[list[Any]], T] = lambda _: None,  # type: ignore[assignment, return-value]  # T is None then
     *,
     fence: int,
     install_id: str,

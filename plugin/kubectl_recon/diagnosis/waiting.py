@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.tables import names
 from kubectl_recon.jobs.attention import place, waits_since
-from kubectl_recon.jobs.job import Job
 
 
 def redis_full(facts: Facts) -> Answer:
@@ -198,7 +197,8 @@ def _line(facts: Facts) -> tuple[str, ...]:
         return (waits, f"queue {queue.name}: {queue.running} jobs run on {workers}, {queue.waiting} wait")
     same = [neighbour for neighbour in facts.neighbours if neighbour.full_queue == job.full_queue]
     running = [neighbour for neighbour in same if neighbour.phase in ("Running", "Cancelling")]
-    ahead = [neighbour for neighbour in same if neighbour.phase in ("Pending", "Queued") and _before(neighbour, job)]
+    waiting = [neighbour for neighbour in same if neighbour.phase in ("Pending", "Queued")]
+    ahead = [other for other in waiting if other.created and job.created and other.created < job.created]
     where = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
     return (waits, f"queue {job.full_queue}{where}: {len(running)} jobs run, {len(ahead)} older ones wait")
 
@@ -215,7 +215,3 @@ def _more_workers(facts: Facts) -> tuple[str, ...]:
         patch = '{"spec":{"priority":"high"}}'
         actions.append(f"or raise its priority: kubectl patch recon {job.name} --type=merge -p '{patch}'")
     return tuple(actions)
-
-
-def _before(job: Job, other: Job) -> bool:
-    return job.created is not None and other.created is not None and job.created < other.created

@@ -54,10 +54,8 @@ async def _listed(store: Store, folder: Folder, names: set[str]) -> dict[str, tu
         async with asyncio.timeout(_LIST_SECONDS):
             async for page in obstore.list(store, prefix=prefix or None):
                 for entry in page:
-                    objects[str(entry["path"]).removeprefix(prefix)] = (
-                        entry["size"],
-                        (entry["e_tag"] or "").strip('"'),
-                    )
+                    tag = (entry["e_tag"] or "").strip('"')
+                    objects[str(entry["path"]).removeprefix(prefix)] = (entry["size"], tag)
                 objects.pop("", None)
                 if objects.keys() - names:
                     break

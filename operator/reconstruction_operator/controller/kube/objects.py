@@ -19,7 +19,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Condition, Failure, Phase, Status
+from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
@@ -27,8 +27,7 @@ from reconstruction_operator.planning.types import Job
 T = TypeVar("T")
 
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
-_SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
-_SHARED_CONDITIONS: Final = 4_096  # a dozen for each second in which jobs were applied
+_SHARED: Final = 4_096  # parts of compact jobs that are kept to be shared; a dozen conditions for each second in which jobs were applied
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 # What the clean-up of a finished job needs (`planning.rules.finished`)
 _KEPT_OF_SPEC: Final = (
@@ -86,7 +85,11 @@ def decode(body: parsing.Encoded, head: parsing.Head) -> Job:
         return job_of(parsing.mapping(body), head.key)
     metadata, status = job.metadata, job.status
     # A cancel is rare, and its fields have longer names in JSON.
-    if not (status.phase and status.phase.finished) or status.observed_generation < metadata.generation or status.cancel:
+    if (
+        not (status.phase and status.phase.finished)
+        or status.observed_generation < metadata.generation
+        or status.cancel
+    ):
         return job_of(parsing.mapping(body), head.key)
     return Job(
         key=head.key,
@@ -133,7 +136,7 @@ def compact(job: Job) -> Job:
     status = job.status
     if status.phase is Phase.PENDING:
         # Conditions take most of a waiting job's memory. Planned statuses share theirs already.
-        return replace(job, status=replace(status, conditions=tuple(map(_shared_condition, status.conditions))))
+        return replace(job, status=replace(status, conditions=tuple(map(_shared, status.conditions))))
     if not job.finished or status.observed_generation < job.generation:
         return job
     spec = _shared_spec(*_kept_of_spec(job.spec))
@@ -146,11 +149,6 @@ def _kept(status: Any) -> Status:
     kept["installation"] = kept["installation"] and _shared(kept["installation"])
     kept["failure"] = kept["failure"] and _shared(Failure(kept["failure"].reason))
     return Status(**kept)
-
-
-@lru_cache(_SHARED_CONDITIONS)
-def _shared_condition(condition: Condition) -> Condition:
-    return condition
 
 
 @lru_cache(_SHARED)

@@ -34,7 +34,10 @@ def plan_orphan(
         return end_unwanted(end, seen, timing, StopReason.DELETED)
     if seen.cleaned:
         return (planned.Forget(record.attempt),)
-    if not begun and _never_began(record, seen):
+    claimed = seen.claim is not None and seen.claim.by_operator
+    if (
+        not begun and claimed and record.attempt == 1 and not record.begun
+    ):  # no files, and perhaps no worker to delete them
         return (planned.TakeBack(task, record.queue), planned.Forget(record.attempt))
     flagged: tuple[planned.Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:
@@ -54,8 +57,3 @@ def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Tim
     text = "Another installation has taken over the job."
     end = planned.TakeClaim(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
     return end_unwanted(end, seen, timing, StopReason.SUPERSEDED)
-
-
-def _never_began(record: Record, seen: Observation) -> bool:
-    """Return whether the operator has the claim of the only attempt: there are no files, and perhaps no worker that would delete them."""
-    return record.attempt == 1 and not record.begun and seen.claim is not None and seen.claim.by_operator

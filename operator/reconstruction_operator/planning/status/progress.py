@@ -58,7 +58,8 @@ def advance(
             due = pause_end(old.last_update_time, seconds, now) if old.last_update_time else now
             if due > now and (urgent or new.display != old.display):
                 return Advance(old, stored.message, due)
-        if not _differs(old, new) and (text == stored.message or not began or not show_text):
+        differs = _besides_times(old) != _besides_times(new) or _noticeable(old.eta_seconds, new.eta_seconds)
+        if not differs and (text == stored.message or not began or not show_text):
             return Advance(old, text)
     return Advance(new, text)
 
@@ -97,10 +98,6 @@ def _shown(report: ProgressReport, now: datetime) -> Progress:
         resumed_from=report.resumed_from,
         last_update_time=whole(now),
     )
-
-
-def _differs(old: Progress, new: Progress) -> bool:
-    return _besides_times(old) != _besides_times(new) or _noticeable(old.eta_seconds, new.eta_seconds)
 
 
 _besides_times: Final = operator.attrgetter(

@@ -150,7 +150,9 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                     _delete_files(ownership.job_id)
                 return None
             case FinishVerdict.CANCELLED:
-                end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {_done(end)}", worker=end.worker)
+                done = end.outcome is Outcome.SUCCEEDED
+                state = "done" if done else f"about to end as {end.outcome} ({end.reason})"
+                end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {state}", worker=end.worker)
 
 
 def report_folder(owner: Owner) -> None:
@@ -192,10 +194,6 @@ def _is_superseded(heartbeat: Heartbeat) -> bool:
     with contextlib.suppress(RedisError, ProtocolError):  # without Redis, the last reply counts
         heartbeat.ask_now()
     return heartbeat.superseded
-
-
-def _done(end: End) -> str:
-    return "done" if end.outcome is Outcome.SUCCEEDED else f"about to end as {end.outcome} ({end.reason})"
 
 
 def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: float) -> FinishReply:

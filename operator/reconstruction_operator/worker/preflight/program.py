@@ -9,7 +9,7 @@ import contextlib
 import os
 import resource
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator.contract import outcomes
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
@@ -43,12 +43,8 @@ def perform(request: CheckRequest) -> Checked:
     return Checked(Verdict.USABLE, message=f"{contents}.")
 
 
-def _perform(request: CheckRequest, _progress: object) -> dict[str, Any]:
-    return asdict(perform(request))
-
-
 if __name__ == "__main__":
     with contextlib.suppress(OSError):
         os.nice(_NICE)
     unpacker.limit(resource.RLIMIT_AS, _MEMORY_BYTES)
-    programs.serve(_perform)
+    programs.serve(lambda request, _progress: asdict(perform(request)))

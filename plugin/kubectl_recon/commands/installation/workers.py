@@ -158,7 +158,7 @@ def model_uses(jobs: Sequence[Job], queues: Sequence[Queue]) -> list[ModelUse]:
 
 
 def _use(name: str, jobs: Sequence[Job], served: Sequence[str]) -> ModelUse:
-    phases = Counter(job.phase for job in jobs)
+    phases, lacking = Counter(job.phase for job in jobs), ("BACKEND_UNAVAILABLE", "ModelUnserved")
     return ModelUse(
         name,
         tuple(sorted({job.queue for job in jobs})),
@@ -167,13 +167,9 @@ def _use(name: str, jobs: Sequence[Job], served: Sequence[str]) -> ModelUse:
         phases["Succeeded"],
         phases["Failed"],
         sum(1 for job in jobs if job.simulated),
-        sum(1 for job in jobs if _lacks_model(job)),
+        sum(job.failure_reason in lacking or job.condition("Dispatched").reason in lacking for job in jobs),
         tuple(served),
     )
-
-
-def _lacks_model(job: Job) -> bool:
-    return job.failure_reason == "BACKEND_UNAVAILABLE" or job.condition("Dispatched").reason == "ModelUnserved"
 
 
 def _model_note(use: ModelUse) -> str:
