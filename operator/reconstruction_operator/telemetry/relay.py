@@ -74,7 +74,7 @@ class Relay:
                 try:
                     name, value, labels = json.loads(line)
                     apply(_METRICS[name], float(value), tuple(labels))
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                     logger.exception("Invalid measurement: %r", line[:200])
 
 
