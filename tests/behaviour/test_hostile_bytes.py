@@ -253,7 +253,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
     "photos": (
         photo, *(make_photo(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")),
         *(saved(Image.new(mode, (64, 48)), kind, exif=exif()) for mode, kind in (("CMYK", "JPEG"), ("RGB", "TIFF")))),
-    "EXIF, XMP and profiles": (tagged, exif(), b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(srgb._SRGB).tobytes()),
+    "EXIF, XMP and profiles": (tagged, exif(), b"MM\0*", b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(srgb._SRGB).tobytes()),
     "requests to the gallery": (
         request, b"GET " + _JOB + b"/files/model.glb?download" + _USER + b'Range: bytes=0-3\nIf-Range: "x"\nIf-None-Match: "y"',
         b"POST " + _JOB + b"/actions" + _USER + b'\n{"action":"request-cancel","uid":"uid-banana","reason":"why"}',

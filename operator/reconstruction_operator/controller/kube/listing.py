@@ -33,8 +33,7 @@ async def pages(
     failures = 0
     while not listing.complete:
         try:
-            text = await api.read(path, listing.query, listing.max_bytes, accept)
-            page = await asyncio.to_thread(listing.take, text)  # hostile managed fields cost 0.3 s a MB
+            page = listing.take(await api.read(path, listing.query, listing.max_bytes, accept))
         except ApiError as error:
             try:
                 listing.failed(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,11 +35,15 @@ class Metadata:
 
 def read(image: Image.Image) -> Metadata:
     """Return the metadata of an opened photo, which need not be loaded. Raises OSError, ValueError or SyntaxError, as Pillow."""
-    exif = image.getexif()
+    try:
+        exif = image.getexif()
+        lens, gps = dict(exif.get_ifd(ExifTags.IFD.Exif)), dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
+    except struct.error as error:
+        raise ValueError(f"the EXIF data are cut off: {error}") from None
     return Metadata(
         camera=f"{exif.get(ExifTags.Base.Make, '')}|{exif.get(ExifTags.Base.Model, '')}",
-        relative_focal=relative_focal_length(dict(exif.get_ifd(ExifTags.IFD.Exif)), max(image.size)),
-        place=place(dict(exif.get_ifd(ExifTags.IFD.GPSInfo))),
+        relative_focal=relative_focal_length(lens, max(image.size)),
+        place=place(gps),
         pitch_deg=gimbal_pitch(next((image.info[key] for key in _XMP_KEYS if key in image.info), b"")),
     )
 
