@@ -49,7 +49,7 @@ def parse(text: str) -> Metrics:
     values: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name.startswith(_PREFIX) and abs(sample.value) < 1e15:  # neither NaN nor infinite
+            if sample.name.startswith(_PREFIX) and abs(sample.value) < float("inf"):  # neither NaN nor infinite
                 values[sample.name.removeprefix(_PREFIX)].append((dict(sample.labels), float(sample.value)))
     if "leader" not in values:
         raise ValueError("these are not the metrics of a reconstruction operator")
