@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.actions import ForceEnd
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import restarting
-from reconstruction_operator.planning.rules.attempts import await_registration, give_up, liveness_check, stop
-from reconstruction_operator.planning.status.details import claimed, with_attempt
+from reconstruction_operator.planning.rules.attempts import (
+    await_registration,
+    end_unclaimed,
+    give_up,
+    liveness_check,
+    stop,
+)
+from reconstruction_operator.planning.status.details import claimed
 from reconstruction_operator.planning.status.progress import advance
 
 
@@ -35,8 +40,7 @@ def recover(case: Case) -> Decision | None:
     if not case.claim_lost:
         return None
     if case.in_grace:
-        actions, wake = await_registration(case)
-        return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,))
+        return await_registration(case, JobState.RECOVERING)
     return restarting.another(case, case.stored, due=None, cause="REDIS_LOST")
 
 
@@ -44,7 +48,5 @@ def reopen(case: Case) -> Decision | None:
     """Replace an attempt that the operator ended and whose end Redis lost: no worker will run it."""
     if not case.seen.closed:
         return None
-    end = ForceEnd(
-        case.task, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end that the operator had recorded for this attempt."
-    )
-    return Decision(case.idle_state, with_attempt(case), (end,))
+    text = "Redis lost the end that the operator had recorded for this attempt."
+    return end_unclaimed(case, Outcome.STOPPED, "REDIS_LOST", text)
