@@ -69,6 +69,4 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
     try:
         return outcome.result()
     finally:
-        outcome = (
-            Future()
-        )  # its error's traceback refers to this frame, and the reference cycle would keep both in memory
+        outcome = Future()  # the error's traceback refers to this frame: the reference cycle would keep both in memory
