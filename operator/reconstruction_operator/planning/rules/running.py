@@ -6,14 +6,7 @@ from dataclasses import replace
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.rules import restarting
-from reconstruction_operator.planning.rules.attempts import (
-    await_registration,
-    end_unclaimed,
-    give_up,
-    liveness_check,
-    stop,
-)
+from reconstruction_operator.planning.rules import attempts, restarting
 from reconstruction_operator.planning.status.details import claimed
 from reconstruction_operator.planning.status.progress import advance
 
@@ -25,14 +18,16 @@ def decide(case: Case) -> Decision | None:
     deadline = case.active_deadline
     overdue = deadline is not None and deadline <= case.now
     if case.lost:
-        return give_up(case, overdue=overdue)
+        return attempts.give_up(case, overdue=overdue)
     if case.seen.stop is not None or overdue:
-        return stop(case, case.seen.stop or StopReason.DEADLINE)
+        return attempts.stop(case, case.seen.stop or StopReason.DEADLINE)
     moved = advance(case.stored, case.seen.progress, case.now, case.timing)
     status = claimed(case)
     if case.seen.progress is not None and moved.progress is not case.stored.progress:
         status = replace(status, progress=moved.progress, steps=case.seen.progress.steps)  # steps alone cause no write
-    return Decision(JobState.RUNNING, status, wake=(liveness_check(case), deadline, moved.wake_at), text=moved.text)
+    return Decision(
+        JobState.RUNNING, status, wake=(attempts.liveness_check(case), deadline, moved.wake_at), text=moved.text
+    )
 
 
 def recover(case: Case) -> Decision | None:
@@ -40,7 +35,7 @@ def recover(case: Case) -> Decision | None:
     if not case.claim_lost:
         return None
     if case.in_grace:
-        return await_registration(case, JobState.RECOVERING)
+        return attempts.await_registration(case, JobState.RECOVERING)
     return restarting.another(case, case.stored, due=None, cause="REDIS_LOST")
 
 
@@ -49,4 +44,4 @@ def reopen(case: Case) -> Decision | None:
     if not case.seen.closed:
         return None
     text = "Redis lost the end that the operator had recorded for this attempt."
-    return end_unclaimed(case, Outcome.STOPPED, "REDIS_LOST", text)
+    return attempts.end_unclaimed(case, Outcome.STOPPED, "REDIS_LOST", text)
