@@ -17,18 +17,14 @@ def pool_of(queue: str) -> str:
     return queue.removesuffix("-high").removesuffix("-low")
 
 
-def namespaces_of(entries: Iterable[tuple[str, str]], pool: str) -> tuple[str, ...] | None:
-    """Return the namespaces that may use the pool: those of its own entries, or else of `*`; None: all may."""
-    pairs = tuple(entries)
-    named = tuple(namespace for name, namespace in pairs if name == pool)
-    namespaces = named or tuple(namespace for name, namespace in pairs if name == EVERY)
-    return None if not namespaces or EVERY in namespaces else namespaces
-
-
 def refusal(entries: Iterable[tuple[str, str]], pool: str, namespace: str) -> str:
-    """Return why jobs of the namespace may not use the pool; empty if they may. It does not name the other namespaces."""
-    allowed = namespaces_of(entries, pool)
-    if allowed is None or namespace in allowed:
+    """Return why jobs of the namespace may not use the pool; empty if they may. It does not name the other namespaces.
+
+    The entries of the pool count, or else those of `*`. Without any, all namespaces may.
+    """
+    pairs = tuple(entries)
+    allowed = [other for name, other in pairs if name == pool] or [other for name, other in pairs if name == EVERY]
+    if not allowed or EVERY in allowed or namespace in allowed:
         return ""
     return (
         f"Namespace {namespace or '(none)'} may not use queue {pool}, which is for other namespaces (POOL_NAMESPACES)."

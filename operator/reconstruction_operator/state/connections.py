@@ -7,7 +7,7 @@ URLs may be `redis://`, `rediss://` (TLS), `unix://`, or Sentinel's as Celery wr
 from __future__ import annotations
 
 import ssl
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import redis
@@ -19,6 +19,8 @@ import redis.sentinel
 from redis.backoff import ConstantBackoff, NoBackoff
 
 from reconstruction_operator import config
+
+T = TypeVar("T")
 
 HEALTH_CHECK_SECONDS: Final = 15  # detects at its next use an idle connection that a firewall has dropped
 _RETRIES: Final = 1  # a pooled connection that Redis has closed fails once; a second failure is an outage
@@ -48,44 +50,34 @@ class _AsyncBehindSentinel(redis.asyncio.Redis):
 
 def state_client() -> redis.Redis:
     """Return a client of the job state (`config.settings.REDIS_STATE_DB`)."""
-    return _client(config.settings.REDIS_STATE_DB)
+    return _client(config.settings.REDIS_STATE_DB, redis, _BehindSentinel)
 
 
 def broker_client() -> redis.Redis:
     """Return a client of the broker (`config.settings.CELERY_BROKER_URL`), beside kombu's own."""
-    return _client(config.settings.CELERY_BROKER_URL)
+    return _client(config.settings.CELERY_BROKER_URL, redis, _BehindSentinel)
 
 
 def async_state_client() -> redis.asyncio.Redis:
     """Return a client of the job state, on an event loop."""
-    return _async_client(config.settings.REDIS_STATE_DB)
+    return _client(config.settings.REDIS_STATE_DB, redis.asyncio, _AsyncBehindSentinel)
 
 
 def async_results_client() -> redis.asyncio.Redis:
     """Return a client of Celery's results (`config.settings.CELERY_RESULT_BACKEND`), on an event loop."""
-    return _async_client(config.settings.CELERY_RESULT_BACKEND)
+    return _client(config.settings.CELERY_RESULT_BACKEND, redis.asyncio, _AsyncBehindSentinel)
 
 
-def _client(url: str) -> redis.Redis:
-    client: redis.Redis = _connected(url, redis, _BehindSentinel)
-    return client
-
-
-def _async_client(url: str) -> redis.asyncio.Redis:
-    client: redis.asyncio.Redis = _connected(url, redis.asyncio, _AsyncBehindSentinel)
-    return client
-
-
-def _connected(url: str, library: Any, behind_sentinel: type) -> Any:
+def _client(url: str, library: Any, behind_sentinel: type[T]) -> T:
     """Return a client of `library`, which is redis-py with or without an event loop: both use the same names."""
     retry = library.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)
     options = _options(url) | {"retry": retry}
     if not url.startswith(_SENTINEL):
-        return library.Redis.from_url(_for_redis_py(url), **options)
+        return cast("T", library.Redis.from_url(_for_redis_py(url), **options))
     sentinels, credentials = _sentinels(url)
     sentinel_options = _sentinel_options(library.retry.Retry(NoBackoff(), 0))
     watch = library.sentinel.Sentinel(sentinels, sentinel_kwargs=sentinel_options, **options, **credentials)
-    return watch.master_for(config.settings.REDIS_SENTINEL_MASTER, redis_class=behind_sentinel)
+    return cast("T", watch.master_for(config.settings.REDIS_SENTINEL_MASTER, redis_class=behind_sentinel))
 
 
 def is_socket(url: str) -> bool:

@@ -100,6 +100,7 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
     if data.get("status") != "PROGRESS" or not isinstance(meta, Mapping):
         return None
     index = meta.get("stepIndex")
+    images, size = fields.count(meta.get("images")), fields.count(meta.get("bytes"))
     return ProgressReport(
         percent=_number(meta, "progress", 100.0) or 0.0,
         step=fields.text_of(meta, "step"),
@@ -109,7 +110,7 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         at=_time(meta, "at"),
         message=fields.text_of(meta, "message", fields.MESSAGE_CHARS),
         worker=fields.text_of(meta, "worker"),
-        inputs=_inputs(meta),
+        inputs=None if images is None and size is None else Inputs(images=images, bytes=size),
         steps=_steps(meta.get("seconds")),
         resumed_from=fields.text_of(meta, "resumedFrom"),
         base=_number(meta, "base", 1.0) or 0.0,
@@ -138,8 +139,3 @@ def _steps(seconds: object) -> tuple[StepTime, ...]:
     """Return the finished steps, from the seconds that each of them took."""
     listed = seconds if isinstance(seconds, list) else []
     return tuple(StepTime(step.name, fields.count(seconds) or 0) for step, seconds in zip(STEPS, listed, strict=False))
-
-
-def _inputs(meta: Mapping[str, Any]) -> Inputs | None:
-    images, size = fields.count(meta.get("images")), fields.count(meta.get("bytes"))
-    return None if images is None and size is None else Inputs(images=images, bytes=size)

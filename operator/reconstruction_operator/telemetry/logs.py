@@ -95,7 +95,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Add the fields to the first line; a traceback follows. Remove secrets."""
-        return redact(_with_fields(self._inner.format(record), record))
+        head, newline, rest = self._inner.format(record).partition("\n")
+        fields = "".join(f" {name}={value}" for name, value in _extra(record).items())
+        return redact(head + fields + newline + rest)
 
 
 def take_over(logger: logging.Logger, log_format: str) -> None:
@@ -116,11 +118,6 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
-
-
-def _with_fields(text: str, record: logging.LogRecord) -> str:
-    head, newline, rest = text.partition("\n")
-    return head + "".join(f" {name}={value}" for name, value in _extra(record).items()) + newline + rest
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:

@@ -32,7 +32,12 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
     parts = uris.split(uri, _REFUSED)
     match parts.scheme:
         case "file":
-            return _take_local(uris.local_path(parts, _REFUSED), uris.redacted(uri), into, limits, tick)
+            label = uris.redacted(uri)
+            real = local.permitted(uris.local_path(parts, _REFUSED), label, limits)
+            if not real.is_file():
+                return _take_folder(real, label, into, limits, tick)
+            with local.open_archive(real, label) as archive:
+                return unpack_process.unpack(archive, label, into, limits, tick)
         case "https":
             return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
@@ -90,11 +95,3 @@ def _take_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tic
                 writer.write(chunk)
                 tick(fraction, "")
     return Fetched(tuple(into / copy for copy in copies), listed.ignored)
-
-
-def _take_local(path: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    real = local.permitted(path, label, limits)
-    if real.is_file():
-        with local.open_archive(real, label) as archive:
-            return unpack_process.unpack(archive, label, into, limits, tick)
-    return _take_folder(real, label, into, limits, tick)

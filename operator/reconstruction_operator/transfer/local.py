@@ -35,10 +35,8 @@ class Folder:
     def open(self, photo: str) -> BinaryIO:
         """Open a photo by its path below the folder. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
         name = names.printable(photo)
-        try:
-            return _opened(self.path / photo, f"{self.label.rstrip('/')}/{name}", inside=self.path)
-        except (FileNotFoundError, PermissionError) as error:
-            raise StorageError(_MISSING, f"photo {name} in {self.label} cannot be read: {error.strerror}") from None
+        label, what = f"{self.label.rstrip('/')}/{name}", f"photo {name} in {self.label}"
+        return _opened(self.path / photo, label, what, inside=self.path)
 
 
 def permitted(path: Path, label: str, limits: Limits) -> Path:
@@ -119,18 +117,18 @@ def list_folder(folder: Path, label: str, limits: Limits) -> Folder:
 
 def open_archive(real: Path, label: str) -> BinaryIO:
     """Open an archive. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
-    try:
-        return _opened(real, label, inside=real)
-    except (FileNotFoundError, PermissionError) as error:
-        raise StorageError(_MISSING, f"archive {label} cannot be read: {error.strerror}") from None
+    return _opened(real, label, f"archive {label}", inside=real)
 
 
-def _opened(source: Path, label: str, *, inside: Path) -> BinaryIO:
-    """Open the regular file `source` (`label` in messages), which is the resolved path `inside` or below it.
+def _opened(source: Path, label: str, what: str, *, inside: Path) -> BinaryIO:
+    """Open the regular file `source` (`label` or `what` in messages), which is the resolved path `inside` or below it.
 
     TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated on the open file.
     """
-    file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    try:
+        file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    except (FileNotFoundError, PermissionError) as error:
+        raise StorageError(_MISSING, f"{what} cannot be read: {error.strerror}") from None
     real = Path(f"/proc/self/fd/{file.fileno()}").readlink()
     if not real.is_relative_to(inside) or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()

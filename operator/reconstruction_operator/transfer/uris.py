@@ -53,11 +53,6 @@ def local_path(parts: SplitResult, reason: str) -> Path:
     return Path(path)
 
 
-def path_of(uri: str) -> Path:
-    """Return the path in a `file://` URI for notes and messages, unchecked and without accessing the disk."""
-    return Path(unquote(urlsplit(uri).path))
-
-
 def resolved(path: Path, reason: str) -> Path:
     """Return `path` with all links resolved. It need not exist.
 

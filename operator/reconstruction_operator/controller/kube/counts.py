@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.planning.scheduling import IN_FLIGHT, Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
+
+T = TypeVar("T")
 
 _WANTS_WORKER: Final = IN_FLIGHT | {Phase.PENDING}
 
@@ -46,21 +48,16 @@ class Counts:
         if phase in IN_FLIGHT and not job.deleting and not job.contested:
             self.in_flight[job.key.namespace] += step
             self.high_in_flight[job.key.namespace] += step if job.spec.priority == "high" else 0
-            self._count_quarantine(job, step)
+            if job.ours and (entry := quarantine(job.queue, job.status)) is not None:
+                _add(self.quarantines, entry, step)
         if phase in _WANTS_WORKER and job.ours:
-            self.demand[phase][job.queue] += step
-            if not self.demand[phase][job.queue]:
-                del self.demand[phase][job.queue]  # a tenant chose the name
-
+            _add(self.demand[phase], job.queue, step)
         if phase is Phase.QUEUED and job.ours and not job.deleting:
-            self.queued[job.queue, job.key.namespace] += step
-            if not self.queued[job.queue, job.key.namespace]:
-                del self.queued[job.queue, job.key.namespace]  # the same
+            _add(self.queued, (job.queue, job.key.namespace), step)
 
-    def _count_quarantine(self, job: Job, step: int) -> None:
-        entry = quarantine(job.queue, job.status)
-        if entry is None or not job.ours:
-            return
-        self.quarantines[entry] += step
-        if not self.quarantines[entry]:
-            del self.quarantines[entry]  # keys name workers, so empty entries are removed
+
+def _add(counter: Counter[T], entry: T, step: int) -> None:
+    """Count, and remove an empty entry: tenants chose its names, or it names a worker."""
+    counter[entry] += step
+    if not counter[entry]:
+        del counter[entry]

@@ -69,16 +69,13 @@ class Orphans:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._orphans
 
-    def add(self, job_ids: Iterable[str], now: float) -> None:
-        """Add jobs whose objects do not exist; their records may."""
-        for job_id in job_ids:
-            self._orphan(job_id, now).handed_over = False
-        self._measure()
+    def add(self, job_ids: Iterable[str], now: float, *, handed_over: bool = False) -> None:
+        """Add jobs whose objects do not exist, or that another installation has taken over.
 
-    def add_handed_over(self, job_ids: Iterable[str], now: float) -> None:
-        """Add jobs that another installation has taken over. Their records may still be ours, and attempts may run here."""
+        Their records may still exist and be ours, and attempts may run here.
+        """
         for job_id in job_ids:
-            self._orphan(job_id, now).handed_over = True
+            self._orphan(job_id, now).handed_over = handed_over
         self._measure()
 
     def add_deleted(self, jobs: Iterable[Job], now: float) -> None:

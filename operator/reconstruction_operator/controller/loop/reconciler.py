@@ -210,7 +210,7 @@ class Reconciler:
             _log.info(
                 "Another installation manages %d jobs: attempts of them that this one sent are stopped", len(left)
             )
-            self.orphans.add_handed_over(left, now)
+            self.orphans.add(left, now, handed_over=True)
         await self.orphans.round(fence, now)
 
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:

@@ -107,7 +107,7 @@ class Sweeper:
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
         # Jobs may have been taken over while no operator ran.
-        self.orphans.add_handed_over(await self._taken_over(recorded), self.monotonic())
+        self.orphans.add(await self._taken_over(recorded), self.monotonic(), handed_over=True)
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
         _log.debug(

@@ -22,7 +22,6 @@ class Catalogue:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
         self._offers: tuple[Offer, ...] = ()
         self._of_queue: Mapping[str, Sequence[Offer]] = {}
-        self._preflight_threads: Mapping[str, int] = {}
 
     def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
         """Return the announcements of these workers that are still to be read."""
@@ -52,7 +51,6 @@ class Catalogue:
         }
         self._offers, self._of_queue = offers, of_queue
         _measure(of_queue)
-        self._preflight_threads = {queue: len(offers) for queue, offers in of_queue.items()}
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:
@@ -75,7 +73,7 @@ class Catalogue:
 
     def preflight_threads(self, queue: str) -> int:
         """How many workers of the queue run preflight checks beside their jobs."""
-        return self._preflight_threads.get(queue, 0)
+        return len(self._of_queue.get(queue, ()))
 
 
 def _measure(of_queue: Mapping[str, Sequence[Offer]]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.status.details import claimed, updated
+from reconstruction_operator.planning.status.details import claimed, updated, with_attempt
 from reconstruction_operator.planning.status.progress import advance
 from reconstruction_operator.planning.times import after
 from reconstruction_operator.planning.types import Observation, Timing
@@ -29,11 +29,13 @@ def end_unwanted(end: TakeClaim, seen: Observation, timing: Timing, stop: StopRe
     return () if seen.stop is not None else (RequestStop(end.task, stop),)
 
 
-def end_unclaimed(case: Case, end: TakeClaim) -> tuple[Action, ...]:
-    """Return what ends an attempt that no worker runs, so that none ever starts it."""
-    if case.seen.closed:  # the operator has claimed it already, and Redis lost its end
-        return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
-    return (end,)
+def end_unclaimed(
+    case: Case, outcome: Outcome, reason: str, message: str, *, state: JobState | None = None, suspending: bool = False
+) -> Decision:
+    """End an attempt that no worker runs, so that none ever starts it. `state`: instead of the case's `idle_state`."""
+    kind = ForceEnd if case.seen.closed else TakeClaim  # closed: the operator has claimed it, and Redis lost its end
+    end = kind(case.task, outcome, reason, message)
+    return Decision(state or case.idle_state, with_attempt(case), (end,), suspending=suspending)
 
 
 def stop(case: Case, reason: StopReason) -> Decision:
@@ -70,10 +72,14 @@ def liveness_check(case: Case) -> datetime:
     return after(case.now, max(1.0, case.timing.lost_after_seconds - silent))
 
 
-def await_registration(case: Case) -> tuple[tuple[Action, ...], datetime]:
-    """Return what lets a live worker register an attempt again after Redis lost it, and until when the operator waits."""
-    put = () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
-    return put, grace_end(case)
+def await_registration(case: Case, state: JobState, *, suspending: bool = False) -> Decision:
+    """Let a live worker register an attempt again after Redis lost it, until the grace period ends."""
+    return Decision(state, with_attempt(case), put_record(case), (grace_end(case),), suspending=suspending)
+
+
+def put_record(case: Case) -> tuple[Action, ...]:
+    """Return what makes the record want the attempt; empty if it does."""
+    return () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
 
 
 def grace_end(case: Case) -> datetime:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.planning.actions import ForceEnd, TakeClaim
+from reconstruction_operator.planning.actions import ForceEnd
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules.attempts import await_registration, end_unclaimed, liveness_check
-from reconstruction_operator.planning.status.details import claimed, with_attempt
+from reconstruction_operator.planning.status.details import claimed
 
 
 def decide(case: Case) -> Decision | None:
@@ -19,7 +19,6 @@ def decide(case: Case) -> Decision | None:
     if case.worker:
         return Decision(JobState.CANCELLING, claimed(case), wake=(liveness_check(case),), stopping=True)
     if case.claim_lost and case.in_grace:
-        actions, wake = await_registration(case)
-        return Decision(JobState.CANCELLING, with_attempt(case), actions, (wake,))
-    taken = TakeClaim(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
-    return Decision(JobState.CANCELLING, with_attempt(case), end_unclaimed(case, taken))
+        return await_registration(case, JobState.CANCELLING)
+    text = "Cancelled while no worker ran it."
+    return end_unclaimed(case, Outcome.CANCELLED, "CANCELLED", text, state=JobState.CANCELLING)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.planning.actions import TakeClaim
 from reconstruction_operator.planning.case import Case, Decision
 from reconstruction_operator.planning.rules.attempts import end_unclaimed
-from reconstruction_operator.planning.status.details import with_attempt
 
 
 def decide(case: Case) -> Decision | None:
@@ -20,5 +18,4 @@ def decide(case: Case) -> Decision | None:
         reason, message = "QUEUE_TIMEOUT", f"No worker began within {seconds} s (queueDeadlineSeconds)."
     else:
         return None
-    end = TakeClaim(case.task, Outcome.FAILED, reason, message)
-    return Decision(case.idle_state, with_attempt(case), end_unclaimed(case, end))
+    return end_unclaimed(case, Outcome.FAILED, reason, message)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
+from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.rules.attempts import grace_end
+from reconstruction_operator.planning.rules.attempts import grace_end, put_record
 from reconstruction_operator.planning.status.details import with_attempt
 from reconstruction_operator.planning.times import pause_end, whole
 
@@ -35,12 +35,12 @@ def decide(case: Case) -> Decision:
         )
         wait = _wait(case)
         if wait is not None:
-            return Decision(JobState.QUEUED, status, _record(case), (*wait, *deadlines))
+            return Decision(JobState.QUEUED, status, put_record(case), (*wait, *deadlines))
     else:
         status = with_attempt(case)
         if case.seen.no_model:
             return Decision(case.idle_state, status, wake=deadlines)
-    return Decision(case.idle_state, status, _record(case) if again else (), deadlines, wants_dispatch=True)
+    return Decision(case.idle_state, status, put_record(case) if again else (), deadlines, wants_dispatch=True)
 
 
 def dispatch(case: Case) -> Decision:
@@ -57,7 +57,7 @@ def dispatch(case: Case) -> Decision:
     retained = case.timing.retention(case.job.spec)
     message = Dispatch(case.task, queue, again=sent_at is not None, retain_seconds=retained)
     deadlines = (case.active_deadline, case.queue_deadline)
-    return Decision(JobState.QUEUED, status, (*_record(case), message), deadlines)
+    return Decision(JobState.QUEUED, status, (*put_record(case), message), deadlines)
 
 
 def _wait(case: Case) -> tuple[datetime, ...] | None:
@@ -68,7 +68,3 @@ def _wait(case: Case) -> tuple[datetime, ...] | None:
         return ()  # a search of the queues finds missing messages, and enqueues their jobs
     due = pause_end(case.sent_at, case.timing.resend_seconds, case.now) if case.sent_at is not None else case.now
     return (due,) if due > case.now else None
-
-
-def _record(case: Case) -> tuple[Action, ...]:
-    return () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)

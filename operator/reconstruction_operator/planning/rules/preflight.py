@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome, reason
 from reconstruction_operator.contract.preflight import Verdict
-from reconstruction_operator.planning.actions import TakeClaim
 from reconstruction_operator.planning.case import Case, Decision
 from reconstruction_operator.planning.rules.attempts import end_unclaimed
-from reconstruction_operator.planning.status.details import with_attempt
 
 
 def decide(case: Case) -> Decision | None:
@@ -22,5 +20,4 @@ def decide(case: Case) -> Decision | None:
         return None
     if reason(checked.reason).retriable:
         return None
-    end = TakeClaim(case.task, Outcome.FAILED, checked.reason, checked.message)
-    return Decision(case.idle_state, with_attempt(case), end_unclaimed(case, end))
+    return end_unclaimed(case, Outcome.FAILED, checked.reason, checked.message)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.actions import ForceEnd
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.rules import restarting
-from reconstruction_operator.planning.rules.attempts import await_registration, give_up, liveness_check, stop
-from reconstruction_operator.planning.status.details import claimed, with_attempt
+from reconstruction_operator.planning.rules import attempts, restarting
+from reconstruction_operator.planning.status.details import claimed
 from reconstruction_operator.planning.status.progress import advance
 
 
@@ -20,14 +18,16 @@ def decide(case: Case) -> Decision | None:
     deadline = case.active_deadline
     overdue = deadline is not None and deadline <= case.now
     if case.lost:
-        return give_up(case, overdue=overdue)
+        return attempts.give_up(case, overdue=overdue)
     if case.seen.stop is not None or overdue:
-        return stop(case, case.seen.stop or StopReason.DEADLINE)
+        return attempts.stop(case, case.seen.stop or StopReason.DEADLINE)
     moved = advance(case.stored, case.seen.progress, case.now, case.timing)
     status = claimed(case)
     if case.seen.progress is not None and moved.progress is not case.stored.progress:
         status = replace(status, progress=moved.progress, steps=case.seen.progress.steps)  # steps alone cause no write
-    return Decision(JobState.RUNNING, status, wake=(liveness_check(case), deadline, moved.wake_at), text=moved.text)
+    return Decision(
+        JobState.RUNNING, status, wake=(attempts.liveness_check(case), deadline, moved.wake_at), text=moved.text
+    )
 
 
 def recover(case: Case) -> Decision | None:
@@ -35,8 +35,7 @@ def recover(case: Case) -> Decision | None:
     if not case.claim_lost:
         return None
     if case.in_grace:
-        actions, wake = await_registration(case)
-        return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,))
+        return attempts.await_registration(case, JobState.RECOVERING)
     return restarting.another(case, case.stored, due=None, cause="REDIS_LOST")
 
 
@@ -44,7 +43,5 @@ def reopen(case: Case) -> Decision | None:
     """Replace an attempt that the operator ended and whose end Redis lost: no worker will run it."""
     if not case.seen.closed:
         return None
-    end = ForceEnd(
-        case.task, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end that the operator had recorded for this attempt."
-    )
-    return Decision(case.idle_state, with_attempt(case), (end,))
+    text = "Redis lost the end that the operator had recorded for this attempt."
+    return attempts.end_unclaimed(case, Outcome.STOPPED, "REDIS_LOST", text)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.actions import TakeClaim
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import attempts, restarting
-from reconstruction_operator.planning.status.details import at_rest, with_attempt
+from reconstruction_operator.planning.status.details import at_rest
 
 
 def decide(case: Case) -> Decision | None:
@@ -25,7 +24,6 @@ def decide(case: Case) -> Decision | None:
     if not case.touched:
         return Decision(JobState.SUSPENDED, at_rest(case))
     if case.claim_lost and case.in_grace:
-        actions, wake = attempts.await_registration(case)
-        return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
-    taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker ran it.")
-    return Decision(case.idle_state, with_attempt(case), attempts.end_unclaimed(case, taken), suspending=True)
+        return attempts.await_registration(case, JobState.RECOVERING, suspending=True)
+    text = "Suspended while no worker ran it."
+    return attempts.end_unclaimed(case, Outcome.STOPPED, "SUSPENDED", text, suspending=True)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
-from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
@@ -39,14 +39,15 @@ class FolderTarget:
     @property
     def path(self) -> Path:
         """See `outputs.Target`."""
-        return uris.path_of(self.uri)
+        # Unchecked, and without accessing the disk.
+        return Path(unquote(urlsplit(self.uri).path))
 
     def check(self, run: Run, _check: Callable[[], None] = lambda: None, /) -> bool:
         """See `outputs.Target`. Write permission is tested by making a directory.
 
         It is named like a staging directory: a later run deletes it if this worker dies.
         """
-        target, is_own = self._find(), False
+        target, is_own = targets.find(self.uri, self.namespace), False
         with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
             _refuse_others(place, target.name, run)
             is_own = _attempt_of(place, target.name, run) is not None
@@ -60,7 +61,7 @@ class FolderTarget:
 
         Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or SupersededError.
         """
-        target = self._find()
+        target = targets.find(self.uri, self.namespace)
         with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
             check()
             take_others(staging, at_most=EVERY_ATTEMPT)
@@ -84,7 +85,7 @@ class FolderTarget:
 
     def withdraw(self, run: Run, *, copy: bool = True) -> None:
         """See `outputs.Target`. Staging directories beside the target are always deleted."""
-        target = self._find()
+        target = targets.find(self.uri, self.namespace)
         try:
             place = _place(target, create=False)
         except FileNotFoundError:
@@ -105,9 +106,6 @@ class FolderTarget:
     def place_of(self, _manifest: Manifest, /) -> str:
         """See `outputs.Target`."""
         return self.uri
-
-    def _find(self) -> Path:
-        return targets.find(self.uri, self.namespace)
 
 
 def _place(target: Path, *, create: bool) -> Directory:
@@ -149,7 +147,7 @@ def _attempt_of(place: Directory, name: str, run: Run, *, predecessors: bool = F
     """
     try:
         with place.enter(name) as folder:
-            identity = Manifest.identify(_read_manifest(folder))
+            identity = Manifest.identify(folder.read(MANIFEST, MAX_MANIFEST_BYTES))
     except OSError:
         return None
     if identity is None:
@@ -182,11 +180,7 @@ def _holds(place: Directory, name: str, source: Path) -> bool:
     try:
         sealed = (source / MANIFEST).read_bytes()
         with place.enter(name) as folder:
-            manifest = Manifest.parse(sealed) if _read_manifest(folder) == sealed else None
+            manifest = Manifest.parse(sealed) if folder.read(MANIFEST, MAX_MANIFEST_BYTES) == sealed else None
             return manifest is not None and folder.has_files(manifest.sizes)
     except OSError:
         return False
-
-
-def _read_manifest(folder: Directory) -> bytes:
-    return folder.read(MANIFEST, MAX_MANIFEST_BYTES)

@@ -99,10 +99,6 @@ class Destination:
             self.refuse_others(standing)
         raise StorageError("OUTPUT_UPLOAD_FAILED", f"{layout.POINTER} at {self.address} keeps changing")
 
-    def unpoint(self) -> None:
-        """Delete the pointer."""
-        self.store.delete(self.address.below(layout.POINTER))
-
     def pages(self, folder: str) -> Iterator[Sequence[ObjectMeta]]:
         """Yield pages of the objects in a folder below the address. Other programs may have written millions."""
         return self.store.list(self.address.below(folder).rstrip("/"), chunk_size=_PAGE)
@@ -112,7 +108,7 @@ class Destination:
         return {meta["path"]: meta["size"] for page in self.pages(folder) for meta in page if meta["path"] in keys}
 
     def outdated(self, current: str) -> Iterator[list[str]]:
-        """Yield pages of the keys of all files and probes of this and earlier attempts, except those in the folder `current`."""
+        """Yield pages, none empty, of the keys of all files and probes of this and earlier attempts, except in the folder `current`."""
         folder = self.address.below(f"{self.run.job_id}/")
         for page in self.pages(f"{self.run.job_id}/"):
             keys = []
@@ -121,12 +117,8 @@ class Destination:
                 attempt = layout.attempt_of(name)
                 if attempt is not None and attempt <= self.run.attempt and f"{self.run.job_id}/{name}/" != current:
                     keys.append(meta["path"])
-            yield keys
-
-    def delete(self, keys: list[str]) -> None:
-        """Delete objects; missing ones are ignored."""
-        if keys:
-            self.store.delete(keys)
+            if keys:
+                yield keys
 
     def _write(self, new: Pointer, standing: Standing) -> bool:
         key, content = self.address.below(layout.POINTER), new.to_bytes()

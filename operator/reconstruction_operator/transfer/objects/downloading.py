@@ -44,7 +44,9 @@ def fetch(store: Store, request: FetchRequest, progress: Progress) -> Listing:
             return listing
         missing = [photo for photo in listing.objects if not disk.has_files(request.kept, [(photo.file, photo.bytes)])]
         missing_bytes = sum(photo.bytes for photo in missing)
-        _check_space(request.kept, missing_bytes)
+        left = disk.free_bytes(request.kept)
+        if left is not None and missing_bytes > left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(request.kept))
         progress.of_objects, progress.objects = len(listing.objects), len(listing.objects) - len(missing)
         progress.of_bytes, progress.bytes = listing.bytes, listing.bytes - missing_bytes
         token = uuid.uuid4().hex  # another run may still be writing partial files of its own
@@ -65,12 +67,6 @@ def sample(store: Store, request: FetchRequest) -> tuple[Listing, list[tuple[Lis
             count = min(photo.bytes, SAMPLE_BYTES)
             samples.append((photo, bytes(store.get_range(photo.key, start=0, length=count)) if count else b""))
         return listing, samples
-
-
-def _check_space(folder: Path, missing: int) -> None:
-    left = disk.free_bytes(folder)
-    if left is not None and missing > left:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _fetch(store: Store, photo: Listed, path: Path, request: FetchRequest, progress: Progress) -> None:

@@ -15,7 +15,7 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import failures
+from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.destination import Destination
@@ -84,12 +84,13 @@ def _withdraw(destination: Destination, *, copy: bool) -> None:
         pointer = destination.standing().of(run.job_id)
         run.check()
         if pointer is not None and pointer.attempt <= run.attempt and copy:
-            destination.unpoint()  # first, so that readers never see files that are being deleted
+            # First, so that readers never see files that are being deleted.
+            destination.store.delete(destination.address.below(layout.POINTER))
             pointer = None
         deleted = False
-        for keys in filter(None, destination.outdated("" if pointer is None else pointer.folder)):
+        for keys in destination.outdated("" if pointer is None else pointer.folder):
             run.check()
-            destination.delete(keys)
+            destination.store.delete(keys)
             deleted = True
         if not deleted:
             return
@@ -122,11 +123,11 @@ def _deliver(request: DeliverRequest, destination: Destination, source: Path, pr
     doomed = destination.outdated(pointer.folder)
     if standing.pointer is not None and standing.pointer.job_id in run.predecessors:
         replaced = destination.pages(f"{standing.pointer.job_id}/")
-        doomed = itertools.chain(doomed, ([meta["path"] for meta in page] for page in replaced))
+        doomed = itertools.chain(doomed, ([meta["path"] for meta in page] for page in replaced if page))
     for obsolete in doomed:
         if run.is_superseded:  # perhaps by a run of the same attempt with the same digest: the files are that run's
             return
-        destination.delete(obsolete)
+        destination.store.delete(obsolete)
 
 
 def _leave(destination: Destination) -> None:
@@ -135,7 +136,7 @@ def _leave(destination: Destination) -> None:
         pointer = destination.standing().of(destination.run.job_id)
         if pointer is not None and pointer.attempt > destination.run.attempt:
             for keys in destination.outdated(pointer.folder):
-                destination.delete(keys)
+                destination.store.delete(keys)
     except Exception as error:
         if not failures.is_of_the_client(error):  # the job's clean-up deletes the files later
             raise

@@ -24,17 +24,9 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE; OSError for the disk.
     """
-    address = permitted(
-        uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
-    )
+    request = request_for(uri, kept, limits)
+    address = request.address
     kept.mkdir(exist_ok=True)
-    request = FetchRequest(
-        address,
-        kept,
-        limits.max_bytes,
-        limits.max_files,
-        known=tuple(entry.digest for entry in limits.known),
-    )
     share = section(tick, 0.0, _FETCH_SHARE if address.is_archive else 1.0)
 
     def report(objects: int, of_objects: int, count: int, of_count: int) -> None:
@@ -53,6 +45,15 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
     for (_, file), name in zip(fetched, flat, strict=True):
         disk.link(kept / file, into / name)
     return Fetched(tuple(into / name for name in flat), ignored, digest)
+
+
+def request_for(uri: str, kept: Path, limits: Limits) -> FetchRequest:
+    """Return the request of an input that the job may read. Raises StorageError: INPUT_REFUSED."""
+    address = permitted(
+        uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
+    )
+    known = tuple(entry.digest for entry in limits.known)
+    return FetchRequest(address, kept, limits.max_bytes, limits.max_files, known)
 
 
 def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_count: int) -> str:

@@ -33,7 +33,7 @@ class ObjectTarget:
 
     def check(self, run: Run, check: Callable[[], None], /) -> bool:
         """See `outputs.Target`."""
-        return process.perform(self._request(None, run), lambda *_: check())["own"] is True
+        return process.perform(DeliverRequest(self.address, run, None), lambda *_: check())["own"] is True
 
     def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
         """See `outputs.Target`. Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or SupersededError."""
@@ -44,7 +44,7 @@ class ObjectTarget:
                 count = min(count, of_count)  # the manifest is not counted
                 tick(count / of_count, f"{megabytes(count).removesuffix(' MB')} of {megabytes(of_count)} delivered")
 
-        process.perform(self._request(source, run), report)
+        process.perform(DeliverRequest(self.address, run, source), report)
 
     def withdraw(self, run: Run, *, copy: bool) -> None:
         """See `outputs.Target`."""
@@ -55,9 +55,6 @@ class ObjectTarget:
     def place_of(self, manifest: Manifest) -> str:
         """See `outputs.Target`."""
         return f"{manifest.uri.rstrip('/')}/{layout.folder_of(manifest)}"
-
-    def _request(self, source: Path | None, run: Run) -> DeliverRequest:
-        return DeliverRequest(self.address, run, source)
 
     @property
     def address(self) -> ObjectAddress:

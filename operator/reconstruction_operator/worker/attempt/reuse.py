@@ -21,7 +21,6 @@ from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import results, workspace
 from reconstruction_operator.jobfiles.results import EarlierResult
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.model.selection import Choice
 
@@ -67,12 +66,6 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
             result for result, source in sealed if source.input_digest and not source.simulated and source.recipe == own
         )
     )
-
-
-def not_found(assignment: Assignment) -> ModelFailure:
-    """Return the failure of a job that has to take over a result but finds none."""
-    text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
-    return ModelFailure("RESULT_NOT_FOUND", text)
 
 
 def take_over(

@@ -106,18 +106,14 @@ class AttemptRun:
         """Return whether another attempt may follow and use the files of this one. On a full disk, everything is deleted."""
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
-        if end.outcome is Outcome.FAILED and self._is_last:
+        if end.outcome is Outcome.FAILED and self._assignment.envelope.last:
             return False
         return end.reason != "DISK_FULL" and outcomes.reason(end.reason).retriable
 
-    @property
-    def _is_last(self) -> bool:
-        """Whether no attempt follows a failure of any reason."""
-        return self._assignment.envelope.last
-
     def _with_remains(self, failure: ReconstructionFailedError) -> ReconstructionFailedError:
         """Return the failure. If it ends the job, files that the model left for inspection are kept and the message names them."""
-        space, final = self._workspace, self._is_last or not outcomes.reason(failure.reason).retriable
+        space, last = self._workspace, self._assignment.envelope.last
+        final = last or not outcomes.reason(failure.reason).retriable
         # The operator orders the deletion of an owned job's files; the files of a bare task would stay forever.
         if space is None or self._assignment.owner is None or not final or failure.reason == "DISK_FULL":
             return failure
@@ -158,7 +154,8 @@ class AttemptRun:
         if choice is None:
             newest = self._take_over(self._reusable.results, space)
             if newest is None:
-                raise reuse.not_found(assignment)
+                text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
+                raise ModelFailure("RESULT_NOT_FOUND", text)
             return self._conclude(steps, space, newest)
         loaded = self._load(choice, steps, space, self._reusable.known)
         if loaded.known:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from reconstruction_operator.contract.outcomes import StopReason
 
@@ -54,25 +54,19 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
     abandons that thread. So `function` has to call `check` itself now and then, and has to tolerate that its folder is deleted
     while it works.
     """
-    outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
+    outcome: Future[T] = Future()
     context = copy_context()
 
     def run() -> None:
         try:
-            outcome.put((context.run(function), None))
+            outcome.set_result(context.run(function))
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
-            outcome.put((None, error))
+            outcome.set_exception(error)
 
     threading.Thread(target=run, name="interruptible", daemon=True).start()
-    while True:
-        try:
-            result, error = outcome.get(timeout=_POLL_SECONDS)
-        except Empty:
-            check()
-            continue
-        if error is None:
-            return cast("T", result)
-        try:
-            raise error
-        finally:
-            error = None  # its traceback refers to this frame, and the reference cycle would keep both in memory
+    while not wait([outcome], _POLL_SECONDS).done:
+        check()
+    try:
+        return outcome.result()
+    finally:
+        outcome = Future()  # the error's traceback refers to this frame: the reference cycle would keep both in memory

@@ -78,7 +78,7 @@ async def test_only_our_own_record_of_a_job_that_was_handed_over_is_forgotten(
 ) -> None:
     world = World(seen)
 
-    world.orphans.add_handed_over(["uid-banana"], now=0.0)
+    world.orphans.add(["uid-banana"], now=0.0, handed_over=True)
     await world.orphans.round(1, now=0.0)
 
     assert [type(action) for one in world.actions for action in one] == actions
