@@ -57,7 +57,7 @@ class MetricsServer(LifelongStep):
         """Have the loop beat from each connection on. The tasks of a `solo` pool block it for as long as they run."""
         super().start(consumer)
         if not isinstance(consumer.pool, solo.TaskPool):
-            consumer.timer.call_repeatedly(_HUNG_SECONDS / 12, self._beat)  # until Celery loses this connection
+            consumer.timer.call_repeatedly(_HUNG_SECONDS / 60, self._beat)  # until Celery loses this connection
 
     def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
         """Expect no beats while the worker waits for Redis."""
