@@ -106,7 +106,7 @@ def test_heartbeat_failures_count_during_an_outage_of_redis(scraped: Scraped, ow
 def test_a_busy_worker_is_healthy_also_without_redis_and_a_stopped_one_is_not(
     scraped: Scraped, own_farm: Farm, job_id: str
 ) -> None:
-    worker = own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), concurrency=1)
+    worker = own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), concurrency=2)  # the second slot needs Redis
     own_farm.photo(job_id)
     own_farm.send(job_id, "rough-sleep")  # its process holds the interpreter's lock in native code
     own_farm.model_pid()
