@@ -97,7 +97,7 @@ RUN install -d -o 65532 -g 65532 /jobs && install -d /photos
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['WORKER_METRICS_PORT']}/metrics\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['WORKER_METRICS_PORT']}/healthz\", timeout=4)"]
 ENTRYPOINT ["celery", "--app=reconstruction_operator.celery_app"]
 CMD ["worker", "--concurrency=1", "--loglevel=INFO"]
 

@@ -154,7 +154,7 @@ class Settings:
         "on: every account that may publish in the broker can command the workers by Celery's remote control, for example to shut down",
         choices=("off", "on"),
     )
-    WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: no /metrics", most=_MAX_PORT)
+    WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics and /healthz; 0: none", most=_MAX_PORT)
     WORKER_METRICS_HOST: str = _worker(
         _ANY_ADDRESS, "address of a worker's /metrics; Prometheus connects from outside the pod", unit="ADDRESS"
     )

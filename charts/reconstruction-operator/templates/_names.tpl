@@ -88,7 +88,12 @@ labels: {{- mergeOverwrite (dict) .root.Values.commonLabels (.labels | default d
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .version }}{{ end -}}
 {{- end -}}
 
+{{/* Tag of the project's images that have none of their own. */}}
+{{- define "recon.version" -}}
+{{- .Values.global.imageTag | default .Chart.AppVersion -}}
+{{- end -}}
+
 {{/* Image of the operator. */}}
 {{- define "recon.operatorImage" -}}
-{{- include "recon.image" (dict "root" . "image" .Values.operator.image "registry" .Values.image.registry "version" .Chart.AppVersion) -}}
+{{- include "recon.image" (dict "root" . "image" .Values.operator.image "registry" .Values.image.registry "version" (include "recon.version" .)) -}}
 {{- end -}}

@@ -9,7 +9,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 
 {{/* Values copied into a pod unchanged: scheduling and host names. Takes the values of the pod. */}}
 {{- define "recon.podOptions" -}}
-{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsConfig" }}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsConfig" "topologySpreadConstraints" }}
 {{- with get $ $key }}
 {{ $key }}: {{- if kindIs "string" . }} {{ . | quote }}{{ else }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}
@@ -17,6 +17,18 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- with .podSecurityContext }}
 securityContext: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* Spread of a workload's pods over nodes, where possible, unless the values have another. Takes {pod, selector}. */}}
+{{- define "recon.spread" -}}
+{{- if not .pod.topologySpreadConstraints -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- .selector | nindent 8 }}
+{{- end -}}
 {{- end -}}
 
 {{/* Name of a service account. Takes {account, name}: the value serviceAccount, and the name that the chart gives. */}}

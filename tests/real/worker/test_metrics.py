@@ -1,5 +1,7 @@
 """A worker's metrics as Prometheus reads them, in every pool, and after its processes have died."""
 
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +25,14 @@ class Scraped:
         address = f"http://127.0.0.1:{self.port}/metrics"
         with urllib.request.urlopen(address, timeout=30) as answer:  # of this test, on loopback
             return str(answer.read().decode())
+
+    def is_healthy(self) -> bool:
+        """Whether the kubelet's probe succeeds."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.HTTPError, TimeoutError):
+            return False
 
     def value(self, name: str, **labels: str) -> float | None:
         return value_in(self.text(), f"reconstruction_worker_{name}", labels)
@@ -90,6 +100,30 @@ def test_heartbeat_failures_count_during_an_outage_of_redis(scraped: Scraped, ow
         timeout_seconds=120,
         seen=scraped.text,
     )
+
+
+@pytest.mark.release  # a beat is late after 60 s
+def test_a_busy_worker_is_healthy_also_without_redis_and_a_stopped_one_is_not(
+    scraped: Scraped, own_farm: Farm, job_id: str
+) -> None:
+    worker = own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), concurrency=2)  # the second slot needs Redis
+    own_farm.photo(job_id)
+    own_farm.send(job_id, "rough-sleep")  # its process holds the interpreter's lock in native code
+    own_farm.model_pid()
+
+    def is_healthy_when_a_beat_is_due() -> bool:
+        begun = time.monotonic()
+        wait_until(lambda: not scraped.is_healthy() or time.monotonic() > begun + 75, "a beat", timeout_seconds=120)
+        return scraped.is_healthy()
+
+    assert is_healthy_when_a_beat_is_due()
+    own_farm.server.kill()
+    assert is_healthy_when_a_beat_is_due()
+
+    worker.pause()
+    assert not scraped.is_healthy()
+    worker.resume()
+    assert scraped.is_healthy()
 
 
 def test_a_worker_runs_without_metrics_if_the_port_is_in_use(scraped: Scraped, own_farm: Farm, job_id: str) -> None:

@@ -19,6 +19,20 @@
 {{- else -}}
 - ports:
     - {port: {{ int .Values.networkPolicy.redisPort }}, protocol: TCP}
+  {{- with .Values.networkPolicy.redisTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Object storage; empty unless it is named. */}}
+{{- define "recon.storageEgress" -}}
+{{- with .Values.networkPolicy.storageTo -}}
+- ports:
+    {{- range $.Values.networkPolicy.storagePorts }}
+    - {port: {{ int . }}, protocol: TCP}
+    {{- end }}
+  to: {{- toYaml . | nindent 4 }}
 {{- end -}}
 {{- end -}}
 

@@ -1,20 +1,22 @@
-"""Metrics server: the worker's metrics at `http://WORKER_METRICS_HOST:WORKER_METRICS_PORT/metrics`.
+"""Metrics server: the worker's metrics at `http://WORKER_METRICS_HOST:WORKER_METRICS_PORT/metrics`, and its health at `/healthz`.
 
 The main process serves them; measurements of the pool's processes reach it through a relay. If the port is in use, the worker
-runs without metrics.
+runs without both. `/healthz` fails while the main process hangs, however busy the pool is: its loop then beats no more.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from importlib import metadata
-from typing import Any
+from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
 
+from celery.concurrency import solo
 from celery.signals import worker_process_init, worker_shutting_down
 from celery.worker import state
-from prometheus_client import start_http_server
+from prometheus_client import make_wsgi_app, start_http_server
 
 from reconstruction_operator import config
 from reconstruction_operator.models import registry
@@ -22,12 +24,14 @@ from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
 
 logger = logging.getLogger(__name__)
+_HUNG_SECONDS: Final = 60.0  # calls of Redis block the loop for less
 
 
 class MetricsServer(LifelongStep):
     """The server, and the relay that feeds it."""
 
     _server: WSGIServer | None = None
+    _hung_at = 0.0  # monotonic time from which the loop counts as hung; 0: no beats are expected
 
     def include_if(self, consumer: Any) -> bool:  # noqa: ARG002  # Celery's signature
         """Return whether metrics are on: port 0 switches them off."""
@@ -49,6 +53,16 @@ class MetricsServer(LifelongStep):
         self._relay.start()
         threading.Thread(target=self._serve, name="metrics", daemon=True).start()
 
+    def start(self, consumer: Any) -> None:
+        """Have the loop beat from each connection on. The tasks of a `solo` pool block it for as long as they run."""
+        super().start(consumer)
+        if not isinstance(consumer.pool, solo.TaskPool):
+            consumer.timer.call_repeatedly(_HUNG_SECONDS / 60, self._beat)  # until Celery loses this connection
+
+    def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
+        """Expect no beats while the worker waits for Redis."""
+        self._hung_at = 0.0
+
     def end(self) -> None:
         """Close the port, then the relay."""
         relay.install(None)
@@ -66,6 +80,16 @@ class MetricsServer(LifelongStep):
         if self._server is not None:
             self._server.socket.close()
 
+    def _beat(self) -> None:
+        self._hung_at = time.monotonic() + _HUNG_SECONDS
+
+    def _answer(self, request: Any, begin: Any) -> Any:
+        if request["PATH_INFO"] != "/healthz":
+            return make_wsgi_app(worker_metrics.REGISTRY)(request, begin)
+        is_hung = 0 < self._hung_at < time.monotonic() and state.should_stop is None  # a drain needs no loop
+        begin("503 The main loop hangs" if is_hung else "200 OK", [])
+        return []
+
     def _serve(self) -> None:
         host, port = config.settings.WORKER_METRICS_HOST, config.settings.WORKER_METRICS_PORT
         try:
@@ -73,5 +97,6 @@ class MetricsServer(LifelongStep):
         except OSError as error:
             logger.error("no metrics at %s:%d: %s", host, port, error)  # noqa: TRY400  # the message is enough
             return
+        self._server.set_app(self._answer)
         for name in registry.available():
             worker_metrics.MODEL_AVAILABLE.labels(name).set(1)

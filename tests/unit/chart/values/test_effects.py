@@ -17,6 +17,11 @@ CONTAINER: Final = f"{POD}.containers.0"
 OURS: Final = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
 CLAIMS: Final = [{"name": "gpu", "request": "large"}]
 NO_METRICS: Final = {"metrics": {"workerPort": 0}, "networkPolicy": {"enabled": True}}
+TO: Final = {"enabled": True, "storageTo": [{}], "storagePorts": [1]}
+NO_BUCKET: Final = {"gallery": {"enabled": True}, "networkPolicy": TO}
+ONE: Final = {"replicas": 3, "autoscaling": {"enabled": True, "maxReplicas": 1}}
+SCALED: Final = {"workers": {"cpu": ONE}, "keda": {"prometheusAddress": "http://p:9090"}}
+TAG: Final = {"global": {"imageTag": "2"}}
 GALLERY_OF_MAPS: Final = {"gallery": {"enabled": True}, "operator": {"watchNamespaces": ["maps"]}}
 
 
@@ -96,6 +101,10 @@ EFFECTS: Final = {
         f"{CONTAINER}.resources.claims",
         CLAIMS,
     ),
+    "no budget of a pool of one": (SCALED, "PodDisruptionBudget/reconstruction-worker-cpu", "", None),
+    "no bucket: no connection": (NO_BUCKET, "NetworkPolicy/reconstruction-gallery", "spec.egress.-1.ports.0.port", 443),
+    "tag of a pool": (cpu(image={"tag": "7"}) | TAG, CPU, f"{CONTAINER}.image", "reconstruction-worker:7"),
+    "tag of Redis": (TAG, "StatefulSet/reconstruction-redis", f"{CONTAINER}.image", "docker.io/library/redis:7.4"),
     "own strategy": (cpu(strategy=OURS), CPU, "spec.strategy", OURS),
     "no metrics: no port": (NO_METRICS, CPU, f"{CONTAINER}.ports", None),
     "no metrics: no probe": (NO_METRICS, CPU, f"{CONTAINER}.readinessProbe", None),

@@ -144,6 +144,8 @@ REFUSED = {
         "needs an existingClaim",
     ),
     "gallery's route without a gateway": (gallery(httpRoute={"enabled": True}), "parentRefs"),
+    "gallery's Ingress of every host": (gallery(ingress={"enabled": True}), "needs gallery.ingress.hostnames"),
+    "no evictions": ({"workers": {"cpu": {"podDisruptionBudget": {"maxUnavailable": 0}}}}, "maxUnavailable"),
     "proxy without users": (gallery(proxy={"existingSecret": "proxy"}), "needs gallery.proxy.users"),
     "proxy of a reserved group": (gallery(proxy={"groups": ["system:masters"]}), "groups/0"),
     "setting with a value": ({"settings": {"STORAGE_SCHEMES": "s3"}}, "set objectStorage.schemes"),

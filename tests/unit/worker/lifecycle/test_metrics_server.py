@@ -1,8 +1,10 @@
-"""Metrics server: serves the worker's metrics. A port in use does not stop the worker."""
+"""Metrics server: serves the worker's metrics and health. A port in use does not stop the worker."""
 
 from __future__ import annotations
 
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from socketserver import BaseServer
 from types import SimpleNamespace
@@ -10,14 +12,17 @@ from typing import Any
 
 import pytest
 from celery.signals import worker_process_init, worker_shutting_down
+from celery.worker import state
+from kombu.asynchronous.timer import Timer
 from reconstruction_operator.telemetry import relay
 from reconstruction_operator.telemetry import worker_metrics as metrics
+from reconstruction_operator.worker.lifecycle import metrics_server
 from reconstruction_operator.worker.lifecycle.metrics_server import MetricsServer
 
 from devcluster.waiting import wait_until
 from tests.support.settings import configure
 
-CONSUMER: Any = SimpleNamespace(steps=[], pool=SimpleNamespace(num_processes=3))
+CONSUMER: Any = SimpleNamespace(steps=[], pool=SimpleNamespace(num_processes=3), timer=Timer())
 
 
 @pytest.fixture
@@ -62,4 +67,33 @@ def test_a_process_of_the_pool_does_not_hold_the_port(server: MetricsServer, por
     worker_process_init.send(sender=None)
 
     assert server._server.socket.fileno() == -1
+    server.end()
+
+
+@pytest.mark.parametrize("ending", ["a lost connection", "a drain"])
+def test_a_loop_that_beats_no_more_is_unhealthy_until_none_is_expected(
+    server: MetricsServer, port: int, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def health(seconds: float | None = None) -> int:
+        if seconds is not None:
+            monkeypatch.setattr(metrics_server, "_HUNG_SECONDS", seconds)
+            CONSUMER.timer.apply_entry(CONSUMER.timer.queue[-1].entry)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    CONSUMER.timer.clear()
+    monkeypatch.setattr(metrics_server, "_HUNG_SECONDS", 1e-6)  # a beat is due at any time
+    server.start(CONSUMER)
+    wait_until(lambda: server._server, "the server to start")
+
+    assert [health(), health(60.0), health(1e-6), health(60.0), health(1e-6)] == [200, 200, 503, 200, 503]
+    if ending == "a drain":
+        monkeypatch.setattr(state, "should_stop", 0)
+    else:
+        server.stop(CONSUMER)
+    assert health() == 200
     server.end()
