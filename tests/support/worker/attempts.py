@@ -11,7 +11,7 @@ import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import End, ObservedJob
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.services import job_manager
@@ -101,13 +101,3 @@ def deliver_and_die(output_uri: str) -> None:
         patched.setattr(publishing, "publish", die)
         with pytest.raises(KilledError):
             run(output_uri=output_uri)
-
-
-def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:
-    """End an attempt as the operator does if its worker is lost or no worker has begun it."""
-    task, gone = TaskId(JOB, attempt), End(outcome, reason)
-    client.delete(Keys().alive(str(task)))
-    taken = calls.run(client, operator_calls.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))
-    if not taken:
-        calls.run(client, operator_calls.force_end(Keys(), fence=1, install_id="test", task=task, end=gone))
-    assert end(client, attempt).outcome is outcome

@@ -56,14 +56,6 @@ def test_version_and_usage_are_printed(
         pytest.param(
             ["--lease-seconds=1"], {"LEASE_SECONDS": "9"}, "LEASE_SECONDS='1' must be at least 2", id="flag wins"
         ),
-        pytest.param(
-            [],
-            {"REDIS_STATE_DB": "localhost:6379"},
-            "REDIS_STATE_DB must be an address such as redis://:PASSWORD@redis.example.com:6379/1, but its value of 14 "
-            "characters has no scheme (redis://)",
-            id="address of Redis",
-        ),
-        pytest.param(["--log-format=xml"], {}, "LOG_FORMAT='xml' must be one of json, text", id="choice"),
     ],
 )
 def test_an_invalid_setting_is_reported_in_one_line(

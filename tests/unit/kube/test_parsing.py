@@ -100,17 +100,6 @@ def test_a_page_with_deep_managed_fields_has_all_its_objects(levels: int) -> Non
     assert set(cut) == {"default/deep"}
 
 
-@pytest.mark.parametrize("levels", [900, 5_000, 9_994])
-def test_an_event_with_deep_managed_fields_has_its_object(levels: int) -> None:
-    cut: list[str] = []
-
-    kind, body = parsing.event(b'{"type":"MODIFIED","object":%s}' % managed(levels), cut.append)
-
-    assert (kind, parsing.head(body)) == ("MODIFIED", parsing.Head(make_key("deep"), 1))
-    assert parsing.mapping(body)["spec"] == {"modelType": "placeholder"}
-    assert set(cut) == {"default/deep"}
-
-
 def stored(managed_fields: bytes, parameters: bytes = b"{}") -> bytes:
     """A job in the API server's order of keys."""
     metadata = b'{"generation":1,"managedFields":[%s],"name":"deep","namespace":"default","uid":"u"}' % managed_fields
