@@ -93,3 +93,19 @@ def test_photos_of_a_phone_become_a_mesh(jobs: Jobs, from_a_phone: Path) -> None
     assert int(status["quality"]["registered"]) >= 11
     mesh = trimesh.load(jobs.folder(name) / "output" / "model.glb", force="mesh")
     assert len(mesh.faces) > 10_000
+
+
+def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
+    photos = {"uri": f"file://{PHOTOS}/berlin"}
+    name = jobs.create(modelType="photogrammetry", input=photos, parameters={"quality": "fast"})
+    jobs.wait(
+        name,
+        "in its third step",
+        lambda job: job.get("status", {}).get("progress", {}).get("stepIndex", 0) >= 3,
+        timeout_seconds=_RECONSTRUCTION_SECONDS,
+    )
+
+    jobs.cancel(name)
+
+    jobs.wait_phase(name, "Cancelled")
+    assert not jobs.folder(name).exists()
