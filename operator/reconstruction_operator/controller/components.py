@@ -75,7 +75,7 @@ class Operator:
             self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
         )
         # The loop
-        timing = Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})
+        timing = _timing()
         admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
         brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE)
@@ -198,3 +198,7 @@ def _rules() -> Rules:
     settings = config.settings
     quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
     return Rules(quotas, settings.POOL_NAMESPACES)
+
+
+def _timing() -> Timing:
+    return Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})
