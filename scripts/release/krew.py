@@ -18,14 +18,13 @@ from scripts.checks import versions
 from scripts.paths import CHECKOUT, read
 from scripts.release import packages
 
-PLATFORMS: Final = {
+PLATFORMS: Final = {  # platform -> the tags of its wheels
     ("linux", "amd64"): ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
-    ("linux", "arm64"): ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
+    ("linux", "arm64"): ("manylinux2014_aarch64", "manylinux_2_24_aarch64", "manylinux_2_28_aarch64"),
     ("darwin", "amd64"): ("macosx_11_0_x86_64",),
     ("darwin", "arm64"): ("macosx_11_0_arm64",),
 }
-"""Platform -> the tags of its wheels."""
-_PIP: Final = "-m pip --disable-pip-version-check download --quiet --no-deps --only-binary=:all: --require-hashes"
+_PIP: Final = "-m pip download --no-deps --only-binary=:all: -r requirements/plugin.txt --implementation=cp"
 
 
 def build(folder: Path, epoch: int, owner: str, platforms: Container[tuple[str, str]] = PLATFORMS) -> list[Path]:
@@ -45,13 +44,12 @@ def build(folder: Path, epoch: int, owner: str, platforms: Container[tuple[str, 
 
 
 def _tar(own: list[Path], tags: tuple[str, ...]) -> bytes:
-    """Return an archive with the wheels unpacked below `lib`; `lib/pythonX.Y` has those that are compiled for one Python."""
+    """Return the unpacked wheels of the lock file below `lib`; `lib/pythonX.Y` has those that are compiled for one Python."""
     with tempfile.TemporaryDirectory(prefix="krew-") as temporary:
         root = Path(temporary, "root")
         for python in ("3.11", "3.12", "3.13"):
             wheels = Path(temporary, python)
-            options = ["--requirement=requirements/plugin.txt", "--implementation=cp", f"--python-version={python}"]
-            options += [f"--dest={wheels}", *(f"--platform={tag}" for tag in tags)]
+            options = [f"--python-version={python}", f"--dest={wheels}", *(f"--platform={tag}" for tag in tags)]
             commands.run([sys.executable, *_PIP.split(), *options], folder=CHECKOUT, timeout_seconds=1800)
             for wheel in (*own, *wheels.iterdir()):
                 shared = wheel.stem.endswith("-any") or "-abi3-" in wheel.name
