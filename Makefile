@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
-        cluster-stop control-plane images release e2e chaos bench generate crd docs manifests site format lock viewer clean
+        cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock viewer clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -87,8 +87,16 @@ cluster-stop: setup ## stop both
 images: setup ## build the operator's and the worker's images without Docker (root, Debian)
 	@$(PYTHON_BIN) -m devcluster images operator worker
 
-release: setup ## wheel, chart, image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
-	@$(PYTHON_BIN) -m scripts.release $(RELEASE_ARGS)
+release: setup ## wheels, chart, krew and image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
+	@$(PYTHON_BIN) -m scripts.release $(if $(OWNER),--owner '$(OWNER)') $(RELEASE_ARGS)
+
+publish: setup ## what `make release` wrote, to the forge of OWNER; PUBLISH="images chart" for less (scripts/publish has the parts)
+	@OWNER='$(OWNER)' scripts/publish $(or $(PUBLISH),images chart wheels files)
+
+emulation: ## let this machine's kernel run programs of arm64, for `make release` (root, Debian)
+	@apt-get install -q -y --no-install-recommends qemu-user-static binfmt-support
+	@test -e /proc/sys/fs/binfmt_misc/register || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+	@update-binfmts --enable qemu-aarch64
 
 e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (root, Debian; installs containerd and others)
 	@$(PYTHON_BIN) -m pytest -x tests/e2e $(PYTEST_ARGS) # one step after the other, on one node

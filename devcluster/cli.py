@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
-from devcluster.programs.building import built
+from devcluster.programs.building import CONTROL_PLANE, GoProgram, built
 from devcluster.standing import CLUSTER, NODE, Description, Standing
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _images(options: argparse.Namespace) -> int:
     return 0
 
 
-def _build(_options: argparse.Namespace) -> int:
-    print(built())
+def _build(options: argparse.Namespace) -> int:
+    print(built(GoProgram(options.program, package="tool") if options.program else CONTROL_PLANE))
     return 0
 
 
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_standing(commands, CLUSTER)
     build = commands.add_parser("build", help="build the programs if they are not built yet, and print their folder")
+    build.add_argument("program", nargs="?", help="the tool of this module in programs/go (default: the control plane)")
     build.set_defaults(run=_build)
     node = commands.add_parser("node", help="a control plane with a node that runs pods (root, Debian)")
     actions = node.add_subparsers(required=True, metavar="ACTION")

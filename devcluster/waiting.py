@@ -17,11 +17,7 @@ _PAUSE_SHARE = 0.05
 
 
 def wait_until(
-    look: Callable[[], T],
-    what: str,
-    *,
-    timeout_seconds: float = 60.0,
-    seen: Callable[[], object] | None = None,
+    look: Callable[[], T], what: str, *, timeout_seconds: float = 60.0, seen: Callable[[], object] | None = None
 ) -> T:
     """Call `look` until it returns a true value, and return the value. An OSError counts as a false value.
 

@@ -108,10 +108,7 @@ class Velero(Server):
             return bool(last.get("phase") == "Completed")
 
         wait_until(
-            done,
-            f"Velero to carry out {name}",
-            timeout_seconds=_SECONDS,
-            seen=lambda: f"{last}\n{self.log_ends()}",
+            done, f"Velero to carry out {name}", timeout_seconds=_SECONDS, seen=lambda: f"{last}\n{self.log_ends()}"
         )
 
 

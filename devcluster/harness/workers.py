@@ -97,10 +97,7 @@ class Farm(Product):
     def model_pid(self) -> int:
         """Wait until a rough model misbehaves, and return its pid."""
         (file,) = wait_until(
-            lambda: list(self.pids_dir.iterdir()),
-            "a model to run",
-            timeout_seconds=_START_SECONDS,
-            seen=self.log_ends,
+            lambda: list(self.pids_dir.iterdir()), "a model to run", timeout_seconds=_START_SECONDS, seen=self.log_ends
         )
         file.unlink()
         return int(file.stem)

@@ -139,17 +139,8 @@ def _bootstrap(tag: str, architecture: str) -> None:
     container = _run(["buildah", "from", "--arch", architecture, "scratch"]).stdout.strip()
     try:
         root = Path(_run(["buildah", "mount", container]).stdout.strip())
-        _run(
-            [
-                "debootstrap",
-                f"--arch={architecture}",
-                "--variant=minbase",
-                f"--include={','.join(_BASE_PACKAGES)}",
-                DEBIAN_SUITE,
-                str(root),
-                _mirror(),
-            ]
-        )
+        options = [f"--arch={architecture}", "--variant=minbase", f"--include={','.join(_BASE_PACKAGES)}"]
+        _run(["debootstrap", *options, DEBIAN_SUITE, str(root), _mirror()])
         # With the machine's own certificate authorities, so that pip and apt reach the same servers.
         shutil.copyfile(_CERTIFICATES, root / _CERTIFICATES.relative_to("/"))
         (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")

@@ -54,6 +54,7 @@ VELERO_PLUGIN = GoProgram(
     "velero-plugin-for-aws", package="github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws"
 )
 KUBE_STATE_METRICS = GoProgram("kube-state-metrics", package="k8s.io/kube-state-metrics/v2")
+ACTIONLINT, KREW = GoProgram("actionlint", package="tool"), GoProgram("krew", package="tool")
 
 _KEY_LENGTH = 16  # of the hash, in a folder's name
 _ERROR_LINES = 40

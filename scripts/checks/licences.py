@@ -1,4 +1,4 @@
-"""Licence check: an Apache-2.0 program may ship each package of an image. It reads the metadata of the installed packages."""
+"""Licence check: an Apache-2.0 program may ship each package of an image, or of the plugin's archive. It reads the metadata of the installed packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from scripts.checks import lockfiles
 
-_SHIPPED: Final = ("operator.txt", "worker.txt", "gallery.txt")
+_SHIPPED: Final = ("operator.txt", "worker.txt", "gallery.txt", "plugin.txt")
 # Names of licences that an Apache-2.0 program may ship with.
 _ALLOWED: Final = re.compile(
     r"\b(apache|mit|bsd|isc|psf|python software foundation|zlib|hpnd|mit-cmu|mpl|mozilla public|unlicense|cc0|public domain)\b",

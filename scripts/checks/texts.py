@@ -41,10 +41,7 @@ def problems(checkout: Path) -> list[str]:
     texts = tracked_texts(checkout)
     # The path of a checkout at /src, or of a home at /, would match everywhere.
     here = [f"{path}/" for path in (checkout, Path.home()) if len(path.parts) > 1 and path != Path("/src")]
-    return [
-        *forbidden_words(texts, [*REGISTRY_HOSTS, *here]),
-        *long_test_names(texts),
-    ]
+    return [*forbidden_words(texts, [*REGISTRY_HOSTS, *here]), *long_test_names(texts)]
 
 
 def forbidden_words(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:

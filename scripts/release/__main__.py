@@ -15,14 +15,15 @@ from devcluster import commands
 from devcluster.errors import DevclusterError
 from scripts.checks import versions
 from scripts.paths import CHECKOUT
-from scripts.release import images, packages, sbom
+from scripts.release import images, krew, packages, sbom
 
 _CHECKSUMS: Final = "SHA256SUMS"
 _LOCKS: Final = {
     "reconstruction-operator": ("operator.txt", "worker.txt"),
     "reconstruction-gallery": ("gallery.txt",),
+    "kubectl-recon": ("plugin.txt",),
 }
-"""Python package -> the lock files of its images."""
+"""Python package -> the lock files of its images, or of its archive for krew."""
 # The Python of the images, for markers in the lock files; the rest is as on this machine.
 _ENVIRONMENT: Final = {"python_version": "3.13", "python_full_version": "3.13.0"}
 
@@ -31,20 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files. Return 1 if this checkout cannot be released."""
     options = _parser().parse_args(arguments)
     try:
-        problems = [] if options.draft else obstacles(CHECKOUT)
-        if problems:
+        problems = [*versions.problems(CHECKOUT), *versions.unreleasable(CHECKOUT), *uncommitted(CHECKOUT)]
+        if problems and not options.draft:
             print(*(f"release: {problem}" for problem in problems), sep="\n", file=sys.stderr)
             return 1
-        _release(options.folder, options.images)
+        _release(options.folder, options.images, options.owner)
     except DevclusterError as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def obstacles(checkout: Path) -> list[str]:
-    """Return the reasons why the checkout cannot be released."""
-    return [*versions.problems(checkout), *versions.unreleasable(checkout), *uncommitted(checkout)]
 
 
 def uncommitted(checkout: Path) -> list[str]:
@@ -53,13 +49,13 @@ def uncommitted(checkout: Path) -> list[str]:
     return [f"uncommitted changes, which a tag would lack:\n{changed}"] if changed else []
 
 
-def _release(folder: Path, architectures: Sequence[str]) -> None:
+def _release(folder: Path, architectures: Sequence[str], owner: str) -> None:
     version = versions.program_version(CHECKOUT)
     revision = _git(CHECKOUT, "rev-parse", "HEAD")
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _git(CHECKOUT, "log", "-1", "--format=%ct"))
     clear(folder)
     made = packages.build_python(folder, epoch)
-    made.append(packages.build_chart(folder, epoch))
+    made += [packages.build_chart(folder, epoch), *krew.build(folder, epoch, owner)]
     for name, locks in _LOCKS.items():
         made.append(folder / f"{name.replace('-', '_')}-{version}.cdx.json")
         made[-1].write_text(wheel_sbom(name, locks, version, epoch))
@@ -117,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder", type=Path, default=CHECKOUT / "dist", help="where to write the files; emptied first (default: dist)"
     )
+    parser.add_argument("--owner", default="OWNER", help="owner of the repository, in krew's manifest")
     parser.add_argument(
         "--images",
         nargs="*",

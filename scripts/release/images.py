@@ -10,7 +10,10 @@ from devcluster.node import images
 from scripts.release import sbom
 
 # The photogrammetry packages have no wheels for arm64: pycolmap, embreex, xatlas.
-TARGETS: Final = {"amd64": ("operator", "worker-base", "worker", "gallery"), "arm64": ("operator", "worker-base")}
+TARGETS: Final = {
+    "amd64": ("operator", "worker-base", "worker", "gallery"),
+    "arm64": ("operator", "worker-base", "gallery"),
+}
 """Architecture -> the targets of the Dockerfile that can be built for it."""
 
 _ARCHIVE_SECONDS: Final = 1800.0  # the largest takes half a minute on an idle machine

@@ -47,4 +47,4 @@ def dated(archive: bytes, epoch: int) -> bytes:
         ):
             entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = epoch, 0, 0, "", ""
             new.addfile(entry, old.extractfile(entry))
-    return gzip.compress(content.getvalue(), mtime=0)
+    return gzip.compress(content.getvalue(), compresslevel=6, mtime=0)

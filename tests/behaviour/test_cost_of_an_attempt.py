@@ -33,10 +33,7 @@ def _no_result(tmp_path: Path, client: redis.Redis) -> None:  # after its first 
 
 
 @pytest.mark.usefixtures("_no_result")
-def test_an_attempt_flushes_each_file_of_its_result_once(
-    client: redis.Redis,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_attempt_flushes_each_file_of_its_result_once(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[str] = []
     fsync = os.fsync
 

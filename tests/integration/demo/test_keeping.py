@@ -75,11 +75,7 @@ def test_a_launcher_interrupted_during_its_fork_ends_the_demo(places: Places) ->
 
 
 def test_there_is_one_demo_at_a_time(places: Places) -> None:
-    with (
-        keeping.only_one(places),
-        pytest.raises(DemoError, match="make demo-stop"),
-        keeping.only_one(places),
-    ):
+    with keeping.only_one(places), pytest.raises(DemoError, match="make demo-stop"), keeping.only_one(places):
         pass
 
 

@@ -50,9 +50,7 @@ def children() -> set[str]:
             lambda: archives.zip_with_a_real_huge_directory(150_000), "more than 256 MB of memory", id="zip, directory"
         ),
         pytest.param(
-            lambda: archives.tar_with_a_huge_pax_header(280),
-            "more than 256 MB of memory",
-            id="tar.gz, huge header",
+            lambda: archives.tar_with_a_huge_pax_header(280), "more than 256 MB of memory", id="tar.gz, huge header"
         ),
         pytest.param(
             lambda: gzip.compress(tarred(("a.txt", bytes(65 * MB)))), "unpacks to more than 64 MB", id="tar.gz"

@@ -63,13 +63,7 @@ def test_the_table_shows_the_state_of_a_running_job(kubectl: Kubectl) -> None:
     (row,) = table(kubectl("get", "recon").text)
 
     assert re.fullmatch(r"\d+s", row.pop("AGE"))
-    assert row == {
-        "NAME": name,
-        "PHASE": "Running",
-        "DONE": "42%",
-        "TIME": "1m20s left",
-        "REASON": "",
-    }
+    assert row == {"NAME": name, "PHASE": "Running", "DONE": "42%", "TIME": "1m20s left", "REASON": ""}
 
 
 def test_the_phase_column_shows_the_detail_of_the_phase_where_there_is_one(kubectl: Kubectl) -> None:

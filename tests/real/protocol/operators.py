@@ -122,10 +122,7 @@ class Operators(LossyRedis):
             return actor.ActResults()
 
         operator.orphans = Orphans(
-            cast("Any", _With(observe=observe)),
-            cast("Any", _With(act=act)),
-            Installation(INSTALL),
-            timing=TIMING,
+            cast("Any", _With(observe=observe)), cast("Any", _With(act=act)), Installation(INSTALL), timing=TIMING
         )
         view = cast("Any", _With(state=self.client, keys=self.keys))
         operator.sweeper = Sweeper(

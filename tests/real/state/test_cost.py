@@ -14,10 +14,7 @@ from tests.support.protocol.caller import LEADER, PLACE, RUN, SUCCESS, TASK
 
 KEYS = Keys(prefix="")
 LIFE: tuple[tuple[str, Call[Any]], ...] = (
-    (
-        "put_record",
-        operator_calls.put_record(KEYS, **LEADER, **PLACE, attempt=1),
-    ),
+    ("put_record", operator_calls.put_record(KEYS, **LEADER, **PLACE, attempt=1)),
     ("mark_sent", operator_calls.mark_sent(KEYS, **LEADER, job_id="job", attempt=1)),
     ("observe, queued", reads.observe(KEYS, [("job", TASK)])),
     ("claim", worker_calls.claim(KEYS, **RUN, worker="w")),

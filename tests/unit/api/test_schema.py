@@ -62,12 +62,7 @@ PART = {
         pytest.param(
             tuple[Part, ...],
             {"list_key": "name"},
-            {
-                "type": "array",
-                "items": PART,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["name"],
-            },
+            {"type": "array", "items": PART, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
             id="list that is merged by a key",
         ),
         pytest.param(

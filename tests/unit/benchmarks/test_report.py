@@ -4,8 +4,7 @@ from dataclasses import replace
 from benchmarks.report import Result, as_json, table
 
 RESULT = Result(
-    "1,000 jobs",
-    [{"jobs/s": 40.0, "ratio": 0.25}, {"jobs/s": 10.0, "ratio": 0.5}, {"jobs/s": 250.4, "ratio": 0.3}],
+    "1,000 jobs", [{"jobs/s": 40.0, "ratio": 0.25}, {"jobs/s": 10.0, "ratio": 0.5}, {"jobs/s": 250.4, "ratio": 0.3}]
 )
 
 

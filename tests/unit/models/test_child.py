@@ -11,13 +11,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.models import child, exchange
-from reconstruction_operator.models.exchange import (
-    DefectMessage,
-    ExitMessage,
-    FailureMessage,
-    ModelMessage,
-    RunRequest,
-)
+from reconstruction_operator.models.exchange import DefectMessage, ExitMessage, FailureMessage, ModelMessage, RunRequest
 from reconstruction_operator.models.interface import Photo, Result, Work
 
 pytestmark = pytest.mark.usefixtures("rough_models")
@@ -62,9 +56,7 @@ def pipe() -> Iterator[Pipe]:
         pytest.param("rough-good", Result(quality={"photos": 1, "error": 0.123456789}), id="a result"),
         pytest.param("rough-failure", FailureMessage("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps"), id="a failure"),
         pytest.param(
-            "rough-memory",
-            FailureMessage("OUT_OF_MEMORY", "the model ran out of memory with 1 photos"),
-            id="no memory",
+            "rough-memory", FailureMessage("OUT_OF_MEMORY", "the model ran out of memory with 1 photos"), id="no memory"
         ),
     ],
 )

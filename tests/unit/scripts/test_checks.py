@@ -64,7 +64,7 @@ def test_the_layout_check_runs_where_an_operator_package_breaks_python(tmp_path:
 
 def write_requirements(checkout: Path, **locks: str) -> Path:
     (checkout / "requirements").mkdir()
-    for name in ("dev", "operator", "worker", "worker_base", "gallery"):
+    for name in ("dev", "operator", "worker", "worker_base", "gallery", "plugin"):
         content = locks.get(name, f"redis==1.0 {HASH}\n")
         (checkout / "requirements" / f"{name.replace('_', '-')}.txt").write_text(content)
     return checkout
@@ -84,6 +84,7 @@ def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
         "gallery.txt: this image must not contain redis",
         "operator.txt: numpy==2.0 is not pinned in dev.txt",
         "operator.txt: this image must not contain numpy",
+        "plugin.txt: this image must not contain redis",
         "worker.txt: kopf==1.0 is not pinned in dev.txt",
         "worker.txt: this image must not contain kopf",
         "worker.txt lacks redis==1.0 of worker-base.txt",

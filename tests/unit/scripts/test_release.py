@@ -146,11 +146,7 @@ def test_an_sbom_is_a_reproducible_cyclonedx_document() -> None:
             "purl": "pkg:pypi/b@1",
             "licenses": [{"expression": "MIT"}],
             "externalReferences": [
-                {
-                    "type": "distribution",
-                    "url": "pkg:pypi/b@1",
-                    "hashes": [{"alg": "SHA-256", "content": "a" * 64}],
-                }
+                {"type": "distribution", "url": "pkg:pypi/b@1", "hashes": [{"alg": "SHA-256", "content": "a" * 64}]}
             ],
         },
     ]

@@ -32,11 +32,7 @@ def test_every_function_takes_the_job_id_alone(function: Callable[..., object]) 
 REQUESTED = {REQUEST: "pending"}
 CONFIRMED = {CANCEL: "1"}
 request, confirm = job_manager.request_cancellation, job_manager.confirm_cancellation
-withdraw, assert_, clear = (
-    job_manager.withdraw_request,
-    job_manager.assert_cancelled,
-    job_manager.clear_cancellation,
-)
+withdraw, assert_, clear = (job_manager.withdraw_request, job_manager.assert_cancelled, job_manager.clear_cancellation)
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,7 @@ def test_what_no_worker_delivered_is_rejected(
 
 def test_a_download_ends_at_the_size_in_the_manifest(tmp_path: Path) -> None:
     endless: Any = SimpleNamespace(
-        manifest=lambda: manifest().to_text().encode(),
-        chunks=lambda *_: itertools.repeat(bytes(1_000_000), 1_000),
+        manifest=lambda: manifest().to_text().encode(), chunks=lambda *_: itertools.repeat(bytes(1_000_000), 1_000)
     )
     with pytest.raises(ReconError, match=r"model\.glb is longer than the 2000000 bytes"):
         results.fetch(endless, "banana", tmp_path, ())

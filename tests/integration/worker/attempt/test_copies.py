@@ -21,14 +21,7 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
 from reconstruction_operator.worker.attempt.run import AttemptRun
 
 from tests.support.settings import configure
-from tests.support.worker.attempts import (
-    JOB,
-    at_step,
-    end,
-    run,
-    stop,
-    want,
-)
+from tests.support.worker.attempts import JOB, at_step, end, run, stop, want
 
 pytestmark = pytest.mark.usefixtures("wanted")
 

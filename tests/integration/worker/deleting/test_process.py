@@ -75,8 +75,7 @@ def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
 ) -> None:
     stuck.setattr(process, "_IDLE_SECONDS", 0.1)
     with pytest.raises(
-        TimeoutError,
-        match=f"file://{meshes}/dead/banana: no progress for 0 s: see whether its disk responds",
+        TimeoutError, match=f"file://{meshes}/dead/banana: no progress for 0 s: see whether its disk responds"
     ):
         process.perform(copy_at(meshes / "dead" / "banana"))
     assert children() == []

@@ -42,11 +42,7 @@ def run(
     used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
     return run_isolated(
-        RunRequest(name, work, _SILENCE_SECONDS),
-        report=report,
-        check=check,
-        memory_limit_bytes=memory,
-        used=used,
+        RunRequest(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory, used=used
     )
 
 

@@ -101,7 +101,7 @@ EXCUSED: Mapping[int, Rows] = {
     2: {
         "two runs of an attempt that Redis lost while no operator led": evidence(
             runs=MUCH_LATER, windows=(FLUSHED, replace(LEADER, begin=9.0, end=15.0))
-        ),
+        )
     },
     3: {
         "a cancel just before the end": evidence(confirmed(13.0), running(6.0, 20), SUCCEEDED),
@@ -109,9 +109,7 @@ EXCUSED: Mapping[int, Rows] = {
             confirmed(2.0), SUCCEEDED, windows=(replace(LEADER, begin=1.0, end=2.0),)
         ),
     },
-    4: {
-        "a message of a running job": with_messages(evidence(None, running(6.0, 20))),
-    },
+    4: {"a message of a running job": with_messages(evidence(None, running(6.0, 20)))},
 }
 
 BREAKS: Mapping[int, Rows] = {

@@ -37,14 +37,7 @@ class Desk:
         self.catalogue = Catalogue()
         self.preflight = Preflight(self.cache, unused, unused, "install", 2.0, lambda: self.now)
         self.planner = Planner(
-            self.cache,
-            admission,
-            self.preflight,
-            self.catalogue,
-            MARK,
-            TIMING,
-            self.failed.append,
-            lambda: self.now,
+            self.cache, admission, self.preflight, self.catalogue, MARK, TIMING, self.failed.append, lambda: self.now
         )
 
     def job(self, name: str) -> Job:

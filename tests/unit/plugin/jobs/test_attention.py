@@ -61,11 +61,7 @@ def test_the_most_relevant_time_is_shown(one: Job, text: str) -> None:
         (job(phase="Queued", conditions={"Dispatched": ("True", "NoWorker")}), "no worker for its queue"),
         (job(phase="Running", conditions={"Running": ("Unknown", "AwaitingWorker")}), "Redis lost data"),
         (
-            job(
-                phase="Pending",
-                failure={"reason": "WORKER_LOST"},
-                conditions={"Dispatched": ("False", "BackingOff")},
-            ),
+            job(phase="Pending", failure={"reason": "WORKER_LOST"}, conditions={"Dispatched": ("False", "BackingOff")}),
             "retries after WORKER_LOST",
         ),
         (job(phase="Pending", message=places.place("celery", 17)), "place 20 in line"),

@@ -7,13 +7,7 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 
-ENVELOPE = Envelope(
-    install_id="install",
-    namespace="team",
-    name="banana",
-    attempt=2,
-    queue="gpu",
-)
+ENVELOPE = Envelope(install_id="install", namespace="team", name="banana", attempt=2, queue="gpu")
 OURS = Assignment("uid-1", "uid-1-2", "photogrammetry", ENVELOPE, "worker-1")
 DIRECT = Assignment("job-7", "celerys-id", "photogrammetry", BARE, "worker-1")
 
