@@ -18,16 +18,6 @@ NAMESPACE: Final = "kube-public"
 NAME: Final = "reconstruction-info"
 MAX_BYTES: Final = 65_536  # of one installation's text; the ConfigMap may have a MiB
 BEAT_SECONDS: Final = 5.0  # the text is written at least as often
-SCHEMA: Final = 1
-
-PROBLEMS: Final[Mapping[str, str]] = {
-    "RedisUnreachable": "the operator cannot reach Redis, so nothing is sent to workers, stopped or reported",
-    "RedisEvicts": "Redis may evict keys, and so lose the state of jobs",
-    "RedisNearlyFull": "Redis is nearly full, so no job is sent to workers",
-    "LoopLate": "the loop of the operator makes no progress",
-    "WritesLate": "statuses are written late",
-    "DeletionsHeld": "files of deleted jobs are kept, because too many jobs are missing at once",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +31,18 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class InstallationInfo:
-    """The state of an installation. `lease`: namespace/name, which identifies it. `problems`: keys of PROBLEMS."""
+    """The state of an installation. `lease`: namespace/name, which identifies it."""
 
-    schema: int = SCHEMA
+    schema: int = 1
     version: str = ""
     lease: str = ""
     narrowed: bool = False  # whether it watches only some namespaces
     gallery: str = ""  # a URL, or service/NAME in the Lease's namespace
     schemes: tuple[str, ...] = ()  # kinds of object storage that jobs may name
     pools: tuple[str, ...] = ()  # that the administrator planned, besides those of live workers
-    problems: tuple[str, ...] = ()
+    problems: tuple[
+        str, ...
+    ] = ()  # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesLate, DeletionsHeld
     workers: tuple[Workers, ...] = ()
     complete: bool = False  # whether `workers` has all live workers
     beat: datetime | None = None  # when the operator wrote it
@@ -61,12 +53,6 @@ class InstallationInfo:
         return self.lease.replace("/", ".")
 
     def text(self) -> str:
-        """Return the JSON. If it would be too long, the schemas of parameters are left out, and then the workers."""
-        plain = tuple(replace(group, models=_without_schemas(group.models or {})) for group in self.workers)
-        smaller = (self, replace(self, workers=plain), replace(self, workers=(), complete=False))
-        texts = (json.dumps(codec.encode(info), separators=(",", ":"), default=dict) for info in smaller)
-        return next(text for text in texts if len(text) <= MAX_BYTES)
-
-
-def _without_schemas(models: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: {**info, "parameters": None} for name, info in models.items()}
+        """Return the JSON. If it would be too long, the workers are left out."""
+        text = json.dumps(codec.encode(self), separators=(",", ":"), default=dict)
+        return text if len(text) <= MAX_BYTES else replace(self, workers=(), complete=False).text()

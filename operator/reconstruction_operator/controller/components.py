@@ -44,7 +44,7 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_VERSION: Final = metadata.version("reconstruction-operator")
+VERSION: Final = metadata.version("reconstruction-operator")
 _FLUSH_SECONDS: Final = 3.0  # at a clean stop, to write the statuses that are decided
 _EVENTS_SECONDS: Final = 1.0  # at a clean stop, to post the Events that wait
 _HEARTBEAT_POLLS: Final = 4.0  # reads of a heartbeat within the time after which a silent worker is lost
@@ -74,7 +74,6 @@ class Operator:
         )
         self.events = EventRecorder(api, instance=instance)
         self.writer = StatusWriter(api, self.cache, self.election, self.events)
-        self.publisher = Publisher(api, self.election, self.info)
         # Redis and the broker
         self.view = RedisView(self.election, install_id=installation.id)
         self.actor = Actor(
@@ -123,7 +122,7 @@ class Operator:
         start("lists", self.feed.run())
         start("status writer", self.writer.run())
         start("events", self.events.run())
-        start("publisher", self.publisher.run())
+        start("publisher", Publisher(self.api, self.election, self.info).run())
         start("connection to Redis", self.view.connection.run())
         start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
         start("results", polling.poll_results(self.cache, self.view))
@@ -181,7 +180,7 @@ class Operator:
             "DeletionsHeld": self.brake.holds,
         }
         return InstallationInfo(
-            version=_VERSION,
+            version=VERSION,
             lease=self._installation.lease,
             narrowed=bool(config.settings.WATCH_NAMESPACES),
             gallery=config.settings.GALLERY_ADDRESS,

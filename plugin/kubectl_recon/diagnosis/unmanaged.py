@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconstruction_operator.contract.info import PROBLEMS
-
 from kubectl_recon.diagnosis.facts import Answer, Facts
+from kubectl_recon.installation.published import PROBLEMS
 from kubectl_recon.jobs.attention import foreign as is_foreign
 from kubectl_recon.jobs.times import duration_text
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.contract.info import NAME, NAMESPACE, PROBLEMS, InstallationInfo
+from reconstruction_operator.contract.info import NAME, NAMESPACE, InstallationInfo
 from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.kube import paths
 
@@ -22,6 +22,14 @@ from kubectl_recon.jobs.times import duration_text, parse_time, seconds_between
 from kubectl_recon.kube.api import Api
 
 USUAL_NAMESPACE: Final = "reconstruction-system"
+PROBLEMS: Final[Mapping[str, str]] = {
+    "RedisUnreachable": "the operator cannot reach Redis, so nothing is sent to workers, stopped or reported",
+    "RedisEvicts": "Redis may evict keys, and so lose the state of jobs",
+    "RedisNearlyFull": "Redis is nearly full, so no job is sent to workers",
+    "LoopLate": "the loop of the operator makes no progress",
+    "WritesLate": "statuses are written late",
+    "DeletionsHeld": "files of deleted jobs are kept, because too many jobs are missing at once",
+}
 _SILENT_SECONDS: Final = 12  # more than two beats
 _NONE: Final = (
     f"no operator has published its state here, or its chart does not let you read it (ConfigMap {NAME} in {NAMESPACE})"

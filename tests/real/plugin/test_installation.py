@@ -64,16 +64,6 @@ def test_live_workers_and_their_models_are_shown(jobs: Jobs, tenant: Program) ->
     assert states(tenant)["Workers"] == "bad"
 
 
-def test_models_shows_the_outcomes_of_jobs(jobs: Jobs, tenant: Program) -> None:
-    jobs.create("simulated")
-    jobs.create("missing", modelType="reconviagen")
-    jobs.wait_finished("simulated")
-    jobs.wait("missing", "unserved", lambda job: condition(job, "Dispatched").get("reason") == "ModelUnserved")
-    used = {model["model"]: model for model in document(tenant, "models")["models"]}
-    assert (used["placeholder"]["simulated"] > 0, used["reconviagen"]["unavailable"] > 0) == (True, True)
-    assert "not installed for" in tenant("models").stdout
-
-
 def test_compatible_versions_are_accepted(jobs: Jobs, tenant: Program) -> None:
     wait_for_workers(tenant)
     found = document(tenant, "version")

@@ -25,7 +25,6 @@ class Catalogue:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
         self._offers: tuple[Offer, ...] = ()
         self._of_queue: Mapping[str, Sequence[Offer]] = {}
-        self._preflight_threads: Mapping[str, int] = {}
         self.workers: tuple[Workers, ...] = ()  # to be published
 
     def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
@@ -60,7 +59,6 @@ class Catalogue:
             Workers(queues, number, _published(self._announced.get(digest, {})))
             for (queues, digest), number in sorted(groups.items())
         )
-        self._preflight_threads = {queue: len(offers) for queue, offers in of_queue.items()}
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:
@@ -83,7 +81,7 @@ class Catalogue:
 
     def preflight_threads(self, queue: str) -> int:
         """How many workers of the queue run preflight checks beside their jobs."""
-        return self._preflight_threads.get(queue, 0)
+        return len(self._of_queue.get(queue, ()))
 
 
 def _published(models: Mapping[str, ModelInfo]) -> dict[str, Any]:

@@ -28,32 +28,27 @@ class Publisher:
     api: SupportsRequest
     election: LeaderElection
     info: Callable[[], InstallationInfo]
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _published: InstallationInfo | None = field(default=None, init=False)
-    _at: float = field(default=0.0, init=False)
-    _fails: bool = field(default=False, init=False)
+    _due: float = field(default=0.0, init=False)  # of the next beat
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
-            if self.election.leading and not await self.publish(time.monotonic()):
-                await asyncio.sleep(BEAT_SECONDS)
+            if self.election.leading:
+                await self.publish(time.monotonic())
 
-    async def publish(self, now: float) -> bool:
-        """Write the info if it changed, or if a beat is due at `now` (monotonic). Return false if the write failed."""
+    async def publish(self, now: float) -> None:
+        """Write the info if it changed, or if a beat is due at `now` (monotonic)."""
         info = self.info()
-        if info == self._published and now - self._at < BEAT_SECONDS:
-            return True
+        if info == self._published and now < self._due:
+            return
+        self._published, self._due = info, now + BEAT_SECONDS
         # Applied: other installations own the other keys of the object, which the first one creates.
         path = f"{paths.core(NAMESPACE, 'configmaps', NAME)}?fieldManager={info.key}&force=true"
         try:
-            data = {info.key: replace(info, beat=self.now()).text()}
+            data = {info.key: replace(info, beat=datetime.now(UTC)).text()}
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data}
             await self.api.request("PATCH", path, body=body, content_type=APPLY_PATCH, timeout_seconds=BEAT_SECONDS)
         except (ApiError, ValueError, RecursionError) as error:  # the latter two: what workers announced
-            (_log.debug if self._fails else _log.warning)("The installation's info could not be published: %s", error)
-            self._fails = True
-            return False
-        self._published, self._at, self._fails = info, now, False
-        return True
+            _log.warning("The installation's info could not be published: %s", error)

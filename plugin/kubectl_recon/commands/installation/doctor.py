@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator.api import crd, identity
-from reconstruction_operator.contract.info import PROBLEMS
 from reconstruction_operator.kube import paths
 
 from kubectl_recon import __version__
@@ -220,7 +219,11 @@ def _reported(name: str) -> Callable[[Examined], _Result | None]:
         if installation.missing or installation.away(examined.now):
             return None
         problem = next((code for code in installation.info.problems if code in _CURES[name]), "")
-        return _bad(PROBLEMS[problem], _CURES[name][problem]) if problem else _ok("the operator reports no problem")
+        return (
+            _bad(published.PROBLEMS[problem], _CURES[name][problem])
+            if problem
+            else _ok("the operator reports no problem")
+        )
 
     return check
 
