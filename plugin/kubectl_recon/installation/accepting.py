@@ -43,4 +43,6 @@ def problem(installation: Installation, spec: Mapping[str, Any]) -> str:
 
 def _meant(name: str, known: Collection[str]) -> str:
     meant = get_close_matches(name, known, 1)
-    return (f": did you mean {meant[0]}?" if meant else ":") + f" There are {', '.join(sorted(known)) or 'none'}"
+    return (f": did you mean {meant[0]}? There are " if meant else ": there are ") + (
+        ", ".join(sorted(known)) or "none"
+    )

@@ -310,17 +310,15 @@ def write(connection: Connection, spec: dict[str, Any], status: dict[str, Any], 
     return Job(connection.api.get(path))
 
 
-def why(connection: Connection, job: Job, later: int = 0) -> tuple[Answer, str]:
-    """Return the answer `later` seconds from now."""
-    facts = explaining.gather(connection, job, datetime.now(UTC))
-    answer = rules.answer(replace(facts, now=facts.now + timedelta(seconds=later)))
+def why(connection: Connection, job: Job, at: datetime | None = None) -> tuple[Answer, str]:
+    answer = rules.answer(explaining.gather(connection, job, at or datetime.now(UTC)))
     return answer, " ".join([answer.text, *answer.details, *answer.actions])
 
 
-def check_alike(people: dict[str, Connection], job: Job, first: Answer, later: int) -> None:
+def check_alike(people: dict[str, Connection], job: Job, first: Answer, at: datetime) -> None:
     """Check that each role gets this answer, with commands that can be run as they stand."""
     for role in ROLES:
-        answer, _ = why(people[role], job, later)
+        answer, _ = why(people[role], job, at)
         assert (answer.situation, answer.text) == (first.situation, first.text), role
         for action in answer.actions:
             words = shlex.split(action.partition(": kubectl ")[2])
@@ -343,10 +341,11 @@ def test_each_fault_has_an_answer_for_every_role(
     job = write(connection, row.spec, row.status)
     if row.info != BUSY:
         publish(connection, row.info)
-    answer, text = why(connection, job, row.later)
+    at = datetime.now(UTC) + timedelta(seconds=row.later)
+    answer, text = why(connection, job, at)
     assert (answer.situation, row.words in text) == (row.situation, True), text
     assert answer.actions
-    check_alike(people, job, answer, row.later)
+    check_alike(people, job, answer, at)
 
 
 def test_a_misspelt_queue_gets_a_suggestion(connection: Connection, people: dict[str, Connection]) -> None:
@@ -356,7 +355,7 @@ def test_a_misspelt_queue_gets_a_suggestion(connection: Connection, people: dict
     assert answer.more["servedQueues"] == ["gpu-large"]
     assert "Did you mean gpu-large?" in text
     assert '{"spec":{"queue":"gpu-large"}}' in text
-    check_alike(people, job, answer, 0)
+    check_alike(people, job, answer, datetime.now(UTC))
 
 
 def test_why_prints_the_answer_as_json(cluster: devcluster.Cluster, connection: Connection) -> None:
