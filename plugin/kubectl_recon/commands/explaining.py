@@ -56,8 +56,8 @@ def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
     for detail in answer.details:
         output += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
     if answer.actions:
-        editors = f", if you may edit jobs in namespace {job.namespace}, as you may not now"
-        output.append(f"What to do{'' if facts.may_change else editors}:")
+        editor = f"What an editor of namespace {job.namespace} can do (you may only read):"
+        output.append("What to do:" if facts.may_change else editor)
         for action in answer.actions:
             output += _action(action, width)
     return output

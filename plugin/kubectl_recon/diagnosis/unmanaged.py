@@ -74,7 +74,7 @@ def not_seen(facts: Facts) -> Answer:
 
 def unable(facts: Facts) -> Answer | None:
     """Explain a job whose operator cannot work: it does not report, or it reports that it cannot reach Redis or hangs."""
-    if facts.job.phase == "Suspended":
+    if facts.job.phase == "Suspended" and facts.job.suspended:
         return None
     if away := facts.installation.away(facts.now):
         text = "The status is outdated" if facts.job.phase else "No operator has seen the job"

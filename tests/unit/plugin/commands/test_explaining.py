@@ -26,4 +26,4 @@ def test_texts_are_wrapped_but_commands_are_not() -> None:
 
 def test_a_user_who_may_only_read_learns_who_can_follow_the_advice() -> None:
     output = lines(replace(FACTS, may_change=False), ANSWER, Screen(io.StringIO(), None, False))
-    assert "What to do, if you may edit jobs in namespace team, as you may not now:" in output
+    assert "What an editor of namespace team can do (you may only read):" in output
