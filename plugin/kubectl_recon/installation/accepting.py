@@ -20,7 +20,7 @@ def problem(installation: Installation, spec: Mapping[str, Any]) -> str:
     if installation.missing:
         return ""
     if problems := validation.problems(job, info.schemes):
-        return problems[0]
+        return problems[0].rstrip(".")
     if not info.complete or "RedisUnreachable" in info.problems:
         return ""
     pools = {*info.pools, *installation.served}
