@@ -13,7 +13,7 @@ _ROLE = "reconstruction-editor"  # of manifests/install
 _DURATION = "8h"
 
 
-def start(system: System, kubectl: ShownKubectl, places: Places, display: Display) -> str:
+def start(system: System, kubectl: ShownKubectl, places: Places, display: Display, port: int) -> str:
     """Start the gallery, write the user's token, and return the gallery's URL."""
     (system.folder / "gallery.log").symlink_to(places.logs / "gallery.log")
     account = f"{kubectl.namespace}:{USER}"
@@ -21,6 +21,6 @@ def start(system: System, kubectl: ShownKubectl, places: Places, display: Displa
     kubectl.run("create", "rolebinding", USER, f"--clusterrole={_ROLE}", f"--serviceaccount={account}")
     places.token.touch(mode=0o600)
     places.token.write_text(kubectl.run("create", "token", USER, f"--duration={_DURATION}").strip() + "\n")
-    gallery = start_gallery(system, GALLERY_UPLOADS_DIR=str(places.uploads))
+    gallery = start_gallery(system, port=port, GALLERY_UPLOADS_DIR=str(places.uploads))
     display.text(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
     return gallery.url

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconstruction_operator.contract import info
+
 from demo import gallery
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
@@ -26,11 +28,13 @@ from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 from devcluster.programs.building import built
 from devcluster.programs.toolchain import redis_server
+from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.waiting import wait_until
 
 _CRD = "crd/reconstructionjobs.reconstruction.dev"
 _OPERATOR_LEASE = ("-n", "reconstruction-system", "get", "lease", "reconstruction-operator")
+_INFO = ("-n", info.NAMESPACE, "get", "configmap", info.NAME)
 _OLDEST_KUBERNETES = (1, 31)
 _READY_SECONDS = 120.0  # until the CRD is served: under a second on an idle machine
 _CHECK_SECONDS = 1.0  # between two checks that everything runs
@@ -101,8 +105,9 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
         display.output(kubectl.run("apply", "-k", "manifests/install"))
         system = stack.enter_context(System(cluster, server, settings=_settings(places, photos)))
         account = "as the service account of manifests/install, with only its permissions"
-        _start(system, places, display, account)
-        address = gallery.start(system, kubectl, places, display)
+        (port,) = free_ports(1)
+        _start(system, places, display, account, GALLERY_ADDRESS=f"http://127.0.0.1:{port}")
+        address = gallery.start(system, kubectl, places, display, port)
         yield DemoServers(kubectl, system.processes, (cluster.check,), address)
 
 
@@ -125,6 +130,8 @@ def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, disp
             _wait_served(kubectl)
         stack.callback(_remove, kubectl, display, namespace, "namespace")
         display.output(kubectl.run("create", "namespace", namespace))
+        if not kubectl.succeeds(*_INFO):
+            stack.callback(_remove, kubectl, display, info.NAME, "configmap", "--namespace", info.NAMESPACE)
         system = stack.enter_context(System(Cluster(), server, settings=_settings(places, photos)))
         settings = {"KUBECONFIG": kubeconfig, "OPERATOR_NAMESPACE": namespace, "WATCH_NAMESPACES": namespace}
         _start(system, places, display, "as the user of your kubeconfig", **settings)
@@ -191,9 +198,9 @@ def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
         )
 
 
-def _remove(kubectl: ShownKubectl, display: Display, what: str, kind: str) -> None:
+def _remove(kubectl: ShownKubectl, display: Display, what: str, kind: str, *options: str) -> None:
     # This may run after an error: report what cannot be removed, and continue the clean-up.
     try:
-        display.output(kubectl.run("delete", kind, what, "--ignore-not-found", "--timeout=120s"))
+        display.output(kubectl.run("delete", kind, what, "--ignore-not-found", "--timeout=120s", *options))
     except KubectlError as error:
         display.refusal(f"{error}\nThis may remain in the cluster.")

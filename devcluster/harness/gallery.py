@@ -63,11 +63,11 @@ class Gallery:
             return HttpAnswer(answer.status, headers, answer.read())
 
 
-def start_gallery(system: System, name: str = "gallery", **settings: str) -> Gallery:
-    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs."""
+def start_gallery(system: System, name: str = "gallery", port: int = 0, **settings: str) -> Gallery:
+    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs. `port` 0: any."""
     system.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "gallery")
     kubeconfig = system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT)
-    (port,) = free_ports(1)
+    port = port or free_ports(1)[0]
     process = system.start_program(
         name,
         [Path(sys.executable).with_name("reconstruction-gallery")],

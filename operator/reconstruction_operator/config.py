@@ -164,6 +164,9 @@ class Settings:
     )
     OPERATOR_NAMESPACE: str = _operator("reconstruction-system", "namespace of the Lease", unit="NAME")
     WATCH_NAMESPACES: Names = _operator((), "namespaces to watch; empty: all")
+    GALLERY_ADDRESS: str = _operator(
+        "", "the gallery's URL, or service/NAME in the operator's namespace; published to all users", unit="ADDRESS"
+    )
     LEASE_NAME: str = _operator("reconstruction-operator", "Lease that the replicas of one installation share")
     LEASE_SECONDS: float = _operator(10.0, "time without a renewal after which a leader is deposed", least=2.0)
     SWEEP_SECONDS: float = _operator(30.0, "interval of sweeps, which read all unfinished jobs from Redis", least=0.5)

@@ -1,4 +1,4 @@
-"""Plugin of kubectl on real pods: port-forward to the gallery, exec in workers and their logs, metrics of the operator."""
+"""Plugin of kubectl on real pods: port-forward to the gallery, exec in workers and their logs."""
 
 import json
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_trash_is_listed_by_exec_in_a_worker_and_a_result_restored(
     assert (disk / "jobs" / uid / "output" / "model.glb").read_bytes() == mesh
 
 
-def test_live_workers_are_counted_by_the_operators_metrics(recon: Program) -> None:
+def test_live_workers_are_counted(recon: Program) -> None:
     done = recon("workers", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert {queue["name"]: queue["workers"] for queue in json.loads(done.stdout)["queues"]}["celery"] == 2

@@ -58,21 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         group = run.add_argument_group(section)
         for row in rows:
             _add_flag(group, row)
-    check = subcommands.add_parser(
-        "selftest",
-        help="run one placeholder job to its end",
-        description="Create a placeholder job, wait until it has succeeded, and delete it. Needs a running operator, Redis "
-        "and worker; the account may create, get and delete jobs in the namespace.",
-    )
-    check.add_argument("--namespace", default="default", help="namespace of the job [%(default)s]")
-    check.add_argument("--queue", default="celery", help="queue of the job [%(default)s]")
-    check.add_argument(
-        "--timeout-seconds",
-        type=float,
-        default=180.0,
-        metavar="SECONDS",
-        help="time within which the job has to succeed [180]",
-    )
     _add_restore(subcommands)
     _add_reconstruct(subcommands)
     return command
@@ -132,10 +117,6 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
     match command:
-        case "selftest":
-            from reconstruction_operator.cli import selftest  # noqa: PLC0415  # as in `_run`
-
-            return selftest.run(**arguments)
         case "restore":
             from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
 

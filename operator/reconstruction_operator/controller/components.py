@@ -10,11 +10,13 @@ import socket
 import uuid
 from collections.abc import Sequence
 from functools import partial
+from importlib import metadata
 from typing import Final
 
 from reconstruction_operator import config
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher
+from reconstruction_operator.contract.info import InstallationInfo
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.installation import Installation
@@ -31,6 +33,7 @@ from reconstruction_operator.controller.probes import Check, late
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.supervision import Supervisor
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
+from reconstruction_operator.controller.writes.publisher import Publisher
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.planning import installations
@@ -41,11 +44,13 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
+VERSION: Final = metadata.version("reconstruction-operator")
 _FLUSH_SECONDS: Final = 3.0  # at a clean stop, to write the statuses that are decided
 _EVENTS_SECONDS: Final = 1.0  # at a clean stop, to post the Events that wait
 _HEARTBEAT_POLLS: Final = 4.0  # reads of a heartbeat within the time after which a silent worker is lost
 _LAG_SECONDS: Final = 10.0  # with more lag, the event loop misses all deadlines
 _ROUND_SECONDS: Final = 60.0  # maximum without a round of the loop; its longest waits are for Redis and the broker
+_WRITES_SECONDS: Final = 30.0  # with older statuses in the queue of writes, users see an outdated state
 _API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
 
 
@@ -56,7 +61,7 @@ class Operator:
         settings = config.settings
         instance = f"{socket.gethostname()}_{uuid.uuid4()}"  # in the Lease: the pod's name, and a part that is new in each process
         # Kubernetes: the cache of jobs, the Lease, and the writers
-        self.api = api
+        self.api, self._installation = api, installation
         self.cache = Cache(management=partial(installations.management, mine=installation.mark))
         self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, completed=_settle_memory)
         namespace, _, name = installation.lease.partition("/")
@@ -78,13 +83,13 @@ class Operator:
         timing = _timing()
         admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
-        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE)
+        self.brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE)
         self.sweeper = Sweeper(
             api,
             self.view,
             self.cache,
             self.orphans,
-            brake,
+            self.brake,
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
@@ -117,6 +122,7 @@ class Operator:
         start("lists", self.feed.run())
         start("status writer", self.writer.run())
         start("events", self.events.run())
+        start("publisher", Publisher(self.api, self.election, self.info).run())
         start("connection to Redis", self.view.connection.run())
         start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
         start("results", polling.poll_results(self.cache, self.view))
@@ -161,6 +167,28 @@ class Operator:
             Check("redis", self.view.connection.problem),
             Check("lease", "" if self.election.leading or self.election.holder else "no replica leads yet"),
             Check("loop", "the loop has not started" if self.election.leading and not self.reconciler.serving else ""),
+        )
+
+    def info(self) -> InstallationInfo:
+        """Return what is published of this installation."""
+        problems = {
+            "RedisUnreachable": bool(self.view.connection.problem),
+            "RedisEvicts": self.view.connection.evicts,
+            "RedisNearlyFull": self.view.queues.paused,
+            "LoopLate": any(check.problem for check in self.health()),
+            "WritesLate": self.writer.writes.lag_seconds() > _WRITES_SECONDS,
+            "DeletionsHeld": self.brake.holds,
+        }
+        return InstallationInfo(
+            version=VERSION,
+            lease=self._installation.lease,
+            narrowed=bool(config.settings.WATCH_NAMESPACES),
+            gallery=config.settings.GALLERY_ADDRESS,
+            schemes=config.settings.STORAGE_SCHEMES,
+            pools=config.settings.METRICS_POOLS,
+            problems=tuple(name for name, exists in problems.items() if exists),
+            workers=self.view.catalogue.workers,
+            complete=self.view.queues.known,
         )
 
     def measure(self) -> None:

@@ -6,10 +6,9 @@ import asyncio
 import logging
 import os
 import signal
-from importlib import metadata
 
 from reconstruction_operator import config
-from reconstruction_operator.controller.components import Operator
+from reconstruction_operator.controller.components import VERSION, Operator
 from reconstruction_operator.controller.kube import installation, watch
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.probes import ProbeServer
@@ -26,11 +25,10 @@ async def run() -> int:
     # Until kopf installs its handlers: process 1 has no default signal handlers.
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    version = metadata.version("reconstruction-operator")
-    metrics.BUILD.info({"version": version})
+    metrics.BUILD.info({"version": VERSION})
     cluster = await client.find_cluster()
     api = Api(cluster)
-    _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), cluster.server)
+    _log.info("Starting version %s, process %d, API server %s", VERSION, os.getpid(), cluster.server)
     try:
         probes = ProbeServer(host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)
         _log.info("Probes and metrics on port %d", await probes.start())

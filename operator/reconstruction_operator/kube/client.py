@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
 UNCHECKED: Final = "?fieldValidation=Ignore"
 """Query of a frequent write: the server need not search for misspelt fields, about which it would only warn."""
 _JSON: Final = "application/json"

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
 
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
-CRD: Final = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{GROUP}"
 
 
 def jobs(namespace: str | None) -> str:

@@ -50,18 +50,16 @@ def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
 def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Offer]) -> str:
     """Return what the job waits for if no worker of its queue has its model.
 
-    Empty if a worker has or may have it, or if the queue has no worker. `others`: workers of all queues; those with the model are named.
+    Empty if a worker has or may have it, or if the queue has no worker. `others`: workers of all queues; the queues with the model are named.
     """
     model = spec.model_type
     if not offers or any(info is None or model in info for info in (offer.models for offer in offers)):
         return ""
     have = sorted({name for offer in offers for name in offer.models or ()})
     text = f"Waiting for a worker with model {model}: those of queue {queue} have {_list(have) or 'no model'}"
-    elsewhere = sorted({offer.node for offer in others if offer.models and model in offer.models})
-    if not elsewhere:
-        return text
-    queues = sorted({pool_of(name) for offer in others if offer.node in elsewhere for name in offer.queues})
-    return f"{text}; it is on {_list(elsewhere)} (spec.queue {_list(queues)})"
+    having = (offer.queues for offer in others if offer.models and model in offer.models)
+    queues = sorted({pool_of(name) for names in having for name in names})
+    return f"{text}; queue {_list(queues)} has it (spec.queue)" if queues else text
 
 
 def reads_photos(model: str, offers: Iterable[Offer]) -> bool:

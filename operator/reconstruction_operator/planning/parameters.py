@@ -7,6 +7,7 @@ model's own, and no schema takes long to check.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
@@ -24,28 +25,29 @@ def problem(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     if not parameters and schema.keys().isdisjoint(_OF_NONE):
         return ""  # most jobs have none
     try:
-        error = best_match(Draft202012Validator(_simple(schema, _DEPTH)).iter_errors(dict(parameters)))
+        error = best_match(Draft202012Validator(simple(schema)).iter_errors(dict(parameters)))
     except Exception:  # noqa: BLE001  # an invalid schema; the model itself checks the parameters
         return ""
     return "" if error is None else _text(error)[:_SHOWN_CHARS]
 
 
-def _simple(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+def simple(schema: Mapping[str, Any], depth: int = _DEPTH) -> dict[str, Any]:
+    """Return the part of the schema that this check uses, down to `depth`."""
     if depth == 0:
         return {}
-    simple = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO) if name in schema}
+    part = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO) if name in schema}
     properties, items, others = schema.get("properties"), schema.get("items"), schema.get("additionalProperties")
     if isinstance(properties, Mapping):
-        simple["properties"] = {
-            name: _simple(part, depth - 1) for name, part in properties.items() if isinstance(part, Mapping)
+        part["properties"] = {
+            name: simple(value, depth - 1) for name, value in properties.items() if isinstance(value, Mapping)
         }
     if isinstance(items, Mapping):
-        simple["items"] = _simple(items, depth - 1)
+        part["items"] = simple(items, depth - 1)
     if isinstance(others, Mapping):
-        simple["additionalProperties"] = _simple(others, depth - 1)
+        part["additionalProperties"] = simple(others, depth - 1)
     elif others is False and "patternProperties" not in schema:
-        simple["additionalProperties"] = False
-    return simple
+        part["additionalProperties"] = False
+    return part
 
 
 def _text(error: ValidationError) -> str:
@@ -54,7 +56,8 @@ def _text(error: ValidationError) -> str:
         names = sorted(error.schema.get("properties", {}))
         unknown = next((name for name in error.instance if name not in names), "")
         inside = f" in {where}" if where else ""
-        return f"unknown parameter {unknown!r:.80}{inside}: known are {', '.join(names) or 'none'}"
+        meant = "".join(f"did you mean {name}? " for name in get_close_matches(str(unknown), names, 1))
+        return f"unknown parameter {unknown!r:.80}{inside}: {meant}known are {', '.join(names) or 'none'}"
     if not where:
         return str(error.message)
     return f"parameter {where}: {error.instance!r:.80} was given, allowed is {_allowed(error)}"

@@ -104,11 +104,6 @@ QUEUE_JOBS = _gauge(
     "Jobs that wait for a worker (Pending, Queued) or run on one (Running, Cancelling), by queue and phase.",
     ("queue", "phase"),
 )
-WAITING_FOR_ROOM = _gauge(
-    "waiting_for_room_jobs",
-    "Jobs that wait for room in the dispatch window of their queue, or for a worker of it.",
-    ("queue",),
-)
 
 # --- The loop ---------------------------------------------------------------------------------------------------------
 DIRTY = _gauge("dirty_jobs", "Work queue: jobs that may have changed, and are not reconciled yet.")
@@ -161,7 +156,6 @@ REDIS_MEMORY_SHARE = _gauge("redis_memory_share", "Used share of Redis's maxmemo
 DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while no job is dispatched because Redis is nearly full.")
 RESYNCS = _counter("resyncs", "Times that the subscription to results was opened again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
-WORKER_MODELS = _gauge("worker_models", "Live workers that have a model, by queue and model.", ("queue", "model"))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
 
 # Series with known labels exist from the start: `increase()` needs a first sample.

@@ -15,11 +15,7 @@ Client = Annotated[
 
 @o.connecting
 def workers(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Show queues, their live workers, and what each worker runs.
-
-    The number of live workers comes from the operator's metrics, which need the right to get pods/proxy in the operator's
-    namespace. Without it, only workers that run one of your jobs are shown.
-    """
+    """Show queues, their live workers, and which of them run jobs that you may see."""
     from kubectl_recon.commands.installation import workers as command
 
     raise typer.Exit(command.workers(connect(), o.format_of(output)))
@@ -27,7 +23,7 @@ def workers(connect: o.Connect, output: o.DataOption = None) -> None:
 
 @o.connecting
 def models(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Show the models of jobs, the outcomes of these jobs, and the queues whose workers have each model."""
+    """Show the models of live workers and of jobs: versions, parameters, queues, and the outcomes of the jobs."""
     from kubectl_recon.commands.installation import workers as command
 
     raise typer.Exit(command.models(connect(), o.format_of(output)))
@@ -35,9 +31,9 @@ def models(connect: o.Connect, output: o.DataOption = None) -> None:
 
 @o.connecting
 def doctor(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Check the health of the installation: CRD, rights, operator, clocks, Redis, workers, write lag, a second installation.
+    """Check the health of the installation: CRD, rights, operator, clocks, Redis, loop, workers, a second installation.
 
-    The check is read-only, and reports what you may not see. Exit code 1 if a check is bad.
+    The check is read-only, and needs no further right. Exit code 1 if a check is bad.
     """
     from kubectl_recon.commands.installation import doctor as command
 

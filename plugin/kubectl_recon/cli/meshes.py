@@ -32,7 +32,7 @@ def open_(
 ) -> None:
     """Show a mesh in the browser, until Ctrl-C.
 
-    If the cluster has a gallery, it shows the mesh: through kubectl port-forward, signed in with your own token or that of --account.
+    If the cluster has a gallery, it shows the mesh, signed in with your own token or that of --account.
     Otherwise this program downloads the result and serves its report, for this machine only.
     """
     from kubectl_recon.commands import viewing

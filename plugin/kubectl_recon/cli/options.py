@@ -61,7 +61,10 @@ Parameters = Annotated[
 GalleryUrl = Annotated[
     str | None,
     typer.Option(
-        "--gallery", metavar="URL", envvar="RECON_GALLERY", help="Address of the gallery; by default a port-forward."
+        "--gallery",
+        metavar="URL",
+        envvar="RECON_GALLERY",
+        help="Address of the gallery; by default the published one, or else a port-forward.",
     ),
 ]
 Account = Annotated[

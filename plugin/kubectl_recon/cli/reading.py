@@ -91,7 +91,7 @@ def wait(
 def why(connect: o.Connect, name: o.Name, output: o.DataOption = None) -> None:
     """Explain why a job does not run, failed or is slow, and what to do.
 
-    Reads the job, its Events, other unfinished jobs, and the operator's Lease and metrics, as far as your rights allow.
+    Reads the job, its Events, and what the operator publishes for every user.
     """
     from kubectl_recon.commands import explaining
 

@@ -12,14 +12,14 @@ from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import Screen, screen
-from kubectl_recon.errors import ApiError, ForbiddenError, InvalidError
-from kubectl_recon.installation import operator
+from kubectl_recon.errors import ApiError
+from kubectl_recon.installation import published
+from kubectl_recon.installation.rights import may
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job, JobEvent
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import find
 
-_UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 _MOST_CELLS: Final = 100
 _BULLET: Final = "  - "
 
@@ -40,20 +40,11 @@ def run(connection: Connection, name: str, how: Format | None) -> int:
 
 def gather(connection: Connection, job: Job, now: datetime) -> Facts:
     """Read the facts for the rules. The facts also contain the reasons why parts could not be read."""
-    if job.finished:  # its surroundings no longer matter
-        events, refused = _events(connection, job)
-        return Facts(job, now, operator.Operator(operator.NAMESPACE), events=events, events_refused=refused)
-    neighbours, everywhere = _neighbours(connection, job)
     events, refused = _events(connection, job)
-    return Facts(
-        job,
-        now,
-        operator.look(connection.api, [job, *neighbours]),
-        [neighbour for neighbour in neighbours if neighbour.uid != job.uid],
-        everywhere,
-        events,
-        refused,
-    )
+    # The surroundings of a finished job no longer matter.
+    installation = published.Installation() if job.finished else published.read(connection.api, [job])
+    may_change = may(connection, "patch") is not False
+    return Facts(job, now, installation, events, refused, may_change, connection.options)
 
 
 def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
@@ -65,13 +56,10 @@ def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
     for detail in answer.details:
         output += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
     if answer.actions:
-        output.append("What to do:")
+        editor = f"What an editor of namespace {job.namespace} can do (you may only read):"
+        output.append("What to do:" if facts.may_change else editor)
         for action in answer.actions:
             output += _action(action, width)
-    for refused in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused):
-        if refused:
-            text = f"Not checked: {refused}"
-            output += [where.styled(line, "dim") for line in textwrap.wrap(text, width, subsequent_indent="  ")]
     return output
 
 
@@ -82,20 +70,6 @@ def _action(action: str, width: int) -> list[str]:
         text, command = action, ""
     lines = textwrap.wrap(text + (":" if command else ""), width, initial_indent=_BULLET, subsequent_indent="    ")
     return [*lines, f"    kubectl {command}"] if command else lines
-
-
-def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
-    """Return the unfinished jobs of all namespaces, or else of the job's namespace, and whether all namespaces could be read."""
-    for namespace in (None, job.namespace):
-        for selector in (_UNFINISHED, None):
-            try:
-                bodies = connection.api.items(paths.jobs(namespace), fieldSelector=selector)
-            except ForbiddenError:
-                break
-            except InvalidError:  # an older CRD cannot select by phase
-                continue
-            return [neighbour for neighbour in map(Job, bodies) if not neighbour.finished], namespace is None
-    return [], False
 
 
 def _events(connection: Connection, job: Job) -> tuple[list[JobEvent], str]:

@@ -15,7 +15,7 @@ from reconstruction_operator.kube.reflector import Lines
 
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
-from kubectl_recon.installation import operator
+from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
 from kubectl_recon.kube.api import Api, Connection
@@ -39,7 +39,7 @@ class Line:
 def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
     """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
     job = find(connection, name)
-    namespace, _ = operator.where([job])
+    namespace = published.read(connection.api, [job]).namespace
     pods = _pods(connection.api, namespace)
     if not pods:
         note(

@@ -14,7 +14,7 @@ from reconstruction_operator.kube import paths
 from kubectl_recon.commands import watching
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
-from kubectl_recon.installation import operator
+from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
@@ -45,7 +45,7 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
 
 def listed(connection: Connection, *, everywhere: bool) -> int:
     """Print the trash of each worker's volume. Exit code 1 if no worker could list it."""
-    namespace, _ = operator.where([])
+    namespace = published.read(connection.api).namespace
     kubectl = connection.kubectl(namespace)
     if kubectl is None:
         raise ReconError("the trash is listed by kubectl exec, but there is no kubectl on PATH")

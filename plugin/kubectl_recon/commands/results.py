@@ -16,7 +16,7 @@ from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import Way, reached, token
-from kubectl_recon.installation import operator
+from kubectl_recon.installation import published
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
@@ -68,8 +68,7 @@ def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
 
 
 def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
-    namespace, _ = operator.where([job])
-    url = stack.enter_context(reached(connection, namespace, way))
+    url = stack.enter_context(reached(connection, published.gallery(connection.api, [job], way)))
     return Gallery(url, token(connection, way)).result(job)
 
 

@@ -18,11 +18,19 @@ from kubectl_recon.display.formats import Format, document, objects
 from kubectl_recon.display.formats import name as object_name
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ApiError, ConflictError, KubeconfigError, ReconError, UnreachableError, UsageError
+from kubectl_recon.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    KubeconfigError,
+    ReconError,
+    UnreachableError,
+    UsageError,
+)
 from kubectl_recon.gallery import uploading
 from kubectl_recon.gallery.client import Gallery
-from kubectl_recon.gallery.reaching import NoGalleryError, Way, find, reached, token
-from kubectl_recon.installation import operator
+from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.installation import accepting, published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
@@ -30,6 +38,7 @@ from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
 
 _TRIES: Final = 100  # names to try
+_SAMPLE: Final = 20  # jobs whose status may name the installation
 _EXAMPLE: Final = "input.uri is an example: replace it with the address of the photos for your workers"
 
 
@@ -58,17 +67,14 @@ class SubmitRequest:
 def run(connection: Connection, request: SubmitRequest, how: Format | None) -> Job:
     """Submit, and return the created job. Raises UsageError if the photos would fail."""
     name = free_name(connection, request)
-    if request.address is not None:
-        uri, files = request.address, []
-    else:
-        files = check(request.photos, force=request.force)
-        if request.upload is None:
-            return _by_gallery(connection, request, name, files, how)
-        folder = buckets.Folder.of(request.upload).folder(name)
-        uri = str(folder)
-    body = request.body(name, uri, connection.namespace)
+    folder = buckets.Folder.of(request.upload).folder(name) if request.upload and request.address is None else None
+    body = request.body(name, request.address or str(folder or example_uri(name)), connection.namespace)
     apply(connection, body, dry_run=True)  # before the upload: the API server may reject it
-    if files:
+    compare(connection, request, body["spec"])
+    files = [] if request.address is not None else check(request.photos, force=request.force)
+    if files and folder is None:
+        return _by_gallery(connection, request, body, files, how)
+    if folder is not None:
         _upload(folder, files)
     return _submitted(Job(apply(connection, body)), how)
 
@@ -78,17 +84,17 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
 
     Raises UsageError for photos that would fail, and ApiError if the API server rejects the manifest.
     """
-    files = [] if request.address is not None else check(request.photos, force=request.force)
     connection, job, silence = None, stem(request), ""
     try:
         connection = connect()
         job = free_name(connection, request)
-    except ApiError:
-        pass  # a user with the right to create jobs may lack the right to list them
     except (KubeconfigError, UnreachableError) as error:
         silence = str(error)
+    except ApiError:
+        pass  # a user with the right to create jobs may lack the right to list them
     folder = buckets.Folder.of(request.upload).folder(job) if request.upload else example_uri(job)
     body = request.body(job, request.address or str(folder), connection.namespace if connection else None)
+    files = [] if request.address is not None else check(request.photos, force=request.force)
     is_example = not request.address and not request.upload
     _show(body, how, f"# {_EXAMPLE}\n" if is_example else "")
     if files:
@@ -96,6 +102,7 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
         note(f"{len(files)} files {destination}")
     if connection is not None and not silence:
         apply(connection, body, dry_run=True)
+        compare(connection, request, body["spec"])
     verdict = f"not checked by the API server: {silence}" if silence else "the API server accepts it"
     note(f"{job}: not submitted (dry run); {verdict}")
 
@@ -109,11 +116,10 @@ def _destination(connection: Connection | None, request: SubmitRequest, silence:
     """Return where the photos would be uploaded without --upload."""
     if connection is None or silence:
         return "would go to the gallery, if the cluster has one"
-    try:
-        find(connection, system_namespace(connection), request.way)
-    except (NoGalleryError, ApiError) as error:
-        return f"cannot be uploaded yet ({error}): {nowhere(request)}"
-    return "would go to the gallery, which chooses their address"
+    way = published.gallery(connection.api, _jobs(connection), request.way)
+    if way.url or way.service:
+        return "would go to the gallery, which chooses their address"
+    return f"cannot be uploaded yet, since there is no gallery: {nowhere(request)}"
 
 
 def _submitted(job: Job, how: Format | None) -> Job:
@@ -125,21 +131,24 @@ def _submitted(job: Job, how: Format | None) -> Job:
 
 
 def _by_gallery(
-    connection: Connection, request: SubmitRequest, name: str, files: Sequence[scanning.Photo], how: Format | None
+    connection: Connection,
+    request: SubmitRequest,
+    body: dict[str, Any],
+    files: Sequence[scanning.Photo],
+    how: Format | None,
 ) -> Job:
     """Upload to the gallery, which creates the job. Raises UsageError without a gallery: the photos then need --upload."""
-    body = request.body(name, example_uri(name), connection.namespace)
-    apply(connection, body, dry_run=True)
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(reached(connection, system_namespace(connection), request.way))
+            way = published.gallery(connection.api, _jobs(connection), request.way)
+            url = stack.enter_context(reached(connection, way))
         except NoGalleryError as error:
             raise UsageError(f"{nowhere(request)} ({error})") from error
         gallery = Gallery(url, token(connection, request.way))
         total = scanning.total_bytes(files)
         progress = stack.enter_context(bar(f"Uploading {len(files)} photos", total, is_bytes=True))
         uploading.submit(gallery, body, files, progress)
-    path = paths.job(connection.namespace, name)
+    path = paths.job(connection.namespace, body["metadata"]["name"])
     labels = {"metadata": {"labels": dict(request.labels)}}
     return _submitted(Job(connection.api.merge(path, labels) if request.labels else connection.api.get(path)), how)
 
@@ -184,9 +193,21 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
     raise UsageError(f"the names {first} to {first}-{_TRIES - 1} are taken: choose one with --name")
 
 
-def system_namespace(connection: Connection) -> str:
-    """Return the namespace of operator and gallery, from the status of this namespace's jobs, or the default."""
-    return operator.where([Job(body) for body in connection.api.items(paths.jobs(connection.namespace))])[0]
+def compare(connection: Connection, request: SubmitRequest, spec: Mapping[str, Any]) -> None:
+    """Compare the spec with what the operator publishes. Raises UsageError for a job that would fail, before any upload."""
+    installation = published.read(connection.api, _jobs(connection))
+    problem = accepting.problem(installation, spec)
+    if problem and not request.force:
+        raise UsageError(f"this job would fail: {problem}. Nothing was uploaded; --force submits it all the same")
+    if text := problem or installation.missing or installation.away(connection.api.now()):
+        note(f"  warning: {text}")
+
+
+def _jobs(connection: Connection) -> list[Job]:
+    try:
+        return list(map(Job, connection.api.get(paths.jobs(connection.namespace), limit=_SAMPLE)["items"]))
+    except ForbiddenError:  # a user with the right to create jobs may lack the right to list them
+        return []
 
 
 def example_uri(name: str) -> str:

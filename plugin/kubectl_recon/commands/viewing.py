@@ -21,7 +21,7 @@ from kubectl_recon.display.screen import note, screen
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
-from kubectl_recon.installation import operator
+from kubectl_recon.installation import published
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
@@ -115,8 +115,7 @@ def preview(target: Viewed) -> int:
 
 
 def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) -> int:
-    namespace, _ = operator.where([job])
-    with reached(connection, namespace, way) as url:
+    with reached(connection, published.gallery(connection.api, [job], way)) as url:
         gallery = Gallery(url, token(connection, way))
         page = url + gallery.page(job)
         # A cookie cannot be set for another host: the page asks for a token.

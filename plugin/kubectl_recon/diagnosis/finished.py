@@ -92,7 +92,7 @@ def _ended_ago(facts: Facts) -> str:
 
 _AGAIN: Final = "then run it again: kubectl recon retry {name}"
 _AGAIN_PHOTOS: Final = "then submit the new set: kubectl recon submit PHOTOS"
-_LOGS: Final = "read the log: kubectl recon logs {name}"
+_LOGS: Final = "an administrator can read the log: kubectl recon logs {name}"
 _SETS: Final = "check a folder before you submit it: kubectl recon submit PHOTOS --dry-run"
 
 _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
@@ -181,7 +181,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
             "out-of-room",
             "the worker ran out of memory or disk",
             (
-                "reduce the work: kubectl recon retry {name} --quality fast, or use fewer photos",
+                "use fewer photos, or reduce the work: kubectl recon retry {name} --quality fast",
                 "or ask an administrator to give the workers of queue {queue} more",
             ),
         ),
@@ -191,7 +191,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         (
             "worker-trouble",
             "its worker was lost or failed, or the model crashed",
-            (_LOGS, "if it lacked memory, the usual cause: kubectl recon retry {name} --quality fast", _AGAIN),
+            (_LOGS, "if it lacked memory, which is the usual cause: kubectl recon retry {name} --quality fast", _AGAIN),
         ),
     ),
     "TIMEOUT": (
@@ -202,7 +202,10 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "QUEUE_TIMEOUT": (
         "waited-too-long",
         "it waited for a worker longer than spec.queueDeadlineSeconds",
-        ("add workers to queue {queue}, or raise the deadline in a new job", "kubectl recon workers"),
+        (
+            "raise the deadline in a new job, or ask an administrator for more workers",
+            "see the queues: kubectl recon workers",
+        ),
     ),
     **dict.fromkeys(
         ("QUEUE_REFUSED", "PRIORITY_REFUSED", "TOO_MANY_WAITING"),

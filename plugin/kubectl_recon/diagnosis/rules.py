@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from kubectl_recon.diagnosis import finished, running, stopping, unmanaged, waiting
@@ -32,11 +33,12 @@ RULES: Final[tuple[tuple[Condition, Rule], ...]] = (
     (_phase("Cancelled"), finished.cancelled),
     (_phase("Failed"), finished.failed),
     (_any, unmanaged.contested),
+    (_any, unmanaged.unable),
     (_phase(""), unmanaged.not_seen),
     (_any, stopping.cancelling),
     (_any, unmanaged.behind),
     (_any, stopping.suspended),
-    (_phase("Pending", "Redis is nearly full"), waiting.redis_full),
+    (_phase("Pending"), waiting.redis_full),
     (_phase("Pending", "jobs that lost the same worker"), waiting.quarantined),
     (_phase("Pending", "as many jobs in flight as it may"), waiting.quota),
     (_reason("Dispatched", "BackingOff"), waiting.backing_off),
@@ -59,11 +61,11 @@ RULES: Final[tuple[tuple[Condition, Rule], ...]] = (
 
 def answer(facts: Facts) -> Answer:
     """Return the answer of the first rule that applies and has one, or a default."""
-    for applies, rule in RULES:
-        if applies(facts) and (matched := rule(facts)):
-            return matched
-    return Answer(
+    answers = (rule(facts) for applies, rule in RULES if applies(facts))
+    answer = next(filter(None, answers), None) or Answer(
         "unknown",
         f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status has no message'}.",
-        actions=(f"see the whole job: kubectl describe recon {facts.job.name} -n {facts.job.namespace}",),
+        actions=(f"see the whole job: kubectl describe recon {facts.job.name}",),
     )
+    actions = (f"{action} {facts.options}" if ": kubectl " in action else action for action in answer.actions)
+    return replace(answer, actions=tuple(map(str.rstrip, actions)))

@@ -42,8 +42,9 @@ def silent(facts: Facts) -> Answer | None:
         "these photos, or the model hangs.",
         details=(f"at {job.percent} %, started {facts.ago(job.time('startTime'))} ago",),
         actions=(
-            f"read its log: kubectl recon logs {job.name}",
-            f"restart it on another worker: kubectl recon suspend {job.name}, then kubectl recon resume {job.name}",
+            f"an administrator can read its log: kubectl recon logs {job.name}",
+            f"restart it on another worker: kubectl recon suspend {job.name}",
+            f"and once it is suspended: kubectl recon resume {job.name}",
         ),
         more={"silentSeconds": facts.seconds_since(reported)},
     )

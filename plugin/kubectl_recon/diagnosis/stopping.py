@@ -33,7 +33,7 @@ def cancelling(facts: Facts) -> Answer | None:
         "cancel-slow",
         f"The cancel was confirmed {facts.ago(since)} ago, and worker {job.worker or 'of the job'} has not stopped.",
         details=("It is inside a native library, or it is lost, which is detected after a few minutes.",),
-        actions=(f"read the worker's log: kubectl recon logs {job.name}",),
+        actions=(f"an administrator can read the worker's log: kubectl recon logs {job.name}",),
     )
 
 

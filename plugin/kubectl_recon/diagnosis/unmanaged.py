@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
+from kubectl_recon.installation.published import PROBLEMS
 from kubectl_recon.jobs.attention import foreign as is_foreign
 from kubectl_recon.jobs.times import duration_text
 
 _SOON_SECONDS: Final = 10  # a healthy operator has handled a new job by then
+_CHECKS: Final = (
+    "ask an administrator to check the operator, its log and Redis",
+    "check the installation: kubectl recon doctor",
+)
 
 
 def foreign(facts: Facts) -> Answer | None:
@@ -41,10 +46,7 @@ def contested(facts: Facts) -> Answer | None:
 
 def not_seen(facts: Facts) -> Answer:
     """Explain a job without a status."""
-    waits = facts.seconds_since(facts.job.created)
-    away = _away(facts)
-    if away:
-        return Answer("operator-away", f"No operator has seen the job: {away}.", actions=_operator_actions(facts))
+    waits, installation = facts.seconds_since(facts.job.created), facts.installation
     if waits < _SOON_SECONDS:
         return Answer(
             "just-created",
@@ -52,69 +54,47 @@ def not_seen(facts: Facts) -> Answer:
             actions=(f"check again: kubectl recon why {facts.job.name}",),
             well=True,
         )
-    if facts.operator.lease_known:
+    seconds = duration_text(waits)
+    if installation.missing:
+        return Answer(
+            "not-seen",
+            f"No operator has seen the job in {seconds}: {installation.missing}.",
+            actions=_CHECKS,
+        )
+    if installation.info.narrowed:
         return Answer(
             "namespace-not-watched",
-            f"The operator runs, but has not seen the job in {duration_text(waits)}: it does not watch namespace "
-            f"{facts.job.namespace}, or it is overloaded.",
-            actions=(
-                f"ask an administrator whether WATCH_NAMESPACES includes {facts.job.namespace}",
-                "kubectl recon doctor",
-            ),
+            f"The operator runs, but does not watch namespace {facts.job.namespace}: it has not seen the job in {seconds}.",
+            actions=(f"ask an administrator to add namespace {facts.job.namespace} to WATCH_NAMESPACES",),
         )
     return Answer(
-        "not-seen",
-        f"The operator has not seen the job in {duration_text(waits)}: it does not run, or does not watch namespace "
-        f"{facts.job.namespace}.",
-        details=(f"you may not see the operator's Lease: {facts.operator.lease_refused}",),
-        actions=("ask an administrator to run: kubectl recon doctor",),
+        "operator-behind", f"The operator has not handled the job in {seconds}: it is overloaded.", actions=_CHECKS
     )
+
+
+def unable(facts: Facts) -> Answer | None:
+    """Explain a job whose operator cannot work: it does not report, or it reports that it cannot reach Redis or hangs."""
+    if facts.job.phase == "Suspended" and facts.job.suspended:
+        return None
+    if away := facts.installation.away(facts.now):
+        text = "The status is outdated" if facts.job.phase else "No operator has seen the job"
+        return Answer("operator-away", f"{text}: {away}.", details=_last(facts), actions=_CHECKS)
+    for code, situation in (("RedisUnreachable", "redis-away"), ("LoopLate", "operator-stuck")):
+        if code in facts.installation.info.problems:
+            text = PROBLEMS[code]
+            return Answer(situation, f"{text[0].upper()}{text[1:]}.", details=_last(facts), actions=_CHECKS)
+    return None
 
 
 def behind(facts: Facts) -> Answer | None:
-    """Explain a job whose status is outdated: the spec has changed, or no operator leads."""
-    if away := _away(facts):
-        return Answer(
-            "operator-away",
-            f"The status is outdated: {away}. Workers continue with their current jobs.",
-            details=_last(facts),
-            actions=_operator_actions(facts),
-        )
+    """Explain a job whose status is outdated: the spec has changed."""
     if facts.job.current:
         return None
-    metrics = facts.operator.metrics
-    lag = metrics.oldest_write_seconds if metrics else 0.0
-    if metrics and metrics.redis_up is False:
-        return Answer(
-            "redis-away",
-            "The operator cannot reach Redis, so nothing is sent, stopped or reported.",
-            actions=("ask an administrator to check Redis: kubectl recon doctor",),
-        )
     return Answer(
         "operator-behind",
-        "The operator has not handled the last change of the spec yet"
-        + (f": its oldest write waits {lag:.0f} s." if lag >= 1 else "."),
-        details=_last(facts),
+        "The operator has not handled the last change of the spec yet.",
+        details=(*facts.installation.problems, *_last(facts)),
         actions=(f"check again in a moment: kubectl recon why {facts.job.name}",),
-    )
-
-
-def _away(facts: Facts) -> str:
-    """Return why no operator is available; empty if one is, or if that is unknown."""
-    if not facts.operator.lease_known:
-        return ""
-    lease = facts.operator.lease
-    if lease is None:
-        return f"there is no Lease of an operator in namespace {facts.operator.namespace}"
-    return lease.vacancy(facts.now)
-
-
-def _operator_actions(facts: Facts) -> tuple[str, ...]:
-    namespace = facts.operator.namespace
-    return (
-        f"check its pods: kubectl get pods -n {namespace}",
-        f"read its log: kubectl logs -n {namespace} deployment/reconstruction-operator",
-        "check the whole installation: kubectl recon doctor",
     )
 
 

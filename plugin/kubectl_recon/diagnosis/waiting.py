@@ -5,12 +5,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
-from kubectl_recon.display.tables import names
 from kubectl_recon.jobs.attention import place, waits_since
+from kubectl_recon.jobs.job import Job
 
 
-def redis_full(facts: Facts) -> Answer:
+def redis_full(facts: Facts) -> Answer | None:
     """Explain a job that waits because Redis is nearly full."""
+    if "RedisNearlyFull" not in facts.installation.info.problems and "Redis is nearly full" not in facts.job.message:
+        return None
     return Answer(
         "redis-nearly-full",
         "Redis is nearly full, so no job is sent to workers until it has room. Running jobs continue.",
@@ -27,7 +29,7 @@ def quarantined(facts: Facts) -> Answer:
         details=(f"the last attempt: {facts.job.failure_message or facts.job.failure_reason or 'lost its worker'}",),
         actions=(
             "wait: the job will be retried",
-            f"find out why that worker died, often for lack of memory: kubectl recon logs {facts.job.name}",
+            f"an administrator can read why that worker died, often for lack of memory: kubectl recon logs {facts.job.name}",
         ),
     )
 
@@ -35,17 +37,10 @@ def quarantined(facts: Facts) -> Answer:
 def quota(facts: Facts) -> Answer:
     """Explain a job that waits for the quota of its namespace."""
     job = facts.job
-    running = [
-        neighbour
-        for neighbour in facts.neighbours
-        if neighbour.namespace == job.namespace and neighbour.phase in ("Queued", "Running")
-    ]
     return Answer(
         "namespace-quota",
         f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
-        details=(f"in flight here: {names([neighbour.name for neighbour in running])}",) if running else (),
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
-        more={"inFlight": len(running)},
     )
 
 
@@ -58,7 +53,7 @@ def backing_off(facts: Facts) -> Answer:
         return Answer(
             "redis-forgets",
             f"Redis lost its last {job.status['redisLosses']} attempts, so the next one is delayed; it starts{left}.",
-            actions=("ask an administrator to check Redis: memory, eviction, volume, restarts (kubectl recon doctor)",),
+            actions=("ask an administrator to check Redis: memory, eviction, volume, restarts",),
         )
     return Answer(
         "backing-off",
@@ -95,36 +90,43 @@ def redis_lost(facts: Facts) -> Answer | None:
 
 def unserved(facts: Facts) -> Answer:
     """Explain a job that was not sent because no live worker consumes its queue."""
-    job = facts.job
-    served = facts.served_queues
+    job, served = facts.job, facts.installation.served
     meant = get_close_matches(job.queue, served, n=1)
-    start = f"start a worker for it: {job.queue} in WORKER_POOLS, in the chart a pool of workers with that queue"
-    patch = f'{{"spec":{{"queue":"{(meant or served or ["QUEUE"])[0]}"}}}}'
-    correct = f"correct the queue: kubectl patch recon {job.name} --type=merge -p '{patch}'"
+    start = f"ask an administrator to start a worker for it: {job.queue} in WORKER_POOLS, in the chart a pool with that queue"
+    correct = [_move(job, queue) for queue in (meant or served)[:1]]
     return Answer(
         "queue-unserved",
         f"No live worker consumes its queue, {job.full_queue}, so it has not been sent there."
         + (f" Did you mean {meant[0]}?" if meant and meant[0] != job.queue else ""),
         details=(f"queues with workers: {', '.join(served)}",) if served else (),
-        actions=(correct, f"or {start}") if meant else (start, f"or {correct}"),
+        actions=(*correct, start) if meant else (start, *correct),
         more={"queue": job.full_queue, "servedQueues": served},
     )
 
 
 def model_unserved(facts: Facts) -> Answer:
     """Explain a job that was not sent because no worker of its queue has the model."""
-    job = facts.job
+    job, installation = facts.job, facts.installation
+    have = [queue for queue in installation.served if any(job.model in models for models in installation.models(queue))]
+    every = {model for queue in installation.served for models in installation.models(queue) for model in models}
+    meant = [] if have else get_close_matches(job.model, every, n=1)
     return Answer(
         "model-unserved",
-        f"No live worker of queue {job.queue} has the model {job.model}, so it has not been sent there.",
+        f"No live worker of queue {job.queue} has the model {job.model}, so it has not been sent there."
+        + (f" Did you mean {meant[0]}?" if meant else ""),
         details=(job.message,),
         actions=(
-            f"start a worker that has {job.model}; it runs the job at once",
-            "or set the queue of such a worker in spec.queue, which is mutable until the job is sent",
-            f"or cancel it, and submit it with another --model: kubectl recon cancel {job.name}",
+            *(_move(job, queue) for queue in have[:1]),
+            f"ask an administrator to start a worker that has {job.model}; it runs the job at once",
+            f"cancel it, and submit it with another --model: kubectl recon cancel {job.name}",
         ),
         more={"model": job.model, "queue": job.full_queue},
     )
+
+
+def _move(job: Job, queue: str) -> str:
+    patch = f'{{"spec":{{"queue":"{queue}"}}}}'
+    return f"change the queue: kubectl patch recon {job.name} --type=merge -p '{patch}'"
 
 
 def abandoned(facts: Facts) -> Answer:
@@ -135,7 +137,7 @@ def abandoned(facts: Facts) -> Answer:
         f"It was sent to queue {job.full_queue}, but no live worker consumes that queue now.",
         details=(*_sent(facts), "the queue can no longer be changed"),
         actions=(
-            f"start a worker with {job.queue} in WORKER_POOLS; it runs the job at once",
+            f"ask an administrator to start a worker with {job.queue} in WORKER_POOLS; it runs the job at once",
             f"or cancel it, and submit it to another queue: kubectl recon cancel {job.name}",
         ),
     )
@@ -189,28 +191,19 @@ def _sent(facts: Facts) -> tuple[str, ...]:
 
 
 def _line(facts: Facts) -> tuple[str, ...]:
-    """Describe the queue, by the metrics or else by the jobs that the user may see."""
-    job, queue = facts.job, facts.queue
-    waits = f"waits for {facts.ago(waits_since(job))}"
-    if queue is not None:
-        workers = f"{queue.workers} workers" if queue.workers is not None else "workers"
-        return (waits, f"queue {queue.name}: {queue.running} jobs run on {workers}, {queue.waiting} wait")
-    same = [neighbour for neighbour in facts.neighbours if neighbour.full_queue == job.full_queue]
-    running = [neighbour for neighbour in same if neighbour.phase in ("Running", "Cancelling")]
-    waiting = [neighbour for neighbour in same if neighbour.phase in ("Pending", "Queued")]
-    ahead = [other for other in waiting if other.created and job.created and other.created < job.created]
-    where = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
-    return (waits, f"queue {job.full_queue}{where}: {len(running)} jobs run, {len(ahead)} older ones wait")
+    """Describe the wait and the queue."""
+    waits = f"waits for {facts.ago(waits_since(facts.job))}"
+    workers = facts.installation.workers(facts.job.full_queue)
+    return (waits,) if workers is None else (waits, f"queue {facts.job.full_queue} has {workers} live workers")
 
 
 def _numbers(facts: Facts) -> dict[str, int | None]:
-    queue = facts.queue
-    return {} if queue is None else {"workers": queue.workers, "running": queue.running, "waiting": queue.waiting}
+    return {"workers": facts.installation.workers(facts.job.full_queue)}
 
 
 def _more_workers(facts: Facts) -> tuple[str, ...]:
     job = facts.job
-    actions = [f"wait: kubectl recon watch {job.name}", "or add workers to the queue"]
+    actions = [f"wait: kubectl recon watch {job.name}", "or ask an administrator for more workers"]
     if job.phase == "Pending" and job.priority != "high":
         patch = '{"spec":{"priority":"high"}}'
         actions.append(f"or raise its priority: kubectl patch recon {job.name} --type=merge -p '{patch}'")

@@ -1,4 +1,4 @@
-"""Way to the gallery: the address that the user gave, or `kubectl port-forward` to its Service."""
+"""Way to the gallery: the address that the user gave or the operator publishes, or else `kubectl port-forward` to its Service."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from typing import IO, Final
 
 from reconstruction_operator.kube import paths
 
-from kubectl_recon.errors import ApiError, ReconError, UsageError
+from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.kube.api import Connection
 
-_SERVICES: Final = "app.kubernetes.io/part-of=reconstruction,app.kubernetes.io/component=gallery"
 _FORWARDED: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 _FORWARD_SECONDS: Final = 20.0
 _TOKEN_SECONDS: Final = 8 * 3600
@@ -31,25 +30,33 @@ class NoGalleryError(ReconError):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to reach the gallery. `url`: its address; without one a port-forward. `account`: a service account whose token is used."""
+    """How to reach the gallery. `url`: its address; without one a port-forward to `service` in `namespace`, the operator's.
+
+    `account`: a service account whose token is used.
+    """
 
     url: str | None = None
     account: str | None = None
+    service: str = ""
+    namespace: str = ""
 
 
 @contextmanager
-def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
-    """Yield the address of the gallery, without a trailing slash. `namespace`: the operator's. Raises NoGalleryError."""
-    service = find(connection, namespace, way)
+def reached(connection: Connection, way: Way) -> Iterator[str]:
+    """Yield the address of the gallery, without a trailing slash. Raises NoGalleryError."""
     if way.url:
         yield way.url.rstrip("/")
         return
-    kubectl = connection.kubectl(namespace)
+    if not way.service:
+        raise NoGalleryError(
+            "the operator publishes no gallery at an https:// address (chart values gallery.enabled, gallery.url)"
+        )
+    kubectl = connection.kubectl(way.namespace)
     if kubectl is None:
         raise NoGalleryError("the gallery is reached by kubectl port-forward, but there is no kubectl on PATH")
     command, environment = kubectl
     with subprocess.Popen(
-        [*command, "port-forward", "--address", "127.0.0.1", f"service/{service}", ":80"],
+        [*command, "port-forward", "--address", "127.0.0.1", way.service, ":80"],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -83,19 +90,6 @@ def token(connection: Connection, way: Way) -> str:
     return own
 
 
-def find(connection: Connection, namespace: str, way: Way) -> str:
-    """Return the name of the gallery's Service; empty if `way` has an address. Raises NoGalleryError."""
-    if way.url:
-        return ""
-    try:
-        services = connection.api.items(paths.core(namespace, "services"), labelSelector=_SERVICES)
-    except ApiError as error:
-        raise NoGalleryError(f"the Services of namespace {namespace} cannot be listed: {error}") from error
-    if not services:
-        raise NoGalleryError(f"there is no gallery in namespace {namespace} (chart value gallery.enabled)")
-    return str(services[0]["metadata"]["name"])
-
-
 def _port(output: IO[bytes] | None) -> int:
     """Return the local port that kubectl prints. Raises NoGalleryError with any other output."""
     output_so_far = b""
@@ -111,5 +105,6 @@ def _port(output: IO[bytes] | None) -> int:
             if not chunk:
                 break
     raise NoGalleryError(
-        f"kubectl port-forward to the gallery failed: {output_so_far.decode(errors='replace').strip()}"
+        "the gallery has no address for users (chart value gallery.url), and kubectl port-forward to it failed: "
+        + output_so_far.decode(errors="replace").strip()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import closing
@@ -16,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes.client import ApiClient
-from reconstruction_operator.kube import errors, parsing
+from reconstruction_operator.kube import errors, parsing, paths
 from reconstruction_operator.kube.access import ClusterAccess, find_cluster
 from reconstruction_operator.kube.errors import NoClusterError, TooLargeError
 from reconstruction_operator.kube.pages import Pages
@@ -33,6 +34,7 @@ _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
 _READ_RETRIES: Final = 3  # of GET requests, and of requests that the server asked to repeat
 _CHUNK_BYTES: Final = 1 << 20
+_NOT_SERVED: Final = ("404 page not found", "the server could not find the requested resource")
 
 
 class Api:
@@ -159,7 +161,7 @@ class Api:
             )
             self._compare_clocks(response.headers.get("Date"))
             if response.status >= HTTPStatus.BAD_REQUEST:
-                raise _refusal(response.status, response.data)
+                raise _refusal(path, response.status, response.data)
         except HTTPError as error:
             raise UnreachableError(f"the API server at {self.server} does not respond: {_cause(error)}") from error
         return response
@@ -194,6 +196,7 @@ class Connection:
     context: str  # empty in a pod
     namespace: str
     kubeconfig: str = ""  # paths of the files, as in KUBECONFIG; empty in a pod
+    options: str = ""  # with which another command selects the same cluster and namespace
 
     def kubectl(self, namespace: str) -> tuple[list[str], dict[str, str]] | None:
         """Return the beginning of a kubectl command for this cluster, and its environment; None without kubectl on PATH."""
@@ -214,7 +217,9 @@ def connect(context: str | None = None, kubeconfig: str | None = None, namespace
         access = find_cluster(context=context, kubeconfig=kubeconfig)
     except NoClusterError as error:
         raise KubeconfigError(str(error)) from error
-    return Connection(Api(access), access.context, namespace or access.namespace, access.kubeconfig)
+    given = {"--namespace": namespace, "--context": context, "--kubeconfig": kubeconfig}
+    options = shlex.join(text for name, value in given.items() if value for text in (name, value))
+    return Connection(Api(access), access.context, namespace or access.namespace, access.kubeconfig, options)
 
 
 def _retries(method: str) -> urllib3.Retry:
@@ -240,10 +245,13 @@ def _writing(query: Mapping[str, str | int | None]) -> dict[str, str | int | Non
     return {"fieldManager": _FIELD_MANAGER, **query}
 
 
-def _refusal(status: int, data: bytes) -> ApiError:
+def _refusal(path: str, status: int, data: bytes) -> ApiError:
     """Return the error with the server's own message, if there is one."""
     refused = parsing.refusal(status, data)
-    return api_error(status, refused.message.strip() or f"HTTP status {status}", refused.continue_token)
+    message = refused.message.strip() or f"HTTP status {status}"
+    if path.startswith(paths.GROUP_PATH) and message.endswith(_NOT_SERVED):
+        message = "this cluster has no ReconstructionJobs: the CRD is not installed (kubectl recon doctor)"
+    return api_error(status, message, refused.continue_token)
 
 
 def _cause(error: HTTPError) -> str:

@@ -85,10 +85,8 @@ def read(connection: Connection, name: str) -> Job:
     try:
         job = Job(connection.api.get(paths.job(connection.namespace, name)))
     except NotFoundError as error:
-        if "could not find the requested resource" in str(error):
-            raise NotFoundError(
-                404, "this cluster has no ReconstructionJobs: the CRD is not installed (kubectl recon doctor)"
-            ) from error
+        if "the CRD is not installed" in str(error):
+            raise
         raise NotFoundError(404, f'there is no job "{name}" in {_place(connection.namespace)}') from error
     if job.name != name:
         raise ReconError(f"the API server sent job {job.name} instead of {name}")

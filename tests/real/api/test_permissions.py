@@ -4,8 +4,10 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+from reconstruction_operator.kube.client import APPLY_PATCH
 
 from devcluster import Cluster, wait_until
+from devcluster.errors import ApiError
 from devcluster.harness.kubectl import Kubectl
 from devcluster.servers.api import ApiClient
 
@@ -57,6 +59,20 @@ def test_the_operator_has_only_its_rights_in_all_namespaces(operator: ApiClient,
 
 def test_the_operator_writes_only_its_lease_in_its_own_namespace(operator: ApiClient) -> None:
     assert rules(operator, _HOME) == _EVERYWHERE | _AT_HOME
+
+
+def test_the_operator_writes_the_info_of_its_installation_and_no_other_configmap(operator: ApiClient) -> None:
+    info = (("",), ("configmaps",), ("reconstruction-info",))
+    assert rules(operator, "kube-public") == _EVERYWHERE | {(*info, ("create", "patch")), (*info, ("get", "watch"))}
+    path, body = "/api/v1/namespaces/kube-public/configmaps", {"apiVersion": "v1", "kind": "ConfigMap"}
+
+    def apply(name: str) -> None:
+        content = body | {"metadata": {"name": name}, "data": {"test": "{}"}}
+        operator.request("PATCH", f"{path}/{name}?fieldManager=test", content, content_type=APPLY_PATCH)
+
+    apply("reconstruction-info")
+    with pytest.raises(ApiError, match="403"):
+        apply("another")
 
 
 def bind(kubectl: Kubectl, user: str, role: str) -> None:

@@ -131,7 +131,7 @@ def test_the_plugin_submits_photos_and_downloads_the_result(jobs: Jobs, shell: S
         assert "banana.glb" in shell(f"{line} && find . -name '*.glb'").stdout
     shell(manifest)
     shell("kubectl create -f banana.yaml --dry-run=server")
-    shell(f"{in_the_bucket} --queue nowhere")
+    shell(f"{in_the_bucket} --queue nowhere --force")
     assert jobs.get("banana-2")["spec"]["parameters"] == {"quality": "fast"}
 
 

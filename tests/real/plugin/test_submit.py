@@ -106,7 +106,7 @@ def test_a_dry_run_without_an_upload_address_is_checked_by_the_api_server(recon:
     done = recon("submit", folder, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["spec"] == {"input": {"uri": "file:///photos/my-banana"}}
-    assert "cannot be uploaded yet (there is no gallery in namespace" in done.stderr
+    assert "cannot be uploaded yet, since there is no gallery" in done.stderr
     assert "not submitted (dry run); the API server accepts it" in done.stderr
     refused = recon("submit", folder, "--dry-run", "--queue", "No Queue")
     assert (refused.returncode, "a queue's name has lower-case letters" in refused.stderr) == (1, True)

@@ -1,4 +1,6 @@
-"""`kubectl recon why`: each situation on a real API server, with a status as the operator writes it.
+"""`kubectl recon why`: each situation on a real API server, with a status and a published state as the operator writes them.
+
+A viewer, an editor and an administrator get the same answer, and each command in it can be run as it stands.
 
 `test_why_live.py` has the situations that a running system creates.
 """
@@ -6,24 +8,33 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shlex
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from kubectl_recon.cli.main import app
 from kubectl_recon.commands import explaining
 from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Answer
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Connection, connect
+from reconstruction_operator.contract.info import NAME, NAMESPACE, InstallationInfo, Workers
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.paths import job as job_path
 from reconstruction_operator.planning import places
+from typer.main import get_command
 
 import devcluster
 from devcluster.harness.manifests import manifest
-from devcluster.harness.system import GROUP, LEASE, REPOSITORY
-from devcluster.waiting import wait_until
+from devcluster.harness.system import GROUP
+from devcluster.programs.building import built
 from tests.support.plugin import Program
+from tests.support.systems import running_system
 
 
 def ago(**since: int) -> str:
@@ -52,7 +63,20 @@ RUNNING: dict[str, Any] = {
     "conditions": conditions(Running=("True", "Started")),
 }
 
-# Situation, spec, status, and words of the answer or its actions.
+BUSY = InstallationInfo(lease="recon/operator", complete=True, pools=("celery",))
+
+
+class Row(NamedTuple):
+    """A fault, and words of the answer or its actions. `info`: what is published; `later`: seconds from the job's creation."""
+
+    situation: str
+    spec: dict[str, Any]
+    status: dict[str, Any]
+    words: str
+    info: InstallationInfo | None = BUSY
+    later: int = 0
+
+
 TABLE = [
     ("managed-by-another", {"managedBy": "example.com/other"}, {}, "example.com/other"),
     ("just-created", {}, {}, "has not seen it yet"),
@@ -205,36 +229,71 @@ TABLE = [
 ]
 
 
+AWAY = replace(BUSY, beat=datetime(2026, 1, 1, tzinfo=UTC))
+QUEUED: dict[str, Any] = {"phase": "Queued"}
+PENDING: dict[str, Any] = {"phase": "Pending"}
+ELSEWHERE = (Workers(("celery",), 1, {"x": {}}), Workers(("gpu",), 1, {"photogrammetry": {}}))
+PATCH = """kubectl patch recon banana --type=merge -p '{"spec":{"queue":"gpu"}}'"""
+FAULTS = [  # that the published state shows
+    Row("operator-away", {}, {}, "No operator has seen the job: the operator last reported", AWAY),
+    Row("operator-away", {}, RUNNING, "The status is outdated: the operator last reported", AWAY),
+    Row("redis-away", {}, {}, "The operator cannot reach Redis", replace(BUSY, problems=("RedisUnreachable",))),
+    Row("redis-away", {}, QUEUED, "The operator cannot reach Redis", replace(BUSY, problems=("RedisUnreachable",))),
+    Row("operator-stuck", {}, QUEUED, "The loop of the operator makes no", replace(BUSY, problems=("LoopLate",))),
+    Row("redis-nearly-full", {}, PENDING, "Redis is nearly full", replace(BUSY, problems=("RedisNearlyFull",))),
+    Row("namespace-not-watched", {}, {}, "does not watch namespace", replace(BUSY, narrowed=True), 11),
+    Row("operator-behind", {}, {}, "it is overloaded", BUSY, 11),
+    Row("not-seen", {}, {}, "no operator has published its state here", None, 11),
+    Row("queue-unserved", {}, PENDING | {"conditions": UNSERVED}, PATCH, replace(BUSY, workers=ELSEWHERE[1:])),
+    Row(
+        "model-unserved",
+        {},
+        PENDING | {"conditions": conditions(Dispatched=("False", "ModelUnserved"))},
+        PATCH,
+        replace(BUSY, workers=ELSEWHERE),
+    ),
+]
+ROLES = ("viewer", "editor", "administrator")
+
+
+@pytest.fixture(scope="module")
+def people(cluster: devcluster.Cluster) -> Iterator[dict[str, Connection]]:
+    """A connection of each role to one namespace, on an API server with the CRD and the roles. No operator runs."""
+    with running_system(cluster, operator=False):
+        pass
+    path = paths.core(NAMESPACE, "configmaps", NAME)
+    if cluster.api.is_there(path):
+        cluster.api.delete(path)
+    namespace = f"why-{secrets.token_hex(4)}"
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    kubeconfigs = {"administrator": cluster.kubeconfig}
+    for role in ROLES[:2]:
+        cluster.kubectl("-n", namespace, "create", "serviceaccount", role)
+        bound = (f"--clusterrole=reconstruction-{role}", f"--serviceaccount={namespace}:{role}")
+        cluster.kubectl("-n", namespace, "create", "rolebinding", role, *bound)
+        kubeconfigs[role] = cluster.service_account_kubeconfig(namespace, role)
+    people = {role: connect(kubeconfig=str(kubeconfigs[role]), namespace=namespace) for role in ROLES}
+    yield people
+    for connection in people.values():
+        connection.api.close()
+    cluster.api.delete(path)
+
+
 @pytest.fixture
-def connection(cluster: devcluster.Cluster, namespace: str) -> Iterator[Connection]:
-    """An API server with the CRD, and with a Lease that was renewed just now. No operator runs."""
-    cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
-    wait_until(
-        lambda: cluster.api.is_there(f"{GROUP}/reconstructionjobs"), "the API server to serve ReconstructionJobs"
-    )
-    connection = connect(kubeconfig=str(cluster.kubeconfig), namespace=namespace)
-    place, name = LEASE.split("/")[5], LEASE.split("/")[-1]
-    if not cluster.api.is_there(f"/api/v1/namespaces/{place}"):
-        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": place}})
-    lease(connection, renewed=datetime.now(UTC))
+def connection(cluster: devcluster.Cluster, people: dict[str, Connection]) -> Iterator[Connection]:
+    """The administrator's, with a state that was published just now."""
+    connection = people["administrator"]
+    publish(connection, BUSY)
     yield connection
-    cluster.api.delete(f"{GROUP}/namespaces/{namespace}/reconstructionjobs")
-    cluster.kubectl("-n", place, "delete", "lease", name, "--ignore-not-found")
+    cluster.api.delete(f"{GROUP}/namespaces/{connection.namespace}/reconstructionjobs")
 
 
-def lease(connection: Connection, *, renewed: datetime) -> None:
-    spec = {
-        "holderIdentity": "operator-1",
-        "leaseDurationSeconds": 15,
-        "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-    }
-    body = {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": LEASE.split("/")[-1]},
-        "spec": spec,
-    }
-    connection.api.apply(LEASE, body, force="true")
+def publish(connection: Connection, info: InstallationInfo | None) -> None:
+    """Replace what is published, at the time of its beat or else now."""
+    path = paths.core(NAMESPACE, "configmaps", NAME)
+    data = {} if info is None else {info.key: replace(info, beat=info.beat or datetime.now(UTC)).text()}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data}
+    connection.api.apply(path, body, force="true")
 
 
 def write(connection: Connection, spec: dict[str, Any], status: dict[str, Any], name: str = "banana") -> Job:
@@ -251,47 +310,52 @@ def write(connection: Connection, spec: dict[str, Any], status: dict[str, Any], 
     return Job(connection.api.get(path))
 
 
-def why(connection: Connection, job: Job) -> tuple[Answer, str]:
-    answer = rules.answer(explaining.gather(connection, job, datetime.now(UTC)))
+def why(connection: Connection, job: Job, at: datetime | None = None) -> tuple[Answer, str]:
+    answer = rules.answer(explaining.gather(connection, job, at or datetime.now(UTC)))
     return answer, " ".join([answer.text, *answer.details, *answer.actions])
 
 
-@pytest.mark.parametrize(("situation", "spec", "status", "words"), [pytest.param(*row, id=row[0]) for row in TABLE])
-def test_each_situation_has_an_answer_and_what_to_do(
-    connection: Connection, situation: str, spec: dict[str, Any], status: dict[str, Any], words: str
+def check_alike(people: dict[str, Connection], job: Job, first: Answer, at: datetime) -> None:
+    """Check that each role gets this answer, with commands that can be run as they stand."""
+    for role in ROLES:
+        answer, _ = why(people[role], job, at)
+        assert (answer.situation, answer.text) == (first.situation, first.text), role
+        for action in answer.actions:
+            words = shlex.split(action.partition(": kubectl ")[2])
+            if words[:1] == ["recon"]:
+                group = get_command(app)
+                context = group.make_context("recon", [], resilient_parsing=True)
+                name, command, rest = group.resolve_command(context, words[1:])
+                command.make_context(name, rest)
+            elif words and role != "viewer":
+                subprocess.run([built() / "kubectl", *words, "--dry-run=server"], check=True)
+
+
+ROWS = [*(Row(*row) for row in TABLE), *FAULTS]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.situation for row in ROWS])
+def test_each_fault_has_an_answer_for_every_role(
+    connection: Connection, people: dict[str, Connection], row: Row
 ) -> None:
-    answer, text = why(connection, write(connection, spec, status))
-    assert (answer.situation, words in text) == (situation, True), text
+    job = write(connection, row.spec, row.status)
+    if row.info != BUSY:
+        publish(connection, row.info)
+    at = datetime.now(UTC) + timedelta(seconds=row.later)
+    answer, text = why(connection, job, at)
+    assert (answer.situation, row.words in text) == (row.situation, True), text
     assert answer.actions
+    check_alike(people, job, answer, at)
 
 
-@pytest.mark.parametrize("status", [{}, RUNNING], ids=["not-seen", "running"])
-def test_an_unavailable_operator_is_reported(connection: Connection, status: dict[str, Any]) -> None:
-    lease(connection, renewed=datetime.now(UTC) - timedelta(minutes=7))
-    answer, text = why(connection, write(connection, {}, status))
-    assert (answer.situation, "renewed 7m" in text) == ("operator-away", True), text
-
-
-def test_a_namespace_that_no_operator_watches_is_reported(connection: Connection) -> None:
-    job = write(connection, {}, {})
-    later = explaining.gather(connection, job, datetime.now(UTC) + timedelta(seconds=20))
-    assert rules.answer(later).situation == "namespace-not-watched"
-
-
-def test_a_misspelt_queue_gets_a_suggestion(connection: Connection) -> None:
-    write(connection, {"queue": "gpu-large"}, RUNNING, name="other")
-    answer, text = why(
-        connection, write(connection, {"queue": "gpu-larg"}, {"phase": "Pending", "conditions": UNSERVED})
-    )
-    assert "gpu-large" in answer.more["servedQueues"]
+def test_a_misspelt_queue_gets_a_suggestion(connection: Connection, people: dict[str, Connection]) -> None:
+    publish(connection, replace(BUSY, workers=(Workers(("gpu-large",), 1),)))
+    job = write(connection, {"queue": "gpu-larg"}, {"phase": "Pending", "conditions": UNSERVED})
+    answer, text = why(connection, job)
+    assert answer.more["servedQueues"] == ["gpu-large"]
     assert "Did you mean gpu-large?" in text
     assert '{"spec":{"queue":"gpu-large"}}' in text
-
-
-def test_running_and_older_jobs_of_the_queue_are_counted(connection: Connection) -> None:
-    write(connection, {"queue": "counted"}, RUNNING, name="busy")
-    _, text = why(connection, write(connection, {"queue": "counted"}, {"phase": "Queued"}))
-    assert "queue counted: 1 jobs run, 0 older ones wait" in text
+    check_alike(people, job, answer, datetime.now(UTC))
 
 
 def test_why_prints_the_answer_as_json(cluster: devcluster.Cluster, connection: Connection) -> None:
@@ -299,7 +363,7 @@ def test_why_prints_the_answer_as_json(cluster: devcluster.Cluster, connection: 
     done = Program(cluster.kubeconfig, connection.namespace)("why", "banana", "-o", "json")
     found = json.loads(done.stdout)
     assert (found["situation"], found["phase"], found["well"]) == ("suspended", "Suspended", False)
-    assert found["unknown"] == ["there is no pod of the operator in namespace reconstruction-system"]
+    assert found["unknown"] == []
 
 
 def test_why_prints_a_sentence_and_a_list_of_actions(cluster: devcluster.Cluster, connection: Connection) -> None:
@@ -309,5 +373,5 @@ def test_why_prints_a_sentence_and_a_list_of_actions(cluster: devcluster.Cluster
         "banana: Suspended",
         "It is suspended (spec.suspend), so it does not run.",
         "What to do:",
-        "  - resume it, from its last finished stage: kubectl recon resume banana",
+        f"  - resume it, from its last finished stage: kubectl recon resume banana --namespace {connection.namespace}",
     ]

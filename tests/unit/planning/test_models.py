@@ -36,7 +36,7 @@ def test_a_job_waits_for_a_worker_with_its_model() -> None:
 
 
 def test_workers_of_other_queues_with_the_model_are_named() -> None:
-    assert missing("reconviagen", CPU, others=(GPU,)).endswith("; it is on gpu@b (spec.queue gpu)")
+    assert missing("reconviagen", CPU, others=(GPU,)).endswith("; queue gpu has it (spec.queue)")
 
 
 @pytest.mark.parametrize(

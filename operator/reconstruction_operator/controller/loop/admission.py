@@ -16,7 +16,6 @@ from reconstruction_operator.planning import places, scheduling
 from reconstruction_operator.planning.quotas import Refusal, Rules
 from reconstruction_operator.planning.scheduling import IN_FLIGHT
 from reconstruction_operator.planning.types import Job, Plan
-from reconstruction_operator.telemetry import metrics
 
 _PASS_SECONDS: Final = 1.0  # between two passes over the waiting jobs
 _PLACES_SECONDS: Final = 30.0  # between two updates of places; each changes some statuses
@@ -102,7 +101,6 @@ class Admission:
         if self.is_due(now):
             self._pass_at = now + _PASS_SECONDS
             self._waiting.sort()
-            self._measure()
         lines = self._waiting.lines(self.queues.served)
         if not lines or not self.queues.known or self.queues.paused:
             return ()
@@ -164,8 +162,3 @@ class Admission:
     def _weigh(self, key: JobKey) -> int:
         job = self.cache.get(key)
         return message_bytes(job.spec) if job is not None else 0
-
-    def _measure(self) -> None:
-        metrics.WAITING_FOR_ROOM.clear()
-        for label, number in metrics.QUEUES.total(dict(self._waiting.lengths())).items():
-            metrics.WAITING_FOR_ROOM.labels(label).set(number)

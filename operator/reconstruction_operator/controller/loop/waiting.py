@@ -6,7 +6,7 @@ Tenants choose how many jobs, queues and namespaces there are, so work for one j
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.planning.scheduling import Candidate, Line
@@ -33,10 +33,6 @@ class WaitingJobs:
     def in_namespace(self, namespace: str) -> int:
         """How many jobs of the namespace wait."""
         return self._in_namespace[namespace]
-
-    def lengths(self) -> Iterator[tuple[str, int]]:
-        """Yield each queue with the number of jobs that wait for it."""
-        return ((queue, sum(map(len, lines.values()))) for queue, lines in self._queues.items())
 
     def put(self, key: JobKey, candidate: Candidate | None) -> None:
         """Add a job, or replace its candidate; None: it waits for something else than its turn, and is only counted."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.planning import models
+from reconstruction_operator.contract.info import Workers
+from reconstruction_operator.planning import models, parameters
 from reconstruction_operator.planning.models import Offer
 from reconstruction_operator.planning.quotas import Refusal
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state.replies import WorkerInfo
-from reconstruction_operator.telemetry import metrics
 
 
 class Catalogue:
@@ -22,6 +25,7 @@ class Catalogue:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
         self._offers: tuple[Offer, ...] = ()
         self._of_queue: Mapping[str, Sequence[Offer]] = {}
+        self.workers: tuple[Workers, ...] = ()  # to be published
 
     def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
         """Return the announcements of these workers that are still to be read."""
@@ -50,7 +54,11 @@ class Catalogue:
             if _models(of_queue.get(queue, ())) != _models(self._of_queue.get(queue, ()))
         }
         self._offers, self._of_queue = offers, of_queue
-        _measure(of_queue)
+        groups = Counter((tuple(sorted({*worker.queues})), worker.announced) for worker in workers)
+        self.workers = tuple(
+            Workers(queues, number, _published(self._announced.get(digest, {})))
+            for (queues, digest), number in sorted(groups.items())
+        )
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:
@@ -76,12 +84,12 @@ class Catalogue:
         return len(self._of_queue.get(queue, ()))
 
 
-def _measure(of_queue: Mapping[str, Sequence[Offer]]) -> None:
-    metrics.QUEUES.add(of_queue)
-    metrics.WORKER_MODELS.clear()
-    for queue, offers in of_queue.items():
-        for model, number in Counter(model for offer in offers for model in offer.models or ()).items():
-            metrics.WORKER_MODELS.labels(metrics.QUEUES.label(queue), model).inc(number)
+def _published(models: Mapping[str, ModelInfo]) -> dict[str, Any]:
+    """Return the models without what no check of parameters reads, so that the text stays small."""
+    return {
+        name: codec.encode(replace(info, parameters=parameters.simple(info.parameters or {})))
+        for name, info in models.items()
+    }
 
 
 def _models(offers: Sequence[Offer]) -> set[tuple[str, ...] | None]:

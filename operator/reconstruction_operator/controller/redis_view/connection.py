@@ -75,6 +75,7 @@ class RedisConnection:
     epoch: str | None = field(default=None, init=False)  # the id of the epoch, which changes after a loss of data
     _epoch_started_at: datetime | None = field(default=None, init=False)
     _policy: str = field(default="", init=False)
+    evicts: bool = field(default=False, init=False)  # whether Redis may evict keys
     memory_share: float = field(default=0.0, init=False)  # share of maxmemory that is used
     problem: str = field(default="not reached yet", init=False)  # why Redis does not respond; empty if it does
     interruptions: int = field(default=0, init=False)
@@ -154,12 +155,12 @@ class RedisConnection:
             self.resync.request("reconnect")
 
     def _note_policy(self, policy: str) -> None:
-        may_evict = policy not in ("", _KEEPS)
-        if policy != self._policy and may_evict:
+        self.evicts = policy not in ("", _KEEPS)
+        if policy != self._policy and self.evicts:
             _log.error(
                 "Redis may evict keys (maxmemory-policy %s): it must be %s, or claims and records can be lost",
                 policy,
                 _KEEPS,
             )
         self._policy = policy
-        metrics.REDIS_EVICTS.set(may_evict)
+        metrics.REDIS_EVICTS.set(self.evicts)

@@ -4,4 +4,5 @@
 |---|---|
 | `status_writer`, `write_queue` | writes statuses, in the order of urgency |
 | `event_recorder` | posts Events, one at a time |
+| `publisher` | publishes the installation's info for every user |
 """

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from reconstruction_operator.api import identity
+from reconstruction_operator.api import crd, identity
 from reconstruction_operator.kube import paths
 
 from kubectl_recon import __version__
-from kubectl_recon.commands.installation.versions import minor, operator_version
+from kubectl_recon.commands.installation.versions import minor
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
-from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError, install
-from kubectl_recon.installation import operator
+from kubectl_recon.errors import ApiError, NotFoundError, ReconError, install
+from kubectl_recon.installation import published
+from kubectl_recon.installation.rights import may
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
 from kubectl_recon.kube.api import Connection
 
-_REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_FIELDS: Final = ("suspend", "cancelRequested", "cancelConfirmed", "parameters", "queue")  # used by this program
+_SCHEMAS: Final = f"/openapi/v3/apis/{identity.API_VERSION}"  # which every user may read, unlike the CRD
 _SKEW_SECONDS: Final = 30
-_LAG_SECONDS: Final = 30.0
 _COLOURS: Final = {"ok": "green", "bad": "red", "unknown": "yellow"}
 _SHOWN: Final = 5
 _HELM: Final = "helm upgrade --install reconstruction charts/reconstruction-operator -n reconstruction-system"
+_CURES: Final[Mapping[str, Mapping[str, str]]] = {
+    "Redis": {
+        "RedisUnreachable": "an administrator checks its pod, its address (REDIS_HOST) and its password",
+        "RedisEvicts": "an administrator sets maxmemory-policy noeviction",
+        "RedisNearlyFull": "an administrator gives it more memory (maxmemory)",
+    },
+    "Loop": {
+        "LoopLate": "an administrator reads the operator's log",
+        "WritesLate": "an administrator checks the load of the API server, and its FlowSchema for the operator",
+    },
+    "Deletions": {"DeletionsHeld": "an administrator finds out why (docs/runbooks), then raises ORPHANS_AT_ONCE"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Examined:
     now: datetime
     jobs: tuple[Job, ...]
     jobs_refused: str
-    operator: operator.Operator
+    installation: published.Installation
 
 
 def run(connection: Connection, how: Format | None) -> int:
@@ -97,7 +108,8 @@ def examine(connection: Connection) -> Iterator[Check]:
         return  # no CRD: _crd has reported it
     except ApiError as error:
         jobs, refused = _own(connection), str(error)
-    examined = Examined(connection, connection.api.now(), jobs, refused, operator.look(connection.api, jobs))
+    installation = published.read(connection.api, jobs)
+    examined = Examined(connection, connection.api.now(), jobs, refused, installation)
     for name, check in _CHECKS.items():
         if (result := check(examined)) is not None:
             yield Check(name, *result)
@@ -130,14 +142,23 @@ def _crd(connection: Connection) -> _Result:
     if not any(kind.get("name") == identity.PLURAL for kind in listed.get("resources") or []):
         return _bad(f"{identity.API_VERSION} has no {identity.PLURAL}", cure)
     try:
-        crd = connection.api.get(paths.CRD)
-    except ForbiddenError:
-        return _ok(f"{identity.API_VERSION} is served (you may not read the CRD itself)")
-    versions = [version for version in crd["spec"]["versions"] if version["name"] == identity.VERSION]
-    spec = versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"] if versions else {}
-    if missing := [name for name in _FIELDS if name not in spec]:
-        return _bad(f"it is older than this program: no spec.{', spec.'.join(missing)}", cure)
-    return _ok(f"{identity.API_VERSION} is served")
+        schemas = connection.api.get(_SCHEMAS)["components"]["schemas"]
+        served = next(schema for name, schema in schemas.items() if name.endswith(f".{identity.KIND}"))
+    except (ApiError, KeyError, StopIteration) as error:
+        return _unknown(f"{identity.API_VERSION} is served; its fields cannot be read: {error!r}")
+    if missing := _fields(crd.schema()) - _fields(served):
+        shown = ", ".join(sorted(missing)[:_SHOWN])
+        return _bad(f"it is older than this program: {len(missing)} fields are missing, such as {shown}", cure)
+    return _ok(f"{identity.API_VERSION} is served with all fields of this program")
+
+
+def _fields(schema: Mapping[str, Any], path: str = "") -> set[str]:
+    """Return the paths of all fields below spec and status."""
+    fields = {path} if path.count(".") > 1 else set[str]()
+    for name, part in schema.get("properties", {}).items():
+        if path or name in ("spec", "status"):
+            fields |= _fields(part, f"{path}.{name}")
+    return fields | _fields(schema["items"], path) if "items" in schema else fields
 
 
 def _rights(examined: Examined) -> _Result:
@@ -148,22 +169,11 @@ def _rights(examined: Examined) -> _Result:
         "cancel": ("patch", ""),
         "read Events": ("list", "events"),
     }
-    may: list[str] = []
-    not_: list[str] = []
-    for text, (verb, other) in rights.items():
-        attributes = {"namespace": examined.connection.namespace, "verb": verb}
-        attributes |= {"resource": other} if other else {"group": identity.GROUP, "resource": identity.PLURAL}
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
-        try:
-            allowed = examined.connection.api.post(_REVIEW, body)["status"]["allowed"]
-        except ApiError as error:
-            return _unknown(str(error))
-        (may if allowed else not_).append(text)
-    text = f"in namespace {examined.connection.namespace} you may {', '.join(may) or 'do nothing'}"
+    allowed = {text: may(examined.connection, *right) for text, right in rights.items()}
+    if None in allowed.values():
+        return _unknown("the API server does not review rights")
+    can, not_ = ([text for text in rights if allowed[text] is value] for value in (True, False))
+    text = f"in namespace {examined.connection.namespace} you may {', '.join(can) or 'do nothing'}"
     if not not_:
         return _ok(text)
     text += f", but not {', '.join(not_)}"
@@ -173,16 +183,13 @@ def _rights(examined: Examined) -> _Result:
 
 
 def _operator(examined: Examined) -> _Result:
-    lease = examined.operator.lease
-    namespace = examined.operator.namespace
-    cure = f"kubectl get pods -n {namespace}; kubectl logs -n {namespace} deployment/reconstruction-operator"
-    if not examined.operator.lease_known:
-        return _unknown(f"you may not see its Lease: {examined.operator.lease_refused}")
-    if lease is None:
-        return _bad(f"there is no Lease of an operator in namespace {namespace}", f"install it: {_HELM}")
-    if vacancy := lease.vacancy(examined.now):
-        return _bad(vacancy, cure)
-    return _ok(f"{lease.holder} leads in namespace {namespace}")
+    installation = examined.installation
+    if installation.missing:
+        return _bad(installation.missing, f"an administrator installs or upgrades it: {_HELM}")
+    if away := installation.away(examined.now):
+        log = f"kubectl logs -n {installation.namespace} deployment/reconstruction-operator"
+        return _bad(away, f"an administrator reads its log: {log}")
+    return _ok(f"it reports, from namespace {installation.namespace}")
 
 
 def _clock(examined: Examined) -> _Result:
@@ -192,81 +199,47 @@ def _clock(examined: Examined) -> _Result:
         where = "ahead of" if ahead > 0 else "behind"
         text = f"this machine is {duration_text(int(abs(ahead)))} {where} the API server"
         return _bad(text, "set this machine's clock by NTP: the times shown are wrong")
-    lease = examined.operator.lease
-    renewed = lease.renewed if lease is not None else None
-    early = (renewed - examined.now).total_seconds() if renewed is not None else 0.0
-    if early > _SKEW_SECONDS:
-        text = f"the API server is {duration_text(int(early))} behind the operator"
-        return _bad(text, "set the clocks of the nodes by NTP: deadlines are wrong")
+    beat, written = examined.installation.info.beat, examined.installation.written
+    early = (beat - written).total_seconds() if beat is not None and written is not None else 0.0
+    if abs(early) > _SKEW_SECONDS:
+        where = "behind" if early > 0 else "ahead of"
+        text = f"the API server is {duration_text(int(abs(early)))} {where} the operator"
+        return _bad(text, "an administrator sets the clocks of the nodes by NTP: deadlines are wrong")
     whose = (
-        "this machine's and the API server's"
-        if renewed is None
-        else "this machine's, the API server's and the operator's"
+        "this machine's and the API server's" if beat is None else "this machine's, the API server's and the operator's"
     )
     return _ok(f"{whose} agree")
 
 
-def _pods(examined: Examined) -> _Result | None:
-    bad = [
-        (str(pod["metadata"]["name"]), status)
-        for pod in examined.operator.pods
-        for status in pod.get("status", {}).get("containerStatuses") or []
-        if not status.get("ready")
-    ]
-    if not examined.operator.pods:
-        return None
-    if not bad:
-        return _ok(f"{len(examined.operator.pods)} are ready")
-    name, status = bad[0]
-    waiting = (status.get("state") or {}).get("waiting") or {}
-    text = f"{name} is not ready: {waiting.get('reason', 'starting')}"
-    return _bad(text, f"kubectl describe pod {name} -n {examined.operator.namespace}")
+def _reported(name: str) -> Callable[[Examined], _Result | None]:
+    """Return the check of a part whose problems the operator publishes. It is skipped if the operator does not report."""
 
+    def check(examined: Examined) -> _Result | None:
+        installation = examined.installation
+        if installation.missing or installation.away(examined.now):
+            return None
+        problem = next((code for code in installation.info.problems if code in _CURES[name]), "")
+        return (
+            _bad(published.PROBLEMS[problem], _CURES[name][problem])
+            if problem
+            else _ok("the operator reports no problem")
+        )
 
-def _redis(examined: Examined) -> _Result:
-    metrics = examined.operator.metrics
-    if metrics is None:
-        return _unknown(f"the operator's metrics are unavailable: {examined.operator.metrics_refused}")
-    if not metrics.redis_up:
-        return _bad("the operator cannot reach it", "check its pod, its address (REDIS_HOST) and its password")
-    if metrics.redis_evicts:
-        return _bad("it may evict keys, and so lose the state of jobs", "set maxmemory-policy noeviction")
-    if metrics.dispatch_paused:
-        return _bad("it is nearly full, so no job is sent to workers", "give it more memory (maxmemory)")
-    return _ok("the operator can reach it")
+    return check
 
 
 def _workers(examined: Examined) -> _Result:
-    metrics = examined.operator.metrics
+    installation = examined.installation
     stuck = [job for job in examined.jobs if job.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")]
     if stuck:
         queues = ", ".join(sorted({job.full_queue for job in stuck}))
         text = f"{len(stuck)} jobs wait in queues without a live worker: {queues}"
         return _bad(text, "start workers with these pools in WORKER_POOLS, or correct spec.queue")
-    if metrics is None:
-        return _unknown("no job lacks a worker; only the operator's metrics have the number of live workers")
-    served = [queue for queue in metrics.queues if queue.workers]
-    if not served:
+    if not installation.info.complete:
+        return _unknown("the operator has not published the live workers")
+    if not installation.queues:
         return _bad("no live worker consumes any queue", "start a worker (chart value workers)")
-    return _ok(", ".join(f"{queue.name}: {queue.workers}" for queue in served))
-
-
-def _writes(examined: Examined) -> _Result | None:
-    metrics = examined.operator.metrics
-    if metrics is None:
-        return None
-    if metrics.oldest_write_seconds > _LAG_SECONDS:
-        text = f"the oldest of {metrics.pending_writes} pending writes waits for {metrics.oldest_write_seconds:.0f} s"
-        return _bad(text, "check the load of the API server, and its FlowSchema for the operator")
-    return _ok(f"{metrics.pending_writes} pending writes")
-
-
-def _deletions(examined: Examined) -> _Result | None:
-    metrics = examined.operator.metrics
-    if metrics is None or not metrics.deletions_held:
-        return None
-    text = "files of deleted jobs are kept, because too many are missing at once: was etcd restored?"
-    return _bad(text, "find out why (docs/runbooks), then raise ORPHANS_AT_ONCE")
+    return _ok(", ".join(f"{queue}: {installation.workers(queue)}" for queue in installation.queues))
 
 
 def _installations(examined: Examined) -> _Result:
@@ -288,9 +261,9 @@ def _objects(examined: Examined) -> _Result | None:
 
 
 def _version(examined: Examined) -> _Result:
-    version = operator_version(examined.operator)
+    version = examined.installation.info.version
     if not version:
-        return _unknown("the operator's version is not visible to you")
+        return _unknown("the operator has not published its version")
     if minor(version) != minor(__version__):
         text = f"this program is {__version__}, the operator {version}"
         return _bad(text, f"install the same minor version: {install('./plugin')}")
@@ -301,11 +274,8 @@ _CHECKS: Final[dict[str, Callable[[Examined], _Result | None]]] = {
     "Your rights": _rights,
     "Operator": _operator,
     "Clocks": _clock,
-    "Operator's pods": _pods,
-    "Redis": _redis,
+    **{name: _reported(name) for name in _CURES},
     "Workers": _workers,
-    "Write lag": _writes,
-    "Deletions": _deletions,
     "Installations": _installations,
     "Objects": _objects,
     "Versions": _version,

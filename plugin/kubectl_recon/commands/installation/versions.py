@@ -12,11 +12,10 @@ from kubectl_recon import __version__
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError
-from kubectl_recon.installation import operator
+from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Connection
 
-_LABEL: Final = "app.kubernetes.io/version"
 _NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")
 
 
@@ -29,7 +28,7 @@ def run(connection: Connection, how: Format | None) -> int:
     else:
         print(f"kubectl-recon  {__version__}")  # noqa: T201  # the result
         for name in ("operator", "crd", "kubernetes"):
-            print(f"{name:<14} {versions[name] or 'not visible to you, or missing'}")  # noqa: T201  # the result
+            print(f"{name:<14} {versions[name] or 'missing'}")  # noqa: T201  # the result
     if server and minor(server) != minor(__version__):
         note(f"This program and the operator differ by a minor version: install kubectl-recon {server}.")
         return 1
@@ -48,16 +47,8 @@ def gather(connection: Connection) -> dict[str, Any]:
         jobs = [Job(body) for body in bodies]
     except ApiError:
         pass  # a missing version is shown as such
-    installed = operator.look(api, jobs or [])
-    return {"kubectl-recon": __version__, "operator": operator_version(installed), "crd": crd, "kubernetes": kubernetes}
-
-
-def operator_version(installed: operator.Operator) -> str:
-    """Return the operator's version, from its metrics or the label of its pods; empty if neither is readable."""
-    if installed.metrics is not None and installed.metrics.version:
-        return installed.metrics.version
-    labels = [pod["metadata"].get("labels") or {} for pod in installed.pods]
-    return next((str(label[_LABEL]) for label in labels if _LABEL in label), "")
+    version = published.read(api, jobs or []).info.version
+    return {"kubectl-recon": __version__, "operator": version, "crd": crd, "kubernetes": kubernetes}
 
 
 def minor(version: str) -> tuple[int, int] | None:

@@ -1,30 +1,36 @@
-"""`workers` and `models`: queues, live workers and models, as far as Kubernetes shows them.
-
-The operator's metrics, read through the API server's proxy, have the number of live workers by queue. Without the right to read
-them, only workers that run a job are visible, through the status of the job.
-"""
+"""`workers` and `models`: queues, live workers and models, as the operator publishes them, and the jobs that the user may see."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.kube import paths
 
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.display.tables import Column, table
 from kubectl_recon.errors import ForbiddenError
-from kubectl_recon.installation import operator
-from kubectl_recon.installation.metrics import Queue
+from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube.api import Connection
 
 _URGENCIES: Final = ("-high", "-low")  # queues of priorities; the workers of the pool consume them too
-_OTHERS: Final = "other"  # the operator's metrics sum up queues without a pool under this name
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A Celery queue. `workers`: None if they are unknown. `waiting`, `running`: jobs that the user may see."""
+
+    name: str
+    workers: int | None = None
+    waiting: int = 0
+    running: int = 0
+    models: tuple[str, ...] = ()  # that its live workers announce
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,17 @@ class ModelUse:
     simulated: int
     unavailable: int  # jobs that failed or wait because no worker of the queue has the model
     served: tuple[str, ...] = ()  # queues with live workers that have the model
+    versions: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()  # names
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Jobs and operator, as far as the user may read them."""
+    """The jobs that the user may see, and the installation."""
 
     jobs: Sequence[Job]
     everywhere: bool  # whether the jobs are of all namespaces, not of one
-    operator: operator.Operator
+    installation: published.Installation
 
 
 def workers(connection: Connection, how: Format | None) -> int:
@@ -96,14 +104,14 @@ def workers(connection: Connection, how: Format | None) -> int:
 def models(connection: Connection, how: Format | None) -> int:
     """Print the models of jobs, and the outcomes of these jobs. Exit code 0."""
     snapshot = _look(connection)
-    queues = snapshot.operator.metrics.queues if snapshot.operator.metrics is not None else ()
-    uses = model_uses(snapshot.jobs, queues)
+    uses = model_uses(snapshot.jobs, snapshot.installation)
     if how in (Format.JSON, Format.YAML):
         print(document({"models": [asdict(use) for use in uses], "everywhere": snapshot.everywhere}, how))  # noqa: T201  # the result
         return 0
     where = screen()
     columns: list[Column[ModelUse]] = [
         Column("MODEL", lambda use: use.model),
+        Column("VERSION", lambda use: ", ".join(use.versions)),
         Column("RUNNING", lambda use: str(use.running)),
         Column("WAITING", lambda use: str(use.waiting)),
         Column("SUCCEEDED", lambda use: str(use.succeeded)),
@@ -111,54 +119,48 @@ def models(connection: Connection, how: Format | None) -> int:
         Column("NOTE", _model_note, cut=True, colour=lambda use: "red" if use.unavailable else "yellow"),
         Column("JOBS IN QUEUES", lambda use: ", ".join(use.queues), drop=2, cut=True),
         Column("WORKERS IN QUEUES", lambda use: ", ".join(use.served), drop=1, cut=True),
+        Column("PARAMETERS", lambda use: ", ".join(use.parameters), drop=3, cut=True),
     ]
     for line in table(columns, uses, where) if uses else ["No job uses a model, and no live worker announces one."]:
         where.print(line)
-    if snapshot.operator.metrics is None:
-        note(
-            f"Only models of jobs are shown. The models of live workers are unknown: {snapshot.operator.metrics_refused}."
-        )
-    if not snapshot.everywhere:
-        note(f"You may see only the jobs of namespace {connection.namespace}.")
+    _limits(connection, snapshot)
     return 0
 
 
 def queues_of(snapshot: Snapshot) -> list[Queue]:
-    """Return the queues in the operator's metrics, and the other queues of jobs, whose number of workers is unknown."""
-    measured = snapshot.operator.metrics.queues if snapshot.operator.metrics is not None else ()
-    pools = [queue for queue in measured if queue.name != _OTHERS]
-    names = {queue.name for queue in pools}
-    return sorted(
-        [*pools, *(queue for queue in _of_jobs(snapshot) if queue.name not in names)], key=lambda queue: queue.name
-    )
-
-
-def _of_jobs(snapshot: Snapshot) -> list[Queue]:
-    """Return the queues of unfinished jobs. The status of a job may show that no worker consumes its queue."""
-    running = Counter(job.full_queue for job in snapshot.jobs if job.phase in ("Running", "Cancelling"))
-    waiting = Counter(job.full_queue for job in snapshot.jobs if job.phase in ("Pending", "Queued"))
-    unserved = {
-        job.full_queue for job in snapshot.jobs if job.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")
-    }
+    """Return the queues with live workers or unfinished jobs."""
+    installation, jobs = snapshot.installation, snapshot.jobs
+    running = Counter(job.full_queue for job in jobs if job.phase in ("Running", "Cancelling"))
+    waiting = Counter(job.full_queue for job in jobs if job.phase in ("Pending", "Queued"))
     return [
-        Queue(name, 0 if name in unserved and not running[name] else None, None, waiting[name], running[name])
-        for name in sorted({*running, *waiting})
+        Queue(
+            name,
+            installation.workers(name),
+            waiting[name],
+            running[name],
+            tuple(sorted({model for models in installation.models(name) for model in models})),
+        )
+        for name in sorted({*running, *waiting, *installation.queues})
     ]
 
 
-def model_uses(jobs: Sequence[Job], queues: Sequence[Queue]) -> list[ModelUse]:
+def model_uses(jobs: Sequence[Job], installation: published.Installation) -> list[ModelUse]:
     """Return the models of the jobs, the most used first, and then the other models of live workers."""
-    pools = [queue for queue in queues if not queue.name.endswith(_URGENCIES)]
+    served: dict[str, dict[str, list[ModelInfo]]] = {}  # by model and queue
+    for queue in installation.served:
+        for models in installation.models(queue):
+            for name, info in models.items():
+                served.setdefault(name, {}).setdefault(queue, []).append(info)
     names = [name for name, _ in Counter(job.model for job in jobs).most_common()]
-    others = sorted({model for queue in pools for model in queue.models} - {*names})
     return [
-        _use(name, [job for job in jobs if job.model == name], [queue.name for queue in pools if name in queue.models])
-        for name in (*names, *others)
+        _use(name, [job for job in jobs if job.model == name], served.get(name, {}))
+        for name in (*names, *sorted({*served} - {*names}))
     ]
 
 
-def _use(name: str, jobs: Sequence[Job], served: Sequence[str]) -> ModelUse:
+def _use(name: str, jobs: Sequence[Job], served: Mapping[str, Sequence[ModelInfo]]) -> ModelUse:
     phases, lacking = Counter(job.phase for job in jobs), ("BACKEND_UNAVAILABLE", "ModelUnserved")
+    infos = [info for of_queue in served.values() for info in of_queue]
     return ModelUse(
         name,
         tuple(sorted({job.queue for job in jobs})),
@@ -169,6 +171,8 @@ def _use(name: str, jobs: Sequence[Job], served: Sequence[str]) -> ModelUse:
         sum(1 for job in jobs if job.simulated),
         sum(job.failure_reason in lacking or job.condition("Dispatched").reason in lacking for job in jobs),
         tuple(served),
+        tuple(sorted({info.version for info in infos} - {""})),
+        tuple(sorted({key for info in infos for key in (info.parameters or {}).get("properties", {})})),
     )
 
 
@@ -180,7 +184,7 @@ def _model_note(use: ModelUse) -> str:
 
 def _look(connection: Connection) -> Snapshot:
     jobs, everywhere = _jobs(connection)
-    return Snapshot(jobs, everywhere, operator.look(connection.api, jobs))
+    return Snapshot(jobs, everywhere, published.read(connection.api, jobs))
 
 
 def _jobs(connection: Connection) -> tuple[list[Job], bool]:
@@ -209,16 +213,13 @@ def _document(snapshot: Snapshot, queues: Sequence[Queue], running: Sequence[Job
             for job in running
         ],
         "everywhere": snapshot.everywhere,
-        "metrics": snapshot.operator.metrics is not None,
-        "metricsRefused": snapshot.operator.metrics_refused,
+        "unknown": snapshot.installation.missing,
     }
 
 
 def _limits(connection: Connection, snapshot: Snapshot) -> None:
-    """Print what the user may not see, and why."""
-    if snapshot.operator.metrics is None:
-        note(
-            f"Live workers are not counted: {snapshot.operator.metrics_refused}. Only workers that run a job visible to you are shown."
-        )
+    """Print what is unknown or outdated, and why."""
+    if text := snapshot.installation.missing or snapshot.installation.away(connection.api.now()):
+        note(f"Live workers and their models are unknown or outdated: {text}.")
     if not snapshot.everywhere:
-        note(f"You may see only the jobs of namespace {connection.namespace}.")
+        note(f"The jobs are those of namespace {connection.namespace}.")

@@ -117,8 +117,8 @@ EFFECTS: Final = {
     "helm test on a queue of a pool": (
         {"workers": {"cpu": None} | GPU},
         "Pod/reconstruction-test",
-        "spec.containers.0.command",
-        ["reconstruction-operator", "selftest", "--namespace=recon", "--queue=gpu", "--timeout-seconds=180"],
+        "spec.containers.0.args",
+        ["recon", "gpu", "180"],
     ),
 }
 

@@ -8,6 +8,7 @@ import pytest
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.contract.info import Workers
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state.replies import WorkerInfo
@@ -45,6 +46,23 @@ def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> N
         assert text == "Waiting for a worker with model none: those of queue celery have photogrammetry"
     assert catalogue.preflight_threads("celery") == 1
     assert catalogue.reads_photos(job())
+
+
+def test_live_workers_are_published_by_their_queues_and_models_without_their_names() -> None:
+    catalogue = Catalogue()
+    catalogue.update((WORKER, replace(WORKER, node="cpu@c"), replace(WORKER, queues=("gpu",)), OLD), {DIGEST: MODELS})
+    model = {
+        "version": "1",
+        "parameters": {"properties": {"quality": {"enum": ["fast"]}}},
+        "simulated": False,
+        "readsPhotos": True,
+    }
+    queues = tuple(sorted(QUEUES))
+    assert catalogue.workers == (
+        Workers(queues, 1, {}),
+        Workers(queues, 2, {"photogrammetry": model}),
+        Workers(("gpu",), 1, {"photogrammetry": model}),
+    )
 
 
 @pytest.mark.parametrize("workers", [(), (WORKER,)], ids=["not read yet", "an announcement that cannot be read"])

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 from prometheus_client import Gauge
-from reconstruction_operator.contract import announcement
-from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
-from reconstruction_operator.state.replies import WorkerInfo
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.metrics import QueueNames
 
@@ -80,21 +76,3 @@ def test_the_queues_of_configured_pools_have_names_before_they_have_workers() ->
     QueueFacts(pools=["gpu"])
 
     assert sorted(metrics.QUEUES) == ["gpu", "gpu-high", "gpu-low"]
-
-
-@pytest.mark.usefixtures("_names")
-def test_the_models_of_live_workers_are_counted_by_queue() -> None:
-    models = {"photogrammetry": ModelInfo("1"), "splats": ModelInfo("2")}
-    digest = announcement.digest(announcement.to_text(models))
-    workers = [WorkerInfo(f"gpu@{node}", ("gpu",), announced=digest) for node in "ab"]
-    catalogue = Catalogue()
-    catalogue.update([*workers, WorkerInfo("old@c", ("celery",))], {digest: models})
-
-    assert having() == {("gpu", "photogrammetry"): 2, ("gpu", "splats"): 2}
-    catalogue.update(workers[:1], {})
-    assert having() == {("gpu", "photogrammetry"): 1, ("gpu", "splats"): 1}
-
-
-def having() -> dict[tuple[str, str], float]:
-    (family,) = metrics.WORKER_MODELS.collect()
-    return {(sample.labels["queue"], sample.labels["model"]): sample.value for sample in family.samples}

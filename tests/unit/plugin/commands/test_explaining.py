@@ -1,14 +1,15 @@
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kubectl_recon.commands.explaining import lines
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.screen import Screen
-from kubectl_recon.installation.operator import NAMESPACE, Operator
+from kubectl_recon.installation.published import Installation
 
 from tests.support.plugin import job
 
-FACTS = Facts(job(phase="Pending"), datetime(2026, 3, 1, tzinfo=UTC), Operator(NAMESPACE, metrics_refused="not you"))
+FACTS = Facts(job(phase="Pending"), datetime(2026, 3, 1, tzinfo=UTC), Installation())
 COMMAND = 'kubectl patch recon banana --type=merge -p \'{"spec":{"queue":"gpu-large"}}\''
 ANSWER = Answer(
     "queue-unserved", "word " * 30, ("detail " * 20,), (f"correct the queue of the job: {COMMAND}", "or wait")
@@ -23,5 +24,6 @@ def test_texts_are_wrapped_but_commands_are_not() -> None:
     assert max(len(line) for line in output if COMMAND not in line) <= 80
 
 
-def test_the_last_line_lists_what_could_not_be_checked() -> None:
-    assert lines(FACTS, ANSWER, Screen(io.StringIO(), None, False))[-1] == "Not checked: not you"
+def test_a_user_who_may_only_read_learns_who_can_follow_the_advice() -> None:
+    output = lines(replace(FACTS, may_change=False), ANSWER, Screen(io.StringIO(), None, False))
+    assert "What an editor of namespace team can do (you may only read):" in output

@@ -19,6 +19,7 @@ from kubectl_recon.errors import (
 )
 from kubectl_recon.gallery.reaching import Way, token
 from kubectl_recon.kube.api import Api, connect
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.access import context_names
 
 if TYPE_CHECKING:
@@ -195,3 +196,12 @@ def test_a_gallery_needs_an_account_for_a_user_without_a_token(tmp_path: Path) -
     file = kubeconfig(tmp_path / "config", user={"username": "me", "password": "s3cret"})
     with pytest.raises(UsageError, match="use a service account of yours with --account"):
         token(connect(kubeconfig=str(file)), Way())
+
+
+@pytest.mark.parametrize(
+    "answer", [b"404 page not found\n", b'{"message": "the server could not find the requested resource"}']
+)
+def test_a_missing_crd_is_named_as_such(api: Api, server: Server, answer: bytes) -> None:
+    server.put(404, answer)
+    with pytest.raises(NotFoundError, match="the CRD is not installed"):
+        api.items(paths.jobs("team"))

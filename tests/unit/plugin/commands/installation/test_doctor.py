@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 from kubectl_recon.commands.installation.doctor import examine
 from kubectl_recon.kube.api import Api, Connection
+from reconstruction_operator.api import crd
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
@@ -31,3 +33,17 @@ def test_a_clock_difference_is_found_in_both_directions(
     found = {check.name: check for check in examine(Connection(api, "here", "team"))}
 
     assert (found["Clocks"].state, found["Clocks"].text) == (state, text)
+
+
+def test_the_fields_of_the_crd_are_compared(api: Api, server: Server) -> None:
+    schema = crd.schema()
+    del schema["properties"]["spec"]["properties"]["suspend"]
+    del schema["properties"]["status"]["properties"]["progress"]["properties"]["step"]
+    served = {"components": {"schemas": {"dev.reconstruction.v1alpha1.ReconstructionJob": schema}}}
+    for body in ({"gitVersion": "v1.34.1"}, {"resources": [{"name": "reconstructionjobs"}]}, served):
+        server.put(200, body)
+
+    _, check = itertools.islice(examine(Connection(api, "here", "team")), 2)
+
+    assert (check.name, check.state) == ("CRD", "bad")
+    assert "2 fields are missing, such as .spec.suspend, .status.progress.step" in check.text

@@ -1,0 +1,54 @@
+"""Publisher: writes the installation's info into kube-public, when it changes and as a slow beat. Only the leader writes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from reconstruction_operator.contract.info import BEAT_SECONDS, NAME, NAMESPACE, InstallationInfo
+from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.client import APPLY_PATCH, SupportsRequest
+from reconstruction_operator.kube.errors import ApiError
+
+_log = logging.getLogger(__name__)
+
+_PERIOD_SECONDS: Final = 2.0
+
+
+@dataclass(eq=False)
+class Publisher:
+    """Publishes what `info` returns. A write that fails is repeated with the next beat, and delays nothing else."""
+
+    api: SupportsRequest
+    election: LeaderElection
+    info: Callable[[], InstallationInfo]
+    _published: InstallationInfo | None = field(default=None, init=False)
+    _due: float = field(default=0.0, init=False)  # of the next beat
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await asyncio.sleep(_PERIOD_SECONDS)
+            if self.election.leading:
+                await self.publish(time.monotonic())
+
+    async def publish(self, now: float) -> None:
+        """Write the info if it changed, or if a beat is due at `now` (monotonic)."""
+        info = self.info()
+        if info == self._published and now < self._due:
+            return
+        self._published, self._due = info, now + BEAT_SECONDS
+        # Applied: other installations own the other keys of the object, which the first one creates.
+        path = f"{paths.core(NAMESPACE, 'configmaps', NAME)}?fieldManager={info.key}&force=true"
+        try:
+            data = {info.key: replace(info, beat=datetime.now(UTC)).text()}
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data}
+            await self.api.request("PATCH", path, body=body, content_type=APPLY_PATCH, timeout_seconds=BEAT_SECONDS)
+        except (ApiError, ValueError, RecursionError) as error:  # the latter two: what workers announced
+            _log.warning("The installation's info could not be published: %s", error)

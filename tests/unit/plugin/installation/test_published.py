@@ -1,0 +1,63 @@
+"""Published state: which installation is read, how old it is, and where its gallery is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kubectl_recon.gallery.reaching import Way
+from kubectl_recon.installation import published
+from kubectl_recon.kube.api import Api
+from reconstruction_operator.contract.info import InstallationInfo
+
+from tests.support.plugin import job
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Server
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WHOLE, PART = InstallationInfo(lease="recon/operator"), InstallationInfo(lease="maps/operator", narrowed=True)
+
+
+def stored(*infos: InstallationInfo) -> dict[str, Any]:
+    """The ConfigMap, as the API server stored it at noon. The operator's own clock is an hour ahead."""
+    late = NOON + timedelta(hours=1)
+    fields = [{"manager": info.key, "time": "2026-03-01T12:00:00Z"} for info in infos]
+    data = {info.key: replace(info, beat=late).text() for info in infos}
+    return {"metadata": {"managedFields": fields}, "data": data | {"broken": "{"}}
+
+
+def test_the_age_is_measured_by_the_api_servers_clock(api: Api, server: Server) -> None:
+    server.put(200, stored(WHOLE))
+    installation = published.read(api)
+
+    assert installation.away(NOON + timedelta(seconds=10)) == ""
+    assert installation.away(NOON + timedelta(minutes=5)).startswith("the operator last reported 5m ago")
+
+
+@pytest.mark.parametrize(("leases", "expected"), [((), "recon"), (("maps/operator",), "maps"), (("x/gone",), "recon")])
+def test_the_installation_of_the_jobs_is_read(api: Api, server: Server, leases: tuple[str, ...], expected: str) -> None:
+    server.put(200, stored(PART, WHOLE))
+    assert published.read(api, [job(installation={"lease": lease}) for lease in leases]).namespace == expected
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_cluster_without_published_state_is_named_as_such(api: Api, server: Server, status: int) -> None:
+    server.put(status, {"message": "configmaps is forbidden"})
+    assert published.read(api).missing.startswith("no operator has published its state here")
+
+
+@pytest.mark.parametrize(
+    ("address", "way"),
+    [
+        ("https://gallery.example.com", Way("https://gallery.example.com")),
+        ("http://127.0.0.1:8080", Way("http://127.0.0.1:8080")),
+        ("http://gallery.example.com", Way()),  # the token would be readable on the network
+        ("service/gallery", Way(service="service/gallery", namespace="recon")),
+    ],
+)
+def test_a_token_is_sent_only_to_a_safe_address(api: Api, server: Server, address: str, way: Way) -> None:
+    server.put(200, stored(replace(WHOLE, gallery=address)))
+    assert published.gallery(api, (), Way()) == way
