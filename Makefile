@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
-        cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock viewer clean
+        cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock viewer headlamp clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -131,6 +131,9 @@ lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the
 
 viewer: ## write the built <model-viewer> and a test's glTF validator from the packages in gallery/viewer (npm)
 	@scripts/viewer
+
+headlamp: ## check, test and package the Headlamp plugin (npm; hundreds of packages at first)
+	@scripts/headlamp
 
 clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder
 	rm -rf .venv .venv-docs .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output site-output

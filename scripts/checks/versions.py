@@ -19,6 +19,8 @@ _PLACES: Final = {
     f"{CHART}/Chart.yaml": rf"reconstruction-\w+:{_NUMBER}",
     "Dockerfile": rf"(?:^ARG VERSION=|reconstruction-\w+:){_NUMBER}",
     "compose.yaml": rf"reconstruction-worker:{_NUMBER}",
+    "dashboards/headlamp/artifacthub-pkg.yml": rf"(?:^version: |/v|-){_NUMBER}",
+    "dashboards/headlamp/package.json": rf'^  "version": "{_NUMBER}"',
     "devcluster/node/images.py": rf'^VERSION = "{_NUMBER}"',
     "gallery/pyproject.toml": rf'(?:^version = "|reconstruction-operator==){_NUMBER}"',
     "docs/install.md": rf"reconstruction-[a-z-]+:{_NUMBER}",

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+import { Action, change, needsOutput, nextName, obstacle, repeated } from './actions';
+import { attention, byPhase, byQueue } from './counts';
+import { durationText, galleryAddress, Job, JobSpec, JobStatus, pageOf, phaseText } from './job';
+import { previewsOf, queueName, sizeText } from './job';
+import { verdict } from './verdict';
+
+function job(status: JobStatus = {}, spec: JobSpec = {}): Job {
+  const metadata = { name: 'banana', namespace: 'team', uid: 'u1', labels: { set: 'fruit' } };
+  return { metadata, spec: { input: { uri: 'file:///photos/banana' }, ...spec }, status };
+}
+
+const dispatched = (reason: string) => [{ type: 'Dispatched', status: 'False', reason }];
+const observed = [{ type: 'CancelRequested', status: 'True', reason: 'Requested' }];
+const requested = { cancelRequested: true };
+
+describe('verdict', () => {
+  it.each<[string, JobStatus, string, string]>([
+    [
+      'a result',
+      { phase: 'Succeeded', message: 'Succeeded: file:///jobs/1' },
+      'fine',
+      'Succeeded: file:///jobs/1',
+    ],
+    [
+      'a poor result',
+      { phase: 'Succeeded', warning: '3 of 12 photos' },
+      'warning',
+      '3 of 12 photos',
+    ],
+    [
+      'a simulation',
+      { phase: 'Succeeded', simulated: true, warning: 'x' },
+      'simulated',
+      'Simulated, not made from the photos',
+    ],
+    [
+      'a failure',
+      { phase: 'Failed', failure: { message: '2 photos.' }, conditions: dispatched('NoWorker') },
+      'failed',
+      '2 photos.',
+    ],
+    [
+      'no worker',
+      { phase: 'Pending', message: 'Waiting', conditions: dispatched('QueueUnserved') },
+      'warning',
+      'Waiting',
+    ],
+    [
+      'a place in line',
+      { phase: 'Pending', message: 'Waiting', conditions: dispatched('Waiting') },
+      'open',
+      'Waiting',
+    ],
+    ['a new job', {}, 'open', 'The operator has not seen this job yet.'],
+  ])('of %s', (_, status, kind, sentence) => {
+    expect(verdict(job(status))).toEqual({ kind, sentence });
+  });
+
+  it('names the reason of a cancel, and another manager', () => {
+    expect(verdict(job({ phase: 'Cancelled' }, { cancelReason: 'wrong vase' })).sentence).toBe(
+      'Cancelled: wrong vase'
+    );
+    expect(verdict(job({}, { managedBy: 'example.com/other' })).kind).toBe('open');
+    expect(
+      verdict(job({ phase: 'Succeeded' }, { managedBy: 'reconstruction.dev/operator' })).kind
+    ).toBe('fine');
+  });
+});
+
+describe('actions', () => {
+  const possible = (of: Job) =>
+    (['request', 'withdraw', 'confirm', 'suspend', 'resume', 'retry'] as Action[]).filter(
+      action => !obstacle(of, action)
+    );
+
+  it.each<[string, Job, Action[]]>([
+    ['a running job', job({ phase: 'Running' }), ['request', 'suspend']],
+    ['a suspended job', job({ phase: 'Suspended' }, { suspend: true }), ['request', 'resume']],
+    [
+      'a request that the operator has not seen',
+      job({ phase: 'Running' }, requested),
+      ['withdraw', 'suspend'],
+    ],
+    [
+      'a request that it has seen',
+      job({ phase: 'Running', conditions: observed }, requested),
+      ['withdraw', 'confirm', 'suspend'],
+    ],
+    [
+      'a confirmed cancel',
+      job({ phase: 'Cancelling', conditions: observed }, { ...requested, cancelConfirmed: true }),
+      [],
+    ],
+    ['a finished job', job({ phase: 'Failed' }), ['retry']],
+    [
+      'a restored job',
+      job({ phase: 'Succeeded' }, { input: { uri: 'file:///photos/unknown' } }),
+      [],
+    ],
+    ['a job of another controller', job({}, { managedBy: 'example.com/other' }), []],
+  ])('of %s', (_, of, actions) => {
+    expect(possible(of)).toEqual(actions);
+  });
+
+  it('write the fields of the spec, for this object alone', () => {
+    const metadata = { uid: 'u1' };
+    expect(change(job(), 'request', ' wrong vase ')).toEqual({
+      metadata,
+      spec: { cancelRequested: true, cancelReason: 'wrong vase' },
+    });
+    expect(change(job(), 'request').spec).toEqual({ cancelRequested: true });
+    expect(change(job(), 'withdraw').spec).toEqual({ cancelRequested: false, cancelReason: null });
+    expect(change(job(), 'confirm').spec).toEqual({ cancelConfirmed: true });
+  });
+});
+
+describe('run again', () => {
+  it('copies the spec without the cancel and the suspension', () => {
+    const old = job(
+      { phase: 'Cancelled' },
+      {
+        ...requested,
+        cancelConfirmed: true,
+        cancelReason: 'x',
+        suspend: true,
+        reuse: 'Required',
+        queue: 'gpu',
+      }
+    );
+    const { metadata, spec } = repeated(old, 'banana-2');
+    expect(spec).toEqual({ input: { uri: 'file:///photos/banana' }, queue: 'gpu' });
+    expect(metadata).toEqual({
+      name: 'banana-2',
+      namespace: 'team',
+      labels: { set: 'fruit' },
+      annotations: { 'reconstruction.dev/retry-of': 'banana' },
+    });
+  });
+
+  it('needs another output, and keeps the first name', () => {
+    const old = job(
+      { phase: 'Succeeded', outputs: { uri: 's3://meshes/banana' } },
+      { output: { uri: 's3://meshes/banana' } }
+    );
+    old.metadata.annotations = { 'reconstruction.dev/retry-of': 'first' };
+    expect(needsOutput(old)).toBe(true);
+    const again = repeated(old, 'banana-2', 's3://meshes/banana-2');
+    expect(again.spec.output).toEqual({ uri: 's3://meshes/banana-2' });
+    expect(again.metadata.annotations).toEqual({ 'reconstruction.dev/retry-of': 'first' });
+  });
+
+  it('counts names', () => {
+    expect([nextName('banana'), nextName('banana-2'), nextName(`${'a'.repeat(62)}b`)]).toEqual([
+      'banana-2',
+      'banana-3',
+      `${'a'.repeat(61)}-2`,
+    ]);
+  });
+});
+
+describe('overview', () => {
+  it('counts phases and queues, and finds what needs attention', () => {
+    const jobs = [
+      job({ phase: 'Running' }, { queue: 'gpu', priority: 'high' }),
+      job({ phase: 'Suspended' }, { queue: 'gpu', priority: 'high' }),
+      job({}, requested),
+      job({ phase: 'Failed' }),
+      job({}, { managedBy: 'example.com/other', ...requested }),
+    ];
+    expect(byPhase(jobs).filter(({ count }) => count)).toEqual(
+      ['Pending', 'Running', 'Suspended', 'Failed'].map(phase => ({ phase, count: 1 }))
+    );
+    expect(byQueue(jobs)).toEqual([
+      { queue: 'celery', running: 0, waiting: 1, suspended: 0 },
+      { queue: 'gpu-high', running: 1, waiting: 0, suspended: 1 },
+    ]);
+    expect(jobs.map(attention)).toEqual([false, false, true, true, false]);
+  });
+});
+
+describe('texts', () => {
+  it('are those of kubectl get', () => {
+    expect([45, 80, 720, 3900, 183_600].map(durationText)).toEqual([
+      '45s',
+      '1m20s',
+      '12m',
+      '1h5m',
+      '2d3h',
+    ]);
+    expect([0, 1400, 27_000_000].map(sizeText)).toEqual(['0 bytes', '1.4 kB', '27 MB']);
+    expect(phaseText(job({ phase: 'Running', phaseDetail: 'Running, cancel requested' }))).toBe(
+      'Running, cancel requested'
+    );
+    expect(queueName(job())).toBe('celery');
+  });
+});
+
+describe('gallery', () => {
+  it('has an address of http, also one for each cluster', () => {
+    expect(galleryAddress('https://gallery.{cluster}.example.com/', 'prod')).toBe(
+      'https://gallery.prod.example.com'
+    );
+    expect(
+      ['', 'gallery.example.com', 'javascript:alert(1)'].map(text => galleryAddress(text, 'prod'))
+    ).toEqual(['', '', '']);
+  });
+
+  it('shows pictures, and no textures or names that lead elsewhere', () => {
+    const names = [
+      'model.glb',
+      'previews/a b.png',
+      'texture_0.png',
+      '../../x.png',
+      'preview_0.webp',
+    ];
+    const shown = job({ outputs: { files: names.map(name => ({ name })) } });
+    const files = 'https://g/api/namespaces/team/jobs/banana/files';
+    expect(previewsOf('https://g', shown).map(({ address }) => address)).toEqual([
+      `${files}/previews/a%20b.png`,
+      `${files}/preview_0.webp`,
+    ]);
+    expect(pageOf('https://g', shown)).toBe('https://g/jobs/team/banana');
+  });
+});
