@@ -22,7 +22,8 @@ _DATABASES = (0, 1)
 _DUMP: Final = """
 local found = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
-  found[#found + 1] = {key, redis.call('PTTL', key), redis.call('DUMP', key)}
+  local ttl_ms = redis.call('PTTL', key)  -- 0 in its last millisecond, which would load the key without one
+  found[#found + 1] = {key, ttl_ms < 0 and 0 or math.max(1, ttl_ms), redis.call('DUMP', key)}
 end
 return found
 """
@@ -116,12 +117,10 @@ class Redis(Server):
 
     def dump(self) -> Dump:
         """Copy the current data, for `load`. Raise redis.RedisError if Redis does not answer."""
-        dumped = []
+        dumped: list[Any] = []
         for number in _DATABASES:
             with self._client(number) as client:
-                content: Any = client.eval(_DUMP, 0)
-            # A key that expires within this millisecond has a TTL of 0, which would load it without one.
-            dumped.append([(key, 0 if ttl_ms == -1 else max(1, ttl_ms), value) for key, ttl_ms, value in content])
+                dumped.append(client.eval(_DUMP, 0))
         return dumped
 
     def load(self, dump: Dump) -> None:
