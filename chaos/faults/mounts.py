@@ -143,6 +143,7 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
     def left() -> list[str]:
         return [job_id for job_id in job_ids if (scene.jobs_dir / job_id).exists() or _tombstones(scene, [job_id])]
 
+    scene.down.difference_update(WORKERS)  # another fault of the round may keep them ended
     for _ in range(round(PATIENCE_SECONDS / _ORDER_SECONDS)):
         if not left():
             break
