@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reconstruction_operator.contract import info
+
 from devcluster import Cluster, Redis
+from devcluster.errors import ApiError
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.servers.processes import Process
 
@@ -88,9 +91,12 @@ class SharedSystems:
         return self._system
 
     def stop(self) -> None:
-        """Stop the running system, if there is one."""
-        self._system, self._arguments = None, None
+        """Stop the running system, if there is one, and delete what its operator has published."""
         self._stack.close()
+        if self._system is not None:
+            with suppress(ApiError, OSError):  # the server may be down
+                self._cluster.api.delete(f"/api/v1/namespaces/{info.NAMESPACE}/configmaps/{info.NAME}")
+        self._system, self._arguments = None, None
 
     def _intact(self, system: System) -> bool:
         """Stop the processes that a test added; return whether all others still run."""

@@ -41,7 +41,7 @@ def test_the_installation_has_only_the_operator_and_its_permissions(cluster: Clu
 
     assert " ".join(kinds) == (
         "ClusterRole ClusterRole ClusterRole ClusterRoleBinding ConfigMap Deployment Namespace PodDisruptionBudget"
-        " Role RoleBinding Secret ServiceAccount"
+        " Role Role Role RoleBinding RoleBinding RoleBinding Secret ServiceAccount"
     )
 
 
