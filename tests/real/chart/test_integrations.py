@@ -41,7 +41,7 @@ def theirs(chart_cluster: Cluster) -> Iterator[None]:
 
 def strictly(release: Release, manifest: str, *, check: bool = True) -> str:
     """Send a server-side dry run with strict validation of every key, and return the output."""
-    own = "\n---".join(text for text in manifest.split("\n---") if "namespace: kube-public" not in text)
+    own = "\n---".join(text for text in manifest.split("\n---") if "kube-public" not in text)
     options = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
     done = release.cluster.kubectl("-n", release.namespace, *options, "-f", "-", input=own, check=check)
     return str(done.stdout + done.stderr)
