@@ -181,7 +181,11 @@ def _decoded(text: bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except UNREADABLE:
+        pass
+    try:
         return json.loads(text)
+    except RecursionError:  # of a text that is not an object of a page or an event: those are shallow
+        raise ValueError("the JSON is nested too deep") from None
 
 
 def _lean(text: bytes) -> bytes:
