@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import msgspec
 
@@ -55,16 +55,20 @@ _kept_of_spec: Final = operator.attrgetter(*_KEPT_OF_SPEC)
 _kept_of_status: Final = operator.attrgetter(*_KEPT_OF_STATUS)
 
 
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]  # the API server also accepts times without a zone
+
+
 class _Metadata(msgspec.Struct, rename="camel", gc=False):
     generation: int
-    creation_timestamp: datetime
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: _Time
+    deletion_timestamp: _Time | None = None
 
 
 def _part(kind: type, names: tuple[str, ...]) -> type[msgspec.Struct]:
     """Return what decodes these fields of a type alone."""
     hints, defaults = get_type_hints(kind), {field.name: field.default for field in fields(kind)}
-    members = [(name, hints[name], defaults[name]) for name in names]
+    aware: dict[Any, Any] = {datetime | None: _Time | None}
+    members = [(name, aware.get(hints[name], hints[name]), defaults[name]) for name in names]
     return msgspec.defstruct(kind.__name__, members, rename="camel", gc=False)
 
 

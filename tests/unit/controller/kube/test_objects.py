@@ -192,3 +192,18 @@ def test_a_finished_job_takes_little_memory() -> None:
     tracemalloc.stop()
 
     assert used / number < 1_500
+
+
+@pytest.mark.parametrize("ended", ["2026-01-01T01:00:00Z", "2026-01-01T01:00:00", "2026-01-01T01:00:00+02:00", "soon"])
+def test_the_short_decoder_of_finished_jobs_agrees_with_the_whole_one(ended: str) -> None:
+    """The API server also accepts times without a zone, which cannot be compared with others."""
+    metadata = {"namespace": "n", "name": "a", "uid": "u", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    status = {"phase": "Succeeded", "observedGeneration": 1, "worker": "w", "completionTime": ended}
+    body = json.dumps({"metadata": metadata, "spec": {"queue": "gpu"}, "status": status}).encode()
+    head = parsing.head(body)
+    assert head is not None
+
+    job = objects.decode(body, head)
+
+    assert job == objects.job_of(parsing.mapping(body), head.key)
+    assert job.status.completion_time is None or job.status.completion_time.tzinfo is not None
