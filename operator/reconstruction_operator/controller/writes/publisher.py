@@ -30,6 +30,7 @@ class Publisher:
     info: Callable[[], InstallationInfo]
     _published: InstallationInfo | None = field(default=None, init=False)
     _due: float = field(default=0.0, init=False)  # of the next beat
+    _problem: str = field(default="", init=False)  # of the last write, logged once
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -50,5 +51,13 @@ class Publisher:
             data = {info.key: replace(info, beat=datetime.now(UTC)).text()}
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data}
             await self.api.request("PATCH", path, body=body, content_type=APPLY_PATCH, timeout_seconds=BEAT_SECONDS)
+            self._problem = ""
         except (ApiError, ValueError, RecursionError) as error:  # the latter two: what workers announced
-            _log.warning("The installation's info could not be published: %s", error)
+            if str(error) != self._problem:
+                self._problem = str(error)
+                _log.warning(
+                    "Users do not see the installation's state: ConfigMap %s in %s could not be created or patched: %s",
+                    NAME,
+                    NAMESPACE,
+                    error,
+                )
