@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
 import traceback
@@ -53,9 +54,11 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
     for number in interrupts.SIGNALS:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
-    with os.fdopen(read_end, "rb") as pipe:
-        if pipe.read(1):
-            return 0
+    # A signal that comes just before a blocking call is handled after that call: the timeout bounds it.
+    while not select.select([read_end], [], [], 0.5)[0]:
+        pass
+    if os.read(read_end, 1):
+        return 0
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

@@ -27,7 +27,8 @@ def perform(leave_alone):
             print("ready", flush=True)
             if sys.argv[2] == "keep":
                 leave_alone()
-            signal.pause()
+            while True:  # a signal just before pause() would be lost
+                time.sleep(0.1)
     except KeyboardInterrupt:
         (places.root / "tidied").touch()
         return 130
