@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from reconstruction_operator.contract.records import Record
+from reconstruction_operator.planning.types import Observation, Timing
+
+_LAST_ORDER_SECONDS = 3_600.0  # the longest pause between two orders to delete files: each may hang on a dead mount for a minute
+
 
 def whole(moment: datetime) -> datetime:
     """Return the moment in UTC, without fractions of a second."""
@@ -30,3 +35,15 @@ def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
 def earliest(moments: Iterable[datetime | None], now: datetime) -> datetime | None:
     """Return the earliest future moment; past ones have been acted on."""
     return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+
+def deletion_is_due(record: Record | None, seen: Observation, since: datetime, now: datetime, timing: Timing) -> bool:
+    """Return whether to send an order to delete the job's files, needed since `since`.
+
+    A missing order is sent again: it was lost, or a worker could not carry it out. Repeated orders back off. The record's
+    `sent_at` is the time of the newest message of either kind, an attempt or an order, so resends of both are spaced.
+    """
+    if record is None or record.sent_at is None or record.sent_at < since:
+        return True
+    pause = backoff(record.orders, timing.resend_seconds, _LAST_ORDER_SECONDS)
+    return seen.order_missing and pause_end(record.sent_at, pause, now) <= now

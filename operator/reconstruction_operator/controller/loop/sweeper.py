@@ -28,6 +28,7 @@ from reconstruction_operator.controller.redis_view.connection import LOST_DATA, 
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
@@ -150,7 +151,11 @@ class Sweeper:
                 self.cache.enqueue(job.key, Turn.LATER)
 
     async def _take_folder_reports(self, fence: int) -> None:
-        """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan."""
+        """Read the job folders that workers report after Redis lost data.
+
+        A folder whose job has no object is an orphan. If the status shows no message, its leader died before it was written, and
+        the job gets its record back: the clean-up needs it.
+        """
         install_id = self.installation.id
         for _ in range(_FOLDER_BATCHES):
             reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
@@ -158,6 +163,12 @@ class Sweeper:
                 self.brake.admit("job folders", (), 0)
                 return
             existing = self.cache.ids()
+            for job in filter(None, map(self.cache.by_id, reported)):
+                if job.ours and not job.sent:
+                    put = planned.PutRecord(job.attempt, job.queue)
+                    call = operator_calls.for_action(self.view.keys, put, job.key, fence=fence, install_id=install_id)
+                    await calls.arun(self.view.state, call)
+                    self.cache.enqueue(job.key, Turn.LATER)
             unknown = {
                 job_id: record
                 for job_id, record in reported.items()

@@ -9,9 +9,8 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.case import Case
-from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
-from reconstruction_operator.planning.times import after, earliest
+from reconstruction_operator.planning.times import after, deletion_is_due, earliest
 from reconstruction_operator.planning.types import Job, Plan
 
 _RECHECK_SECONDS = 5.0  # between two checks whether the files are deleted
@@ -97,7 +96,8 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
         # Only if a worker started an attempt. Otherwise there are no files, and the object is deleted at once.
         return case.stored.attempt > 1 or case.stored.worker is not None
     if case.stored.phase is Phase.CANCELLED:
-        return case.job.sent and not _has_deleted(case)
+        # A record without a status that shows a message: a leader died between both.
+        return (case.job.sent or case.wanted > 0) and not _has_deleted(case)
     return _may_lack_clean_up(case.job) and _lacks_clean_up(case)
 
 

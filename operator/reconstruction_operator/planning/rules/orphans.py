@@ -8,9 +8,9 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.attempts import end_unwanted
+from reconstruction_operator.planning.times import deletion_is_due
 from reconstruction_operator.planning.types import Observation, Timing
 
 

@@ -12,7 +12,7 @@ import fakeredis
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import Record
+from reconstruction_operator.contract.records import Owner, Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
@@ -20,7 +20,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweeper
 from reconstruction_operator.controller.redis_view.connection import ResyncRequests
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.state import calls, operator_calls, reads
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.telemetry import metrics
 
 from tests.support.jobs import make_body, make_key
@@ -305,3 +305,18 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     reported.popitem()
     await world.sweeper._take_folder_reports(1)
     assert (len(world.orphans), called.count("drop_folders")) == (_LIMIT, 1)
+
+
+async def test_a_reported_folder_of_a_job_that_shows_no_message_restores_its_record(world: World) -> None:
+    """Its leader died between the message and the status; then Redis lost everything."""
+    world.add("quiet", phase="Cancelled", attempt=1, observedGeneration=1)
+    world.cache.take(10)
+    nothing: Any = None
+    owner = Owner(make_key("quiet").job_id, _INSTALL, "default", "quiet", "celery", 1)
+    await calls.arun(nothing, worker_calls.report_folders(world.keys, _INSTALL, [owner]))
+
+    await world.sweep()
+
+    assert [key.name for key in world.cache.take(10)] == ["quiet"]
+    assert await calls.arun(nothing, reads.list_records(world.keys, _INSTALL)) == (make_key("quiet").job_id,)
+    assert await calls.arun(nothing, reads.list_folders(world.keys, _INSTALL)) == {}

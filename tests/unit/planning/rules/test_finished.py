@@ -184,6 +184,8 @@ FLAG, ORDER = AssertCancelled(), DeleteFiles("celery", retain_seconds=0)
         pytest.param(CANCELLED, replace(LEFT, cleaned=True), set(), id="another-could"),
         pytest.param(UNSTARTED, NOT_STARTED, {FLAG, ORDER}, id="the-operator-ended-the-attempt"),
         pytest.param(UNSTARTED, replace(NOT_STARTED, confirmed=True, flag_ttl_seconds=3600), {ORDER}, id="and-the-flag-is-set"),
+        pytest.param(replace(UNSTARTED, dispatch_time=None), NOT_STARTED, {FLAG, ORDER}, id="the-status-shows-no-message-but-there-is-a-record"),
+        pytest.param(replace(UNSTARTED, dispatch_time=None), replace(NOT_STARTED, record=None), set(), id="no-message-was-sent"),
         pytest.param(UNSTARTED, replace(NOT_STARTED, cleaned=True), set(), id="and-a-worker-has-deleted-them"),
         pytest.param(replace(UNSTARTED, attempt=2), replace(NOT_STARTED, record=replace(RECORD, attempt=2)), {FLAG, ORDER}, id="the-operator-ended-the-second-attempt"),
         pytest.param(CANCELLED, replace(OBEYED, end=End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")), {FLAG, ORDER}, id="another-run-ended"),
