@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.types import Observation, Timing
 
-_LAST_ORDER_SECONDS = 3_600.0  # the longest pause between two orders to delete files: each may hang on a dead mount for a minute
+# The longest pause between two orders to delete files: each may hang on a dead mount for a minute.
+_LAST_ORDER_SECONDS = 3_600.0
 
 
 def whole(moment: datetime) -> datetime:

@@ -28,7 +28,6 @@ from reconstruction_operator.controller.redis_view.connection import LOST_DATA, 
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
@@ -165,9 +164,12 @@ class Sweeper:
             existing = self.cache.ids()
             for job in filter(None, map(self.cache.by_id, reported)):
                 if job.ours and not job.sent:
-                    put = planned.PutRecord(job.attempt, job.queue)
-                    call = operator_calls.for_action(self.view.keys, put, job.key, fence=fence, install_id=install_id)
-                    await calls.arun(self.view.state, call)
+                    place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
+                    leader: operator_calls.Leader = {"fence": fence, "install_id": install_id}
+                    put = operator_calls.put_record(
+                        self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader
+                    )
+                    await calls.arun(self.view.state, put)
                     self.cache.enqueue(job.key, Turn.LATER)
             unknown = {
                 job_id: record
