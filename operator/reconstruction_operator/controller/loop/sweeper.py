@@ -156,6 +156,7 @@ class Sweeper:
         the job gets its record back: the clean-up needs it.
         """
         install_id = self.installation.id
+        leader: operator_calls.Leader = {"fence": fence, "install_id": install_id}
         for _ in range(_FOLDER_BATCHES):
             reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
             if not reported:
@@ -165,7 +166,6 @@ class Sweeper:
             for job in filter(None, map(self.cache.by_id, reported)):
                 if job.ours and not job.sent:
                     place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
-                    leader: operator_calls.Leader = {"fence": fence, "install_id": install_id}
                     put = operator_calls.put_record(
                         self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader
                     )
@@ -184,9 +184,7 @@ class Sweeper:
                 if gone:
                     _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
                 self.orphans.add_reported(gone, self.monotonic())
-            dropped = operator_calls.drop_folders(
-                self.view.keys, job_ids=tuple(reported), fence=fence, install_id=install_id
-            )
+            dropped = operator_calls.drop_folders(self.view.keys, job_ids=tuple(reported), **leader)
             await calls.arun(self.view.state, dropped)
             if len(reported) < reads.FOLDERS_BATCH:
                 return
