@@ -100,15 +100,22 @@ def test_a_finished_job_gets_no_mark() -> None:
     assert made.status == over
 
 
-def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded() -> None:
-    running = replace(QUEUED, phase=Phase.RUNNING, worker="w@there", installation=THEIRS)
-
-    made = planned(a_job(running, Management.INHERITED))
+@pytest.mark.parametrize(
+    "sent", [QUEUED, replace(QUEUED, dispatch_time=None, worker="w@there")], ids=["dispatched", "running"]
+)
+def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded(sent: Status) -> None:
+    made = planned(a_job(replace(sent, installation=THEIRS), Management.INHERITED))
 
     assert (made.status.attempt, made.status.failures, made.status.installation) == (2, 0, MINE)
     assert made.actions == ()  # attempt 2 is stored before it is dispatched
     assert next(one.reason for one in made.status.conditions if one.type == "Running") == "HandedOver"
     assert made.events[0] == Event("Normal", "TakenOver", "Installation mine has taken over from theirs")
+
+
+def test_an_inherited_job_that_was_never_sent_keeps_its_attempt() -> None:
+    waiting = Status(phase=Phase.PENDING, attempt=1, installation=THEIRS)
+
+    assert planned(a_job(waiting, Management.INHERITED), admitted=False).status.attempt == 1
 
 
 def test_an_inherited_attempt_in_the_same_redis_continues() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
@@ -32,6 +32,11 @@ NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
     ("status", "seen", "actions"),
     [
         pytest.param(RUNNING, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running"),
+        pytest.param(
+            RUNNING, replace(HELD, claim=replace(CLAIM, at=NOW)),
+            (RequestStop(TASK, StopReason.DEADLINE),),
+            id="running-its-second-attempt",
+        ),
         pytest.param(QUEUED, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running-but-not-stored"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.DEADLINE), (), id="stopping"),
         pytest.param(RETRY, Observation(record=RECORD), (TakeClaim(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
@@ -61,11 +66,18 @@ def test_a_job_that_waits_too_long_ends_without_a_worker(
     assert look(seen, status, queue_deadline_seconds=60).actions == actions
 
 
+def was(status: str, reason: str) -> Status:
+    return Status(conditions=(Condition("Suspended", status, reason, "", NOW - timedelta(seconds=20)),))
+
+
 @pytest.mark.parametrize(
     ("status", "seen", "spec"),
     [
         pytest.param(RUNNING, HELD, {"active_deadline_seconds": 65}, id="active"),
         pytest.param(QUEUED, IN_QUEUE, {"queue_deadline_seconds": 65}, id="queue"),
+        pytest.param(was("False", "NotSuspended"), Observation(), {"queue_deadline_seconds": 65}, id="never-suspended"),
+        pytest.param(was("False", "Resumed"), Observation(), {"queue_deadline_seconds": 25}, id="resumed-before"),
+        pytest.param(was("True", "Suspended"), Observation(), {"queue_deadline_seconds": 5}, id="resumed-now"),
     ],
 )
 def test_a_job_is_planned_again_at_its_deadline(status: Status, seen: Observation, spec: dict[str, int]) -> None:

@@ -45,6 +45,11 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
         pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-restored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
+        pytest.param(
+            QUEUED, Observation(record=replace(record(sent=ago(15)), queue="old"), missing=True),
+            (Dispatch(FIRST, "old", again=True),),
+            id="missing-from-the-queue-before-an-edit",
+        ),
         pytest.param(QUEUED, Observation(record=record(sent=ago(-3600)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing-since-before-the-clock-was-set-back"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), workers=1), (), id="not-known-to-be-missing"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(9000)), workers=0), (), id="no-worker-so-it-waits-there"),

@@ -1,19 +1,16 @@
-"""Restarts: after attempts that Redis lost, which a backoff bounds, and after a handover by another installation."""
+"""Restarts: after attempts that Redis lost, which a backoff bounds. After a handover: `test_installations.py`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Record
-from reconstruction_operator.planning.case import Case, JobState
-from reconstruction_operator.planning.rules import restarting
-from reconstruction_operator.planning.types import Management, Observation
+from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING, job_with, look
+from tests.support.plans import NOW, look
 
 RUNNING = Status(
     observed_generation=1,
@@ -49,41 +46,3 @@ def test_an_attempt_that_ended_by_itself_resets_the_count() -> None:
     status = look(replace(lost(3), end=end), replace(RUNNING, attempt=3, redis_losses=5)).status
 
     assert (status.attempt, status.next_attempt_time, status.redis_losses) == (4, None, None)
-
-
-SENT = Status(attempt=2, dispatch_time=NOW, failures=1)
-KNOWN = Observation(record=Record("install", "team", "banana", 2, "celery"))
-
-
-def case(status: Status, seen: Observation, management: Management) -> Case:
-    return Case(replace(job_with(status), management=management), seen, NOW, TIMING)
-
-
-@pytest.mark.parametrize(
-    "status",
-    [
-        pytest.param(SENT, id="dispatched"),
-        pytest.param(replace(SENT, dispatch_time=None, worker="worker-1"), id="running"),
-    ],
-)
-def test_an_inherited_job_that_was_sent_gets_another_attempt_at_once(status: Status) -> None:
-    decision = restarting.inherit(case(status, Observation(), Management.INHERITED))
-
-    assert decision is not None
-    assert (decision.state, decision.cause, decision.actions) == (JobState.WAITING, "HANDED_OVER", ())
-    assert decision.status == Status(attempt=3, task_id="uid-3", failures=1)
-
-
-@pytest.mark.parametrize(
-    ("status", "seen", "management"),
-    [
-        pytest.param(SENT, Observation(), Management.OURS, id="ours"),
-        pytest.param(SENT, Observation(), Management.UNMARKED, id="without a mark"),
-        pytest.param(SENT, KNOWN, Management.INHERITED, id="both share a Redis"),
-        pytest.param(Status(attempt=1), Observation(), Management.INHERITED, id="it was never sent"),
-    ],
-)
-def test_a_job_that_our_redis_may_know_is_not_superseded(
-    status: Status, seen: Observation, management: Management
-) -> None:
-    assert restarting.inherit(case(status, seen, management)) is None

@@ -110,7 +110,3 @@ def test_a_failure_has_the_workers_message_and_then_the_advice(message: str, exp
     failure = details.failure_of("DISK_FULL", message)
 
     assert failure == Failure("DISK_FULL", expected, retriable=reason("DISK_FULL").retriable)
-
-
-def test_an_unknown_reason_is_kept_with_the_advice_of_a_worker_error() -> None:
-    assert details.failure_of("FROM_THE_FUTURE", "Well.").reason == reason("FROM_THE_FUTURE").code
