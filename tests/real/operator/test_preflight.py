@@ -99,20 +99,6 @@ def test_parameters_that_no_worker_accepts_fail_the_job_at_once(jobs: Jobs, busy
     assert "on worker " in failure["message"]
 
 
-def test_a_job_whose_model_no_worker_has_waits_and_names_their_models(jobs: Jobs, photos: Path) -> None:
-    name = jobs.create(modelType="photogrametry")
-
-    job = jobs.wait(
-        name, "waiting for the model", lambda job: condition(job, "Dispatched").get("reason") == "ModelUnserved"
-    )
-
-    assert job["status"]["phase"] == "Pending"
-    assert job["status"]["message"] == (
-        "Waiting for a worker with model photogrametry: those of queue celery have photogrammetry, placeholder"
-    )
-    jobs.delete(name)
-
-
 def test_a_job_that_can_run_at_once_is_not_checked(jobs: Jobs) -> None:
     name = jobs.create()
 

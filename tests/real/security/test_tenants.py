@@ -7,7 +7,6 @@ import pytest
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
-from devcluster.waiting import wait_until
 from tests.support.systems import SharedSystems, Worker
 
 
@@ -87,10 +86,3 @@ def test_a_cancel_ignores_the_job_of_that_name_in_another_namespace(jobs: Jobs, 
     assert jobs.wait_finished("same")["status"]["phase"] == "Cancelled"
     assert other.wait_finished("same")["status"]["phase"] == "Succeeded"
     system.cluster.api.delete(f"/api/v1/namespaces/{other.namespace}")
-
-
-def test_a_worker_does_not_start_if_a_root_holds_the_job_folders(system: System) -> None:
-    worker = system.start_worker("wrong", INPUT_ROOTS=str(system.folder))
-    wait_until(lambda: not worker.alive, "the worker to end", timeout_seconds=60)
-
-    assert "This worker does not start: INPUT_ROOTS contains" in worker.log_end()

@@ -14,11 +14,6 @@ from tests.support.protocol.foreign import put_foreign
 OF_A_JOB = ("job:job", "claim:job-1", "alive:job-1", "end:job-1", "stop:job-1")
 
 
-def test_an_unknown_job_and_an_empty_batch_are_empty(do: Caller) -> None:
-    assert do.seen() == ObservedJob()
-    assert do(reads.observe, []).jobs == ()
-
-
 def test_a_full_batch_keeps_its_order(do: Caller) -> None:
     ids = [f"job-{index}" for index in range(reads.OBSERVE_BATCH)]
     for one in ids[::7]:

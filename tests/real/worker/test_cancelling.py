@@ -20,18 +20,6 @@ def farm(server: Redis) -> Iterator[Farm]:
         yield running
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_cancel_at_any_step_is_revoked_and_leaves_no_files(step: str, farm: Farm, job_id: str) -> None:
-    result = farm.send(job_id, "placeholder")
-    farm.wait_step(result, step)
-
-    farm.cancel(job_id)
-
-    farm.wait_state(result, "REVOKED")
-    assert not (farm.jobs_dir / job_id).exists()
-    assert farm.state.get(f"cancel:{job_id}") == "1"
-
-
 def test_the_state_revoked_stays_after_the_task_has_ended(farm: Farm, job_id: str) -> None:
     result = farm.send(job_id, "placeholder")
     farm.wait_step(result, STEPS[2])

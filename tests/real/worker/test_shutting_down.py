@@ -92,17 +92,6 @@ def test_a_job_ends_during_an_outage_of_redis_and_is_recorded_later(own_farm: Fa
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
-def test_a_job_continues_after_redis_lost_its_data(own_farm: Farm, job_id: str) -> None:
-    own_farm.start_worker(concurrency=1, PLACEHOLDER_STEP_SECONDS="1")
-    result = own_farm.send(job_id, "placeholder")
-    own_farm.wait_step(result, "Preprocessing images")
-
-    own_farm.server.flushall()
-
-    assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
-    wait_until(lambda: own_farm.nodes() == ["worker@127.0.0.1"], "the worker to register again")
-
-
 def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> None:
     worker = own_farm.start_worker(concurrency=2, DRAIN_SECONDS="1")
     below = psutil.Process(worker.pid).children(recursive=True)
