@@ -56,16 +56,6 @@ def test_a_worker_imports_both_tasks_when_it_starts() -> None:
     assert {"reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup"} <= set(imports)
 
 
-@pytest.mark.parametrize(("prefix", "expected"), [("", None), ("team-a:", "team-a:")])
-def test_prefix_applies_to_the_keys_of_broker_and_results(
-    monkeypatch: pytest.MonkeyPatch, prefix: str, expected: str | None
-) -> None:
-    configure(monkeypatch, REDIS_KEY_PREFIX=prefix)
-    chosen = celery_settings.settings()
-    for name in ("broker_transport_options", "result_backend_transport_options"):
-        assert chosen[name].get("global_keyprefix") == expected
-
-
 @pytest.mark.parametrize(
     ("url", "options"),
     [

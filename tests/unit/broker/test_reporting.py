@@ -14,8 +14,6 @@ from celery.app import backends
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.broker.reporting import ReportingBackend, ReportingSentinelBackend
 
-from tests.support.settings import configure
-
 
 @pytest.fixture
 def backend() -> Iterator[ReportingBackend]:
@@ -89,17 +87,6 @@ def test_progress_is_not_retried_while_redis_is_unavailable(backend: ReportingBa
     assert backend.always_retry
     with pytest.raises(redis.ConnectionError):
         report(backend, 10)
-
-
-def test_the_key_has_celerys_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, REDIS_KEY_PREFIX="team-a")
-    app = Celery("test", set_as_current=False)
-    app.conf.update(celery_settings.settings())
-    backend = app.backend
-    backend.client = fakeredis.FakeRedis()
-    report(backend, 10)
-    assert backend.client.keys() == [b"team-a_celery-task-meta-task"]
-    backend.client.close()
 
 
 @pytest.mark.parametrize(

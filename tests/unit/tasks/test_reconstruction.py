@@ -57,12 +57,6 @@ def test_a_completed_job_returns_its_status_and_output_path(jobs_dir: Path) -> N
     assert json.loads(json.dumps(result)) == result
 
 
-def test_apply_runs_the_job(states: mock.Mock) -> None:
-    result = process_reconstruction.apply(args=("test123", "placeholder"))
-    assert (result.state, result.result["status"]) == ("SUCCESS", "completed")
-    assert pairs(states) == SIX_PAIRS
-
-
 def test_a_cancelled_job_and_its_late_duplicate_return_status_and_job_id(client: redis.Redis) -> None:
     confirm("test123")
     for _ in range(2):

@@ -15,9 +15,8 @@ import psutil
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.models.exchange import RunRequest
-from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, StageFolder, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Step, Work
 from reconstruction_operator.worker.model.process import run_isolated
-from reconstruction_operator.worker.model.usage import ModelUsage
 
 _PATIENCE_SECONDS = 60.0  # Python starts in 0.3 s on an idle machine
 _SILENCE_SECONDS = 2.0
@@ -39,11 +38,8 @@ def run(
     report: Report = lambda *_, **__: None,
     check: Callable[[], None] = lambda: None,
     memory: int = 0,
-    used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
-    return run_isolated(
-        RunRequest(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory, used=used
-    )
+    return run_isolated(RunRequest(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -170,34 +166,12 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     assert result.quality["photos"] == 1
 
 
-def test_a_confined_model_resumes_from_the_stage_of_a_killed_run(work: Work) -> None:
-    folder = StageFolder(work.scratch_dir.with_name("stages"), "key", attempt=1)
-    staged = replace(work, stages=folder)
-    with pytest.raises(ModelFailure, match="OUT_OF_MEMORY"):
-        run("rough-staged", staged)
-    heard: list[str] = []
-
-    def report(*_: object, resumed: str = "", **__: object) -> None:
-        heard.append(resumed)
-
-    assert run("rough-staged", replace(staged, stages=replace(folder, attempt=2)), report=report).quality["photos"] == 1
-    assert [one for one in heard if one] == ["features of attempt 1"]
-
-
 def test_only_a_model_that_needs_the_network_gets_sockets(work: Work) -> None:
     run("rough-caller", work)
     assert (work.output_dir / "sockets.txt").read_text() == "AF_INET AF_INET6 AF_NETLINK process 1"
 
     run("rough-downloader", work)
     assert (work.output_dir / "sockets.txt").read_text() == "process 0"
-
-
-def test_a_run_reports_the_usage_of_its_processes(work: Work) -> None:
-    measured: list[ModelUsage] = []
-    run("rough-good", work, used=measured.append)
-    assert len(measured) == 1
-    assert 0 < measured[0].cpu_seconds < 60
-    assert measured[0].peak_bytes > 5 << 20
 
 
 def test_a_model_that_ended_under_a_paused_worker_is_a_worker_error(work: Work) -> None:

@@ -27,13 +27,6 @@ def check(uri: str, model: str = "photogrammetry", **parameters: object) -> Chec
     return program.perform(CheckRequest("uid", "token", "install", "team", model, uri, parameters))
 
 
-def test_a_usable_folder_is_described(photos: Path) -> None:
-    count = len(list((photos / "lund").glob("*.jpg")))
-    found = check(f"file://{photos}/lund")
-    assert found.verdict is Verdict.USABLE
-    assert found.message.startswith(f"{count} photos, ")
-
-
 def test_a_check_writes_no_files(photos: Path) -> None:
     before = sorted(photos.rglob("*"))
     check(f"file://{photos}/lund")
