@@ -66,12 +66,6 @@ def test_the_readme_names_only_files_of_the_package(content: dict[str, str]) -> 
     assert [link for link in re.findall(r"\]\(([^)]+)\)", readme) if not re.match(r"https?://|#", link)] == []
 
 
-def test_a_name_outside_of_the_package_is_found(content: dict[str, str]) -> None:
-    text = "See docs/helm.md, `manifests/crd`, files/crd, https://example.com/docs/a.md and Chart.yaml."
-
-    assert missing(text, content) == {"docs/helm.md", "manifests/crd"}
-
-
 def test_messages_of_the_templates_name_only_files_of_the_package(content: dict[str, str]) -> None:
     templates = "\n".join(text for name, text in content.items() if name.startswith("templates/"))
     messages = [line for line in templates.splitlines() if re.search(r"\b(fail|required|printf) [\"(]", line)]

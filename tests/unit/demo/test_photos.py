@@ -1,11 +1,10 @@
-"""The user's photos in the demo: the job and the manifest for their folder."""
+"""The user's photos in the demo: the job of their folder, and folders that are rejected."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-import yaml
 
 from demo import photos
 from demo.places import DemoError, Places
@@ -25,15 +24,6 @@ def folder_of(parent: Path, name: str, files: int = 3) -> Path:
 )
 def test_the_job_of_a_folder_has_its_name(tmp_path: Path, name: str, job: str) -> None:
     assert photos.own(folder_of(tmp_path, name), Places(tmp_path)).job == job
-
-
-def test_the_manifest_of_a_folder_names_its_photos(tmp_path: Path) -> None:
-    taken = photos.own(folder_of(tmp_path, "vase"), Places(tmp_path))
-
-    photos.write(taken)
-
-    body = yaml.safe_load(Path(taken.manifest).read_text())
-    assert (body["metadata"]["name"], body["spec"]["input"]["uri"]) == ("vase", "file:///photos/vase")
 
 
 @pytest.mark.parametrize("files", [None, 2], ids=["no-folder", "too-few"])

@@ -94,7 +94,6 @@ def confirmed(at: float = 10.0) -> UserJob:
 
 STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True, harms=True)
 LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, blocks_users=True, deposes=True)
-PAUSED = Window("Redis: paused", begin=8.0, end=14.0, blocks_users=True)
 STANDBY = Window("operator, standby: SIGKILL", begin=0.0, end=100.0)
 FLUSHED = Window("Redis: FLUSHALL", begin=8.0, end=9.0, blocks_users=True, forgets=True)
 FIRST = run(1, 5.0, 8.0, ended=False)

@@ -123,9 +123,3 @@ def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(capl
     assert [job.key.name for job, _ in planned] == dispatched(planned) == ["b"]
     assert desk.failed == [make_key("a")]
     assert "could not be planned" in caplog.text
-
-
-def test_a_new_job_is_sent_and_its_first_status_has_our_mark() -> None:
-    ((_, plan),) = Desk("a", management=Management.UNMARKED).plan("a")
-
-    assert (plan.status.phase, plan.status.installation) == (Phase.QUEUED, MARK)
