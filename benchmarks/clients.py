@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -13,10 +14,12 @@ from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.reflector import Change, Reflector, follow_async
 
 from devcluster import Cluster
+from devcluster.harness.jobs import phase
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP, JOBS
 
 _CONNECTIONS = 8
+_LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
 _LIST_SECONDS = 600.0
 _METRIC = "apiserver_request_total"
 _METRICS_BYTES = 64 << 20
@@ -42,17 +45,22 @@ class LoadClient(Api):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def requests_by_kind(self) -> dict[str, int]:
+    async def requests_by_kind(self) -> Counter[str]:
         """Return the number of requests that the API server has answered, by verb and resource."""
-        counts: dict[str, int] = {}
+        counts = Counter[str]()
         for line in (await self.read("/metrics", {}, _METRICS_BYTES, "*/*")).decode().splitlines():
             if line.startswith(f"{_METRIC}{{"):
                 inside, _, value = line.removeprefix(f"{_METRIC}{{").rpartition("} ")
                 labels = {name: text.strip('"') for name, text in (label.split("=", 1) for label in inside.split(","))}
                 resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
-                key = f"{labels['verb']} {resource}"
-                counts[key] = counts.get(key, 0) + int(float(value))
+                counts[f"{labels['verb']} {resource}"] += int(float(value))
         return counts
+
+
+def requests_per_job(requests: Mapping[str, int], jobs: int) -> dict[str, float]:
+    """Return the requests for each of `jobs` jobs, as figures by kind; those that are rare are omitted."""
+    figures = {f"requests/job: {kind}": number / jobs for kind, number in sorted(requests.items())}
+    return {name: number for name, number in figures.items() if number >= _LEAST_REQUESTS}
 
 
 async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connections: int = _CONNECTIONS) -> None:
@@ -79,11 +87,6 @@ async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], 
         return lambda: client.request("POST", path, body=manifest(name, **({"modelType": "placeholder"} | spec)))
 
     await in_parallel(call(name) for name in names)
-
-
-def phase(body: Mapping[str, Any]) -> str:
-    """Return the phase of a ReconstructionJob."""
-    return str(body.get("status", {}).get("phase", ""))
 
 
 @dataclass

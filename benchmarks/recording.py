@@ -79,7 +79,7 @@ class Recorder(logging.Handler):
                 rises = not stages or share > stages[-1][2]
                 if rises and (not stages or share >= 1.0 or second - stages[-1][1] >= _APART_SECONDS):
                     self.heard.append((stage, second, round(share, 4)))
-            case _ if isinstance(facts := _only(record.args), Facts):
+            case (Facts() as facts,):
                 learned = {name: value for name, value in asdict(facts).items() if value is not None}
                 self.learned.append((second, learned))
 
@@ -150,11 +150,6 @@ def _scheduled() -> dict[int, tuple[float, float]]:
                 continue
             scheduled[int(file.parent.name)] = (int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS)
     return scheduled
-
-
-def _only(arguments: object) -> object:
-    """Return the only argument of a record, or None; `logging` unpacks mappings."""
-    return arguments[0] if isinstance(arguments, tuple) and len(arguments) == 1 else None
 
 
 def as_text(recordings: Mapping[str, Mapping[str, Any]]) -> str:

@@ -86,9 +86,4 @@ def _wait_logged(process: Process, text: str) -> None:
         process.check()
         return text in process.log.read_text()
 
-    wait_until(
-        logged,
-        f"{process.name} to log {text!r}",
-        timeout_seconds=_START_SECONDS,
-        seen=process.log_end,
-    )
+    wait_until(logged, f"{process.name} to log {text!r}", timeout_seconds=_START_SECONDS, seen=process.log_end)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from devcluster.harness.jobs import is_true
+
 
 @dataclass(frozen=True)
 class JobView:
@@ -41,9 +43,6 @@ def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
     begun = dict(view.steps_begun)
     if step and step not in begun:
         begun[step] = at
-    over = any(
-        condition["type"] == "Finished" and condition["status"] == "True" for condition in status.get("conditions", [])
-    )
     return replace(
         view,
         phase=status.get("phase", ""),
@@ -52,7 +51,7 @@ def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
         step_index=int(progress.get("stepIndex", 0)),
         eta_seconds=progress.get("etaSeconds"),
         steps_begun=begun,
-        finished_at=view.finished_at if view.finished_at is not None else at if over else None,
+        finished_at=view.finished_at if view.finished_at is not None else at if is_true(job, "Finished") else None,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -35,16 +34,6 @@ class ShownKubectl:
     folder: Path  # working directory: the checkout, so that paths are short
     cache: Path
     show: Callable[[str], None]
-
-    def command(self, *arguments: str) -> list[str]:
-        """Return the whole command line, for a long-running process."""
-        return [str(self.program), *self._where(), *arguments]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of every kubectl."""
-        # The default cache of resources is by address, and an earlier cluster on the same port had other resources.
-        return os.environ | {"KUBECONFIG": self.kubeconfig, "KUBECACHEDIR": str(self.cache)}
 
     def run(self, *arguments: str) -> str:
         """Show a command, run it, and return its output."""
@@ -83,9 +72,10 @@ class ShownKubectl:
 
     def _done(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         return commands.run(
-            self.command(*arguments),
+            [self.program, *self._where(), *arguments],
             check=False,
-            environment=self.environment,
+            # The default cache of resources is by address, and an earlier cluster on the same port had other resources.
+            environment={"KUBECONFIG": self.kubeconfig, "KUBECACHEDIR": str(self.cache)},
             folder=self.folder,
             timeout_seconds=_COMMAND_SECONDS,
         )

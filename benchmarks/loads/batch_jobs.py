@@ -7,18 +7,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from benchmarks.clients import JobWatch, LoadClient, in_parallel
+from benchmarks.clients import JobWatch, LoadClient, in_parallel, requests_per_job
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE
 from benchmarks.usage import Meter
 from devcluster import Cluster
 from devcluster.harness.fake_nodes import CONTROLLERS, FakeNodes
+from devcluster.harness.jobs import is_true
 
 _JOBS = "/apis/batch/v1/jobs"
 _IN_NAMESPACE = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 _WARM_UP_JOBS = 50
 _JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
-_LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
 
 
 def batch_jobs(count: int) -> Figures:
@@ -42,12 +42,11 @@ async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> 
         requests, meter, begun = await client.requests_by_kind(), Meter(pids), time.monotonic()
         await run("job", count)
         seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per_job(count), meter.cores()
-        after = await client.requests_by_kind()
-        by_kind = {kind: (number - requests.get(kind, 0)) / count for kind, number in sorted(after.items())}
+        requests = await client.requests_by_kind() - requests
         return {
             "jobs/s": count / seconds,
             **cpu,
-            **{f"requests/job: {kind}": each for kind, each in by_kind.items() if each >= _LEAST_REQUESTS},
+            **requests_per_job(requests, count),
             **meter.memory(),
             **cores,
         }
@@ -60,9 +59,4 @@ def _create(client: LoadClient, name: str) -> Callable[[], Awaitable[object]]:
 
 
 def _phase(body: Mapping[str, Any]) -> str:
-    conditions = body.get("status", {}).get("conditions", [])
-    return (
-        "Succeeded"
-        if any(condition["type"] == "Complete" and condition["status"] == "True" for condition in conditions)
-        else ""
-    )
+    return "Succeeded" if is_true(body, "Complete") else ""

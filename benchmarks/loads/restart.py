@@ -50,7 +50,7 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
                 _after(begun, copies.caught_up(system, objects + 1)),
             )
             used, cores = cpu_seconds(pid), starting.cores()
-            after = await client.requests_by_kind()
+            requests = await client.requests_by_kind() - before
         memory, idle = memory_mib(pid), await _idle(pid)
         return {
             "a new job is served after, s": served,
@@ -59,9 +59,9 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
             "CPU until then, s": used,
             "memory, MiB": memory,
             "idle, % of a core": idle,
-            "lists": _grown(before, after, "LIST reconstructionjobs"),
-            "reads": _grown(before, after, "GET reconstructionjobs"),
-            "status writes": _grown(before, after, "PATCH reconstructionjobs/status"),
+            "lists": requests["LIST reconstructionjobs"],
+            "reads": requests["GET reconstructionjobs"],
+            "status writes": requests["PATCH reconstructionjobs/status"],
             **cores,
         }
 
@@ -95,7 +95,3 @@ async def _after(begun: float, end: Awaitable[object]) -> float:
     """Return the seconds from `begun` until the end."""
     await end
     return time.monotonic() - begun
-
-
-def _grown(before: dict[str, int], after: dict[str, int], kind: str) -> int:
-    return after.get(kind, 0) - before.get(kind, 0)

@@ -39,11 +39,11 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
             await create_jobs(client, NAMESPACE, [f"{BRIEF}-{number}"])
             await asyncio.sleep(_WINDOW_SECONDS / 2 / _BRIEF_JOBS)
         await asyncio.sleep(max(0.0, begun + _WINDOW_SECONDS - time.monotonic()))
-        after, cores, cpu = await client.requests_by_kind(), meter.cores(), meter.cpu()
+        requests, cores, cpu = await client.requests_by_kind() - before, meter.cores(), meter.cpu()
         window = (begun, time.monotonic())
         await watch.wait_finished(jobs + _BRIEF_JOBS, timeout_seconds=2 * ramp + _WINDOW_SECONDS)
         seconds = window[1] - window[0]
-        writes = sum(after.get(kind, 0) - before.get(kind, 0) for kind in WRITES_OF_JOBS)
+        writes = sum(requests[kind] for kind in WRITES_OF_JOBS)
         return {
             **seen_figures(watch.seen, journal.read(measured.system), window),
             "writes/s": writes / seconds,

@@ -19,13 +19,13 @@ from benchmarks.clients import (
     create_jobs,
     in_parallel,
     path_of,
+    requests_per_job,
 )
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter, memory_mib
 
 System = Callable[[], AbstractContextManager[Measured]]
-_LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
 _WARM_UP_JOBS = 50  # so that connections are open and scripts loaded
 _JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
 
@@ -45,9 +45,7 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         await _run(client, watch, "job", count)
         rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per_job(count), meter.cores()
         commands = redis.commands() - commands
-        by_kind = {
-            kind: (number - requests.get(kind, 0)) / count for kind, number in (await client.requests_by_kind()).items()
-        }
+        requests = await client.requests_by_kind() - requests
         memory = memory_mib(measured.pids()["operator"])
         size = len(json.dumps(await client.request("GET", path_of(NAMESPACE, "job-0"))))
     raw = await _raw_limit(measured, count)
@@ -56,13 +54,13 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         "API server's own limit, jobs/s": raw,
         "ratio": rate / raw,
         **cpu,
-        "status writes/job": by_kind.get(STATUS_WRITES, 0.0),
-        "Events/job": by_kind.get(EVENTS, 0.0),
+        "status writes/job": requests[STATUS_WRITES] / count,
+        "Events/job": requests[EVENTS] / count,
         "Redis commands/job": commands / count,
         "operator's memory, MiB": memory,
         "object, bytes": size,
-        "writes/s": rate * sum(by_kind.get(kind, 0.0) for kind in WRITES_OF_JOBS),
-        **{f"requests/job: {kind}": each for kind, each in sorted(by_kind.items()) if each >= _LEAST_REQUESTS},
+        "writes/s": rate * sum(requests[kind] for kind in WRITES_OF_JOBS) / count,
+        **requests_per_job(requests, count),
         **cores,
     }
 

@@ -20,6 +20,7 @@ from chaos.system import scenarios
 from chaos.system.scene import BUCKET, NAMESPACES, Scene
 from chaos.witnesses.watcher import Watcher
 from devcluster.errors import ApiError
+from devcluster.harness.jobs import is_true
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP
 
@@ -222,10 +223,7 @@ class Load:
             job.withdrawn_at = now
         elif verb == "confirm":
             job.confirmed_at = now
-            conditions = changed.get("status", {}).get("conditions", [])
-            job.ended_when_confirmed = any(
-                condition["type"] == "Finished" and condition["status"] == "True" for condition in conditions
-            )
+            job.ended_when_confirmed = is_true(changed, "Finished")
 
     def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
         """Send a request, with retries, and return the response; None if the object does not exist."""

@@ -179,16 +179,12 @@ class Seen:
         named = (version.get("status", {}).get("progress", {}).get("step", "") for version in self.of(name))
         return list(dict.fromkeys(step for step in named if step))
 
-    def positions(self, name: str) -> list[tuple[int, int]]:
-        """Return (attempt, percent) of each version."""
-        return [
+    def assert_never_backwards(self, name: str) -> None:
+        """Raise AssertionError if progress or attempt fell."""
+        positions = [
             (status.get("attempt", 0), status.get("progress", {}).get("percent", 0))
             for status in (version.get("status", {}) for version in self.of(name))
         ]
-
-    def assert_never_backwards(self, name: str) -> None:
-        """Raise AssertionError if progress or attempt fell."""
-        positions = self.positions(name)
         if positions != sorted(positions):
             raise AssertionError(f"(attempt, percent) of {name} fell: {positions}")
 

@@ -19,6 +19,7 @@ from scripts.site.staging import stage
 
 LOCK: Final = CHECKOUT / "requirements" / "docs.txt"
 ENVIRONMENT: Final = CHECKOUT / ".venv-docs"
+_PIP: Final = "-m pip install --quiet --disable-pip-version-check --only-binary :all:"
 
 
 def main() -> int:
@@ -44,17 +45,7 @@ def _python_with_sphinx() -> Path:
     if not made_of.is_file() or made_of.read_text() != digest:
         print(f"site: making {ENVIRONMENT.name} with the packages of requirements/docs.txt", file=sys.stderr)
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
-        pip: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--only-binary",
-            ":all:",
-        ]
-        subprocess.run([*pip, "--require-hashes", "-r", LOCK], check=True)
+        subprocess.run([python, *_PIP.split(), "--require-hashes", "-r", LOCK], check=True)
         made_of.write_text(digest)
     return python
 
