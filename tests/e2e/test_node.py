@@ -38,7 +38,8 @@ def test_a_killed_launcher_ends_its_node_and_stop_removes_the_rest(tmp_path: Pat
     assert started.returncode == 0, started.stderr
     (state,) = tmp_path.glob("*/standing-node.json")
     standing = json.loads(state.read_text())
-    plan = json.loads((Path(standing["folder"]) / "plan.json").read_text())
+    folder = Path(standing["exports"]["KUBECONFIG"]).parents[3]  # below it: var/lib/kubernetes/admin.kubeconfig
+    plan = json.loads((folder / "plan.json").read_text())
     link = Path("/sys/class/net", plan["name"])
     network = Path(f"/proc/{standing['inside_pid']}/ns/net").readlink()
     assert {"etcd", "kube-apiserver", "kubelet", "containerd"} <= set(processes(network))
@@ -57,7 +58,7 @@ def test_a_killed_launcher_ends_its_node_and_stop_removes_the_rest(tmp_path: Pat
     assert stopped.returncode == 0, stopped.stderr
     assert f"removed the cgroups {plan['name']}, left by a launcher that was killed" in stopped.stderr
     assert not cgroups.exist(plan["name"])
-    assert not Path(standing["folder"]).exists()
+    assert not folder.exists()
     assert devcluster("node", "stop", folder=tmp_path).stderr == "nothing was running\n"
 
 

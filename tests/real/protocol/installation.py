@@ -37,6 +37,9 @@ class Installation(Operators):
         self.deliveries = 0
         # What has happened, as far as it decides which results are right.
         self.asked: set[str] = set()  # jobs whose cancel the job manager requested, perhaps after it was confirmed
+        self.confirmed: set[str] = (
+            set()
+        )  # jobs whose cancel the job manager confirmed, perhaps one that a user requested
         self.cleared: set[str] = set()  # jobs whose cancel the job manager cleared, perhaps a confirmed one
         self.vanished: set[str] = set()  # jobs that have lost a folder
 
@@ -82,6 +85,7 @@ class Installation(Operators):
                 assert job_manager.confirm_cancellation(job) is requested
                 assert job_manager.is_job_cancelled(job) is (requested or confirmed)
                 assert not job_manager.cancel_pending(job)
+                self.confirmed |= {job} if requested else set()
             case "clears":
                 job_manager.clear_cancellation(job)
                 self.cleared.add(job)

@@ -183,7 +183,7 @@ class Promises(Installation):
         excused = job in self.troubled or job in self.vanished
         assert excused or thing.status.failures == 0, f"a failure of {job} was counted: {thing.status.failure}"
         is_cancelled = thing.status.phase is Phase.CANCELLED
-        assert not is_cancelled or thing.spec.cancel_confirmed or job in self.asked, (
+        assert not is_cancelled or thing.spec.cancel_confirmed or job in self.asked | self.confirmed, (
             f"{job} was cancelled without a confirmation"
         )
 
@@ -220,7 +220,9 @@ class Promises(Installation):
         self._until("nothing is left of the jobs", self._nothing_is_left)
         for job, token in copied.items():
             # Once Redis has forgotten how it ended, the job manager's flag makes a cancelled job of it.
-            assert self.delivered(job) == token or job in self.asked, f"the copy of {job} went with its files"
+            assert self.delivered(job) == token or job in self.asked | self.confirmed, (
+                f"the copy of {job} went with its files"
+            )
         # A result that was published may have been reported, if only to the deleted object. With the folder, the note may go.
         may_stay = {job for job in self.published if self.objects[job].status.phase is not Phase.CANCELLED}
         left = [path.name for path in self.meshes.iterdir() if path.name not in may_stay]
