@@ -115,8 +115,8 @@ class Case:
 
     @property
     def suspended(self) -> bool:
-        """The stored status is Suspended: the job does not run until it is resumed."""
-        return self.stored.phase is Phase.SUSPENDED
+        """The stored status is Suspended after an attempt. A job suspended before its first one is resumed with it, like a new job."""
+        return self.stored.phase is Phase.SUSPENDED and self.stored.attempt > 0
 
     @property
     def at(self) -> datetime:

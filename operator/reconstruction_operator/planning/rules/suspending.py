@@ -13,8 +13,7 @@ def decide(case: Case) -> Decision | None:
     if case.at_rest:
         if case.job.spec.suspend:
             return Decision(JobState.SUSPENDED, at_rest(case))
-        # A job that was never dispatched waits for its first attempt like any other.
-        return restarting.another(case, case.stored, due=None, cause="") if case.touched else None
+        return restarting.another(case, case.stored, due=None, cause="")
     if not case.job.spec.suspend:
         return None
     if case.lost:

@@ -28,6 +28,7 @@ LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 has sent n
     [
         pytest.param(Status(), Observation(), Phase.SUSPENDED, (), id="never-dispatched"),
         pytest.param(Status(), Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="dispatched-but-not-stored"),
+        pytest.param(Status(phase=Phase.SUSPENDED), Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="resumed-but-not-stored"),
         pytest.param(QUEUED, Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="in-the-queue"),
         pytest.param(RUNNING, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="running"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
@@ -85,6 +86,8 @@ def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> Non
 
     assert plan.actions == (PutRecord(1, "celery"), Dispatch(TASK, "celery"))
     assert [event.reason for event in plan.events] == ["Resumed", "Dispatched"]
+    lost = look(replace(seen, record=RECORD), status).status  # the leader died before the status showed the message
+    assert (lost.phase, lost.attempt) == (Phase.QUEUED, 1)
 
 
 def test_a_pending_retry_counts_once_when_it_is_suspended() -> None:
