@@ -132,7 +132,7 @@ class Installation(Operators):
     def beat(self, run: Run) -> None:
         """A beat of its other thread, while the run is paused."""
         if run.heartbeat is not None:
-            run.heartbeat.ask_now()
+            run.heartbeat.take_turn()
             held = self.now().fields(self.keys.claim(run.message.task))
             if held and held["token"] == run.token:
                 self.granted[run.message.task] = run.token  # it may have registered again

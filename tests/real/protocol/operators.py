@@ -56,6 +56,7 @@ class Operators(LossyRedis):
         self._budget: int | None = None  # how many steps an operator has left until it dies
         self._planned_from = Status()  # the status, perhaps an old one, from which the current plan was made
         self.unmarked: set[TaskId] = set()  # sent by an operator that died before it noted that
+        self.stray: set[TaskId] = set()  # sent by the other operator, as Redis had lost the fence
 
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
@@ -274,7 +275,10 @@ class Operators(LossyRedis):
         if operator is self.operators[self.leader]:  # the other one gets here only if Redis has lost the fence as well
             assert len(self.messages) < WINDOW, f"{task} was sent beyond the window: {self.messages}"
             there = self._place(task)
-            assert there is None or self._forgot(task), f"{task} was sent again, and its message is {there}"
+            excused = task in self.stray or self._forgot(task)
+            assert there is None or excused, f"{task} was sent again, and its message is {there}"
+        else:
+            self.stray.add(task)
         self.messages.append(Message(task.job_id, task.attempt))
 
     def _forgot(self, task: TaskId) -> bool:
