@@ -215,7 +215,8 @@ class Promises(Installation):
             left = not thing.deleted and f"cancel_request:{job}" in state.values
             assert not left, f"a request is left of {job}, {thing.status.phase}"
             self.delete(thing)
-        if self.keys.records(INSTALL) in self.dropped or self.restored:  # deletions are then found within an hour
+        is_lost = any(key.startswith(("job:", "records:")) for key in self.dropped)
+        if is_lost or self.restored:  # deletions are then found within an hour
             self.workers = {node: Worker() for node in WORKERS}
         self._until("nothing is left of the jobs", self._nothing_is_left)
         for job, token in copied.items():
