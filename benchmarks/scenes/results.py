@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trimesh
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
@@ -17,7 +17,6 @@ from reconstruction_operator.models.photogrammetry.surface import cleanup, surfa
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from scipy.spatial import cKDTree
 
-from benchmarks.scenes import accuracy
 from benchmarks.scenes.catalogue import Truth
 
 _NEIGHBOURS = 12  # points for each normal
@@ -55,13 +54,14 @@ def sparse_surface(folder: Path) -> Mesh:
     return cleanup.without_extrapolation(made, cloud.points, float(np.median(spacing)))
 
 
-def aligned(result: Mesh, folder: Path, truth: Truth) -> Mesh:
-    """Return `result`, from the run in `folder`, in the coordinates of `truth`, by aligning the cameras."""
+def aligned(result: Mesh, folder: Path, truth: Truth) -> tuple[Mesh, float]:
+    """Return `result`, from the run in `folder`, in the coordinates of `truth`, by aligning the cameras, and their mean error there."""
     photos = json.loads((folder / "cameras.json").read_text())["photos"]
     exact = dict(zip(truth.photos, truth.centres, strict=True))
-    positions: Doubles = np.array([photo["position"] for photo in photos])
-    similarity = accuracy.similarity(positions, np.array([exact[photo["name"]] for photo in photos]))
-    return Mesh(similarity.apply(result.vertices), result.faces)
+    positions, centres = np.array([(photo["position"], exact[photo["name"]]) for photo in photos]).swapaxes(0, 1)
+    similarity: Any = pycolmap.estimate_sim3d(positions, centres)
+    error = float(np.linalg.norm(similarity * positions - centres, axis=1).mean())
+    return Mesh(similarity * result.vertices, result.faces), error
 
 
 def _ignore(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
