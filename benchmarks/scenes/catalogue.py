@@ -20,7 +20,7 @@ _WIDTH, _HEIGHT, _FOCAL = 960, 720, 950.0  # px
 _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT = 2.3, 0.45
 _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT = 18.0, 1.5  # m
 _ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
-_WALK_DISTANCE, _EYE_HEIGHT = 4.0, 1.7  # m
+_WALK_DISTANCE, _ROOM_DISTANCE, _EYE_HEIGHT = 4.0, 1.5, 1.7  # m
 _OFF_CENTRE = (12, -9)  # px: of the principal point
 _CUT = 96  # px: the left tenth of a photo
 _GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
@@ -87,12 +87,20 @@ def walk(count: int) -> Scene:
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
 
 
+def room(count: int) -> Scene:
+    """Return the house from inside, with `count` cameras along its walls, each looking across."""
+    eyes = np.column_stack([shapes.outline(-_ROOM_DISTANCE, count), np.full(count, _EYE_HEIGHT)])
+    cameras = [_looking_at(eye, np.array([0.0, 0.0, _EYE_HEIGHT])) for eye in eyes]
+    return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
+
+
 SCENES: Mapping[str, Callable[[], Scene]] = {
     "bunny-12": lambda: orbit(12),
     "bunny-24": lambda: orbit(24),
     "bunny-48": lambda: orbit(48),
     "off-centre-24": lambda: off_centre(24),
     "house-24": lambda: flight(24),
+    "room-36": lambda: room(36),
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
 }
