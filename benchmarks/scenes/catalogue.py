@@ -21,7 +21,7 @@ _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT = 2.3, 0.45
 _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT = 18.0, 1.5  # m
 _ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
 _WALK_DISTANCE, _ROOM_DISTANCE, _EYE_HEIGHT = 4.0, 1.5, 1.7  # m
-_OFF_CENTRE = (12, -9)  # px: of the principal point
+_OFF_CENTRE = (-12, 9)  # px: left and top of photos whose principal point is 12 px to the right and 9 px above
 _CUT = 96  # px: the left tenth of a photo
 _GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
 _UP = np.array([0.0, 0.0, 1.0])
@@ -64,9 +64,8 @@ def orbit(count: int) -> Scene:
 
 def off_centre(count: int) -> Scene:
     """Return the bunny by a camera whose principal point is off the centre; it was turned for one photo, and one photo is cropped."""
-    right, down = _OFF_CENTRE
     scene = orbit(count)
-    first, second, *others = [rendering.part(camera, -right, -down, _WIDTH, _HEIGHT) for camera in scene.cameras]
+    first, second, *others = [rendering.part(camera, *_OFF_CENTRE, _WIDTH, _HEIGHT) for camera in scene.cameras]
     return replace(scene, cameras=[_turned(first), rendering.part(second, _CUT, 0, _WIDTH - _CUT, _HEIGHT), *others])
 
 

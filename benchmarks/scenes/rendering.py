@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +12,14 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera,
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
+from benchmarks.scenes.paint import Paint
+
 _SAMPLES = ((-0.25, -0.25), (0.25, 0.25))  # px: offsets of each pixel's rays
 _LIGHT = np.array([0.5, -0.3, 0.8]) / np.linalg.norm([0.5, -0.3, 0.8])
 _AMBIENT, _DIRECT = 0.5, 0.5
 _SKY = np.array([0.80, 0.86, 0.92], dtype=np.float32)  # plain, so that it has no features
 _NOISE_LEVELS = 2.0  # of 255: standard deviation
 _JPEG_QUALITY = 93
-
-Paintwork = Callable[[Doubles], Singles]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,10 +29,10 @@ class Subject:
     mesh: Mesh
     caster: Caster
     normals: Doubles  # (vertices, 3)
-    paint: Paintwork
+    paint: Paint
 
     @classmethod
-    def of(cls, mesh: Mesh, paint: Paintwork) -> Subject:
+    def of(cls, mesh: Mesh, paint: Paint) -> Subject:
         """Return the mesh, ready for rays."""
         return cls(mesh, Caster(mesh), mesh.normals(), paint)
 

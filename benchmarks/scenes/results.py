@@ -33,13 +33,10 @@ def mesh(folder: Path) -> Mesh:
 def sparse_surface(folder: Path) -> Mesh:
     """Return a surface through the sparse points alone of the result in `folder`, made as the engine makes surfaces."""
     reconstruction = pycolmap.Reconstruction(folder / "colmap")
-    points = np.array([point.xyz for point in reconstruction.points3D.values()])
-    eyes = np.array(
-        [
-            reconstruction.images[point.track.elements[0].image_id].projection_center()
-            for point in reconstruction.points3D.values()
-        ]
-    )
+    points3d = list(reconstruction.points3D.values())
+    points = np.array([point.xyz for point in points3d])
+    first_images = [reconstruction.images[point.track.elements[0].image_id] for point in points3d]
+    eyes = np.array([image.projection_center() for image in first_images])
     distances, nearest = cKDTree(points).query(points, _NEIGHBOURS)
     spacing = distances.mean(axis=1)
     kept = spacing < _OUTLIER * np.median(spacing)

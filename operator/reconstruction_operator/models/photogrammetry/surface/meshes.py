@@ -36,7 +36,7 @@ class Mesh:
 
 def whole_faces(mesh: Mesh, vertices: Mask) -> Mask:
     """(m,): the faces whose three vertices are all in `vertices` (n,)."""
-    whole: Mask = vertices[mesh.faces].all(axis=1)
+    whole: Mask = np.asarray(vertices[mesh.faces].all(axis=1))
     return whole
 
 

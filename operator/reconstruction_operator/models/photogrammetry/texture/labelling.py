@@ -46,7 +46,7 @@ def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
     half_hidden = ~sees.any(axis=1)  # for such a face, a view that sees a part of it is better than none
     sees[half_hidden] = corners[half_hidden].mean(axis=1)
     costs = _costs(sees, sum(colours[corner] for corner in mesh.faces.T) / np.float32(3))
-    face = propagated(costs, trimesh.graph.face_adjacency(faces=mesh.faces))
+    face = propagated(costs, trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).face_adjacency)
     face[sees[np.arange(len(face)), face] == 0] = -1
     return Labels(face, *_around(mesh, face, sees > 0))
 
