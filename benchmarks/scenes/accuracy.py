@@ -36,33 +36,6 @@ class Score:
         return 2 * self.precision * self.recall / max(self.precision + self.recall, np.finfo(float).tiny)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Similarity:
-    """target = scale * rotation @ source + translation."""
-
-    scale: float
-    rotation: Doubles  # (3, 3)
-    translation: Doubles  # (3,)
-
-    def apply(self, points: Doubles) -> Doubles:
-        """Return points (n, 3) in the target's coordinates."""
-        moved: Doubles = self.scale * points @ self.rotation.T + self.translation
-        return moved
-
-
-def similarity(source: Doubles, target: Doubles) -> Similarity:
-    """Return the similarity that maps `source` (n, 3) closest to `target` (n, 3) by least squares.
-
-    Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns".
-    """
-    from_mean, to_mean = source - source.mean(axis=0), target - target.mean(axis=0)
-    left, sizes, right = np.linalg.svd(to_mean.T @ from_mean)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    rotation = left @ np.diag(signs) @ right
-    scale = float((sizes * signs).sum() / (from_mean**2).sum())
-    return Similarity(scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0))
-
-
 def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -> list[Score]:
     """Return the scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
 

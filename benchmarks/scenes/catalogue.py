@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at, pinhole
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 from benchmarks.scenes import rendering, shapes
@@ -20,7 +20,9 @@ _WIDTH, _HEIGHT, _FOCAL = 960, 720, 950.0  # px
 _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT = 2.3, 0.45
 _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT = 18.0, 1.5  # m
 _ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
-_WALK_DISTANCE, _EYE_HEIGHT = 4.0, 1.7  # m
+_WALK_DISTANCE, _ROOM_DISTANCE, _EYE_HEIGHT = 4.0, 1.5, 1.7  # m
+_OFF_CENTRE = (-12, 9)  # px: left and top of photos whose principal point is 12 px to the right and 9 px above
+_CUT = 96  # px: the left tenth of a photo
 _GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -60,6 +62,13 @@ def orbit(count: int) -> Scene:
     return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_BUNNY_DISTANCE / _FOCAL * 2), cameras)
 
 
+def off_centre(count: int) -> Scene:
+    """Return the bunny by a camera whose principal point is off the centre; it was turned for one photo, and one photo is cropped."""
+    scene = orbit(count)
+    first, second, *others = [rendering.part(camera, *_OFF_CENTRE, _WIDTH, _HEIGHT) for camera in scene.cameras]
+    return replace(scene, cameras=[_turned(first), rendering.part(second, _CUT, 0, _WIDTH - _CUT, _HEIGHT), *others])
+
+
 def flight(count: int) -> Scene:
     """Return the house with `count` cameras around and above it."""
     cameras = _around(count, _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT)
@@ -77,11 +86,20 @@ def walk(count: int) -> Scene:
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
 
 
+def room(count: int) -> Scene:
+    """Return the house from inside, with `count` cameras along its walls, each looking across."""
+    eyes = np.column_stack([shapes.outline(-_ROOM_DISTANCE, count), np.full(count, _EYE_HEIGHT)])
+    cameras = [_looking_at(eye, np.array([0.0, 0.0, _EYE_HEIGHT])) for eye in eyes]
+    return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
+
+
 SCENES: Mapping[str, Callable[[], Scene]] = {
     "bunny-12": lambda: orbit(12),
     "bunny-24": lambda: orbit(24),
     "bunny-48": lambda: orbit(48),
+    "off-centre-24": lambda: off_centre(24),
     "house-24": lambda: flight(24),
+    "room-36": lambda: room(36),
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
 }
@@ -127,10 +145,13 @@ def _around(count: int, distance: float, aim_height: float) -> list[Camera]:
 
 
 def _looking_at(eye: Doubles, target: Doubles) -> Camera:
-    forward = (target - eye) / np.linalg.norm(target - eye)
-    right = np.cross(forward, _UP)
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    middle = ((_WIDTH - 1) / 2, (_HEIGHT - 1) / 2)
-    intrinsics = np.array([[_FOCAL, 0.0, middle[0]], [0.0, _FOCAL, middle[1]], [0.0, 0.0, 1.0]])
-    return Camera(intrinsics, rotation, -rotation @ eye, _WIDTH, _HEIGHT)
+    square = looking_at(eye, target, _UP, focal=_FOCAL, size=_WIDTH)
+    return rendering.part(square, 0, (_WIDTH - _HEIGHT) // 2, _WIDTH, _HEIGHT)
+
+
+def _turned(camera: Camera) -> Camera:
+    """Return `camera`, held a quarter turn counter-clockwise, so that its picture is turned clockwise."""
+    focal, column, row = camera.lens
+    turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    lens = pinhole(focal, camera.height - 1 - row, column)
+    return Camera(lens, turn @ camera.rotation, turn @ camera.translation, camera.height, camera.width)

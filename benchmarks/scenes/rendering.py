@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+
+from benchmarks.scenes.paint import Paint
 
 _SAMPLES = ((-0.25, -0.25), (0.25, 0.25))  # px: offsets of each pixel's rays
 _LIGHT = np.array([0.5, -0.3, 0.8]) / np.linalg.norm([0.5, -0.3, 0.8])
@@ -19,8 +20,6 @@ _AMBIENT, _DIRECT = 0.5, 0.5
 _SKY = np.array([0.80, 0.86, 0.92], dtype=np.float32)  # plain, so that it has no features
 _NOISE_LEVELS = 2.0  # of 255: standard deviation
 _JPEG_QUALITY = 93
-
-Paintwork = Callable[[Doubles], Singles]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,10 +29,10 @@ class Subject:
     mesh: Mesh
     caster: Caster
     normals: Doubles  # (vertices, 3)
-    paint: Paintwork
+    paint: Paint
 
     @classmethod
-    def of(cls, mesh: Mesh, paint: Paintwork) -> Subject:
+    def of(cls, mesh: Mesh, paint: Paint) -> Subject:
         """Return the mesh, ready for rays."""
         return cls(mesh, Caster(mesh), mesh.normals(), paint)
 
@@ -42,7 +41,7 @@ def photo(subject: Subject, camera: Camera, seed: int) -> Pixels:
     """Return a photo (height, width, 3), RGB; `seed` is for the sensor noise."""
     total = np.zeros((camera.height * camera.width, 3), dtype=np.float32)
     for across, down in _SAMPLES:
-        total += _sample(subject, _shifted(camera, across, down)) / len(_SAMPLES)
+        total += _sample(subject, part(camera, across, down, camera.width, camera.height)) / len(_SAMPLES)
     levels = 255 * total.reshape(camera.height, camera.width, 3)
     levels += np.random.default_rng(seed).normal(0.0, _NOISE_LEVELS, levels.shape)
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
@@ -69,7 +68,7 @@ def _sample(subject: Subject, camera: Camera) -> Singles:
     return colours
 
 
-def _shifted(camera: Camera, across: float, down: float) -> Camera:
-    """Return `camera` with its pixel centres moved by these px."""
-    moved = camera.intrinsics - np.array([[0.0, 0.0, across], [0.0, 0.0, down], [0.0, 0.0, 0.0]])
-    return Camera(moved, camera.rotation, camera.translation, camera.width, camera.height)
+def part(camera: Camera, left: float, top: float, width: int, height: int) -> Camera:
+    """Return the camera of a part of its picture, `left` and `top` px from the corner; negative ones go beyond the picture."""
+    focal, column, row = camera.lens
+    return replace(camera, intrinsics=pinhole(focal, column - left, row - top), width=width, height=height)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trimesh
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
@@ -17,7 +17,6 @@ from reconstruction_operator.models.photogrammetry.surface import cleanup, surfa
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from scipy.spatial import cKDTree
 
-from benchmarks.scenes import accuracy
 from benchmarks.scenes.catalogue import Truth
 
 _NEIGHBOURS = 12  # points for each normal
@@ -34,13 +33,10 @@ def mesh(folder: Path) -> Mesh:
 def sparse_surface(folder: Path) -> Mesh:
     """Return a surface through the sparse points alone of the result in `folder`, made as the engine makes surfaces."""
     reconstruction = pycolmap.Reconstruction(folder / "colmap")
-    points = np.array([point.xyz for point in reconstruction.points3D.values()])
-    eyes = np.array(
-        [
-            reconstruction.images[point.track.elements[0].image_id].projection_center()
-            for point in reconstruction.points3D.values()
-        ]
-    )
+    points3d = list(reconstruction.points3D.values())
+    points = np.array([point.xyz for point in points3d])
+    first_images = [reconstruction.images[point.track.elements[0].image_id] for point in points3d]
+    eyes = np.array([image.projection_center() for image in first_images])
     distances, nearest = cKDTree(points).query(points, _NEIGHBOURS)
     spacing = distances.mean(axis=1)
     kept = spacing < _OUTLIER * np.median(spacing)
@@ -55,13 +51,14 @@ def sparse_surface(folder: Path) -> Mesh:
     return cleanup.without_extrapolation(made, cloud.points, float(np.median(spacing)))
 
 
-def aligned(result: Mesh, folder: Path, truth: Truth) -> Mesh:
-    """Return `result`, from the run in `folder`, in the coordinates of `truth`, by aligning the cameras."""
+def aligned(result: Mesh, folder: Path, truth: Truth) -> tuple[Mesh, float]:
+    """Return `result`, from the run in `folder`, in the coordinates of `truth`, by aligning the cameras, and their mean error there."""
     photos = json.loads((folder / "cameras.json").read_text())["photos"]
     exact = dict(zip(truth.photos, truth.centres, strict=True))
-    positions: Doubles = np.array([photo["position"] for photo in photos])
-    similarity = accuracy.similarity(positions, np.array([exact[photo["name"]] for photo in photos]))
-    return Mesh(similarity.apply(result.vertices), result.faces)
+    positions, centres = np.array([(photo["position"], exact[photo["name"]]) for photo in photos]).swapaxes(0, 1)
+    similarity: Any = pycolmap.estimate_sim3d(positions, centres)
+    error = float(np.linalg.norm(similarity * positions - centres, axis=1).mean())
+    return Mesh(similarity * result.vertices, result.faces), error
 
 
 def _ignore(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:

@@ -90,11 +90,12 @@ def _model(run: Run) -> Result:
         progress=stage(Stage.VIEWS),
     )
     cameras = [view.camera for view in seen]
-    region = regions.of_interest(cameras, sparse.points)
+    inside = regions.are_inside(cameras, sparse.points)
+    region = None if inside else regions.of_interest(cameras, sparse.points)
     timetable.learn(Facts(doublings=region.doublings if settings.crop and region is not None else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
     cloud = _dense_cloud(run, seen, cell)
-    region = regions.of_interest(cameras, cloud.points) if settings.crop else None
+    region = regions.of_interest(cameras, cloud.points) if settings.crop and not inside else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))

@@ -41,9 +41,9 @@ ALIGNED_SHARE: Final = Gate(
 )
 WHOLE_SHARE: Final = Gate(
     "share of the photos that are aligned",
-    0.9,
+    0.97,
     "",
-    "the result gets a warning: a part is missing, or the photos show different objects",
+    "the result gets a warning that names the photos left out; up to 33 photos, one is enough",
 )
 POINTS_SEEN: Final = Gate(
     "sparse points that a photo shows", 25, "", "the photo is left out: its position would be unreliable"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from scipy.spatial.transform import Rotation
 
 from benchmarks.scenes import accuracy
 from benchmarks.scenes.catalogue import Truth
@@ -55,13 +54,3 @@ def test_a_large_ground_around_the_subject_takes_no_points_from_it() -> None:
     around = Mesh(30 * np.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]]), np.array([[0, 1, 2]]))
     with_ground = joined(TRUTH.subject, around)
     assert [score.f for score in scores(with_ground)] == pytest.approx([1.0, 1.0], abs=1e-3)
-
-
-def test_a_known_similarity_is_recovered() -> None:
-    source = np.random.default_rng(0).normal(size=(9, 3))
-    turn = Rotation.from_rotvec([0.3, -0.2, 1.1]).as_matrix()
-    target = 2.5 * source @ turn.T + [1.0, 2.0, 3.0]
-    found = accuracy.similarity(source, target)
-    assert found.scale == pytest.approx(2.5)
-    assert found.rotation == pytest.approx(turn)
-    assert found.apply(source) == pytest.approx(target)

@@ -16,7 +16,7 @@ from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthM
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.colmap import add_photo, pycolmap
 
 _ROUNDS = 2  # over all photos: by similarity alone, then by consistency with the depths of the other photos
 _JPEG_QUALITY = 97
@@ -44,11 +44,13 @@ def compute(
     maps = folder / "stereo" / "depth_maps"
     for part in (folder / "images", folder / "sparse", maps, folder / "stereo" / "normal_maps"):
         part.mkdir(parents=True)
-    _write_model(views, cameras, folder / "sparse")
-    for view, camera in zip(views, cameras, strict=True):
+    model = pycolmap.Reconstruction()  # without points: the options limit the depths
+    for number, (view, camera) in enumerate(zip(views, cameras, strict=True), start=1):
+        add_photo(model, number, view.name, camera, np.zeros((0, 2)))
         small = cv2.resize(view.image(), (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(folder / "images" / view.name), bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    model.write(folder / "sparse")
     with_sources = [view for view in views if view.sources]
     lines = [f"{view.name}\n{', '.join(views[source].name for source in view.sources)}\n" for view in with_sources]
     (folder / "stereo" / "patch-match.cfg").write_text("".join(lines))
@@ -63,24 +65,6 @@ def compute(
     progress.during(lambda: match(folder, options=options), measure)
     for index, (view, camera) in enumerate(zip(views, cameras, strict=True)):
         write(index, _depth_map(view, camera, maps))
-
-
-def _write_model(views: Sequence[View], cameras: Sequence[Camera], folder: Path) -> None:
-    """Write the cameras, without points: the options limit the depths."""
-    model = pycolmap.Reconstruction()
-    for number, (view, camera) in enumerate(zip(views, cameras, strict=True), start=1):
-        lens = camera.intrinsics
-        # In COLMAP, pixel centres are at halves.
-        parameters = [lens[0, 0], lens[1, 1], lens[0, 2] + 0.5, lens[1, 2] + 0.5]
-        model.add_camera_with_trivial_rig(
-            pycolmap.Camera(
-                model="PINHOLE", width=camera.width, height=camera.height, params=parameters, camera_id=number
-            )
-        )
-        pose = pycolmap.Rigid3d(np.column_stack([camera.rotation, camera.translation]))
-        image = pycolmap.Image(name=view.name, camera_id=number, image_id=number)
-        model.add_image_with_trivial_frame(image, pose)
-    model.write(folder)
 
 
 def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:

@@ -59,7 +59,8 @@ def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
 
 def _apart(left_out: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
     apart = [photo for photo in left_out if photo.why is Why.APART]
-    return f"; {len(apart)} others show another object, or another side: {_listed(apart, sources)}" if apart else ""
+    others = "1 other shows" if len(apart) == 1 else f"{len(apart)} others show"
+    return f"; {others} another object, or another side: {_listed(apart, sources)}" if apart else ""
 
 
 def _listed(photos: Sequence[LeftOut], sources: Mapping[str, str]) -> str:

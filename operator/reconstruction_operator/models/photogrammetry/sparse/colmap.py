@@ -12,11 +12,16 @@ from __future__ import annotations
 
 import bz2  # noqa: F401  # loaded before pycolmap, see above
 import lzma  # noqa: F401  # the same
+import os
 import sqlite3  # noqa: F401  # the same
 import ssl  # noqa: F401  # the same
 import zlib  # noqa: F401  # the same
 
+import numpy as np
 import pycolmap
+
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _ERRORS_ONLY = 2
 
@@ -24,4 +29,29 @@ pycolmap.logging.minloglevel = _ERRORS_ONLY
 
 CPU = pycolmap.Device.cpu
 
-__all__ = ["CPU", "pycolmap"]
+__all__ = ["CPU", "add_photo", "pycolmap"]
+
+
+def add_photo(
+    model: pycolmap.Reconstruction,
+    number: int,
+    name: str,
+    camera: Camera,
+    pixels: Doubles,
+    *,
+    radial: float | None = None,
+) -> None:
+    """Add a photo with features at `pixels` (n, 2), and its camera, to `model`, both with that number.
+
+    `radial` is the distortion of its lens, None: the photo is undistorted. In COLMAP, pixel centres are at halves.
+    """
+    (across, _, column), (_, down, row), _ = camera.intrinsics
+    kind, lens = "PINHOLE", [across, down, column + 0.5, row + 0.5]
+    if radial is not None:
+        kind, lens = "SIMPLE_RADIAL", [across, column + 0.5, row + 0.5, radial]
+    model.add_camera_with_trivial_rig(
+        pycolmap.Camera(model=kind, width=camera.width, height=camera.height, params=lens, camera_id=number)
+    )
+    image = pycolmap.Image(name=os.fsencode(name), keypoints=pixels + 0.5, camera_id=number, image_id=number)
+    pose = pycolmap.Rigid3d(np.column_stack([camera.rotation, camera.translation]))
+    model.add_image_with_trivial_frame(image, pose)

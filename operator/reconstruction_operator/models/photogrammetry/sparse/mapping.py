@@ -48,6 +48,7 @@ class SparseModel:
     points: Doubles  # (n, 3)
     reprojection_error_px: float
     left_out: tuple[LeftOut, ...] = ()
+    reconstruction: Any = None  # COLMAP's, until the model is final
 
     @property
     def names(self) -> frozenset[str]:
@@ -109,7 +110,7 @@ def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list
 
 def trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:
     """Return the models whose points fit their photos, those with most photos first."""
-    models = [_sparse_model(reconstruction) for reconstruction in reconstructions]
+    models = [sparse_model(reconstruction) for reconstruction in reconstructions]
     fitting = [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
     return sorted(fitting, key=lambda model: (-len(model.photos), -len(model.points)))
 
@@ -118,7 +119,7 @@ def _new_folder(matched: Matched) -> Path:
     return Path(tempfile.mkdtemp(dir=matched.scratch))
 
 
-def _sparse_model(reconstruction: Any) -> SparseModel:
+def sparse_model(reconstruction: Any) -> SparseModel:
     """Convert COLMAP's reconstruction to a SparseModel, without photos whose pose is based on too few points."""
     index = {point_id: position for position, point_id in enumerate(reconstruction.points3D)}
     photos = []
@@ -142,4 +143,5 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
             )
         )
     points = np.array([point.xyz for point in reconstruction.points3D.values()], dtype=np.float64).reshape(-1, 3)
-    return SparseModel(tuple(photos), points, float(reconstruction.compute_mean_reprojection_error()))
+    error = float(reconstruction.compute_mean_reprojection_error())
+    return SparseModel(tuple(photos), points, error, reconstruction=reconstruction)

@@ -6,7 +6,7 @@
    neighbours are matched with the most similar aligned photos. All are aligned again, as in 1 and 2.
 4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned again.
 
-The model with most photos is kept.
+The model with most photos is kept, and its cameras are refined.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from reconstruction_operator.models.photogrammetry.sparse import (
     mapping,
     matching,
     pairs,
+    principal_points,
     similarity,
 )
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
@@ -60,9 +61,11 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
         more = _with_all_pairs(matched, progress.part(0.85, 0.95))
         models += more
         models += _by_few_matches(matched, models, progress.part(0.95, 1.0)) if more else []
-    model = _largest(models) or SparseModel((), np.zeros((0, 3)), 0.0)
+    best = _largest(models)
+    model = principal_points.refined(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
-    return replace(model, left_out=left_out.left_out(matched.database, model.names, apart(models, model)))
+    out = left_out.left_out(matched.database, model.names, apart(models, model))
+    return replace(model, left_out=out, reconstruction=None)
 
 
 def apart(models: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:

@@ -36,8 +36,7 @@ class Mesh:
 
 def whole_faces(mesh: Mesh, vertices: Mask) -> Mask:
     """(m,): the faces whose three vertices are all in `vertices` (n,)."""
-    first, second, third = mesh.faces.T
-    whole: Mask = vertices[first] & vertices[second] & vertices[third]
+    whole: Mask = np.asarray(vertices[mesh.faces].all(axis=1))
     return whole
 
 

@@ -2,7 +2,7 @@
 
 Photos around an object show a background that is at least as far away as the cameras on the other side. The region is limited by the
 borders of the photos, and by a ball that reaches to the cameras. A ball around the object would cut the ground into a disc. The ground may
-be many times larger than the object, so its detail decreases with the distance.
+be many times larger than the object, so its detail decreases with the distance. A scene around the cameras (a room) has no region.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _WIDE = 1.3  # a region up to this multiple of the core's radius has the same de
 # Minimum share of the region's points in its core. With fewer, the core is empty, as inside a house that was photographed from outside.
 _CORE_SHARE = 0.1
 _COARSEST = 2  # maximum number of doublings of the detail size
+_INSIDE_SHARE = 0.85  # minimum distance of half of the points from the middle, relative to that of the cameras, in a scene around them
 _LEAST_SHARE = 0.25  # minimum share of the points in the region; with fewer, it is not the subject
 
 
@@ -103,6 +104,15 @@ def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
     extent = float(np.percentile(np.linalg.norm(inside - centre, axis=1), _EXTENT_PERCENTILE))
     about_core = bool(core.contains(inside).mean() >= _CORE_SHARE)
     return replace(region, ball=Ball(centre, min(far, _MARGIN * extent)), about_core=about_core)
+
+
+def are_inside(cameras: Sequence[Camera], points: Doubles) -> bool:
+    """Return whether the sparse `points` (n, 3) surround the cameras, as in a room or a courtyard."""
+    centre = point_of_convergence(cameras)
+    if centre is None:
+        return False
+    far = np.median([np.linalg.norm(camera.centre - centre) for camera in cameras])
+    return bool(np.median(np.linalg.norm(points - centre, axis=1)) >= _INSIDE_SHARE * far)
 
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:

@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import trimesh
 from scipy import sparse
 
 from reconstruction_operator.models.photogrammetry.arrays import Integers, Mask, Singles
@@ -45,7 +46,7 @@ def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
     half_hidden = ~sees.any(axis=1)  # for such a face, a view that sees a part of it is better than none
     sees[half_hidden] = corners[half_hidden].mean(axis=1)
     costs = _costs(sees, sum(colours[corner] for corner in mesh.faces.T) / np.float32(3))
-    face = propagated(costs, neighbours(mesh))
+    face = propagated(costs, trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).face_adjacency)
     face[sees[np.arange(len(face)), face] == 0] = -1
     return Labels(face, *_around(mesh, face, sees > 0))
 
@@ -62,17 +63,6 @@ def _costs(sees: Singles, colours: Singles) -> Singles:
     enough = seen.sum(axis=1, keepdims=True) >= _WITNESSES
     costs += np.where(enough & seen, np.minimum(distance / _DIFFERENT, 1.0) * _DISAGREEMENT_COST, 0.0)
     return np.asarray(np.where(seen, costs, _UNSEEN_COST), dtype=np.float32)
-
-
-def neighbours(mesh: Mesh) -> Integers:
-    """(n, 2): the pairs of faces that share an edge."""
-    corners = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    edges = np.sort(corners, axis=1)
-    keys = edges[:, 0] * len(mesh.vertices) + edges[:, 1]
-    order = np.argsort(keys, kind="stable")
-    same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
-    pairs: Integers = np.stack([order[same] // 3, order[same + 1] // 3], axis=1)
-    return pairs
 
 
 def propagated(costs: Singles, pairs: Integers) -> Integers:

@@ -24,7 +24,6 @@ from reconstruction_operator.models.photogrammetry.texture.colour import Surroun
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
-_SMALLEST_SHARE = np.float32(1e-12)  # avoids a division by 0
 _TEXELS_AT_ONCE = 1_000_000  # limits the memory for intermediate values in double precision
 _SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
@@ -159,30 +158,12 @@ def bake(
 
 
 def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:
-    """Fill the gaps between charts from increasingly coarse averages, so that smaller mip levels do not bleed black."""
-    colour, share = (texture * painted[:, :, None]).astype(np.float32), painted.astype(np.float32)
-    levels: list[tuple[Singles, Singles]] = []
-    while min(share.shape) > 1:
-        half = (max(share.shape[1] // 2, 1), max(share.shape[0] // 2, 1))
-        colour, share = _resized(colour, half, cv2.INTER_AREA), _resized(share, half, cv2.INTER_AREA)
-        levels.append((colour, share))
-    filled = _mean_colour(colour, share)
-    for finer_colour, finer_share in reversed(levels[:-1]):
-        larger = _resized(filled, (finer_share.shape[1], finer_share.shape[0]), cv2.INTER_LINEAR)
-        own = _mean_colour(finer_colour, finer_share)
-        filled = np.asarray(np.where(finer_share[:, :, None] > 0, own, larger), dtype=np.float32)
-    whole = _resized(filled, (painted.shape[1], painted.shape[0]), cv2.INTER_LINEAR)
-    between = np.clip(np.rint(whole, out=whole), 0, 255, out=whole).astype(np.uint8)
-    return np.where(painted[:, :, None] > 0, texture, between)
-
-
-def _mean_colour(colour: Singles, share: Singles) -> Singles:
-    mean: Singles = np.divide(colour, np.maximum(share, _SMALLEST_SHARE)[:, :, None], dtype=np.float32)
-    return mean
-
-
-def _resized(image: Singles, size: tuple[int, int], interpolation: int) -> Singles:
-    return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.float32)
+    """Fill the gaps between charts with the colours of the nearest texels, so that smaller mip levels do not bleed black."""
+    _, nearest = cv2.distanceTransformWithLabels(1 - painted, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((int(nearest.max()) + 1, 3), dtype=np.uint8)
+    colours[nearest[painted > 0]] = texture[painted > 0]
+    filled: Pixels = colours[nearest]
+    return filled
 
 
 def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:

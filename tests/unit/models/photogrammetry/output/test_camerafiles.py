@@ -60,11 +60,3 @@ def test_colmap_reads_its_files_and_finds_the_same_errors(placed: SparseModel, t
         first = image.points2D[0]
         projected = image.project_point(read.points3D[first.point3D_id].xyz)
         assert first.xy - projected == pytest.approx([0.6, 0.8])
-
-
-@pytest.mark.parametrize("axis", range(3))
-def test_the_quaternion_of_a_half_turn_is_its_axis(axis: int) -> None:
-    rotation = np.diag(np.where(np.arange(3) == axis, 1.0, -1.0))
-    expected = np.zeros(4)
-    expected[axis + 1] = 1.0
-    assert np.abs(camerafiles.quaternion(rotation)) == pytest.approx(expected, abs=1e-12)

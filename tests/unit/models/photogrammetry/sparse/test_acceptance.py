@@ -67,7 +67,14 @@ def test_a_model_below_a_gate_is_refused_with_numbers(sparse: SparseModel, expec
     ("sparse", "expected"),
     [
         pytest.param(model(16), "", id="all"),
-        pytest.param(model(15, left_out=1), "", id="nearly-all"),
+        pytest.param(
+            model(15, left_out=1), "only 15 of 16 photos were aligned; left out: IMG_15.JPG", id="one-is-missing"
+        ),
+        pytest.param(
+            model(15, left_out=1, why=Why.APART),
+            "only 15 of 16 photos were aligned; 1 other shows another object, or another side: IMG_15.JPG",
+            id="another-object",
+        ),
         pytest.param(
             model(13, left_out=3),
             "only 13 of 16 photos were aligned; left out: IMG_13.JPG, IMG_14.JPG, IMG_15.JPG",
@@ -83,3 +90,7 @@ def test_a_model_below_a_gate_is_refused_with_numbers(sparse: SparseModel, expec
 def test_an_accepted_model_has_a_warning_if_photos_are_missing(sparse: SparseModel, expected: str) -> None:
     acceptance.check(sparse, SOURCES)
     assert acceptance.warning(sparse, SOURCES) == expected
+
+
+def test_one_photo_left_out_of_many_gives_no_warning() -> None:
+    assert acceptance.warning(model(39), {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(40)}) == ""

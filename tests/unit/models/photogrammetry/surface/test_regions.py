@@ -102,3 +102,10 @@ def test_details_along_a_wall_have_one_size() -> None:
 
 def test_a_region_with_few_points_is_not_of_interest() -> None:
     assert regions.of_interest(orbit(8), np.full((100, 3), 50.0)) is None
+
+
+def test_cameras_are_inside_a_scene_as_far_from_the_middle_as_they_are() -> None:
+    angles = np.radians(np.arange(0.0, 360.0, 5.0))
+    walls = np.stack([1.0 + 4.2 * np.sin(angles), 0.0 * angles, 2.0 + 4.2 * np.cos(angles)], axis=1)
+    assert regions.are_inside(orbit(8), walls)
+    assert not regions.are_inside(orbit(8), np.concatenate([walls, cloud(2.5)]))  # an object before its background
