@@ -22,6 +22,7 @@ from prometheus_client import (
     Info,
 )
 
+from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.outcomes import REASONS
 
 REGISTRY: Final = CollectorRegistry()
@@ -83,8 +84,8 @@ CONTESTED = _gauge(
 )
 JOBS_FINISHED = _counter(
     "jobs_finished",
-    "Jobs that ended, by outcome and by the failure's reason (empty without one).",
-    ("outcome", "reason"),
+    "Jobs that ended, by outcome, by the failure's reason (empty without one) and by verdict.",
+    ("outcome", "reason", "verdict"),
 )
 JOB_ATTEMPTS = _histogram("job_attempts", "Attempts that a job had used when it ended.", (), (1, 2, 3, 4, 5, 8, 13))
 QUEUE_WAIT = _histogram(
@@ -159,9 +160,10 @@ WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
 
 # Series with known labels exist from the start: `increase()` needs a first sample.
-for _outcome, _reasons in (("Succeeded", ("",)), ("Cancelled", ("",)), ("Failed", tuple(REASONS))):
-    for _reason in _reasons:
-        JOBS_FINISHED.labels(_outcome, _reason)
+for _verdict in Verdict:
+    _outcome = _verdict.value if _verdict in (Verdict.FAILED, Verdict.CANCELLED) else "Succeeded"
+    for _reason in REASONS if _verdict is Verdict.FAILED else ("",):
+        JOBS_FINISHED.labels(_outcome, _reason, _verdict.value)
 for _stage in ("redis", "plan", "act", "loop"):
     RECONCILE_ERRORS.labels(_stage)
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from reconstruction_operator import disk
+from reconstruction_operator.api.verdict import sentence
 from reconstruction_operator.contract.manifest import SealedFile
 
 from kubectl_recon.display.progress import bar, size_text
@@ -48,8 +49,8 @@ def finished(connection: Connection, name: str) -> Job:
     if not job.output_uri:
         wait = "" if job.finished else f": wait for it (kubectl recon wait {job.name})"
         raise UsageError(f"{job.name} has no result ({phase_text(job)}){wait}")
-    if job.simulated:
-        note(f"{job.name}: the result is a simulation, not made from the photos")
+    if text := sentence(job.status):
+        note(f"{job.name}: {text}")
     return job
 
 

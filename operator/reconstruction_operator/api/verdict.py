@@ -1,0 +1,57 @@
+"""Verdict: what to think of a job. Decided once, and stored in its status beside the sentence to it, `message`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+
+class Verdict(enum.StrEnum):
+    """What to think of a job."""
+
+    FINE = "Fine"
+    WARNING = "Warning"  # a result of poor quality, or a job that cannot continue by itself
+    SIMULATED = "Simulated"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+_OF_PHASE: Final = {"Failed": Verdict.FAILED, "Cancelled": Verdict.CANCELLED}
+_STUCK: Final = frozenset({"QueueUnserved", "ModelUnserved", "NoWorker", "AwaitingWorker", "BackingOff"})
+
+
+def verdict(
+    phase: str | None, *, simulated: bool | None, warning: str, reasons: Collection[str] = ()
+) -> Verdict | None:
+    """Return the verdict; None for an unfinished job without trouble. `reasons`: of the job's conditions.
+
+    A simulation counts before a warning: it says nothing about the photos.
+    """
+    if phase != "Succeeded":
+        finished = _OF_PHASE.get(phase or "")
+        return finished or (Verdict.WARNING if not _STUCK.isdisjoint(reasons) else None)
+    if simulated:
+        return Verdict.SIMULATED
+    return Verdict.WARNING if warning else Verdict.FINE
+
+
+def verdict_in(status: Mapping[str, Any]) -> str:
+    """Return the verdict in a status (JSON), also in one that an older operator wrote; empty if there is none."""
+    if not (stored := status.get("verdict")):
+        reasons = [str(condition.get("reason")) for condition in status.get("conditions") or ()]
+        stored = verdict(
+            status.get("phase"),
+            simulated=status.get("simulated"),
+            warning=status.get("warning") or "",
+            reasons=reasons,
+        )
+    return str(stored or "")
+
+
+def sentence(status: Mapping[str, Any]) -> str:
+    """Return what a list shows of a status (JSON): the sentence to a verdict that needs attention, else what the job waits for."""
+    decided = verdict_in(status)
+    if decided in (Verdict.WARNING, Verdict.SIMULATED, Verdict.FAILED):
+        return str(status.get("message") or "").removeprefix(f"{decided}: ")
+    return str(status.get("reason") or "")
