@@ -17,36 +17,26 @@ class Verdict(enum.StrEnum):
     CANCELLED = "Cancelled"
 
 
-_OF_PHASE: Final = {"Failed": Verdict.FAILED, "Cancelled": Verdict.CANCELLED}
 _STUCK: Final = frozenset({"QueueUnserved", "ModelUnserved", "NoWorker", "AwaitingWorker", "BackingOff"})
 
 
-def verdict(
-    phase: str | None, *, simulated: bool | None, warning: str, reasons: Collection[str] = ()
-) -> Verdict | None:
+def verdict(phase: str | None, simulated: object, warning: str, reasons: Collection[str] = ()) -> Verdict | None:
     """Return the verdict; None for an unfinished job without trouble. `reasons`: of the job's conditions.
 
     A simulation counts before a warning: it says nothing about the photos.
     """
-    if phase != "Succeeded":
-        finished = _OF_PHASE.get(phase or "")
-        return finished or (Verdict.WARNING if not _STUCK.isdisjoint(reasons) else None)
-    if simulated:
-        return Verdict.SIMULATED
-    return Verdict.WARNING if warning else Verdict.FINE
+    if phase == "Succeeded":
+        return Verdict.SIMULATED if simulated else Verdict.WARNING if warning else Verdict.FINE
+    if phase in ("Failed", "Cancelled"):
+        return Verdict(phase)
+    return None if _STUCK.isdisjoint(reasons) else Verdict.WARNING
 
 
 def verdict_in(status: Mapping[str, Any]) -> str:
     """Return the verdict in a status (JSON), also in one that an older operator wrote; empty if there is none."""
-    if not (stored := status.get("verdict")):
-        reasons = [str(condition.get("reason")) for condition in status.get("conditions") or ()]
-        stored = verdict(
-            status.get("phase"),
-            simulated=status.get("simulated"),
-            warning=status.get("warning") or "",
-            reasons=reasons,
-        )
-    return str(stored or "")
+    reasons = [str(condition.get("reason")) for condition in status.get("conditions") or ()]
+    decided = verdict(status.get("phase"), status.get("simulated"), status.get("warning") or "", reasons)
+    return str(status.get("verdict") or decided or "")
 
 
 def sentence(status: Mapping[str, Any]) -> str:

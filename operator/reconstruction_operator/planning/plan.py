@@ -155,12 +155,7 @@ def _status(case: Case, decision: Decision) -> Status:
         checked=case.seen.checked,
     )
     phase, listed = conditions(facts, case.stored.conditions, case.now)
-    verdict = decide(
-        phase,
-        simulated=details.simulated,
-        warning=details.warning,
-        reasons=[condition.reason for condition in listed],
-    )
+    verdict = decide(phase, details.simulated, details.warning, [condition.reason for condition in listed])
     status = updated(
         details,
         observed_generation=job.generation,

@@ -97,7 +97,7 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
     return {
         "files": [{"name": file.name, "bytes": file.bytes} for file in files],
         "quality": dict(result.quality),
-        "verdict": verdict("Succeeded", simulated=result.simulated, warning=result.warning),
+        "verdict": verdict("Succeeded", result.simulated, result.warning),
         "message": messages.succeeded(Status(simulated=result.simulated, warning=result.warning)),
         "images": len(taken),
     }

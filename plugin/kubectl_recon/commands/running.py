@@ -46,7 +46,7 @@ def run(request: LocalRun) -> None:
     command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
     began = time.monotonic()
     last: Mapping[str, Any] = {}
-    with _shown() as show, _lines([*command, *options, "--threads", str(request.threads), "--json"]) as lines:
+    with _shown() as show, _lines([*command, *options, "--threads", str(request.threads)]) as lines:
         for line in lines:
             last = line
             if "step" in line:

@@ -13,8 +13,7 @@ from reconstruction_operator.planning.status.conditions import Facts
 def phase_detail(facts: Facts, phase: Phase, verdict: Verdict | None) -> str:
     """Return the phase with what changes its meaning; empty if nothing does."""
     if phase.finished or phase is Phase.CANCELLING:
-        poor = phase is Phase.SUCCEEDED and verdict in (Verdict.WARNING, Verdict.SIMULATED)
-        return f"{phase.value}, {verdict.lower()}" if verdict and poor else ""
+        return f"Succeeded, {verdict.lower()}" if verdict in (Verdict.WARNING, Verdict.SIMULATED) else ""
     if facts.requested:
         return f"{phase.value}, cancel requested"
     return f"{phase.value}, suspending" if facts.suspending else ""
