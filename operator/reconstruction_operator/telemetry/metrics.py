@@ -107,9 +107,7 @@ RECONCILE_ERRORS = _counter(
     "reconcile_errors", "Errors of the loop, by stage (redis, plan, act, loop); each is retried.", ("stage",)
 )
 ORPHANS = _gauge("orphan_records", "Orphaned records in Redis: the object is deleted, and the clean-up is unfinished.")
-HELD_ORPHANS = _gauge(
-    "held_orphan_records", "Jobs that look deleted and whose clean-up is held, because they are too many at once."
-)
+HELD_ORPHANS = _gauge("held_orphan_records", "Jobs that look deleted, and whose clean-up is held: too many at once.")
 LOOP_LAG = _gauge("loop_lag_seconds", "Delay of the event loop when it was last measured.")
 SWEEPS = _counter("sweeps", "Sweeps, which read the state of all unfinished jobs from Redis, by cause.", ("cause",))
 

@@ -62,7 +62,7 @@ class PhotogrammetryModel:
         return parameter_table.check(parameters)
 
     def run(self, work: Work, report: Report) -> Result:
-        """Write the files that docs/results.md lists to `work.output_dir`: `model_textured.glb` and others.
+        """Write the files that docs/results.md lists to `work.output_dir`: `model.glb` and others.
 
         Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of `quality_gates`.
         """
