@@ -159,7 +159,7 @@ def line(job: Job, now: datetime) -> str:
     elif job.message and not job.finished:
         parts.append(job.message)
     elif job.finished:
-        parts += [time_text(job, now), reason_text(job) or job.output_uri]
+        parts += [time_text(job, now), reason_text(job), job.output_uri]
     return ", ".join(part for part in parts if part)
 
 

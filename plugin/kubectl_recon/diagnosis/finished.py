@@ -30,7 +30,7 @@ def succeeded(facts: Facts) -> Answer:
     if job.verdict == Verdict.WARNING:
         return Answer(
             "poor-result",
-            "It succeeded, but the result is of poor quality.",
+            f"It succeeded, but the result is of poor quality; it is at {job.output_uri or 'the workers volume'}.",
             details=(job.message, *details),
             actions=(f"check whether it is usable: kubectl recon results {job.name}", _AGAIN_PHOTOS),
         )

@@ -27,7 +27,7 @@ def test_the_verdict_on_a_job(phase: str, fields: dict[str, Any], expected: Verd
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ({"verdict": "Warning", "message": "Warning: only 19. Succeeded: s3://m/x"}, "only 19. Succeeded: s3://m/x"),
+        ({"verdict": "Warning", "message": "Warning: only 19 of 33 photos"}, "only 19 of 33 photos"),
         ({"verdict": "Failed", "message": "Failed: TIMEOUT: late", "reason": "TIMEOUT"}, "TIMEOUT: late"),
         (
             {"phase": "Succeeded", "warning": "5 of 9", "message": "Succeeded. Warning: 5 of 9"},

@@ -51,11 +51,13 @@ def _backing_off(case: Case, status: Status) -> str:
 
 
 def succeeded(status: Status) -> str:
-    """Return the message of a succeeded job: what lowers the worth of its result first."""
-    where = f": {status.outputs.uri}" if status.outputs and status.outputs.uri else ""
-    what = "Simulated, not made from the photos" if status.simulated else "Succeeded"
-    what += " with the result of an earlier job (status.reusedFrom)" if status.reused_from is not None else ""
-    return f"Warning: {status.warning.rstrip('.')}. {what}{where}" if status.warning else f"{what}{where}"
+    """Return the message of a succeeded job: what is wrong with its result, or where it is."""
+    if status.warning and not status.simulated:
+        return f"Warning: {status.warning}"
+    reused = " with the result of an earlier job (status.reusedFrom)" if status.reused_from is not None else ""
+    if status.simulated:
+        return f"Simulated, not made from the photos{reused}"
+    return f"Succeeded{reused}: {status.outputs.uri}" if status.outputs and status.outputs.uri else f"Succeeded{reused}"
 
 
 def _failed(status: Status) -> str:

@@ -33,10 +33,7 @@ _TABLE = (
     ConditionReason(_T.DISPATCHED, "NoWorker", "True", "The message waits in a queue that no live worker consumes."),
     ConditionReason(_T.DISPATCHED, "Waiting", "False", "The attempt waits; the condition's message names for what."),
     ConditionReason(
-        _T.DISPATCHED,
-        "QueueUnserved",
-        "False",
-        "No live worker consumes the queue that the condition's message names; the attempt is sent when one does.",
+        _T.DISPATCHED, "QueueUnserved", "False", "No live worker consumes its queue; it is sent when one does."
     ),
     ConditionReason(
         _T.DISPATCHED,
