@@ -227,8 +227,8 @@ class Status:
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
     verdict: Verdict | None = member(
         None,
-        "What to think of the job: Fine, Warning (a result of poor quality, or an unfinished job that cannot continue by "
-        "itself), Simulated, Failed or Cancelled; message is the sentence to it.",
+        "What to think of the job: Fine, Warning (a result of poor quality, or an unfinished job that is held up), "
+        "Simulated, Failed or Cancelled; message is the sentence to it.",
         absent="not finished, and nothing is wrong",
     )
     message: str = member("", "State of the job in a sentence.", max_length=4096)

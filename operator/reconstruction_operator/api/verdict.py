@@ -11,7 +11,7 @@ class Verdict(enum.StrEnum):
     """What to think of a job."""
 
     FINE = "Fine"
-    WARNING = "Warning"  # a result of poor quality, or a job that cannot continue by itself
+    WARNING = "Warning"  # a result of poor quality, or a job that is held up
     SIMULATED = "Simulated"
     FAILED = "Failed"
     CANCELLED = "Cancelled"

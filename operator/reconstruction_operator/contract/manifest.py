@@ -23,12 +23,12 @@ _MOST_SECONDS: Final = 1e12
 
 def local_names(names: Collection[str], job: str) -> dict[str, str]:
     """Return the name of each file of a job's result on a user's disk: of `model.glb` banana.glb, of `model_full.glb` banana_full.glb."""
-    local = {}
+    local = {name: name for name in names}
     for name in names:
         path = PurePosixPath(name)
-        named = str(path.with_stem(path.stem.replace("model", job, 1)))
-        is_mesh = path.suffix in MESHES and path.stem.partition("_")[0] == "model"
-        local[name] = named if is_mesh and named not in names else name
+        if path.suffix in MESHES and path.stem.partition("_")[0] == "model":
+            named = str(path.with_stem(path.stem.replace("model", job, 1)))
+            local[name] = name if named in names else named
     return local
 
 

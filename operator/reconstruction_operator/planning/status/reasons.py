@@ -31,7 +31,7 @@ _TABLE = (
     ),
     ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
     ConditionReason(_T.DISPATCHED, "NoWorker", "True", "The message waits in a queue that no live worker consumes."),
-    ConditionReason(_T.DISPATCHED, "Waiting", "False", "The attempt waits; the condition's message names for what."),
+    ConditionReason(_T.DISPATCHED, "Waiting", "False", "The attempt waits for what the condition's message names."),
     ConditionReason(
         _T.DISPATCHED, "QueueUnserved", "False", "No live worker consumes its queue; it is sent when one does."
     ),
