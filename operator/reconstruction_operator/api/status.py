@@ -227,9 +227,8 @@ class Status:
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
     verdict: Verdict | None = member(
         None,
-        "What to think of the job: Fine, Warning (a result of poor quality, or an unfinished job that is held up), "
-        "Simulated, Failed or Cancelled; message is the sentence to it.",
-        absent="not finished, and nothing is wrong",
+        "What to think of the job; message is the sentence to it. Warning: a poor result, or an unfinished job that is held up.",
+        absent="unfinished and well",
     )
     message: str = member("", "State of the job in a sentence.", max_length=4096)
     dispatch_time: datetime | None = member(None, "When the current attempt was sent to its queue.")
