@@ -87,7 +87,7 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
     """Run the engine once on the photos in `folder`, and print the row."""
     output.mkdir(parents=True)
     reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
-    model = ["--model", "photogrammetry", "--param", f"quality={quality}", "--json"]
+    model = ["--model", "photogrammetry", "--param", f"quality={quality}"]
     started = time.monotonic()
     with subprocess.Popen([sys.executable, "-P", *reconstruct, *model], stdout=subprocess.PIPE, text=True) as process:
         lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or ()]

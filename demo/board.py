@@ -14,7 +14,8 @@ class JobView:
     """One job by its newest status."""
 
     name: str
-    phase: str = ""
+    phase: str = ""  # with what changes its meaning: Succeeded, warning
+    verdict: str = ""
     percent: int = 0
     step: str = ""
     step_index: int = 0
@@ -45,7 +46,8 @@ def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
         begun[step] = at
     return replace(
         view,
-        phase=status.get("phase", ""),
+        phase=status.get("phaseDetail") or status.get("phase", ""),
+        verdict=status.get("verdict", ""),
         percent=int(progress.get("percent", 0)),
         step=step,
         step_index=int(progress.get("stepIndex", 0)),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Self
 
+from kubectl_recon.display.screen import PHASE_COLOURS, VERDICT_COLOURS
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -21,7 +22,6 @@ _EVENTS_SHOWN = 5
 _BAR_CELLS = 30
 _INDENT_CELLS = 4
 _LOG_PERCENT = 10  # a log gets a line every ten percent
-_STYLES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Cancelling": "yellow", "Running": "cyan"}
 
 
 class Display:
@@ -88,7 +88,7 @@ class Display:
             return Text("")
         bars, events = Table.grid(padding=(0, 1)), Table.grid(padding=(0, 1))
         for job in board.jobs.values():
-            style = _STYLES.get(job.phase, "")
+            style = VERDICT_COLOURS.get(job.verdict) or PHASE_COLOURS.get(job.phase.partition(",")[0], "")
             bars.add_row(
                 Text(f" {job.name}"),
                 ProgressBar(total=100, completed=job.percent, width=_BAR_CELLS, finished_style=style or "bar.finished"),

@@ -7,6 +7,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from reconstruction_operator.api.verdict import Verdict
+
 from demo.board import JobView
 from demo.kubectl import ShownKubectl
 from demo.places import DemoError, Places
@@ -22,10 +24,7 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> list[str]:
     job: dict[str, Any] = kubectl.read("get", f"recon/{view.name}")
     status = job["status"]
     if status["phase"] != "Succeeded":
-        failure = status.get("failure") or {}
-        raise DemoError(
-            f"The job {view.name} ended as {status['phase']}: {failure.get('reason', '')}\n{status.get('message', '')}"
-        )
+        raise DemoError(f"The job {view.name} ended as {status['phase']}. {status.get('message', '')}")
     folder = places.result(view.name)
     shutil.copytree(places.jobs / job["metadata"]["uid"] / "output", folder)
     (folder / "job.yaml").write_text(kubectl.quietly("get", f"recon/{view.name}", "-o", "yaml"))
@@ -35,7 +34,8 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> list[str]:
     if missing or not meshes or not previews:
         raise DemoError(f"The output of {view.name} is incomplete: {missing or sorted(listed)}")
     steps = view.step_seconds()
-    shown = [f"The photos became a mesh in {sum(steps.values()):.0f} s, as its status reported:"]
+    shown = [status["message"]] if status["verdict"] != Verdict.FINE else []
+    shown += [f"The photos became a mesh in {sum(steps.values()):.0f} s, as its status reported:"]
     shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in steps.items()]
     quality = ", ".join(f"{name} {value}" for name, value in (status.get("quality") or {}).items())
     shown += textwrap.wrap(quality, _TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ")

@@ -26,7 +26,7 @@ _OUTLIER = 3.0  # times the median distance to the neighbours
 
 def mesh(folder: Path) -> Mesh:
     """Return the mesh of the result in `folder`."""
-    loaded = trimesh.load_mesh(folder / "model.glb", process=False)
+    loaded = trimesh.load_mesh(folder / "model_full.glb", process=False)
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), np.asarray(loaded.faces, dtype=np.int64))
 
 

@@ -62,7 +62,7 @@ def test_results_come_through_a_port_forward_to_the_gallery(
     done = recon("results", "banana", "-o", tmp_path, "--account", ACCOUNT)
     assert done.returncode == 0, done.stderr
     output = disk / "jobs" / release.job("banana")["metadata"]["uid"] / "output"
-    assert (tmp_path / "banana.glb").read_bytes() == (output / "model_textured.glb").read_bytes()
+    assert (tmp_path / "banana.glb").read_bytes() == (output / "model.glb").read_bytes()
     assert (tmp_path / "report.html").read_bytes() == (output / "report.html").read_bytes()
 
 

@@ -8,11 +8,11 @@ import {
 import { Paper, Stack, Typography } from '@mui/material';
 import { useParams } from 'react-router-dom';
 import { GallerySection } from './gallery';
-import { durationText, isFinished, Job, phaseText, queueName, sizeText, words } from './job';
+import { durationText, isFinished, Job, phaseText, queueName } from './job';
+import { sentence, sizeText, words } from './job';
 import { CancelNotice, headerActions } from './JobActions';
-import { Progress, VerdictLabel, VERDICTS } from './parts';
+import { Progress, VerdictLabel } from './parts';
 import { ReconstructionJob } from './resource';
-import { verdict } from './verdict';
 
 export function JobDetails(props: { namespace?: string; name?: string; cluster?: string }) {
   const params = useParams<{ namespace: string; name: string }>();
@@ -48,9 +48,8 @@ function sections(item: ReconstructionJob) {
 /** Verdict, progress and a requested cancel: what a user looks for first. */
 function State({ item }: { item: ReconstructionJob }) {
   const { job } = item;
-  const { kind, sentence } = verdict(job);
-  const { reason, timeDetail } = job.status ?? {};
-  const phase = VERDICTS[kind].label ? '' : phaseText(job);
+  const { verdict, reason, timeDetail } = job.status ?? {};
+  const phase = verdict ? '' : phaseText(job);
   return (
     <Stack spacing={2} sx={{ pb: 2 }}>
       <Paper variant="outlined" role="status" sx={{ p: 2 }}>
@@ -60,7 +59,7 @@ function State({ item }: { item: ReconstructionJob }) {
             {[phase, reason, timeDetail].filter(Boolean).join(' · ')}
           </Typography>
         </Stack>
-        <Typography sx={{ my: 1, overflowWrap: 'anywhere' }}>{sentence}</Typography>
+        <Typography sx={{ my: 1, overflowWrap: 'anywhere' }}>{sentence(job)}</Typography>
         {!isFinished(job) && <Progress job={job} wide />}
       </Paper>
       <CancelNotice item={item} />

@@ -1,8 +1,7 @@
 import { ResourceListView } from '@kinvolk/headlamp-plugin/lib/CommonComponents';
 import { Job, phaseText, queueName } from './job';
-import { Progress, VerdictLabel, VERDICTS } from './parts';
+import { Progress, VerdictLabel } from './parts';
 import { ReconstructionJob } from './resource';
-import { verdict } from './verdict';
 
 type Row = ReconstructionJob;
 
@@ -42,7 +41,7 @@ export function JobList() {
           gridTemplate: 'minmax(max-content, auto)',
         },
         {
-          ...text('verdict', 'Verdict', job => VERDICTS[verdict(job).kind].label),
+          ...text('verdict', 'Verdict', job => job.status?.verdict ?? ''),
           render: (row: Row) => <VerdictLabel job={row.job} />,
         },
         { ...text('queue', 'Queue', queueName), filterVariant: 'multi-select' },

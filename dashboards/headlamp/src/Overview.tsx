@@ -6,9 +6,9 @@ import {
 } from '@kinvolk/headlamp-plugin/lib/CommonComponents';
 import { Alert, Box, Paper, Typography } from '@mui/material';
 import { attention, byPhase, byQueue } from './counts';
+import { sentence } from './job';
 import { VerdictLabel } from './parts';
 import { LIST, ReconstructionJob } from './resource';
-import { verdict } from './verdict';
 
 const SHOWN = 10; // jobs that need attention
 
@@ -49,7 +49,7 @@ export function Overview() {
             {
               label: 'Why',
               gridTemplate: 4,
-              getter: (item: ReconstructionJob) => verdict(item.job).sentence,
+              getter: (item: ReconstructionJob) => sentence(item.job),
             },
           ]}
         />

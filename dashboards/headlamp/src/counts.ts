@@ -1,5 +1,4 @@
 import { isFinished, Job, manager, PHASES, queueName } from './job';
-import { verdict } from './verdict';
 
 /** The number of jobs in each phase; jobs that the operator has not seen count as Pending. */
 export function byPhase(jobs: Job[]) {
@@ -25,7 +24,7 @@ export function byQueue(jobs: Job[]) {
 
 /** Whether a user should look at the job: it failed, is stuck, or waits for the second step of a cancel. */
 export function attention(job: Job): boolean {
-  const { kind } = verdict(job);
+  const verdict = job.status?.verdict;
   const announced = job.spec.cancelRequested && !job.spec.cancelConfirmed && !isFinished(job);
-  return kind === 'failed' || kind === 'warning' || (!manager(job) && Boolean(announced));
+  return verdict === 'Failed' || verdict === 'Warning' || (!manager(job) && Boolean(announced));
 }

@@ -2,69 +2,27 @@ import { describe, expect, it } from 'vitest';
 import { Action, change, needsOutput, nextName, obstacle, repeated } from './actions';
 import { attention, byPhase, byQueue } from './counts';
 import { durationText, galleryAddress, Job, JobSpec, JobStatus, pageOf, phaseText } from './job';
-import { previewsOf, queueName, sizeText } from './job';
-import { verdict } from './verdict';
+import { previewsOf, queueName, sentence, sizeText } from './job';
 
 function job(status: JobStatus = {}, spec: JobSpec = {}): Job {
   const metadata = { name: 'banana', namespace: 'team', uid: 'u1', labels: { set: 'fruit' } };
   return { metadata, spec: { input: { uri: 'file:///photos/banana' }, ...spec }, status };
 }
 
-const dispatched = (reason: string) => [{ type: 'Dispatched', status: 'False', reason }];
 const observed = [{ type: 'CancelRequested', status: 'True', reason: 'Requested' }];
 const requested = { cancelRequested: true };
 
-describe('verdict', () => {
-  it.each<[string, JobStatus, string, string]>([
+describe('sentence', () => {
+  it.each<[string, Job, string]>([
+    ['the operator', job({ phase: 'Succeeded', message: 'Warning: 3 of 12' }), 'Warning: 3 of 12'],
+    ['a new job', job(), 'The operator has not seen this job yet.'],
     [
-      'a result',
-      { phase: 'Succeeded', message: 'Succeeded: file:///jobs/1' },
-      'fine',
-      'Succeeded: file:///jobs/1',
+      'another controller',
+      job({}, { managedBy: 'example.com/other' }),
+      'example.com/other manages this job; the operator ignores it.',
     ],
-    [
-      'a poor result',
-      { phase: 'Succeeded', warning: '3 of 12 photos' },
-      'warning',
-      '3 of 12 photos',
-    ],
-    [
-      'a simulation',
-      { phase: 'Succeeded', simulated: true, warning: 'x' },
-      'simulated',
-      'Simulated, not made from the photos',
-    ],
-    [
-      'a failure',
-      { phase: 'Failed', failure: { message: '2 photos.' }, conditions: dispatched('NoWorker') },
-      'failed',
-      '2 photos.',
-    ],
-    [
-      'no worker',
-      { phase: 'Pending', message: 'Waiting', conditions: dispatched('QueueUnserved') },
-      'warning',
-      'Waiting',
-    ],
-    [
-      'a place in line',
-      { phase: 'Pending', message: 'Waiting', conditions: dispatched('Waiting') },
-      'open',
-      'Waiting',
-    ],
-    ['a new job', {}, 'open', 'The operator has not seen this job yet.'],
-  ])('of %s', (_, status, kind, sentence) => {
-    expect(verdict(job(status))).toEqual({ kind, sentence });
-  });
-
-  it('names the reason of a cancel, and another manager', () => {
-    expect(verdict(job({ phase: 'Cancelled' }, { cancelReason: 'wrong vase' })).sentence).toBe(
-      'Cancelled: wrong vase'
-    );
-    expect(verdict(job({}, { managedBy: 'example.com/other' })).kind).toBe('open');
-    expect(
-      verdict(job({ phase: 'Succeeded' }, { managedBy: 'reconstruction.dev/operator' })).kind
-    ).toBe('fine');
+  ])('of %s', (_, of, text) => {
+    expect(sentence(of)).toBe(text);
   });
 });
 
@@ -165,17 +123,18 @@ describe('overview', () => {
       job({ phase: 'Running' }, { queue: 'gpu', priority: 'high' }),
       job({ phase: 'Suspended' }, { queue: 'gpu', priority: 'high' }),
       job({}, requested),
-      job({ phase: 'Failed' }),
+      job({ phase: 'Failed', verdict: 'Failed' }),
       job({}, { managedBy: 'example.com/other', ...requested }),
+      job({ phase: 'Succeeded', verdict: 'Warning' }),
     ];
     expect(byPhase(jobs).filter(({ count }) => count)).toEqual(
-      ['Pending', 'Running', 'Suspended', 'Failed'].map(phase => ({ phase, count: 1 }))
+      ['Pending', 'Running', 'Suspended', 'Succeeded', 'Failed'].map(phase => ({ phase, count: 1 }))
     );
     expect(byQueue(jobs)).toEqual([
       { queue: 'celery', running: 0, waiting: 1, suspended: 0 },
       { queue: 'gpu-high', running: 1, waiting: 0, suspended: 1 },
     ]);
-    expect(jobs.map(attention)).toEqual([false, false, true, true, false]);
+    expect(jobs.map(attention)).toEqual([false, false, true, true, false, true]);
   });
 });
 

@@ -14,6 +14,8 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
+export type Verdict = 'Fine' | 'Warning' | 'Simulated' | 'Failed' | 'Cancelled';
+
 export interface Condition {
   type: string;
   status: string;
@@ -42,8 +44,7 @@ export interface JobStatus {
   timeDetail?: string;
   reason?: string;
   message?: string;
-  warning?: string;
-  simulated?: boolean;
+  verdict?: Verdict;
   attempt?: number;
   failures?: number;
   worker?: string;
@@ -97,6 +98,12 @@ export function manager(job: Job): string {
 export function phaseText(job: Job): string {
   if (manager(job)) return 'Not managed';
   return job.status?.phaseDetail || job.status?.phase || 'New';
+}
+
+/** The sentence to the verdict, or to the state of a job without one. */
+export function sentence(job: Job): string {
+  if (manager(job)) return `${manager(job)} manages this job; the operator ignores it.`;
+  return job.status?.message || 'The operator has not seen this job yet.';
 }
 
 /** The Celery queue with its priority, as metrics and messages name it. */

@@ -1,27 +1,24 @@
 import { StatusLabel } from '@kinvolk/headlamp-plugin/lib/CommonComponents';
 import { Box, LinearProgress, Tooltip, Typography } from '@mui/material';
-import { isFinished, Job, phaseText } from './job';
-import { verdict } from './verdict';
+import { isFinished, Job, phaseText, sentence } from './job';
 
-/** The words and colours of verdicts. An open job has none: its phase says it all. */
-export const VERDICTS = {
-  fine: { label: 'Fine', status: 'success' },
-  warning: { label: 'Warning', status: 'warning' },
-  simulated: { label: 'Simulated', status: 'warning' },
-  failed: { label: 'Failed', status: 'error' },
-  cancelled: { label: 'Cancelled', status: '' },
-  open: { label: '', status: '' },
+/** The colours of verdicts, which the operator decides. */
+const COLOURS = {
+  Fine: 'success',
+  Warning: 'warning',
+  Simulated: 'warning',
+  Failed: 'error',
+  Cancelled: '',
 } as const;
 
-/** The verdict as a label, with its sentence as a tooltip. */
+/** The verdict as a label, with its sentence as a tooltip. An unfinished job that is well has none: its phase says it all. */
 export function VerdictLabel({ job }: { job: Job }) {
-  const { kind, sentence } = verdict(job);
-  const { label, status } = VERDICTS[kind];
-  if (!label) return null;
+  const verdict = job.status?.verdict;
+  if (!verdict) return null;
   return (
-    <Tooltip title={sentence}>
+    <Tooltip title={sentence(job)}>
       <span>
-        <StatusLabel status={status}>{label}</StatusLabel>
+        <StatusLabel status={COLOURS[verdict]}>{verdict}</StatusLabel>
       </span>
     </Tooltip>
   );

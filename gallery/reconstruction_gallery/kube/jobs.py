@@ -17,10 +17,12 @@ from functools import partial
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.verdict import sentence, verdict_in
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.reflector import AsyncTransport, Change, Reflector, follow_async
 
 _MAX_DELETIONS: Final = 10_000  # recorded for listeners
+_MAX_SENTENCE_CHARS: Final = 400  # in a row
 _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 
 
@@ -162,8 +164,10 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "suspend": spec.get("suspend") is True,
         "cancelRequested": spec.get("cancelRequested") is True,
         "cancelConfirmed": spec.get("cancelConfirmed") is True,
-        "simulated": status.get("simulated") is True,
-        "reason": status.get("reason") or (status.get("failure") or {}).get("reason", ""),
+        # While a job is unfinished, the row shows a requested cancel by itself
+        "state": (status.get("completionTime") and status.get("phaseDetail")) or status.get("phase") or "Pending",
+        "verdict": verdict_in(status),
+        "sentence": sentence(status)[:_MAX_SENTENCE_CHARS],
         "images": (status.get("inputs") or {}).get("images"),
         "started": status.get("startTime"),
         "completed": status.get("completionTime"),

@@ -51,7 +51,6 @@ function compare(one, other) {
 /** Return the line below the name in a row. */
 export function describe(job) {
   const parts = [job.model];
-  if (job.simulated) parts.push("simulated");
   if (job.images) parts.push(`${job.images} photos`);
   if (job.completed && job.started) parts.push(`took ${duration(job.started, job.completed)}`);
   parts.push(`${duration(job.created)} ago`);
@@ -61,7 +60,7 @@ export function describe(job) {
 /** Return the state in a few words. */
 export function state(job) {
   if (job.phase === "Running") return [job.step, job.eta && `${job.eta} left`].filter(Boolean).join(", ");
-  return job.reason;
+  return job.sentence;
 }
 
 /** Return the address of a file of a job's result. */

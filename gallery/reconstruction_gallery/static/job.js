@@ -41,11 +41,12 @@ export function showJob(main, { namespace, name }) {
     }
     if (job === shown) return;
     shown = job;
-    setText(badge, job.phase);
+    setText(badge, job.state);
     badge.dataset.phase = job.phase;
+    badge.dataset.verdict = job.verdict;
     bar.hidden = !["Running", "Cancelling"].includes(job.phase);
     bar.value = job.percent;
-    setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
+    setText(step, bar.hidden ? "" : `${job.done} ${state(job)}`); // the message says it otherwise
     load();
   }
 
@@ -80,7 +81,7 @@ export function showJob(main, { namespace, name }) {
 
   function render() {
     const { job, result } = whole;
-    setText(message, whole.unreadable || job.status.failure?.message || job.status.message || "");
+    setText(message, whole.unreadable || job.status.message || "");
     renderActions();
     const found = result?.files.find((file) => file.name.endsWith(".glb"));
     if (found && found.sha256 !== mesh) {

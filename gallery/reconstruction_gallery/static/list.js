@@ -118,8 +118,9 @@ function makeRow() {
     link.setAttribute("href", pageUrl(job));
     setText(name, job.name);
     setText(namespace, job.namespace);
-    setText(badge, job.phase);
+    setText(badge, job.state);
     badge.dataset.phase = job.phase;
+    badge.dataset.verdict = job.verdict;
     cancel.hidden = !job.cancelRequested || job.cancelConfirmed;
     bar.hidden = job.phase !== "Running" && job.phase !== "Cancelling";
     bar.value = job.percent;

@@ -17,7 +17,7 @@ export function sections(key, { job, result }) {
         h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" })))))));
   }
   made.push(section("Numbers", facts([
-    ["Model", spec.modelType + (status.simulated ? " (simulated)" : "")],
+    ["Model", spec.modelType],
     ["Photos", status.inputs?.images && `${status.inputs.images} (${bytes(status.inputs.bytes ?? 0)})`],
     ["Input", spec.input?.uri],
     ["Output", status.outputs?.uri],

@@ -10,11 +10,11 @@ import hashlib
 import io
 import time
 import zipfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from reconstruction_operator.contract.manifest import SealedFile
+from reconstruction_operator.contract.manifest import SealedFile, local_names
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +34,7 @@ async def _archive(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     manifest = await gallery.results.manifest(job.key, job.delivered_to)
     # Only files that can be unpacked on every system, each once
-    files = [*{file.name: file for file in manifest.files if is_plain(file.name)}.values()] if manifest else []
+    files = {file.name: file for file in manifest.files if is_plain(file.name)} if manifest else {}
     if not files:
         raise HTTPException(404, f"{job.key.name} has no result")
     headers = {
@@ -45,13 +45,14 @@ async def _archive(request: Request) -> Response:
     return HoldingResponse(_zipped(gallery.results, job, files), gallery.archives.slot(user), 200, headers)
 
 
-async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncGenerator[bytes, None]:
+async def _zipped(results: Results, job: Job, files: Mapping[str, SealedFile]) -> AsyncGenerator[bytes, None]:
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for sealed in files:
-            entry = zipfile.ZipInfo(f"{job.key.name}/{sealed.name}", time.gmtime()[:6])
+        for name, saved in local_names(files, job.key.name).items():
+            sealed = files[name]
+            entry = zipfile.ZipInfo(f"{job.key.name}/{saved}", time.gmtime()[:6])
             entry.external_attr = _MODE
-            opened, digest = await results.open(job.key, job.delivered_to, sealed.name), hashlib.sha256()
+            opened, digest = await results.open(job.key, job.delivered_to, name), hashlib.sha256()
             try:
                 with archive.open(entry, "w", force_zip64=sealed.bytes >= _ZIP64_BYTES) as writer:
                     async for piece in await opened.read(0, sealed.bytes):
@@ -61,7 +62,7 @@ async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncG
             finally:
                 opened.close()
             if digest.hexdigest() != sealed.sha256:
-                raise UnreadableResultError(f"{sealed.name} of {job.key} differs from its digest in the manifest")
+                raise UnreadableResultError(f"{name} of {job.key} differs from its digest in the manifest")
     yield sink.taken()
 
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
+from reconstruction_operator.contract.manifest import local_names
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -76,7 +77,7 @@ async def _answer(request: Request, opened: VolumeFile | ObjectFile) -> Response
 
 def _kind(request: Request, name: str) -> dict[str, str]:
     """Return the headers for the file's type: shown inline, or downloaded."""
-    path = PurePosixPath(name)
+    path, saved = PurePosixPath(name), PurePosixPath(local_names([name], request.path_params["name"])[name])
     # A report runs scripts. In a tab of its own it could imitate the gallery's page and send typed text
     # elsewhere; in a frame, its sandbox and the page's policy prevent that.
     if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
@@ -84,7 +85,7 @@ def _kind(request: Request, name: str) -> dict[str, str]:
     content_type = _SHOWN.get(path.suffix.lower())
     disposition = "inline" if content_type and "download" not in request.query_params else "attachment"
     return {
-        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(path.name, safe='')}",
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(saved.name, safe='')}",
         "Content-Security-Policy": FILE_POLICY,
         "Content-Type": content_type or "application/octet-stream",
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconstruction_operator.api.shapes import member, shape
+from reconstruction_operator.api.verdict import Verdict
 
 
 class Phase(enum.StrEnum):
@@ -201,8 +202,8 @@ class Status:
     )
     phase_detail: str = member(
         "",
-        "For people, shown in place of the phase where a requested cancel, a suspension in progress or a simulation "
-        "changes its meaning, such as Running, cancel requested.",
+        "For people, shown in place of the phase where a requested cancel, a suspension in progress or the verdict on a "
+        "result changes its meaning, such as Succeeded, warning.",
         max_length=64,
     )
     time_detail: str = member(
@@ -224,6 +225,11 @@ class Status:
         None, "Name of the worker that runs the current attempt, or ran the last one.", max_length=256
     )
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
+    verdict: Verdict | None = member(
+        None,
+        "What to think of the job; message is the sentence to it. Warning: a poor result, or an unfinished job that is held up.",
+        absent="unfinished and well",
+    )
     message: str = member("", "State of the job in a sentence.", max_length=4096)
     dispatch_time: datetime | None = member(None, "When the current attempt was sent to its queue.")
     start_time: datetime | None = member(

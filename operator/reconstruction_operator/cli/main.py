@@ -80,7 +80,7 @@ def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentPa
         "reconstruct",
         help="run a model on this machine, without Kubernetes and Redis",
         description="Check photos as a worker does, and run a model on them here. `kubectl recon run` does the same, with "
-        "advice and progress bars. The exit status is 3 if the run failed.",
+        "advice and progress bars. It prints lines of JSON. The exit status is 3 if the run failed.",
     )
     here.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="one folder, or files")
     here.add_argument(
@@ -91,7 +91,6 @@ def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentPa
         "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="one of its parameters"
     )
     here.add_argument("--threads", type=int, default=0, help="processor threads [all that this process may use]")
-    here.add_argument("--json", action="store_true", help="print progress and result as lines of JSON")
 
 
 def _parameter(text: str) -> tuple[str, object]:

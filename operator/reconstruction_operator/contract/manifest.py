@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
@@ -13,10 +14,22 @@ from reconstruction_operator.contract import fingerprint as fingerprints
 from reconstruction_operator.contract.records import Owner
 
 MANIFEST: Final = "manifest.json"
-MESH: Final = "model.glb"  # every result has one
+MESH: Final = "model.glb"  # the mesh to look at; every result has one
+MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 MAX_MANIFEST_BYTES: Final = 1 << 20
 _VERSION: Final = 1
 _MOST_SECONDS: Final = 1e12
+
+
+def local_names(names: Collection[str], job: str) -> dict[str, str]:
+    """Return the name of each file of a job's result on a user's disk: of `model.glb` banana.glb, of `model_full.glb` banana_full.glb."""
+    local = {name: name for name in names}
+    for name in names:
+        path = PurePosixPath(name)
+        if path.suffix in MESHES and path.stem.partition("_")[0] == "model":
+            named = str(path.with_stem(path.stem.replace("model", job, 1)))
+            local[name] = name if named in names else named
+    return local
 
 
 @dataclass(frozen=True, slots=True)

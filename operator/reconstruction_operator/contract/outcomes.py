@@ -89,21 +89,11 @@ _TABLE = (
     ),
     Reason("INVALID_PARAMETERS", False, True, "Correct spec.parameters in a new job."),
     # The machine: another attempt, perhaps on another worker, may succeed.
-    Reason(
-        "OUT_OF_MEMORY",
-        True,
-        True,
-        "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory.",
-    ),
+    Reason("OUT_OF_MEMORY", True, True, "Use quality fast, a lower maxImageSize, fewer photos, or larger workers."),
     Reason("BACKEND_CRASHED", True, True, "See the worker's log; if it happens again, report it with the photos."),
     Reason("BACKEND_UNAVAILABLE", False, True, "Choose a modelType that the workers of this queue have."),
     Reason("DISK_FULL", True, True, "Free space on the workers' job volume."),
-    Reason(
-        "OUTPUT_REFUSED",
-        False,
-        True,
-        "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
-    ),
+    Reason("OUTPUT_REFUSED", False, True, "Use a spec.output.uri that the workers' settings allow, new or empty."),
     Reason(
         "OUTPUT_UPLOAD_FAILED",
         True,
@@ -113,12 +103,7 @@ _TABLE = (
     Reason("QUEUE_REFUSED", False, True, "Use a spec.queue that is open to the job's namespace."),
     Reason("PRIORITY_REFUSED", False, True, "Use another spec.priority."),
     Reason("TOO_MANY_WAITING", False, True, "Create the job again when others of its namespace have started."),
-    Reason(
-        "WORKER_ERROR",
-        True,
-        True,
-        "See the worker's log: a defect, a wrong setting, or a machine that was paused or overloaded.",
-    ),
+    Reason("WORKER_ERROR", True, True, "See the worker's log: a defect, a wrong setting, or an overloaded machine."),
     Reason("WORKER_LOST", True, True, "Find out why the worker stopped: node failure, out of memory, or killed."),
     # Decided by the operator.
     Reason("TIMEOUT", False, True, "Raise spec.activeDeadlineSeconds, or use a faster quality."),

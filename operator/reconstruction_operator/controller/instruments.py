@@ -32,7 +32,7 @@ def measure(job: Job, status: Status) -> None:
     if end is None:
         return
     reason = status.failure.reason if status.failure and end is Phase.FAILED else ""
-    metrics.JOBS_FINISHED.labels(end.value, reason).inc()
+    metrics.JOBS_FINISHED.labels(end.value, reason, status.verdict or "").inc()
     metrics.JOB_ATTEMPTS.observe(status.attempt)
     if status.start_time is not None:
         _observe(metrics.RUN_TIME.labels(end.value), status.start_time, status.completion_time)

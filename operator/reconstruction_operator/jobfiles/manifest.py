@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, MESH, Manifest, SealedFile
 
 
 def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile, ...]:
@@ -46,9 +46,8 @@ def read_sealed(folder: Path, job_id: str) -> Manifest | None:
 
 
 def _rank(name: str) -> tuple[bool, bool, bool, str]:
-    """Return the sort key: the textured mesh, other meshes, previews, other files; each by name."""
-    mesh = name.endswith(".glb")
-    return not (mesh and "textured" in name), not mesh, not name.endswith(".png"), name
+    """Return the sort key: the mesh to look at, other meshes, previews, other files; each by name."""
+    return name != MESH, not name.endswith(".glb"), not name.endswith(".png"), name
 
 
 def _files(folder: str) -> Iterator[str]:

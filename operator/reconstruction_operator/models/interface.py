@@ -155,7 +155,7 @@ class Model(Protocol):
         """
 
     def run(self, work: Work, report: Report) -> Result:
-        """Write the mesh (`model.glb`, perhaps `model_textured.glb`) and at least two `preview_*.png` to `output_dir`.
+        """Write the mesh to look at (`model.glb`) and at least two `preview_*.png` to `output_dir`.
 
         Raises ModelFailure with one of the documented reasons; it may leave files in `output_dir / FAILED_FOLDER`.
         """

@@ -14,6 +14,7 @@ from typing import Final
 
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
+from reconstruction_operator.api.verdict import verdict as decide
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
@@ -154,13 +155,15 @@ def _status(case: Case, decision: Decision) -> Status:
         checked=case.seen.checked,
     )
     phase, listed = conditions(facts, case.stored.conditions, case.now)
+    verdict = decide(phase, details.simulated, details.warning, [condition.reason for condition in listed])
     status = updated(
         details,
         observed_generation=job.generation,
         phase=phase,
-        phase_detail=columns.phase_detail(facts, phase, simulated=bool(details.simulated)),
+        phase_detail=columns.phase_detail(facts, phase, verdict),
         time_detail=columns.time_detail(details, phase),
         reason=columns.reason(case, decision),
+        verdict=verdict,
         message=message,
         cancel=_cancel(case, decision.state),
         conditions=listed,

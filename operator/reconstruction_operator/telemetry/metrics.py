@@ -22,6 +22,7 @@ from prometheus_client import (
     Info,
 )
 
+from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.outcomes import REASONS
 
 REGISTRY: Final = CollectorRegistry()
@@ -78,14 +79,9 @@ def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[flo
 
 # --- The jobs ---------------------------------------------------------------------------------------------------------
 JOBS = _gauge("jobs", "ReconstructionJobs that exist, by phase.", ("phase",))
-CONTESTED = _gauge(
-    "contested_jobs", "Unfinished jobs that another installation of the operator manages: this one ignores them."
-)
-JOBS_FINISHED = _counter(
-    "jobs_finished",
-    "Jobs that ended, by outcome and by the failure's reason (empty without one).",
-    ("outcome", "reason"),
-)
+CONTESTED = _gauge("contested_jobs", "Unfinished jobs of another installation of the operator, which this one ignores.")
+_ENDS: Final = ("outcome", "reason", "verdict")
+JOBS_FINISHED = _counter("jobs_finished", "Jobs that ended, by outcome, failure's reason (if any) and verdict.", _ENDS)
 JOB_ATTEMPTS = _histogram("job_attempts", "Attempts that a job had used when it ended.", (), (1, 2, 3, 4, 5, 8, 13))
 QUEUE_WAIT = _histogram(
     "queue_wait_seconds", "From an attempt's dispatch to its start by a worker, by queue.", ("queue",), _HUMAN_SECONDS
@@ -94,9 +90,7 @@ RUN_TIME = _histogram("run_seconds", "From a job's first start to its end, by ou
 CANCEL_TIME = _histogram(
     "cancel_seconds", "From a confirmed cancel until no run of the job is left.", (), (*_FAST_SECONDS, 20, 30, 60)
 )
-DISPATCHED = _counter(
-    "dispatched", "Messages sent to workers, by queue and by whether it was a resend.", ("queue", "again")
-)
+DISPATCHED = _counter("dispatched", "Messages to workers, by queue and by whether it was a resend.", ("queue", "again"))
 DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the broker did not accept.")
 LOST_WORKERS = _counter("lost_workers", "Attempts that were ended because their worker was lost.")
 QUEUE_JOBS = _gauge(
@@ -112,12 +106,8 @@ BATCH_JOBS = _histogram("reconcile_batch_jobs", "Jobs in one batch.", (), (1, 2,
 RECONCILE_ERRORS = _counter(
     "reconcile_errors", "Errors of the loop, by stage (redis, plan, act, loop); each is retried.", ("stage",)
 )
-ORPHANS = _gauge(
-    "orphan_records", "Orphaned records in Redis: their object is deleted, and the clean-up is not finished."
-)
-HELD_ORPHANS = _gauge(
-    "held_orphan_records", "Jobs that look deleted and whose clean-up is held, because they are too many at once."
-)
+ORPHANS = _gauge("orphan_records", "Orphaned records in Redis: the object is deleted, and the clean-up is unfinished.")
+HELD_ORPHANS = _gauge("held_orphan_records", "Jobs that look deleted, and whose clean-up is held: too many at once.")
 LOOP_LAG = _gauge("loop_lag_seconds", "Delay of the event loop when it was last measured.")
 SWEEPS = _counter("sweeps", "Sweeps, which read the state of all unfinished jobs from Redis, by cause.", ("cause",))
 
@@ -136,22 +126,14 @@ OLDEST_WRITE = _gauge(
     "Age of the oldest status write in the queue, except writes of jobs that wait for their turn.",
 )
 EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
-WATCH_AGE = _gauge(
-    "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
-)
+WATCH_AGE = _gauge("watch_age_seconds", "Time since the API server last answered a list or watch of this replica.")
 LEADER = _gauge("leader", "1 while this replica holds the Lease and serves jobs.")
-LEADER_CHANGES = _counter(
-    "leader_changes", "Times that this replica acquired or lost the Lease, by change.", ("change",)
-)
+LEADER_CHANGES = _counter("leader_changes", "Times that this replica gained or lost the Lease, by change.", ("change",))
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
 REDIS_UP = _gauge("redis_up", "1 while Redis answers.")
-REDIS_EVICTS = _gauge(
-    "redis_evicts", "1 if Redis may evict keys (maxmemory-policy is not noeviction): state may be lost."
-)
-REDIS_EPOCHS = _counter(
-    "redis_epochs", "Times that Redis lost data or came back with older data (restart, flush, fail-over)."
-)
+REDIS_EVICTS = _gauge("redis_evicts", "1 if Redis may evict keys (maxmemory-policy not noeviction): state may be lost.")
+REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis lost data or returned with older data (restart, fail-over).")
 REDIS_MEMORY_SHARE = _gauge("redis_memory_share", "Used share of Redis's maxmemory, 0 to 1; 0 without a limit.")
 DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while no job is dispatched because Redis is nearly full.")
 RESYNCS = _counter("resyncs", "Times that the subscription to results was opened again.")
@@ -159,9 +141,10 @@ WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
 
 # Series with known labels exist from the start: `increase()` needs a first sample.
-for _outcome, _reasons in (("Succeeded", ("",)), ("Cancelled", ("",)), ("Failed", tuple(REASONS))):
-    for _reason in _reasons:
-        JOBS_FINISHED.labels(_outcome, _reason)
+for _verdict in Verdict:
+    _outcome = _verdict.value if _verdict in (Verdict.FAILED, Verdict.CANCELLED) else "Succeeded"
+    for _reason in REASONS if _verdict is Verdict.FAILED else ("",):
+        JOBS_FINISHED.labels(_outcome, _reason, _verdict.value)
 for _stage in ("redis", "plan", "act", "loop"):
     RECONCILE_ERRORS.labels(_stage)
 

@@ -3,7 +3,7 @@
 The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
     {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2}
-    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "simulated": false, "images": 12}}
+    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message": "Succeeded", "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
 The last line is a result or a failure. `remainingSeconds` is null while it is unknown.
@@ -19,11 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.verdict import verdict
 from reconstruction_operator.contract.steps import STEPS, percent_at
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.photos import KeptPhoto
 from reconstruction_operator.models.interface import Photo, Step, Work
-from reconstruction_operator.planning.status import details
+from reconstruction_operator.planning.status import details, messages
 from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, section
@@ -95,7 +97,8 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
     return {
         "files": [{"name": file.name, "bytes": file.bytes} for file in files],
         "quality": dict(result.quality),
-        "simulated": result.simulated,
+        "verdict": verdict("Succeeded", result.simulated, result.warning),
+        "message": messages.succeeded(Status(simulated=result.simulated, warning=result.warning)),
         "images": len(taken),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kubectl_recon.display.formats import Format, objects
-from kubectl_recon.display.screen import PHASE_COLOURS, Screen, note, screen
+from kubectl_recon.display.screen import PHASE_COLOURS, VERDICT_COLOURS, Screen, note, screen
 from kubectl_recon.display.tables import Column, table
 from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
 from kubectl_recon.jobs.job import Job
@@ -44,10 +44,10 @@ def lines(
 
 
 def phase_colour(job: Job) -> str:
-    """Return the colour of the job's phase."""
+    """Return the colour of the job's phase: that of its verdict, if it has one."""
     if job.cancel_requested and not job.finished:
         return "yellow"
-    return PHASE_COLOURS.get(phase_text(job).partition(",")[0], "")
+    return VERDICT_COLOURS.get(job.verdict) or PHASE_COLOURS.get(phase_text(job).partition(",")[0], "")
 
 
 def _columns(now: datetime) -> list[Column[Job]]:
@@ -56,10 +56,10 @@ def _columns(now: datetime) -> list[Column[Job]]:
         Column("PHASE", phase_text, colour=phase_colour),
         Column("DONE", lambda job: job.done if job.progress else ""),
         Column("TIME", lambda job: time_text(job, now)),
-        Column("REASON", reason_text, cut=True, colour=lambda job: "red" if job.phase == "Failed" else "yellow"),
         Column("MODEL", lambda job: job.model, drop=2, cut=True),
         Column("QUEUE", lambda job: job.full_queue, drop=1, cut=True),
         Column("AGE", lambda job: duration_text(seconds_between(job.created, now))),
+        Column("REASON", reason_text, cut=True, colour=lambda job: VERDICT_COLOURS.get(job.verdict, "yellow")),
     ]
 
 

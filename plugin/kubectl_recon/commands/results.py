@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.manifest import SealedFile
+from reconstruction_operator.api.verdict import sentence
+from reconstruction_operator.contract.manifest import local_names
 
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
@@ -21,7 +22,6 @@ from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
-from kubectl_recon.pages.result import MESHES
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.downloading import Source
 from kubectl_recon.targets.selecting import find
@@ -48,8 +48,8 @@ def finished(connection: Connection, name: str) -> Job:
     if not job.output_uri:
         wait = "" if job.finished else f": wait for it (kubectl recon wait {job.name})"
         raise UsageError(f"{job.name} has no result ({phase_text(job)}){wait}")
-    if job.simulated:
-        note(f"{job.name}: the result is a simulation, not made from the photos")
+    if text := sentence(job.status):
+        note(f"{job.name}: {text}")
     return job
 
 
@@ -91,7 +91,8 @@ def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[F
     total = sum(file.bytes for file in files)
     if total > (disk.free_bytes(folder) or 0):
         raise ReconError(f"{folder} has no room for {size_text(total)}")
-    targets = {file: folder / name_for(file, name, every) for file in files}
+    named = local_names([file.name for file in every], name)
+    targets = {file: folder / named[file.name] for file in files}
     missing = [file for file in files if not downloading.is_there(targets[file], file)]
     with bar(f"Downloading {len(missing)} files", sum(file.bytes for file in missing), is_bytes=True) as progress:
         for file in missing:
@@ -103,21 +104,3 @@ def _print_files(files: Sequence[Fetched]) -> None:
     for file in files:
         suffix = "" if file.new else "  (kept)"
         print(f"{file.path}  {size_text(file.bytes)}{suffix}")  # noqa: T201  # the result
-
-
-def name_for(file: SealedFile, job: str, every: Sequence[SealedFile]) -> str:
-    """Return the local name of the file. Meshes get the job's name, so that those of several jobs fit into one folder.
-
-    The mesh to look at, the textured one if there is one, gets the short name: banana.glb. Then `model.glb` is banana_full.glb.
-    """
-    path = PurePosixPath(file.name)
-    names = {other.name for other in every}
-    stem, _, kind = path.stem.partition("_")
-    if stem != "model" or path.suffix not in MESHES:
-        return file.name
-    if kind == "textured":
-        kind = ""
-    elif not kind and str(path.with_stem("model_textured")) in names:
-        kind = "full"
-    named = str(path.with_stem(f"{job}_{kind}" if kind else job))
-    return file.name if named in names else named

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.api.verdict import Verdict
+
 from kubectl_recon.commands.submitting import check
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.display.screen import note
@@ -44,7 +46,7 @@ def run(request: LocalRun) -> None:
     command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
     began = time.monotonic()
     last: Mapping[str, Any] = {}
-    with _shown() as show, _lines([*command, *options, "--threads", str(request.threads), "--json"]) as lines:
+    with _shown() as show, _lines([*command, *options, "--threads", str(request.threads)]) as lines:
         for line in lines:
             last = line
             if "step" in line:
@@ -82,8 +84,8 @@ def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
 
 
 def _print_result(result: Mapping[str, Any], folder: Path, took: str) -> None:
-    if result["simulated"]:
-        note("The result is a simulation, not made from the photos.")
+    if result["verdict"] != Verdict.FINE:
+        note(result["message"])
     for file in result["files"]:
         print(f"{folder / file['name']}  {size_text(file['bytes'])}")  # noqa: T201  # the result
     numbers = ", ".join(f"{name} {value}" for name, value in result["quality"].items())

@@ -11,6 +11,7 @@ from kubectl_recon.display.answers import Answers
 from kubectl_recon.display.formats import Format
 from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs import outcomes
+from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch
@@ -107,7 +108,7 @@ def _state(state: str) -> str:
 def _report(answers: Answers, job: Job, state: str, code: int, *, deleted: bool) -> None:
     """Report the last known state of the job: on stdout if it reached the state, else on stderr."""
     if state == FINISHED_GOAL and not deleted:
-        answers.done(job, job.phase)
+        answers.done(job, phase_text(job))
     elif code == outcomes.SUCCEEDED:
         answers.done(job, _state(state))
     elif deleted:

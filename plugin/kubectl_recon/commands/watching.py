@@ -159,11 +159,7 @@ def line(job: Job, now: datetime) -> str:
     elif job.message and not job.finished:
         parts.append(job.message)
     elif job.finished:
-        parts += [
-            reason_text(job),
-            time_text(job, now),
-            job.output_uri if job.phase == "Succeeded" else "",
-        ]
+        parts += [time_text(job, now), reason_text(job), job.output_uri]
     return ", ".join(part for part in parts if part)
 
 
@@ -242,7 +238,7 @@ def _details(job: Job, now: datetime, width: int) -> str:
     parts = [time_text(job, now), reason_text(job)]
     if job.phase == "Running":
         parts.append(job.step)
-    elif width >= _NARROW_CELLS and not job.finished:
+    elif width >= _NARROW_CELLS and not (job.finished or job.verdict):
         parts.append(job.message)
     return "".join(f", {part}" for part in parts if part)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from reconstruction_operator.api.verdict import Verdict
+
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
@@ -15,7 +17,7 @@ def succeeded(facts: Facts) -> Answer:
     job = facts.job
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
     details = tuple(filter(None, (f"it took {took}" if took else "", _files(job), _expiry(facts))))
-    if job.simulated:
+    if job.verdict == Verdict.SIMULATED:
         cause = (
             "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"
         )
@@ -25,11 +27,11 @@ def succeeded(facts: Facts) -> Answer:
             details=details,
             actions=("use modelType photogrammetry, or workers that have the model (RECONSTRUCTION_SIMULATE=never)",),
         )
-    if job.warning:
+    if job.verdict == Verdict.WARNING:
         return Answer(
             "poor-result",
             f"It succeeded, but the result is of poor quality; it is at {job.output_uri or 'the workers volume'}.",
-            details=(job.warning, *details),
+            details=(job.message, *details),
             actions=(f"check whether it is usable: kubectl recon results {job.name}", _AGAIN_PHOTOS),
         )
     return Answer(

@@ -8,12 +8,18 @@ import sys
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from reconstruction_operator.api.verdict import Verdict
+
 _CODES: Final = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+VERDICT_COLOURS: Final = {
+    Verdict.FINE.value: "green",
+    Verdict.WARNING.value: "yellow",
+    Verdict.SIMULATED.value: "yellow",
+    Verdict.FAILED.value: "red",
+    Verdict.CANCELLED.value: "dim",
+}
 PHASE_COLOURS: Final = {
-    "Failed": "red",
-    "Succeeded": "green",
     "Running": "cyan",
-    "Cancelled": "dim",
     "Cancelling": "yellow",
     "Suspended": "yellow",
     "New": "dim",

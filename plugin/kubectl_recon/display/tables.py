@@ -13,6 +13,7 @@ _NARROW_GAP: Final = "  "
 _CUT: Final = "…"
 _NAMED: Final = 5  # names in a sentence
 _LEAST_CELLS: Final = 12  # minimum width of a column that is cut
+_WORTH_CELLS: Final = 40  # of a column that is cut: for more, no other column is dropped
 
 T = TypeVar("T")
 
@@ -59,7 +60,8 @@ def _fitting(fitting: list[Column[T]], widths: dict[str, int], width: int) -> tu
     """Return the columns that fit, and their gap: first narrow the gaps, then drop columns, then cut texts (changes `widths`)."""
     if _total(fitting, widths, _GAP) <= width:
         return fitting, _GAP
-    while _total(fitting, widths, _NARROW_GAP) > width and any(column.drop for column in fitting):
+    least = {c.title: min(widths[c.title], _WORTH_CELLS) if c.cut else widths[c.title] for c in fitting}
+    while _total(fitting, least, _NARROW_GAP) > width and any(column.drop for column in fitting):
         first = max(fitting, key=lambda column: column.drop)
         fitting = [column for column in fitting if column is not first]
     excess = _total(fitting, widths, _NARROW_GAP) - width

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from reconstruction_operator.api.identity import MANAGER
+from reconstruction_operator.api.verdict import Verdict, sentence
 
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
@@ -29,12 +30,6 @@ _ORDER: Final = {
         )
     )
 }
-_STUCK_REASONS: Final = {
-    "QueueUnserved": "no worker for its queue",
-    "ModelUnserved": "no worker with its model",
-    "NoWorker": "no worker for its queue",
-    "AwaitingWorker": "Redis lost data",
-}
 
 
 def phase_text(job: Job) -> str:
@@ -48,11 +43,7 @@ def phase_text(job: Job) -> str:
         return f"{phase}, cancel confirmed"
     if job.suspended and not job.finished and phase not in ("Suspended", "Cancelling"):
         return f"{phase}, suspending"
-    if job.simulated and phase == "Succeeded":
-        return "Succeeded, simulated"
-    if job.warning and phase == "Succeeded":
-        return "Succeeded, warning"
-    return phase
+    return job.phase_detail if job.finished and job.phase_detail else phase
 
 
 def foreign(job: Job) -> bool:
@@ -93,25 +84,10 @@ def place(job: Job) -> int | None:
 
 
 def reason_text(job: Job) -> str:
-    """Return why the job failed or waits, in a few words; else an empty text."""
-    if job.phase == "Failed":
-        return job.failure_reason
-    if job.finished or foreign(job):
+    """Return the sentence to a verdict that needs attention, or what the job waits for in a word or two; else an empty text."""
+    if foreign(job):
         return ""
-    if not job.phase:
-        return "not seen by the operator"
-    if job.conditions.get("Contested"):
-        return "two installations"
-    for kind in ("Dispatched", "Running"):
-        if stuck := _STUCK_REASONS.get(job.condition(kind).reason):
-            return stuck
-    if job.condition("Dispatched").reason == "BackingOff":
-        return f"retries after {job.failure_reason}" if job.failure_reason else "waits for a retry"
-    if (number := place(job)) is not None:
-        return f"place {number} in line"
-    if job.phase == "Running" and job.failures:
-        return f"attempt {job.attempt}, after {job.failure_reason}"
-    return ""
+    return sentence(job.status) if job.phase else "not seen by the operator"
 
 
 def attention(job: Job) -> tuple[int, float, str, str]:
@@ -122,7 +98,7 @@ def attention(job: Job) -> tuple[int, float, str, str]:
         kind = "finished"
     elif job.phase == "Failed":
         kind = "Failed"
-    elif _is_stuck(job):
+    elif job.verdict == Verdict.WARNING:
         kind = "stuck"
     elif job.cancel_requested and not job.cancel_confirmed:
         kind = "announced"
@@ -130,8 +106,3 @@ def attention(job: Job) -> tuple[int, float, str, str]:
         kind = job.phase or "Pending"
     when = (job.time("completionTime") if job.finished else None) or job.created
     return _ORDER.get(kind, len(_ORDER)), -(when.timestamp() if when else 0.0), job.namespace, job.name
-
-
-def _is_stuck(job: Job) -> bool:
-    reasons = {job.condition(kind).reason for kind in ("Dispatched", "Running")}
-    return bool(job.conditions.get("Contested") or reasons & {*_STUCK_REASONS, "BackingOff"})

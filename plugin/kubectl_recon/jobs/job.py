@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.api.verdict import verdict_in
 from reconstruction_operator.contract.pools import queue_name
 
 from kubectl_recon.errors import ReconError
@@ -106,8 +107,10 @@ class Job:
     failure_message = _Field(_text, "status", "failure", "message")
     output_uri = _Field(_text, "status", "outputs", "uri")  # the address of the result
     lease = _Field(_text, "status", "installation", "lease")  # of the operator that manages the job: namespace/name
-    simulated = _Field(bool, "status", "simulated")  # whether the result is a simulation
-    warning = _Field(_text, "status", "warning")  # why the result is of poor quality
+    verdict = _Field(lambda value: verdict_in(_mapping(value)), "status")  # empty while the job is unfinished and well
+    phase_detail = _Field(
+        _text, "status", "phaseDetail"
+    )  # the phase with what changes its meaning; empty if nothing does
 
     @property
     def key(self) -> tuple[str, str]:

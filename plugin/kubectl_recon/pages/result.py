@@ -12,13 +12,13 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
+from reconstruction_operator.contract.manifest import MANIFEST, MESHES
+
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.pages.serving import Page, files_below
 
 REPORT: Final = "report.html"
-_MANIFEST: Final = "manifest.json"
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 _SCRIPT: Final = "model-viewer.min.js"
 _VIEWER: Final = Page(
     Path(__file__).with_name("viewer") / f"{_SCRIPT}.gz",
@@ -46,7 +46,7 @@ _FRAME: Final = f'<iframe src="{REPORT}" sandbox="allow-scripts" title="Report" 
 def is_result(folder: Path) -> bool:
     """Return whether the folder holds a result, or a part of one."""
     names = [path.name.lower() for path in folder.iterdir()] if folder.is_dir() else []
-    return any(name in (REPORT, _MANIFEST) or name.endswith(MESHES) for name in names)
+    return any(name in (REPORT, MANIFEST) or name.endswith(MESHES) for name in names)
 
 
 def pages_of(folder: Path, title: str) -> dict[str, Page]:
@@ -62,9 +62,8 @@ def pages_of(folder: Path, title: str) -> dict[str, Page]:
 
 
 def shown_mesh(names: Sequence[str]) -> str | None:
-    """Return the mesh to show: preferably textured, and a compressed one only if there is no other, since it needs another decoder."""
-    meshes = [name for name in names if name.lower().endswith(".glb")]
-    return min(meshes, key=lambda name: ("compressed" in name, "textured" not in name, name), default=None)
+    """Return the mesh to look at: that with the shortest name (`model.glb`, or banana.glb beside banana_full.glb)."""
+    return min((name for name in names if name.lower().endswith(".glb")), key=len, default=None)
 
 
 def _overview(title: str, folder: Path, names: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ def test_a_model_gets_photos_with_masks_and_its_remaining_time_is_shown(tmp_path
     files = sorted(path for path in photos.rglob("*") if path.is_file())
 
     done = subprocess.run(
-        [PROGRAM, "reconstruct", *files, "--output", out, "--model", "rough-good", "--json"],
+        [PROGRAM, "reconstruct", *files, "--output", out, "--model", "rough-good"],
         env=os.environ | {"PYTHONPATH": str(DATA / "models")},
         capture_output=True,
         text=True,

@@ -120,7 +120,7 @@ def test_expression_returns_data_of_a_real_run(expression: str, scraped: Scraped
 @pytest.mark.parametrize(
     ("title", "labels"),
     [
-        ("Jobs finished per hour", [{"outcome": "Cancelled"}, {"outcome": "Failed"}, {"outcome": "Succeeded"}]),
+        ("Jobs finished per hour", [{"verdict": of} for of in ("Cancelled", "Failed", "Fine", "Simulated")]),
         ("Failed jobs per hour, by reason", [{"reason": "NOT_ENOUGH_OVERLAP"}]),
         ("Peak memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
     ],

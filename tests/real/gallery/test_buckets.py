@@ -62,4 +62,4 @@ def test_a_result_in_a_bucket_is_served_whole_in_ranges_and_as_a_zip(
     assert (whole.status, whole.content, whole.headers["content-type"]) == (200, MESH, "model/gltf-binary")
     assert (part.status, part.content) == (206, MESH[1_000_000:2_000_001])
     with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
-        assert opened.read(f"{delivered}/model.glb") == MESH
+        assert opened.read(f"{delivered}/{delivered}.glb") == MESH

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.contract.manifest import local_names
 
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
@@ -172,8 +173,10 @@ def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, fi
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         found = {one.filename: (archive.read(one), one.compress_type) for one in archive.infolist()}
+    saved = local_names(names_in(output), finished)  # the mesh as NAME.glb
+    assert saved["model.glb"] == f"{finished}.glb"
     assert found == {
-        f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in names_in(output)
+        f"{finished}/{local}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name, local in saved.items()
     }
 
 

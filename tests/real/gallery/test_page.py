@@ -22,6 +22,7 @@ from tests.real.gallery.conftest import MakeUser
 from tests.support.browser import barriers, watched
 from tests.support.paths import DATA
 from tests.support.photos import make_photo
+from tests.support.plugin import Program
 
 PAGE_ROWS = 50
 SECONDS = 1000  # milliseconds, which Playwright counts in
@@ -127,6 +128,40 @@ def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs:
     page.screenshot(path=tmp_path / "job.png", full_page=True)
 
 
+def test_every_surface_shows_the_same_verdict_with_its_sentence(
+    open_page: Open, jobs: Jobs, photos_root: Path, tmp_path: Path
+) -> None:
+    (photos_root / "vase").mkdir(exist_ok=True)
+    for number in range(2):
+        (photos_root / "vase" / f"{number}.jpg").write_bytes(make_photo())
+    vase = {"uri": f"file://{photos_root}/vase"}
+    jobs.create_in("Succeeded", "vase", modelType="rough-warned", queue="rough", input=vase)
+    jobs.create_in("Failed", "typo", modelType="photogrammetry", parameters={"quality": "fsat"}, input=vase)
+    jobs.create_in("Succeeded", "cube")
+    recon = Program(jobs.system.cluster.kubeconfig, jobs.namespace)
+    shown = {line.split()[0]: line for line in recon("get").stdout.splitlines()}
+    columns = jobs.system.cluster.kubectl("-n", jobs.namespace, "get", "recon", "-o", "wide").stdout
+    page = open_page("viewer", quiet=False)  # the mesh is no real one
+
+    for name, state in {"vase": "Succeeded, warning", "typo": "Failed", "cube": "Succeeded, simulated"}.items():
+        status = jobs.get(name)["status"]
+        verdict, sentence = status["verdict"], status["message"].removeprefix(f"{status['verdict']}: ")
+        row = page.locator(".jobs li", has_text=name)
+        badge = row.locator(".badge").first
+        expect(badge).to_have_text(state, timeout=WAIT)
+        expect(badge).to_have_attribute("data-verdict", verdict)
+        expect(row).to_contain_text(sentence)
+        assert state in shown[name]
+        assert sentence in shown[name]
+        assert status["message"] in columns
+    assert jobs.wait_event("vase", "ResultWarning")[::2] == ("Warning", "5 of 9 photos were aligned")
+    page.screenshot(path=tmp_path / "verdicts.png", full_page=True)
+    page.locator(".jobs li", has_text="vase").click()
+    expect(page.locator(".now .badge")).to_have_text("Succeeded, warning", timeout=WAIT)
+    expect(page.locator(".message")).to_contain_text("Warning: 5 of 9 photos were aligned")
+    page.screenshot(path=tmp_path / "poor.png", full_page=True)
+
+
 def test_a_report_in_its_frame_cannot_reach_the_gallery_or_another_site(
     open_page: Open, jobs: Jobs, tmp_path: Path
 ) -> None:
@@ -167,7 +202,7 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     page.get_by_role("button", name="Upload and start").click()
 
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/from-the-page$"), timeout=WAIT)
-    expect(page.locator(".now .badge")).to_have_text("Succeeded", timeout=WAIT)
+    expect(page.locator(".now .badge")).to_have_text("Succeeded, simulated", timeout=WAIT)
     expect(page.locator("dl div", has_text=re.compile("^Input"))).to_contain_text(f"/{jobs.namespace}/")
 
 

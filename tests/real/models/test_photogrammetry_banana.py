@@ -31,7 +31,7 @@ def test_surface_is_dense_and_texture_coverage_is_high(banana: Run) -> None:
     assert banana.quality["textureCoverage"] > 0.85
 
 
-@pytest.mark.parametrize("name", ["model.glb", "model_textured.glb"])
+@pytest.mark.parametrize("name", ["model_full.glb", "model.glb"])
 def test_model_file_is_centred_and_has_the_proportions_of_bananas(banana: Run, name: str) -> None:
     mesh = trimesh.load_mesh(banana.output / name)
     width, height, depth = mesh.extents
@@ -42,7 +42,7 @@ def test_model_file_is_centred_and_has_the_proportions_of_bananas(banana: Run, n
 
 
 def test_the_carpet_is_level_and_lies_below_the_bananas(banana: Run) -> None:
-    mesh = trimesh.load_mesh(banana.output / "model.glb")
+    mesh = trimesh.load_mesh(banana.output / "model_full.glb")
     rim = np.linalg.norm(mesh.vertices[:, [0, 2]], axis=1) > 0.42
     lowest, median = np.percentile(mesh.vertices[rim, 1], [5, 50])  # above the rim there are tips of bananas
     assert median - lowest < 0.03
@@ -50,7 +50,7 @@ def test_the_carpet_is_level_and_lies_below_the_bananas(banana: Run) -> None:
 
 
 def test_bananas_are_yellow_and_the_carpet_is_grey(banana: Run) -> None:
-    mesh = trimesh.load_mesh(banana.output / "model.glb", process=False, skip_materials=True)
+    mesh = trimesh.load_mesh(banana.output / "model_full.glb", process=False, skip_materials=True)
     red, green, blue = 255 * (np.asarray(mesh.visual.vertex_colors)[:, :3].T / 255) ** (1 / 2.2)  # linear in the file
     high = mesh.vertices[:, 1] > 0
     low = mesh.vertices[:, 1] < np.percentile(mesh.vertices[:, 1], 10)
@@ -59,7 +59,7 @@ def test_bananas_are_yellow_and_the_carpet_is_grey(banana: Run) -> None:
 
 
 def test_the_texture_is_square_and_in_use(banana: Run) -> None:
-    mesh = trimesh.load_mesh(banana.output / "model_textured.glb")
+    mesh = trimesh.load_mesh(banana.output / "model.glb")
     texture = mesh.visual.material.baseColorTexture
     assert texture.size == (2048, 2048)
     assert np.asarray(texture.convert("RGB")).std() > 15

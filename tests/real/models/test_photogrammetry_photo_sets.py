@@ -38,4 +38,4 @@ def test_three_photos_of_mixed_formats_and_exif_rotation_are_enough(
 
     assert done.quality["registered"] == 3
     assert done.quality["faces"] > 10_000
-    assert trimesh.load_mesh(done.output / "model.glb").extents[1] > 0.4  # the portal stands upright
+    assert trimesh.load_mesh(done.output / "model_full.glb").extents[1] > 0.4  # the portal stands upright

@@ -206,7 +206,7 @@ TABLE = [
         "s3://meshes/banana/1/",
     ),
     ("simulated", {}, {"phase": "Succeeded", "simulated": True}, "a simulation"),
-    ("poor-result", {}, {"phase": "Succeeded", "warning": "only 5 of 9 photos were aligned"}, "only 5 of 9 photos"),
+    ("poor-result", {}, {"phase": "Succeeded", "verdict": "Warning", "message": "Warning: only 5 of 9"}, "only 5 of 9"),
     ("photos-insufficient", {}, failure("NOT_ENOUGH_OVERLAP"), "take more photos"),
     ("photos-from-one-place", {}, failure("NO_PARALLAX"), "walk around the object"),
     ("photos-unreadable", {}, failure("CORRUPT_IMAGE"), "export the photos in the message again"),

@@ -21,7 +21,7 @@ _SPEC_NAMES = (
 )
 _STATUS_NAMES = (
     "observedGeneration phase phaseDetail timeDetail reason attempt failures nextAttemptTime taskId worker "
-    "simulated message dispatchTime startTime completionTime progress inputs outputs quality steps usage "
+    "simulated verdict message dispatchTime startTime completionTime progress inputs outputs quality steps usage "
     "installation reusedFrom redisLosses cancel failure warning conditions"
 )
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
+from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.spans import Span
@@ -38,11 +39,13 @@ def test_an_end_is_counted_once_with_its_reason(
     phase: Phase, failure: Failure | None, reason: str, cancel_seconds: int
 ) -> None:
     cancel = Cancel(requested_at=NOON, confirmed_at=after(10), acknowledged_at=after(12)) if cancel_seconds else None
-    ended = replace(RUNNING, phase=phase, completion_time=after(90), failure=failure, cancel=cancel)
+    ended = replace(
+        RUNNING, phase=phase, verdict=Verdict.WARNING, completion_time=after(90), failure=failure, cancel=cancel
+    )
 
     def samples() -> list[float]:
         return [
-            sample("reconstruction_jobs_finished_total", outcome=phase.value, reason=reason),
+            sample("reconstruction_jobs_finished_total", outcome=phase.value, reason=reason, verdict="Warning"),
             sample("reconstruction_run_seconds_sum", outcome=phase.value),
             sample("reconstruction_cancel_seconds_sum"),
         ]

@@ -11,6 +11,7 @@ import yaml
 from reconstruction_operator.api.crd import PRINTER_COLUMNS, SHORT_NAMES, crd, schema
 from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.api.verdict import Verdict
 
 from tests.support.paths import CHECKOUT
 
@@ -62,8 +63,9 @@ def test_kube_state_metrics_reads_a_field_that_exists(path: list[str]) -> None:
 def test_kube_state_metrics_file_has_our_kind_and_all_phases() -> None:
     assert RESOURCE["groupVersionKind"] == {"group": GROUP, "version": VERSION, "kind": KIND}
     each = [metric["each"] for metric in RESOURCE["metrics"]]
-    (phases,) = [metric["stateSet"]["list"] for metric in each if metric["type"] == "StateSet"]
+    phases, verdicts = [metric["stateSet"]["list"] for metric in each if metric["type"] == "StateSet"]
     assert phases == [phase.value for phase in Phase]
+    assert verdicts == list(Verdict)
 
 
 def test_the_columns_of_k9s_are_printer_columns_or_fields() -> None:

@@ -23,7 +23,7 @@ def test_regular_files_are_described_meshes_first_and_others_removed(tmp_path: P
     (tmp_path / "a.txt").write_text("text")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "preview.png").write_text("picture")
-    for name in ("model.glb", "model_textured.glb"):
+    for name in ("model.glb", "a_full.glb"):
         (tmp_path / name).write_text("mesh")
     (tmp_path / "link").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe")
@@ -31,9 +31,9 @@ def test_regular_files_are_described_meshes_first_and_others_removed(tmp_path: P
 
     files = manifests.describe_files(tmp_path, lambda: checks.append(None))
 
-    assert [file.name for file in files] == ["model_textured.glb", "model.glb", "b/preview.png", "a.txt"]
-    assert files[1] == SealedFile("model.glb", 4, hashlib.sha256(b"mesh").hexdigest())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b", "model.glb", "model_textured.glb"]
+    assert [file.name for file in files] == ["model.glb", "a_full.glb", "b/preview.png", "a.txt"]
+    assert files[0] == SealedFile("model.glb", 4, hashlib.sha256(b"mesh").hexdigest())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "a_full.glb", "b", "model.glb"]
     assert len(checks) == 4
 
 

@@ -26,7 +26,7 @@ def test_a_run_reports_its_steps_and_then_its_files(tmp_path: Path) -> None:
     *steps, last = lines
     assert list(dict.fromkeys(line["step"] for line in steps)) == [step.name for step in STEPS[1:]]
     assert [line["percent"] for line in steps] == sorted(line["percent"] for line in steps)
-    assert last["result"]["simulated"]
+    assert last["result"]["message"] == "Simulated, not made from the photos"
     names = [file["name"] for file in last["result"]["files"]]
     assert names[0] == "model.glb"
     assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -34,7 +34,7 @@ class PhotogrammetryModel:
     """Structure from motion, plane-sweep stereo and a Poisson surface on the CPU; `high` computes depth maps on a GPU if there is one."""
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
     # Measured on the example photos with two cores; see benchmarks/photogrammetry.py.
@@ -62,7 +62,7 @@ class PhotogrammetryModel:
         return parameter_table.check(parameters)
 
     def run(self, work: Work, report: Report) -> Result:
-        """Write the files that docs/results.md lists to `work.output_dir`: `model_textured.glb` and others.
+        """Write the files that docs/results.md lists to `work.output_dir`: `model.glb` and others.
 
         Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of `quality_gates`.
         """

@@ -20,8 +20,8 @@ class QualitySettings:
     depth_sources: int  # neighbouring photos used for each depth map
     refined_sizes: tuple[int, ...]  # px: of finer depth maps, each refined from the previous; the last ones are fused
     octree_depth: int  # of the Poisson surface: cells are 1/2^depth of the scene
-    faces: int  # maximum number of triangles in model.glb
-    texture_faces: int  # maximum in model_textured.glb (the time for unwrapping grows faster than linearly)
+    faces: int  # maximum number of triangles in model_full.glb
+    texture_faces: int  # maximum in model.glb (the time for unwrapping grows faster than linearly)
     texture_size: int  # px: side of the square texture
     enlarge: bool = True  # search small photos at twice their size: more features, in four times the time
     diagonal_paths: bool = False  # aggregate along 8 directions instead of 4
@@ -122,7 +122,7 @@ OVERRIDES: Mapping[str, Override] = {
         "max_image_size", "maximum of the longer side of photos in px; larger ones are reduced", (400, 4000)
     ),
     "textureSize": Override("texture_size", "side of the texture in px", (256, 8192)),
-    "faces": Override("faces", "maximum number of triangles in model.glb", (1_000, 1_000_000)),
+    "faces": Override("faces", "maximum number of triangles in model_full.glb", (1_000, 1_000_000)),
     "crop": Override("crop", "keep only the region that the photos look at, not the far surroundings"),
     "compress": Override("compress", "also write model_compressed.glb: the textured mesh, compressed by Draco"),
     "seed": Override("seed", "seed of the random numbers", (0, 2**31 - 1)),

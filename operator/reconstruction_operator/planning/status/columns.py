@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from reconstruction_operator.api.display import duration_text
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.scheduling import quarantine
 from reconstruction_operator.planning.status.conditions import Facts
 
 
-def phase_detail(facts: Facts, phase: Phase, *, simulated: bool) -> str:
+def phase_detail(facts: Facts, phase: Phase, verdict: Verdict | None) -> str:
     """Return the phase with what changes its meaning; empty if nothing does."""
     if phase.finished or phase is Phase.CANCELLING:
-        return "Succeeded, simulated" if phase is Phase.SUCCEEDED and simulated else ""
+        return f"Succeeded, {verdict.lower()}" if verdict in (Verdict.WARNING, Verdict.SIMULATED) else ""
     if facts.requested:
         return f"{phase.value}, cancel requested"
     return f"{phase.value}, suspending" if facts.suspending else ""
@@ -37,6 +38,8 @@ def reason(case: Case, decision: Decision) -> str:
             return code
         case JobState.BACKOFF:
             return f"after {code}" if code and not status.redis_losses else "Redis lost data"
+        case JobState.RUNNING if code:
+            return f"after {code}"
         case JobState.RECOVERING:
             return "Redis lost data"
         case JobState.WAITING | JobState.QUEUED if case.seen.workers == 0:

@@ -34,11 +34,11 @@ def sentence(case: Case, decision: Decision) -> str:
         case JobState.CANCELLING:
             return f"Cancelling: waiting for {_worker(case)} to stop" if decision.stopping else "Cancelling"
         case JobState.SUCCEEDED:
-            return _succeeded(status)
+            return succeeded(status)
         case JobState.FAILED:
             return _failed(status)
         case JobState.CANCELLED:
-            return "Cancelled"
+            return f"Cancelled: {case.job.spec.cancel_reason}" if case.job.spec.cancel_reason else "Cancelled"
 
 
 def _backing_off(case: Case, status: Status) -> str:
@@ -50,12 +50,14 @@ def _backing_off(case: Case, status: Status) -> str:
     return f"Attempt {status.attempt} of at most {at_most} starts at {when}{after}"
 
 
-def _succeeded(status: Status) -> str:
-    where = f": {status.outputs.uri}" if status.outputs and status.outputs.uri else ""
-    where += f". Warning: {status.warning}" if status.warning else ""
-    if status.reused_from is not None:
-        return f"Succeeded with the result of an earlier job (status.reusedFrom){where}"
-    return f"Simulated, not made from the photos{where}" if status.simulated else f"Succeeded{where}"
+def succeeded(status: Status) -> str:
+    """Return the message of a succeeded job: what is wrong with its result, or where it is."""
+    if status.warning and not status.simulated:
+        return f"Warning: {status.warning}"
+    reused = " with the result of an earlier job (status.reusedFrom)" if status.reused_from is not None else ""
+    if status.simulated:
+        return f"Simulated, not made from the photos{reused}"
+    return f"Succeeded{reused}: {status.outputs.uri}" if status.outputs and status.outputs.uri else f"Succeeded{reused}"
 
 
 def _failed(status: Status) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.kube import paths
 
@@ -168,7 +169,7 @@ def _use(name: str, jobs: Sequence[Job], served: Mapping[str, Sequence[ModelInfo
         phases["Pending"] + phases["Queued"] + phases[""],
         phases["Succeeded"],
         phases["Failed"],
-        sum(1 for job in jobs if job.simulated),
+        sum(job.verdict == Verdict.SIMULATED for job in jobs),
         sum(job.failure_reason in lacking or job.condition("Dispatched").reason in lacking for job in jobs),
         tuple(served),
         tuple(sorted({info.version for info in infos} - {""})),

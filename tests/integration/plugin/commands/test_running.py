@@ -34,7 +34,7 @@ def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "made"),
     [
-        pytest.param(["-o", "banana-mesh", "--quality", "preview"], "banana-mesh/model_textured.glb", id="the engine"),
+        pytest.param(["-o", "banana-mesh", "--quality", "preview"], "banana-mesh/model.glb", id="the engine"),
         pytest.param(["--model", "rough-good"], "berlin-mesh/model.glb", id="without -o"),
     ],
 )

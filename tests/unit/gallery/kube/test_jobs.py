@@ -93,18 +93,22 @@ def test_the_row_of_a_job_has_the_fields_that_the_list_shows() -> None:
     status = {
         "phase": "Failed",
         "progress": {"percent": 40, "display": "40.3%", "step": "Running reconstruction"},
-        "failure": {"reason": "NOT_ENOUGH_OVERLAP"},
+        "verdict": "Failed",
+        "message": "Failed: NOT_ENOUGH_OVERLAP: 3 of 40 photos overlap",
         "outputs": {"files": [{"name": "model.glb"}, {"name": "previews/front.png"}]},
     }
 
     row = summary(body("a") | {"status": status})
 
-    fields = {name: row[name] for name in ("phase", "percent", "done", "reason", "preview", "cancelRequested")}
+    fields = {
+        name: row[name] for name in ("state", "verdict", "percent", "done", "sentence", "preview", "cancelRequested")
+    }
     assert fields == {
-        "phase": "Failed",
+        "state": "Failed",
+        "verdict": "Failed",
         "percent": 40,
         "done": "40.3%",
-        "reason": "NOT_ENOUGH_OVERLAP",
+        "sentence": "NOT_ENOUGH_OVERLAP: 3 of 40 photos overlap",
         "preview": "previews/front.png",
         "cancelRequested": False,
     }
@@ -112,7 +116,7 @@ def test_the_row_of_a_job_has_the_fields_that_the_list_shows() -> None:
 
 def test_a_job_without_a_status_is_pending_and_a_waiting_job_has_its_reason() -> None:
     assert summary({"metadata": body("a")["metadata"]})["phase"] == "Pending"
-    assert summary(body("a", phase="Pending", reason="no worker"))["reason"] == "no worker"
+    assert summary(body("a", phase="Pending", reason="no worker"))["sentence"] == "no worker"
 
 
 def test_writers_has_the_newest_client_of_each_field() -> None:

@@ -17,6 +17,7 @@ from reconstruction_operator.api.status import (
     Status,
     StepTime,
 )
+from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
@@ -62,6 +63,7 @@ def test_a_success_reports_its_details() -> None:
         task_id="uid-1",
         worker="worker-1",
         simulated=False,
+        verdict=Verdict.FINE,
         message="Succeeded: /jobs/uid/output",
         dispatch_time=SENT,
         start_time=NOW - timedelta(minutes=1),
@@ -180,6 +182,7 @@ def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
         failures=1,
         next_attempt_time=NOW + timedelta(seconds=10),
         task_id="uid-2",
+        verdict=Verdict.WARNING,
         message="Attempt 2 of at most 3 starts at 2026-03-01T12:00:10Z after OUT_OF_MEMORY",
         start_time=NOW - timedelta(minutes=1),
         inputs=Inputs(3, 30),

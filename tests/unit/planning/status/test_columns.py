@@ -28,8 +28,10 @@ FAILED = Status(phase=Phase.PENDING, attempt=2, failures=1, failure=Failure("OUT
 LOST = replace(FAILED, attempt=3, failures=2, failure=Failure("WORKER_LOST", "Worker w is lost", retriable=True))
 
 
-def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Observation:
-    return replace(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated))
+def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warning: str = "") -> Observation:
+    return replace(
+        HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated, warning=warning)
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,8 @@ def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False) -> Obs
         pytest.param(HELD, RUNNING, {"suspend": True}, ("Running, suspending", "1m20s left", ""), id="suspending"),
         pytest.param(SERVED, Status(), {"cancel_requested": True}, ("Pending, cancel requested", "", ""), id="a-cancel-requested-of-a-job-that-waits"),
         pytest.param(ended(Outcome.SUCCEEDED, simulated=True), RUNNING, {}, ("Succeeded, simulated", "took 12m", ""), id="simulated"),
+        pytest.param(ended(Outcome.SUCCEEDED, warning="5 of 9"), RUNNING, {}, ("Succeeded, warning", "took 12m", ""), id="a-poor-result"),
+        pytest.param(HELD, replace(RUNNING, failures=1, failure=Failure("OUT_OF_MEMORY")), {}, ("", "1m20s left", "after OUT_OF_MEMORY"), id="running-again"),
         pytest.param(ended(Outcome.SUCCEEDED), RUNNING, {"cancel_requested": True}, ("", "took 12m", ""), id="succeeded-before-the-confirmation"),
         pytest.param(ended(Outcome.FAILED, "TOO_FEW_IMAGES"), RUNNING, {}, ("", "took 12m", "TOO_FEW_IMAGES"), id="failed"),
         pytest.param(ended(Outcome.CANCELLED), RUNNING, {"cancel_requested": True, "cancel_confirmed": True}, ("", "took 12m", ""), id="cancelled"),

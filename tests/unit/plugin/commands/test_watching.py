@@ -51,7 +51,7 @@ def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
     [
         (JOBS[0], "Running, 30%, Running reconstruction, 4m30s left"),
         (job("a", "Pending", message="Waiting for room"), "Pending, Waiting for room"),
-        (job("a", "Failed", failure={"reason": "TIMEOUT"}), "Failed, TIMEOUT"),
+        (job("a", "Failed", verdict="Failed", message="Failed: TIMEOUT: late"), "Failed, TIMEOUT: late"),
         (job("a", "Succeeded", outputs={"uri": "s3://m/x/"}), "Succeeded, s3://m/x/"),
         (job("a"), "New"),
     ],

@@ -23,8 +23,7 @@ CONFIRMED = {"cancelRequested": True, "cancelConfirmed": True}
         ("Cancelling", {"spec": CONFIRMED}, "Cancelling"),
         ("Cancelled", {"spec": CONFIRMED}, "Cancelled"),
         ("Succeeded", {"spec": REQUESTED}, "Succeeded"),
-        ("Succeeded", {"simulated": True}, "Succeeded, simulated"),
-        ("Succeeded", {"warning": "5 of 9"}, "Succeeded, warning"),
+        ("Succeeded", {"phaseDetail": "Succeeded, warning"}, "Succeeded, warning"),
         ("Running", {"spec": {"suspend": True}}, "Running, suspending"),
         ("Suspended", {"spec": {"suspend": True}}, "Suspended"),
         ("", {"spec": {"managedBy": "example.com/other"}}, "Not managed"),
@@ -54,26 +53,13 @@ def test_the_most_relevant_time_is_shown(one: Job, text: str) -> None:
 @pytest.mark.parametrize(
     ("one", "text"),
     [
-        (job(phase="Failed", failure={"reason": "TOO_FEW_IMAGES"}), "TOO_FEW_IMAGES"),
+        (job(phase="Failed", verdict="Failed", message="Failed: TIMEOUT: late", reason="TIMEOUT"), "TIMEOUT: late"),
         (job(), "not seen by the operator"),
-        (job(phase="Pending", conditions={"Dispatched": ("False", "QueueUnserved")}), "no worker for its queue"),
-        (job(phase="Pending", conditions={"Dispatched": ("False", "ModelUnserved")}), "no worker with its model"),
-        (job(phase="Queued", conditions={"Dispatched": ("True", "NoWorker")}), "no worker for its queue"),
-        (job(phase="Running", conditions={"Running": ("Unknown", "AwaitingWorker")}), "Redis lost data"),
-        (
-            job(phase="Pending", failure={"reason": "WORKER_LOST"}, conditions={"Dispatched": ("False", "BackingOff")}),
-            "retries after WORKER_LOST",
-        ),
-        (job(phase="Pending", message=places.place("celery", 17)), "place 20 in line"),
-        (
-            job(phase="Running", attempt=2, failures=1, failure={"reason": "OUT_OF_MEMORY"}),
-            "attempt 2, after OUT_OF_MEMORY",
-        ),
-        (job(phase="Queued", conditions={"Contested": ("True", "ManagedElsewhere")}), "two installations"),
-        (job(phase="Succeeded", failure={"reason": "WORKER_LOST"}), ""),
+        (job(phase="Pending", reason="place 20"), "place 20"),
+        (job(spec={"managedBy": "example.com/other"}), ""),
     ],
 )
-def test_the_reason_is_short_and_empty_for_a_job_without_problems(one: Job, text: str) -> None:
+def test_the_reason_is_the_sentence_to_a_verdict_or_what_the_job_waits_for(one: Job, text: str) -> None:
     assert reason_text(one) == text
 
 
@@ -90,7 +76,7 @@ def test_jobs_that_need_attention_are_sorted_first_then_the_newest() -> None:
         job("waits", "Pending"),
         job("runs", "Running"),
         job("announced", "Running", spec=REQUESTED),
-        job("stuck", "Pending", conditions={"Dispatched": ("False", "QueueUnserved")}),
+        job("stuck", "Pending", verdict="Warning"),
         job("failed-first", "Failed", completionTime="2026-03-01T12:01:00Z"),
         job("failed-last", "Failed", completionTime="2026-03-01T12:02:00Z"),
     ]

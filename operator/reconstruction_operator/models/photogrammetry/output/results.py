@@ -41,8 +41,8 @@ class Model:
 
 def write_models(folder: Path, model: Model, *, compress: bool) -> None:
     """Write the meshes, the points and the cameras to `folder`."""
-    (folder / "model.glb").write_bytes(glb.coloured(model.mesh, model.colours))
-    (folder / "model_textured.glb").write_bytes(glb.textured(model.textured))
+    (folder / "model.glb").write_bytes(glb.textured(model.textured))
+    (folder / "model_full.glb").write_bytes(glb.coloured(model.mesh, model.colours))
     if compress:
         (folder / "model_compressed.glb").write_bytes(glb.compressed(model.textured))
     surface.write_ply(folder / "pointcloud.ply", model.cloud, _colours_at(model.cloud.points, model))

@@ -41,7 +41,7 @@ def test_all_files_of_the_models_are_written(
         "colmap/images.bin",
         "colmap/points3D.bin",
         "model.glb",
-        "model_textured.glb",
+        "model_full.glb",
         "pointcloud.ply",
     }
     assert more <= names

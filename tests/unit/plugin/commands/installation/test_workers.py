@@ -8,7 +8,7 @@ JOBS = [
     job("a", "Running", spec={"queue": "gpu", "priority": "high"}),
     job("b", "Queued", spec={"queue": "gpu"}),
     job("c", "Pending", spec={"queue": "typo"}, conditions={"Dispatched": ("False", "QueueUnserved")}),
-    job("d", "Succeeded", simulated=True, spec={"modelType": "placeholder"}),
+    job("d", "Succeeded", verdict="Simulated", spec={"modelType": "placeholder"}),
     job("e", "Failed", failure={"reason": "BACKEND_UNAVAILABLE"}, spec={"modelType": "reconviagen"}),
 ]
 SCHEMA = {"properties": {"quality": {}, "faces": {}}}

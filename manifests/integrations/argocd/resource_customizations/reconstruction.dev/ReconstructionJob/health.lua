@@ -32,16 +32,12 @@ end
 -- An end is final, so a newer generation changes nothing.
 if holds("Finished") then
   if holds("Complete") then
-    if obj.status.simulated == true then
-      return { status = "Healthy", message = "simulated, not made from the photos" }
-    end
     return { status = "Healthy", message = text("done") }
   end
   if holds("Cancelled") then
     return { status = "Healthy", message = text("cancelled") }
   end
-  local failure = obj.status.failure or {}
-  return { status = "Degraded", message = (failure.reason or "failed") .. ": " .. (failure.message or text("no message")) }
+  return { status = "Degraded", message = text("failed") }
 end
 
 if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then

@@ -30,7 +30,7 @@ from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseM
 _VIEWER = resources.files(__package__) / "viewer" / "model-viewer.min.js.gz"
 _ASSETS = resources.files(__package__)
 _TEXTURE_PX = 2048
-_JPEG_QUALITY = 80  # of the texture in the page; model_textured.glb has the better one
+_JPEG_QUALITY = 80  # of the texture in the page; model.glb has the better one
 _POSTER_QUALITY = 80
 _MOST_WITNESSES = 5  # maximum count; vertices that more photos see are in the same row
 
@@ -67,7 +67,7 @@ def write(path: Path, findings: Findings) -> None:
         f"<title>Reconstruction report</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
         "<h1>Reconstruction report</h1>",
         f"<p>{used} of {used + len(findings.model.left_out)} photos used.</p>",
-        _section("Warnings", f'<p class="warnings">{escape(findings.warning)}</p>') if findings.warning else "",
+        _section("Warning", f'<p class="warnings">{escape(findings.warning)}</p>') if findings.warning else "",
         _viewer(findings),
         _section("Cameras from above", plan.drawing(findings.model, findings.textured.mesh)),
         _section("Coverage", _coverage(findings.seen_by)),
@@ -90,7 +90,7 @@ def _viewer(findings: Findings) -> str:
     return _section(
         "Model",
         f'<div id="place"><img src="data:image/webp;base64,{picture}" alt="The model from one side"></div>\n'
-        "<p>Drag to turn, scroll to zoom, or use the arrow keys. <code>model_textured.glb</code> has the full texture.</p>",
+        "<p>Drag to turn, scroll to zoom, or use the arrow keys. <code>model.glb</code> has the full texture.</p>",
     )
 
 
