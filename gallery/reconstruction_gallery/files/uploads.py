@@ -36,7 +36,7 @@ SHEET: Final = ".sheet.jpg"
 _NAME: Final = re.compile(
     rf"{re.escape(SHEET)}|[a-z0-9_][a-z0-9._ ()-]{{0,99}}({'|'.join(map(re.escape, PHOTO_SUFFIXES))})", re.IGNORECASE
 )
-_MAX_SHEET_BYTES: Final = 1 << 20
+_MAX_SHEET_BYTES: Final = 1 << 18
 _RECORDS: Final = ".gallery"
 _PHOTOS: Final = "photos"
 _OPEN_UPLOADS: Final = 20  # maximum of one user

@@ -11,6 +11,7 @@ const pages = [ // a page's script is loaded when the page is shown
   [/^\/new$/, async () => (await import("./submit.js")).showSubmit, "New job"],
   [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, async () => (await import("./job.js")).showJob, null],
 ];
+const USER = "gallery.user";
 let leave = () => {};
 let shown = ""; // the address of the page that is shown
 let uploads = false;
@@ -72,12 +73,22 @@ async function start() {
     showSignIn();
     return;
   }
+  forgetOthers(user.user);
   store.close();
   store.open(start);
   if (!main.firstElementChild || main.dataset.page === "sign-in") {
     delete main.dataset.page;
     show(false);
   }
+}
+
+/** Drop what this browser keeps of another user: the last namespace, an unfinished upload, deleted jobs, filters. */
+function forgetOthers(user) {
+  if (localStorage.getItem(USER) === user) return;
+  for (const storage of [localStorage, sessionStorage]) {
+    for (const key of Object.keys(storage).filter((one) => one.startsWith("gallery."))) storage.removeItem(key);
+  }
+  localStorage.setItem(USER, user);
 }
 
 function showSignIn() {

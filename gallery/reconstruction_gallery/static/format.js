@@ -68,15 +68,16 @@ const LABELS = {
   quality: "Quality",
   maxImageSize: "Longest side of a photo, in px",
   textureSize: "Side of the texture, in px",
-  faces: "Triangles",
   crop: "Only the object, without its surroundings",
   compress: "Also a compressed mesh",
   seed: "Seed of random numbers",
   stepSeconds: "Seconds of each step",
-  images: "Photos",
   registered: "Photos aligned",
+  images: "Photos read",
   leftOut: "Photos left out",
   alignedShare: "Share of photos aligned",
+  faces: "Triangles",
+  vertices: "Vertices",
   sparsePoints: "Points of the alignment",
   densePoints: "Points of the surface",
   reprojectionErrorPx: "Reprojection error, in px",
@@ -85,6 +86,12 @@ const LABELS = {
   extentY: "Height",
   extentZ: "Depth",
 };
+
+/** Sort pairs of name and value as `LABELS` has them, the other ones last. */
+export function inOrder(pairs) {
+  const place = ([name]) => (Object.keys(LABELS).indexOf(name) + 1 || Infinity);
+  return pairs.sort((one, other) => (place(one) < place(other) ? -1 : Number(place(one) > place(other))));
+}
 
 /** Return the name of a parameter or a number for people: "meanTrackLength" becomes "Mean track length". */
 export function label(name) {

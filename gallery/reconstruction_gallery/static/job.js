@@ -28,10 +28,9 @@ export function showJob(main, { namespace, name }, go) {
   const photos = h("div", { class: "details" });
   const parts = tabs("Parts of the job", [
     ["overview", "Overview", h("div", {}, viewer, photos, details)],
-    ["report", "Report", reportPanel(key)],
+    ["report", "Report", reportPanel(key), false],
     ["log", "Log", logPanel(key)],
   ]);
-  parts.offer("report", false);
   const list = new URL(sessionStorage.getItem(LIST) ?? "/", location.href);
   main.replaceChildren(
     h("p", {}, h("a", { href: list.pathname + list.search, "data-link": true }, "All jobs")),

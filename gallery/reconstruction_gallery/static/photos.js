@@ -74,5 +74,5 @@ export async function sheet(files) {
       TILE[0] * (place % COLUMNS), TILE[1] * Math.floor(place / COLUMNS), ...TILE);
     picture.close();
   });
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.8));
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.75));
 }

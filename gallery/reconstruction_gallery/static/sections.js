@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { h, setText } from "./dom.js";
-import { apiUrl, bytes, duration, fileUrl, label, seconds, time } from "./format.js";
+import { apiUrl, bytes, duration, fileUrl, inOrder, label, seconds, time } from "./format.js";
 
 const REPORT = "report.html";
 
@@ -16,8 +16,9 @@ export function sections(key, { job, result }) {
       h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
         h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" })))))));
   }
-  const numbers = Object.entries({ ...status.quality, ...result?.quality }).map(([name, value]) => [label(name), text(value)]);
-  if (numbers.length) made.push(section("Result", facts(numbers)));
+  const named = (values) => facts(inOrder(Object.entries(values)).map(([name, value]) => [label(name), text(value)]));
+  const numbers = { ...status.quality, ...result?.quality };
+  if (Object.keys(numbers).length) made.push(section("Result", named(numbers)));
   made.push(section("Job", facts([
     ["Reason", status.failure?.reason],
     ["Model", spec.modelType + (status.simulated ? " (simulated)" : "")],
@@ -26,8 +27,8 @@ export function sections(key, { job, result }) {
     ["Output", status.outputs?.uri],
     ["Queue", spec.queue],
   ])));
-  const parameters = Object.entries({ ...spec.parameters, ...result?.parameters }).map(([name, value]) => [label(name), text(value)]);
-  if (parameters.length) made.push(section("Parameters", facts(parameters)));
+  const parameters = { ...spec.parameters, ...result?.parameters };
+  if (Object.keys(parameters).length) made.push(section("Parameters", named(parameters)));
   made.push(section("Times", facts([
     ["Created", time(job.metadata.creationTimestamp)],
     ["Waited", status.startTime && duration(job.metadata.creationTimestamp, status.startTime)],

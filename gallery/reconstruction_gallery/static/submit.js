@@ -65,8 +65,8 @@ export function showSubmit(main, _params, go) {
     begun.sent.delete(SHEET);
     rest.replaceChildren(
       `${begun.sent.size} of ${begun.total} photos of ${earlier.name} are uploaded. `,
-      begun.sent.size >= begun.total ? "Start the job, or " : "Choose the same photos again to continue, or ",
-      h("button", { type: "button", onclick: forget }, "discard them"));
+      begun.sent.size >= begun.total ? "Start the job, or: " : "To continue, choose the same photos again. Or: ",
+      h("button", { type: "button", onclick: forget }, "Discard them"));
     rest.hidden = false;
   }
 
@@ -108,7 +108,7 @@ export function showSubmit(main, _params, go) {
       made = await upload(sending.signal);
     } catch (error) {
       if (sending.signal.aborted) await forget();
-      setText(chosen, sending.signal.aborted ? "The upload was cancelled." : chosen.textContent);
+      setText(chosen, sending.signal.aborted ? `The upload was cancelled; ${photos.size} photos are chosen.` : chosen.textContent);
       if (!sending.signal.aborted) alertUser(error.message);
       setText(submit, begun ? "Continue" : "Upload and start");
     } finally {

@@ -2,10 +2,13 @@
 
 import { h } from "./dom.js";
 
-/** Return `element` with tabs for `[id, title, panel]`, `show(id)`, and `offer(id, is)`. A panel's `show()` is called when it is shown. */
+/**
+ * Return `element` with tabs for `[id, title, panel, offered]`, `show(id)`, and `offer(id, is)`. A panel's `show()` is called when it is
+ * shown.
+ */
 export function tabs(title, panels) {
-  const buttons = new Map(panels.map(([id, text]) => [id, h("button", {
-    type: "button", role: "tab", id: `tab-${id}`, "aria-controls": id, onclick: () => show(id), onkeydown: onKey,
+  const buttons = new Map(panels.map(([id, text, , offered]) => [id, h("button", {
+    type: "button", hidden: offered === false, role: "tab", id: `tab-${id}`, "aria-controls": id, onclick: () => show(id), onkeydown: onKey,
   }, text)]));
   for (const [id, , panel] of panels) {
     panel.id = id;
@@ -44,6 +47,7 @@ export function tabs(title, panels) {
 
   const element = h("div", {}, h("div", { role: "tablist", class: "tabs", "aria-label": title }, [...buttons.values()]),
     panels.map(([, , panel]) => panel));
-  show(panels.some(([id]) => `#${id}` === location.hash) ? location.hash.slice(1) : panels[0][0]);
+  const [wanted] = panels.find(([id]) => `#${id}` === location.hash && !buttons.get(id).hidden) ?? panels[0];
+  show(wanted);
   return { element, show, offer };
 }
