@@ -35,6 +35,7 @@ export function runAgain(job, changes, go) {
   async function send(event) {
     event.preventDefault();
     create.disabled = true;
+    await fields.ready;
     const spec = { ...repeated(job.spec), parameters: undefined, ...fields.spec(), ...(job.spec.output ? { output: { uri: output.value } } : {}) };
     try {
       const made = await request("POST", `/api/namespaces/${namespace}/jobs`, { name: name.value, spec });

@@ -149,7 +149,8 @@ export function showJob(main, { namespace, name }, go) {
     const query = new URLSearchParams({ namespace, name });
     const upload = (kind) => h("a", { class: `button ${kind}`, href: `/new?${query}`, "data-link": true }, "Upload other photos");
     const made = [];
-    if (permissions.upload && failed && OTHER_PHOTOS.includes(reason)) made.push(upload("primary"));
+    const uploads = permissions.upload && !document.getElementById("new-link").hidden;
+    if (uploads && failed && OTHER_PHOTOS.includes(reason)) made.push(upload("primary"));
     if (permissions.upload && namesPhotos(spec)) {
       if (failed && LESS_WORK.includes(reason) && quality > 1) made.push(again("Run again with quality fast…", "primary", { quality: "fast" }));
       made.push(again("Run again…", failed && !made.length ? "primary" : ""));

@@ -122,6 +122,7 @@ export function showSubmit(main, _params, go) {
 
   async function upload(signal) {
     const base = `/api/namespaces/${encodeURIComponent(namespace.value)}/uploads`;
+    await fields.ready;
     const spec = fields.spec();
     await request("POST", base.replace(/uploads$/, "jobs"), // the API server checks name and spec before a photo is sent
       { name: name.value, spec: { ...spec, input: { uri: "file:///photos/upload" } }, dryRun: true });
