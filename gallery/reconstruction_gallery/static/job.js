@@ -41,6 +41,7 @@ export function showJob(main, { namespace, name }, go) {
   let shown = null; // the row that is shown
   let whole = null; // the response for the job
   let mesh = "";
+  let offered = ""; // what the actions were made from
   let asking = false;
   let again = false;
   let ended = false;
@@ -98,6 +99,7 @@ export function showJob(main, { namespace, name }, go) {
   function renderMissing() {
     const earlier = deleted().find((job) => job.namespace === namespace && job.name === name);
     const was = shown || earlier;
+    offered = "";
     setText(message, was ? "This job was deleted." : "There is no such job, or you may not see it.");
     badge.hidden = bar.hidden = true;
     setText(step, "");
@@ -163,6 +165,9 @@ export function showJob(main, { namespace, name }, go) {
   function renderActions() {
     const { job, permissions } = whole;
     const { spec, writers } = job;
+    const from = JSON.stringify([shown.phase, spec, writers, permissions, job.status.failure?.reason]);
+    if (from === offered) return; // a button that is replaced under the pointer loses the click
+    offered = from;
     const made = [];
     const button = (label, action, kind = "") => h("button", { type: "button", class: kind, onclick: () => act(action) }, label);
     if (!finished(shown) && !spec.cancelConfirmed) {
