@@ -79,6 +79,7 @@ def make(settings: Settings) -> Starlette:
             *jobs.ROUTES,
             *uploading.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC)),
+            Route("/{path:path}", _missing),
         ],
         middleware=[Middleware(SecurityHeaders, secure=settings.secure)],
         exception_handlers=dict.fromkeys((HTTPException, UnreadableResultError, UploadError, ApiError), parts.on_error),
@@ -88,6 +89,12 @@ def make(settings: Settings) -> Starlette:
 
 async def _page(_request: Request) -> Response:
     return FileResponse(_STATIC / "index.html")
+
+
+async def _missing(request: Request) -> Response:
+    if request.url.path.startswith("/api/"):
+        raise HTTPException(404)
+    return FileResponse(_STATIC / "index.html", 404)
 
 
 async def _healthy(request: Request) -> Response:

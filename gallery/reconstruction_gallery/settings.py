@@ -6,19 +6,23 @@ The jobs volume is at the operator's setting JOBS_DIR, which `reconstruction_ope
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.readers import InvalidSettingError, reader
+
 _PREFIX: Final = "GALLERY_"
 _MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _MIN_SECRET_CHARS: Final = 32
+_LEAST: Final = 0.1  # of a number
 
 
-class SettingsError(ValueError):
-    """A setting is invalid. The message names it and a valid value."""
+SettingsError = InvalidSettingError
+"""A setting is invalid. The message names it and a valid value."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,19 +97,6 @@ class Settings:
         values: dict[str, Any] = {}
         for name, field in fields.items():
             if name in environ:
-                values[field.name] = _parsed(name, environ[name], type(field.default))
+                read = reader(field.default, least=_LEAST, most=math.inf, choices=())
+                values[field.name] = read(name, environ[name].strip())
         return cls(**values)
-
-
-def _parsed(name: str, text: str, kind: type[Any]) -> Any:
-    if kind is tuple:
-        return tuple(filter(None, map(str.strip, text.split(","))))
-    if kind is str:
-        return text.strip()
-    try:
-        value = kind(text)
-    except ValueError:
-        raise SettingsError(f"{name} is {text!r}: write a number") from None
-    if not 0 < value < float("inf"):
-        raise SettingsError(f"{name} is {text!r}: write a number above 0")
-    return value

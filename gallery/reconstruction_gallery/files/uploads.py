@@ -10,6 +10,7 @@ quotas are checked before a byte is written. Uploads that no job references are 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -30,9 +31,12 @@ from reconstruction_gallery.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+SHEET: Final = ".sheet.jpg"
+"""Small pictures of some of the photos, which the client made. Workers ignore hidden files."""
 _NAME: Final = re.compile(
-    rf"[A-Za-z0-9_][A-Za-z0-9._ ()-]{{0,99}}({'|'.join(map(re.escape, PHOTO_SUFFIXES))})", re.IGNORECASE
+    rf"{re.escape(SHEET)}|[a-z0-9_][a-z0-9._ ()-]{{0,99}}({'|'.join(map(re.escape, PHOTO_SUFFIXES))})", re.IGNORECASE
 )
+_MAX_SHEET_BYTES: Final = 1 << 18
 _RECORDS: Final = ".gallery"
 _PHOTOS: Final = "photos"
 _OPEN_UPLOADS: Final = 20  # maximum of one user
@@ -101,6 +105,15 @@ class Uploads:
         root = self._settings.uploads_uri or self._settings.uploads_dir
         return f"file://{root.rstrip('/')}/{upload.namespace}/{upload.id}/{_PHOTOS}"
 
+    def sheet(self, namespace: str, uri: str) -> bytes:
+        """Return the sheet of the upload at that address, of a job in that namespace; empty if there is none."""
+        upload = self._uploads.get(uri.removesuffix(f"/{_PHOTOS}").rpartition("/")[2])
+        if upload is None or upload.namespace != namespace or self.uri(upload) != uri or SHEET not in upload.sizes:
+            return b""
+        with contextlib.suppress(OSError), Directory.open(self.photos(upload), create=False) as photos:
+            return photos.read(SHEET, _MAX_SHEET_BYTES)
+        return b""
+
     def begin(self, owner: str, namespace: str, named: Collection[str]) -> Upload:
         """Start an upload. `named`: the addresses that jobs reference. `namespace` must be validated (`web.names`). Raises UploadError."""
         identity = secrets.token_hex(16)
@@ -168,7 +181,7 @@ class Uploads:
             raise UploadError(409, _COMPLETE)
         if upload.under_way:
             raise UploadError(409, "photos are still being uploaded")
-        if not upload.sizes:
+        if not upload.sizes.keys() - {SHEET}:
             raise UploadError(400, "this upload has no photos")
         upload.closed = True
 

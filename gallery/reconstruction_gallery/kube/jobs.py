@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import math
+import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from reconstruction_operator.kube.reflector import AsyncTransport, Change, Refle
 
 _MAX_DELETIONS: Final = 10_000  # recorded for listeners
 _MAX_SENTENCE_CHARS: Final = 400  # in a row
+_UPLOADED: Final = re.compile(r"/[0-9a-f]{32}/photos$")  # as `files.uploads` names them
 _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 
 
@@ -169,6 +171,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": verdict_in(status),
         "sentence": sentence(status)[:_MAX_SENTENCE_CHARS],
         "images": (status.get("inputs") or {}).get("images"),
+        "uploaded": _UPLOADED.search(_uri(body, "input")) is not None,
         "started": status.get("startTime"),
         "completed": status.get("completionTime"),
         "preview": next((name for name in names if name.endswith(".png")), None),

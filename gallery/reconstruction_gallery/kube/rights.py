@@ -16,6 +16,7 @@ from reconstruction_gallery.response_cache import ResponseCache
 SEE: Final = "get"
 UPLOAD: Final = "create"
 CHANGE: Final = "patch"
+DELETE: Final = "delete"
 # A verb of this project's roles: users who may cancel and not create are cancellers, and may not suspend
 CANCEL: Final = "cancel"
 _PATH: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -54,10 +55,10 @@ class Rights:
 
     async def permissions(self, user: User, namespace: str) -> dict[str, bool]:
         """Return what the page offers to the user in the namespace; the API server checks each write again. Raises ApiError."""
-        upload, change, cancel = await asyncio.gather(
-            *(self.may(user, verb, namespace) for verb in (UPLOAD, CHANGE, CANCEL))
+        upload, change, cancel, delete = await asyncio.gather(
+            *(self.may(user, verb, namespace) for verb in (UPLOAD, CHANGE, CANCEL, DELETE))
         )
-        return {"upload": upload, "cancel": change, "suspend": change and (upload or not cancel)}
+        return {"upload": upload, "cancel": change, "suspend": change and (upload or not cancel), "delete": delete}
 
     def _period(self, user: User) -> float:
         """Return the number of the period of cached answers. Periods of users begin at different times."""

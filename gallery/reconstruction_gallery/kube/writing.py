@@ -23,6 +23,7 @@ ACTIONS: Final[Mapping[str, Mapping[str, bool | None]]] = {
     "resume": {"suspend": False},
 }
 """What each action writes into the spec."""
+DELETE: Final = "delete"
 
 
 def manager_of(user: User) -> str:
@@ -45,14 +46,22 @@ async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") 
     )
 
 
-async def create(api: Api, user: User, namespace: str, name: str, spec: Mapping[str, Any]) -> str:
-    """Create a job and return its uid. Raises ApiError."""
+async def delete(api: Api, user: User, key: JobKey) -> None:
+    """Delete the job with the key's uid, never a later job of the same name. Raises ApiError."""
+    body = {"preconditions": {"uid": key.uid}}
+    await api.request("DELETE", paths.of(key), body=body, as_user=user.request_headers)
+
+
+async def create(
+    api: Api, user: User, namespace: str, name: str, spec: Mapping[str, Any], *, dry_run: bool = False
+) -> str:
+    """Create a job and return its uid. With `dry_run` the API server only checks it. Raises ApiError."""
     body = {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,
         "metadata": {"name": name, "namespace": namespace},
         "spec": dict(spec),
     }
-    params = {"fieldManager": manager_of(user), "fieldValidation": "Strict"}
+    params = {"fieldManager": manager_of(user), "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
     job = await api.request("POST", paths.jobs(namespace), body=body, params=params, as_user=user.request_headers)
     return str(job["metadata"]["uid"])

@@ -23,13 +23,15 @@ export async function request(method, path, body) {
   return parsed(answer.status, await answer.text());
 }
 
-/** Upload a file. `progress` gets the number of bytes sent so far. Throws ApiError. */
-export function send(path, file, progress) {
+/** Upload a file. `progress` gets the number of bytes sent so far; `signal` aborts. Throws ApiError. */
+export function send(path, file, progress, signal) {
   return new Promise((resolve, reject) => {
     const sender = new XMLHttpRequest();
     sender.open("PUT", path);
     if (proof) sender.setRequestHeader("X-CSRF-Token", proof);
     sender.upload.onprogress = (event) => progress(event.loaded);
+    sender.onabort = () => reject(new ApiError(0, "The upload was cancelled."));
+    signal.addEventListener("abort", () => sender.abort());
     sender.onerror = () => reject(new ApiError(0, "The connection was lost."));
     sender.onload = () => {
       try {

@@ -1,41 +1,58 @@
 // Entry point of the page: signs the user in, keeps the event stream open, and shows the view for the address.
 
 import { request, session } from "./api.js";
-import { alertUser, clearAlerts, h, setText } from "./dom.js";
-import { showJob } from "./job.js";
-import { showList } from "./list.js";
+import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
 import * as store from "./store.js";
-import { addDropped, showSubmit } from "./submit.js";
 
 const main = document.getElementById("main");
 const signOut = document.getElementById("sign-out");
-const pages = [
-  [/^\/$/, showList, "Jobs"],
-  [/^\/new$/, showSubmit, "New job"],
-  [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, showJob, null],
+const pages = [ // a page's script is loaded when the page is shown
+  [/^\/$/, async () => (await import("./list.js")).showList, "Jobs"],
+  [/^\/new$/, async () => (await import("./submit.js")).showSubmit, "New job"],
+  [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, async () => (await import("./job.js")).showJob, null],
 ];
+const USER = "gallery.user";
 let leave = () => {};
+let shown = ""; // the address of the page that is shown
 let uploads = false;
 
-function show(focus) {
+async function show(focus) {
   leave();
-  clearAlerts();
-  for (const [pattern, page, title] of pages) {
-    const found = pattern.exec(location.pathname);
-    if (!found) continue;
-    document.title = `${title ?? found.groups.name} – Reconstructions`;
-    leave = page(main, found.groups ?? {}, go);
-    if (focus) main.querySelector("h1").focus({ preventScroll: true });
-    return;
-  }
   leave = () => {};
-  main.replaceChildren(h("h1", { tabindex: "-1" }, "Page not found"));
+  clearAlerts();
+  const address = shown = location.pathname + location.search;
+  const [found, load, title] = pages.map(([pattern, ...page]) => [pattern.exec(location.pathname), ...page]).find(([match]) => match)
+    ?? [{}, async () => showMissing, "Page not found"];
+  document.title = `${title ?? found.groups.name} – Reconstructions`;
+  const page = await load();
+  if (shown !== address || main.dataset.page === "sign-in") return; // the user was faster
+  leave();
+  leave = page(main, found.groups ?? {}, go);
+  if (focus) main.querySelector("h1").focus({ preventScroll: true });
 }
 
-function go(address) {
-  history.pushState(null, "", address);
-  show(true);
-  scrollTo(0, 0);
+function showMissing() {
+  main.replaceChildren(h("h1", { tabindex: "-1" }, "Page not found"),
+    h("p", {}, `There is no page ${location.pathname}. `, h("a", { href: "/", "data-link": true }, "All jobs")));
+  return () => {};
+}
+
+/** Open a page of this gallery, but ask first if leaving the shown one loses something. */
+async function go(address) {
+  const next = async () => {
+    history.pushState(null, "", address);
+    await show(true);
+    scrollTo(0, 0);
+  };
+  const why = leave.busy?.();
+  if (!why) await next();
+  else ask("Leave this page?", [h("p", {}, why)], h("button", { class: "danger", onclick: next }, "Leave the page"), "Stay here");
+}
+
+async function addDropped(entries, files) {
+  if (location.pathname !== "/new") await go("/new");
+  const [{ addPhotos }, { inFolders }] = await Promise.all([import("./submit.js"), import("./photos.js")]);
+  addPhotos(...await inFolders(entries, files));
 }
 
 async function start() {
@@ -56,12 +73,22 @@ async function start() {
     showSignIn();
     return;
   }
+  forgetOthers(user.user);
   store.close();
   store.open(start);
   if (!main.firstElementChild || main.dataset.page === "sign-in") {
     delete main.dataset.page;
     show(false);
   }
+}
+
+/** Drop what this browser keeps of another user: the last namespace, an unfinished upload, deleted jobs, filters. */
+function forgetOthers(user) {
+  if (localStorage.getItem(USER) === user) return;
+  for (const storage of [localStorage, sessionStorage]) {
+    for (const key of Object.keys(storage).filter((one) => one.startsWith("gallery."))) storage.removeItem(key);
+  }
+  localStorage.setItem(USER, user);
 }
 
 function showSignIn() {
@@ -107,13 +134,23 @@ for (const kind of ["dragover", "drop"]) {
     event.preventDefault(); // or the browser would open the photo instead of the page
     document.documentElement.classList.toggle("dropping", uploads && kind === "dragover");
     if (kind === "drop" && uploads) {
-      if (location.pathname !== "/new") go("/new");
-      addDropped(event.dataTransfer).catch((error) => alertUser(`The photos cannot be read: ${error.message}`));
+      const { items, files } = event.dataTransfer; // empty after this event
+      addDropped([...items].map((item) => item.webkitGetAsEntry()).filter(Boolean), [...files])
+        .catch((error) => alertUser(`The photos cannot be read: ${error.message}`));
     }
   });
 }
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) document.documentElement.classList.remove("dropping");
 });
-addEventListener("popstate", () => main.dataset.page !== "sign-in" && show(true));
+addEventListener("popstate", () => {
+  if (main.dataset.page === "sign-in") return;
+  const wanted = location.pathname + location.search + location.hash;
+  if (!leave.busy?.()) {
+    show(true);
+    return;
+  }
+  history.pushState(null, "", shown);
+  go(wanted);
+});
 start();

@@ -27,3 +27,19 @@ export function alertUser(message) {
 export function clearAlerts() {
   document.getElementById("alerts").replaceChildren();
 }
+
+/** Ask for confirmation. The button that changes nothing, `no`, has the focus. Returns the dialog. */
+export function ask(title, content, yes, no = "Keep the job") {
+  const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => dialog.remove() },
+    h("h2", { id: "question" }, title),
+    h("form", { method: "dialog" }, content,
+      h("p", { class: "actions" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, no), yes)));
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** Return a labelled input. */
+export function field(label, input, ...more) {
+  return h("p", { class: "field" }, h("label", { for: input.id }, label), input, ...more);
+}

@@ -63,6 +63,49 @@ export function state(job) {
   return job.sentence;
 }
 
+const LABELS = {
+  quality: "Quality",
+  maxImageSize: "Longest side of a photo, in px",
+  textureSize: "Side of the texture, in px",
+  crop: "Only the object, without its surroundings",
+  compress: "Also a compressed mesh",
+  seed: "Seed of random numbers",
+  stepSeconds: "Seconds of each step",
+  registered: "Photos aligned",
+  images: "Photos read",
+  leftOut: "Photos left out",
+  alignedShare: "Share of photos aligned",
+  faces: "Triangles",
+  vertices: "Vertices",
+  sparsePoints: "Points of the alignment",
+  densePoints: "Points of the surface",
+  reprojectionErrorPx: "Reprojection error, in px",
+  textureCoverage: "Share of the surface with texture",
+  extentX: "Width",
+  extentY: "Height",
+  extentZ: "Depth",
+};
+
+/** Sort pairs of name and value as `LABELS` has them, the other ones last. */
+export function inOrder(pairs) {
+  const place = ([name]) => (Object.keys(LABELS).indexOf(name) + 1 || Infinity);
+  return pairs.sort((one, other) => (place(one) < place(other) ? -1 : Number(place(one) > place(other))));
+}
+
+/** Return the name of a parameter or a number for people: "meanTrackLength" becomes "Mean track length". */
+export function label(name) {
+  const words = name.replace(/[_-]+/g, " ").replace(/([a-z])([A-Z])/g, (_, end, start) => `${end} ${start.toLowerCase()}`);
+  return LABELS[name] ?? words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Return the name, with a number appended if it is taken: vase, vase-2, vase-3. */
+export function freeName(name, isTaken) {
+  const [, stem, number] = /^(.*?)(?:-(\d{1,3}))?$/.exec(name);
+  let next = name;
+  for (let count = Number(number ?? 1) + 1; isTaken(next); count += 1) next = `${stem}-${count}`;
+  return next;
+}
+
 /** Return the address of a file of a job's result. */
 export function fileUrl(job, name) {
   return `${apiUrl(job)}/files/${name.split("/").map(encodeURIComponent).join("/")}`;

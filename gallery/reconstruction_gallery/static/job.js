@@ -1,13 +1,22 @@
 // View of one job: progress, actions and the mesh. sections.js has the other parts.
 
+import { namesPhotos, restore, runAgain } from "./again.js";
 import { request } from "./api.js";
-import { alertUser, clearAlerts, h, setText } from "./dom.js";
-import { apiUrl, duration, fileUrl, finished, state, time } from "./format.js";
-import { logSection, reportSection, sections } from "./sections.js";
-import { byName, listen, store } from "./store.js";
+import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
+import { apiUrl, duration, fileUrl, finished, seconds, state, time } from "./format.js";
+import { hasReport, logPanel, photosSection, reportPanel, sections } from "./sections.js";
+import { byName, deleted, LIST, listen, rememberDeleted, store } from "./store.js";
+import { tabs } from "./tabs.js";
 
-/** Show the job in `main`. Returns a function that closes the view. */
-export function showJob(main, { namespace, name }) {
+const QUALITIES = ["preview", "fast", "standard", "high"];
+const OTHER_PHOTOS = [
+  "TOO_FEW_IMAGES", "TOO_MANY_IMAGES", "CORRUPT_IMAGE", "UNSUPPORTED_FORMAT", "IMAGE_TOO_LARGE", "IMAGE_TOO_SMALL",
+  "NOT_ENOUGH_OVERLAP", "NO_PARALLAX", "NO_DENSE_SURFACE", "LOW_TEXTURE", "INPUT_NOT_FOUND", "INPUT_REFUSED",
+]; // reasons of failures that the same photos would have again
+const LESS_WORK = ["OUT_OF_MEMORY", "DISK_FULL", "WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR", "TIMEOUT"];
+
+/** Show the job in `main`; `go` opens another view. Returns a function that closes the view. */
+export function showJob(main, { namespace, name }, go) {
   const key = { namespace, name };
   const badge = h("span", { class: "badge" });
   const bar = h("progress", { max: 100, "aria-label": "Progress" });
@@ -16,17 +25,23 @@ export function showJob(main, { namespace, name }) {
   const message = h("p", { class: "message" });
   const viewer = h("div", { class: "viewer", hidden: true });
   const details = h("div", { class: "details" });
-  const log = logSection(key);
-  const report = h("div", {});
+  const photos = h("div", { class: "details" });
+  const parts = tabs("Parts of the job", [
+    ["overview", "Overview", h("div", {}, viewer, photos, details)],
+    ["report", "Report", reportPanel(key), false],
+    ["log", "Log", logPanel(key)],
+  ]);
+  const list = new URL(sessionStorage.getItem(LIST) ?? "/", location.href);
   main.replaceChildren(
-    h("p", {}, h("a", { href: "/", "data-link": true }, "All jobs")),
+    h("p", {}, h("a", { href: list.pathname + list.search, "data-link": true }, "All jobs")),
     h("h1", { tabindex: "-1" }, name, " ", h("small", {}, namespace)),
-    h("div", { class: "now" }, badge, bar, step), message, actions, viewer, details, report, log,
+    message, h("div", { class: "now" }, badge, bar, step), actions, parts.element,
   );
 
   let shown = null; // the row that is shown
   let whole = null; // the response for the job
   let mesh = "";
+  let offered = ""; // what the actions were made from
   let asking = false;
   let again = false;
   let ended = false;
@@ -35,13 +50,14 @@ export function showJob(main, { namespace, name }) {
   function update() {
     const job = byName(namespace, name);
     if (!job) {
-      if (shown || store.synced) setText(message, shown ? "This job was deleted." : "There is no such job, or you may not see it.");
-      if (shown) actions.replaceChildren();
+      if (shown || store.synced) renderMissing();
       return;
     }
     if (job === shown) return;
     shown = job;
     setText(badge, job.state);
+    badge.hidden = parts.element.hidden = false;
+    if (job.uploaded && !photos.firstElementChild) photos.replaceChildren(photosSection(key));
     badge.dataset.phase = job.phase;
     badge.dataset.verdict = job.verdict;
     bar.hidden = !["Running", "Cancelling"].includes(job.phase);
@@ -74,9 +90,43 @@ export function showJob(main, { namespace, name }) {
     clearAlerts();
     try {
       await request("POST", `${apiUrl(key)}/actions`, { action, uid: whole.job.metadata.uid, ...more });
+      return true;
     } catch (error) {
       alertUser(error.message);
+      return false;
     }
+  }
+
+  function renderMissing() {
+    const earlier = deleted().find((job) => job.namespace === namespace && job.name === name);
+    const was = shown || earlier;
+    offered = "";
+    setText(message, was ? "This job was deleted." : "There is no such job, or you may not see it.");
+    badge.hidden = bar.hidden = true;
+    setText(step, "");
+    parts.element.hidden = !shown;
+    const back = async () => {
+      try {
+        await restore(earlier);
+      } catch (error) {
+        alertUser(error.message);
+      }
+    };
+    actions.replaceChildren(...(earlier ? [
+      h("button", { type: "button", class: "primary", onclick: back }, "Restore"),
+      h("p", { class: "notice" }, `Its result is in the trash until ${time(earlier.until)}, unless the disk is full.`)] : []));
+  }
+
+  async function remove() {
+    const kept = whole.result?.retainSeconds ?? 0;
+    const { spec } = whole.job;
+    const yes = async () => {
+      if (await act("delete") && kept) rememberDeleted({ ...key, spec }, kept);
+      update();
+    };
+    ask(`Delete ${name}?`, [h("p", {}, kept
+      ? `Its result stays in the trash for ${seconds(kept)}, and can be restored from this page.`
+      : "Its files are deleted as well.")], h("button", { class: "danger", onclick: yes }, "Delete the job"));
   }
 
   function render() {
@@ -89,12 +139,36 @@ export function showJob(main, { namespace, name }) {
       showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
     }
     details.replaceChildren(...sections(key, whole));
-    if (result && !report.firstElementChild) report.replaceChildren(...reportSection(key, result));
+    parts.offer("report", hasReport(result));
+  }
+
+  /** Return what a user can do with a finished job, the most useful button first. */
+  function finishedActions({ spec, status }, permissions) {
+    const reason = status.failure?.reason;
+    const failed = shown.phase === "Failed";
+    const quality = QUALITIES.indexOf(spec.parameters?.quality ?? "standard");
+    const again = (label, kind = "", changes = {}) =>
+      h("button", { type: "button", class: kind, onclick: () => runAgain(whole.job, changes, go) }, label);
+    const query = new URLSearchParams({ namespace, name });
+    const upload = (kind) => h("a", { class: `button ${kind}`, href: `/new?${query}`, "data-link": true }, "Upload other photos");
+    const made = [];
+    const uploads = permissions.upload && !document.getElementById("new-link").hidden;
+    if (uploads && failed && OTHER_PHOTOS.includes(reason)) made.push(upload("primary"));
+    if (permissions.upload && namesPhotos(spec)) {
+      if (failed && LESS_WORK.includes(reason) && quality > 1) made.push(again("Run again with quality fast…", "primary", { quality: "fast" }));
+      made.push(again("Run again…", failed && !made.length ? "primary" : ""));
+    }
+    if (failed) made.push(h("button", { type: "button", onclick: () => parts.show("log") }, "Read the log"));
+    if (permissions.delete) made.push(h("button", { type: "button", class: "danger", onclick: remove }, "Delete…"));
+    return made;
   }
 
   function renderActions() {
     const { job, permissions } = whole;
     const { spec, writers } = job;
+    const from = JSON.stringify([shown.phase, spec, writers, permissions, job.status.failure?.reason]);
+    if (from === offered) return; // a button that is replaced under the pointer loses the click
+    offered = from;
     const made = [];
     const button = (label, action, kind = "") => h("button", { type: "button", class: kind, onclick: () => act(action) }, label);
     if (!finished(shown) && !spec.cancelConfirmed) {
@@ -112,6 +186,7 @@ export function showJob(main, { namespace, name }) {
       }
       if (spec.suspend) made.push(h("p", { class: "notice" }, `The job is suspended${by(writers.suspend)}.`));
     }
+    if (finished(shown)) made.push(...finishedActions(job, permissions));
     if (spec.cancelConfirmed) {
       made.push(h("p", { class: "notice" },
         `The cancel was confirmed${by(writers.cancelConfirmed)}${spec.cancelReason ? `: ${spec.cancelReason}` : ""}.`));
@@ -148,18 +223,15 @@ export function showJob(main, { namespace, name }) {
   };
 }
 
-/** Ask for confirmation. The button that changes nothing has the focus. */
-function ask(title, content, yes) {
-  const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => dialog.remove() },
-    h("h2", { id: "question" }, title),
-    h("form", { method: "dialog" }, content,
-      h("p", { class: "actions" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep the job"), yes)));
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
 function by(writer) {
   return writer ? ` by ${writer.client} at ${time(writer.time)}` : "";
+}
+
+/** Convert the shown mesh for phones of Apple, in this browser. */
+async function saveUsdz(viewer, label) {
+  const href = await viewer.prepareUSDZ();
+  h("a", { href, download: `${label.split(" ").pop()}.usdz` }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 async function showMesh(place, address, label) {
@@ -170,9 +242,11 @@ async function showMesh(place, address, label) {
   }
   const element = h("model-viewer", {
     src: address, alt: label, "camera-controls": true, "touch-action": "pan-y", "interaction-prompt": "none", "shadow-intensity": 0.6,
+    ar: true, "ar-modes": "webxr quick-look", // phones; a scene viewer of its own could not sign in
   });
   const full = h("button", { type: "button", onclick: () => element.requestFullscreen() }, "Full screen");
+  const usdz = h("button", { type: "button", onclick: () => saveUsdz(element, label) }, "Save as USDZ");
   place.replaceChildren(element, h("div", { class: "viewer-bar" },
-    h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."), full));
+    h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."), h("span", { class: "actions" }, usdz, full)));
   place.hidden = false;
 }

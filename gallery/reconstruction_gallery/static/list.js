@@ -1,17 +1,19 @@
 // View of the list of jobs: unfinished jobs first, filtered by text and phase, one page at a time.
 
 import { h, setText } from "./dom.js";
-import { byAttention, describe, fileUrl, pageUrl, state } from "./format.js";
-import { jobs, listen, store } from "./store.js";
+import { apiUrl, byAttention, describe, duration, fileUrl, pageUrl, state } from "./format.js";
+import { deleted, jobs, LIST, listen, store } from "./store.js";
 
 const PAGE = 50; // rows
+const TILE = 160; // px, of the sheet of a job's photos
 const PHASES = ["Running", "Queued", "Pending", "Suspended", "Cancelling", "Succeeded", "Failed", "Cancelled"];
 
 /** Show the list in `main`. Returns a function that closes the view. */
 export function showList(main) {
-  const search = h("input", { type: "search", id: "search", placeholder: "Name or namespace", oninput: reset });
+  const given = new URLSearchParams(location.search);
+  const search = h("input", { type: "search", id: "search", placeholder: "Name or namespace", oninput: reset, value: given.get("search") });
   const phase = h("select", { id: "phase", onchange: reset });
-  phase.append(h("option", { value: "" }, "All"), ...PHASES.map((one) => h("option", {}, one)));
+  phase.append(h("option", { value: "" }, "All"), ...PHASES.map((one) => h("option", { selected: one === given.get("phase") }, one)));
   const count = h("p", { class: "count", role: "status" });
   const list = h("ul", { class: "jobs" });
   const position = h("span", {});
@@ -23,21 +25,32 @@ export function showList(main) {
     h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
       h("span", {}, h("label", { for: "search" }, "Search"), search),
       h("span", {}, h("label", { for: "phase" }, "Phase"), phase)),
-    count, list, pager,
+    count, list, pager, ...gone(),
   );
+  sessionStorage.setItem(LIST, location.href);
 
   const rows = new Map(); // uid -> row
-  let page = 0;
+  let page = Math.max(0, Math.trunc(given.get("page")) - 1 || 0);
   let frame = 0;
 
   function reset() {
     page = 0;
     update();
+    remember();
+  }
+
+  /** Put what is shown into the address, for reloads, links and the way back. */
+  function remember() {
+    const shown = Object.entries({ search: search.value.trim(), phase: phase.value, page: page ? page + 1 : "" });
+    const query = new URLSearchParams(shown.filter(([, value]) => value)).toString();
+    history.replaceState(null, "", query ? `/?${query}` : "/");
+    sessionStorage.setItem(LIST, location.href);
   }
 
   function turnTo(wanted) {
     page = wanted;
     update();
+    remember();
     main.querySelector("h1").focus();
     scrollTo(0, 0);
   }
@@ -50,7 +63,7 @@ export function showList(main) {
     found.sort(byAttention);
     setText(count, found.length || store.synced ? `${found.length} of ${jobs.size} jobs` : "Loading…");
     const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
-    page = Math.min(page, last);
+    if (store.synced) page = Math.min(page, last); // the page of the address may come later
     const shown = found.slice(page * PAGE, (page + 1) * PAGE);
     const keep = new Set(shown.map((job) => job.uid));
     for (const [uid, row] of rows) {
@@ -95,6 +108,15 @@ export function showList(main) {
   };
 }
 
+/** Return links to the jobs that were deleted in this browser, whose pages can restore them. */
+function gone() {
+  const found = deleted();
+  if (!found.length) return [];
+  const links = found.map((job) => h("li", {}, h("a", { href: pageUrl(job), "data-link": true }, `${job.namespace}/${job.name}`),
+    " ", h("span", { class: "meta" }, `${duration(job.at)} ago`)));
+  return [h("details", { class: "gone" }, h("summary", {}, `Deleted in this browser (${found.length})`), h("ul", {}, links))];
+}
+
 function makeRow() {
   const picture = h("span", { class: "picture", "aria-hidden": "true" });
   const name = h("span", { class: "name" });
@@ -126,12 +148,21 @@ function makeRow() {
     bar.value = job.percent;
     bar.setAttribute("aria-label", `Progress of ${job.name}`);
     setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
-    const wanted = job.preview ? fileUrl(job, job.preview) : "";
+    const photos = job.uploaded ? `${apiUrl(job)}/photos.jpg` : "";
+    const wanted = job.preview ? fileUrl(job, job.preview) : photos;
     if (wanted !== image) {
       image = wanted;
-      picture.replaceChildren(...(image ? [h("img", { src: image, alt: "", loading: "lazy", decoding: "async" })] : []));
+      const first = image === photos ? firstTile : null;
+      picture.replaceChildren(...(image ? [h("img", { src: image, alt: "", loading: "lazy", decoding: "async", onload: first })] : []));
     }
   }
 
   return { element, set };
+}
+
+/** Show only the first photo of a sheet. */
+function firstTile(event) {
+  const image = event.target;
+  image.style.width = `${(100 * image.naturalWidth) / TILE}%`;
+  image.style.height = "auto";
 }

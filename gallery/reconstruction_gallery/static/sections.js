@@ -1,8 +1,8 @@
-// Sections of a job's view: previews, numbers, times, files, report, log.
+// Sections of a job's view: previews, result, parameters, times, files, photos, report, log.
 
 import { request } from "./api.js";
 import { h, setText } from "./dom.js";
-import { apiUrl, bytes, duration, fileUrl, seconds, time } from "./format.js";
+import { apiUrl, bytes, duration, fileUrl, inOrder, label, seconds, time } from "./format.js";
 
 const REPORT = "report.html";
 
@@ -16,15 +16,19 @@ export function sections(key, { job, result }) {
       h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
         h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" })))))));
   }
-  made.push(section("Numbers", facts([
+  const named = (values) => facts(inOrder(Object.entries(values)).map(([name, value]) => [label(name), text(value)]));
+  const numbers = { ...status.quality, ...result?.quality };
+  if (Object.keys(numbers).length) made.push(section("Result", named(numbers)));
+  made.push(section("Job", facts([
+    ["Reason", status.failure?.reason],
     ["Model", spec.modelType],
     ["Photos", status.inputs?.images && `${status.inputs.images} (${bytes(status.inputs.bytes ?? 0)})`],
     ["Input", spec.input?.uri],
     ["Output", status.outputs?.uri],
-    ...Object.entries({ ...spec.parameters, ...result?.parameters }).map(([name, value]) => [name, text(value)]),
-    ...Object.entries({ ...status.quality, ...result?.quality }).map(([name, value]) => [words(name), text(value)]),
-    ["Reason", status.failure?.reason],
+    ["Queue", spec.queue],
   ])));
+  const parameters = { ...spec.parameters, ...result?.parameters };
+  if (Object.keys(parameters).length) made.push(section("Parameters", named(parameters)));
   made.push(section("Times", facts([
     ["Created", time(job.metadata.creationTimestamp)],
     ["Waited", status.startTime && duration(job.metadata.creationTimestamp, status.startTime)],
@@ -49,37 +53,51 @@ export function sections(key, { job, result }) {
   return made;
 }
 
-/** Return the model's report in a sandboxed frame; empty if there is none. */
-export function reportSection(key, result) {
-  if (!result.files.some((file) => file.name === REPORT)) return [];
-  const show = h("button", {
-    type: "button",
-    onclick: () => show.replaceWith(h("iframe", { src: fileUrl(key, REPORT), sandbox: "allow-scripts", title: "Report", class: "report" })),
-  }, "Show the report");
-  return [section("Report", show)];
+/** Return whether the result has a report. */
+export function hasReport(result) {
+  return Boolean(result?.files.some((file) => file.name === REPORT));
 }
 
-/** Return the log section. The log is loaded on request only: it is expensive for the API server. */
-export function logSection(key) {
+/** Return the model's report in a sandboxed frame, which `show` loads. */
+export function reportPanel(key) {
+  const panel = h("div", {});
+  panel.show = () => {
+    if (panel.firstElementChild) return;
+    panel.append(h("iframe", { src: fileUrl(key, REPORT), sandbox: "allow-scripts", title: "Report", class: "report" }));
+  };
+  return panel;
+}
+
+/** Return the log, which `show` loads: it is expensive for the API server. */
+export function logPanel(key) {
   const lines = h("pre", { class: "log", tabindex: "0", hidden: true, "aria-label": "Log" });
   const note = h("p", { class: "meta", role: "status" });
-  const show = h("button", { type: "button", onclick: load }, "Show the log");
+  const again = h("button", { type: "button", onclick: load }, "Reload");
+  let loaded = false;
   async function load() {
-    show.disabled = true;
+    loaded = again.disabled = true;
     setText(note, "Loading…");
     try {
       const found = await request("GET", `${apiUrl(key)}/log`);
       lines.textContent = found.lines.map((one) => `${one.time.slice(0, 19).replace("T", " ")} ${one.source}  ${one.text}`).join("\n");
       lines.hidden = !found.lines.length;
       setText(note, [found.lines.length ? `${found.lines.length} lines` : "No lines", found.leftOut].filter(Boolean).join("; "));
-      setText(show, "Reload");
     } catch (error) {
       setText(note, error.message);
     } finally {
-      show.disabled = false;
+      again.disabled = false;
     }
   }
-  return section("Log", show, note, lines);
+  const panel = h("div", {}, again, note, lines);
+  panel.show = () => loaded || load();
+  return panel;
+}
+
+/** Return small pictures of the photos, which the browser that uploaded them made; empty if there are none. */
+export function photosSection(key) {
+  const picture = h("img", { src: `${apiUrl(key)}/photos.jpg`, alt: "Some of the photos", class: "sheet", onerror: () => made.remove() });
+  const made = section("Photos", picture);
+  return made;
 }
 
 function section(title, ...content) {
@@ -91,10 +109,6 @@ function facts(pairs) {
 }
 
 function text(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-/** registeredImages -> registered images */
-function words(name) {
-  return name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
 }

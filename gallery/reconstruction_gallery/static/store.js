@@ -5,6 +5,10 @@ import { setText } from "./dom.js";
 export const jobs = new Map(); // uid -> row
 export const store = { synced: false };
 
+export const LIST = "gallery.list"; // the address of the list that was shown last, with its filters
+
+const DELETED = "gallery.deleted";
+const MOST_DELETED = 20;
 const listeners = new Set();
 let source = null;
 let signedOut = () => {};
@@ -32,6 +36,22 @@ export function close() {
 export function byName(namespace, name) {
   for (const job of jobs.values()) if (job.name === name && job.namespace === namespace) return job;
   return null;
+}
+
+/** Return the jobs that were deleted in this browser and whose results may still be in the trash: namespace, name, spec, at, until. */
+export function deleted() {
+  try {
+    return JSON.parse(localStorage.getItem(DELETED) ?? "[]").filter((job) => job.until > Date.now() && !byName(job.namespace, job.name));
+  } catch {
+    return [];
+  }
+}
+
+/** Remember a job that was deleted; its result stays in the trash for some seconds. */
+export function rememberDeleted(job, seconds) {
+  const at = Date.now();
+  const others = deleted().filter((one) => one.name !== job.name || one.namespace !== job.namespace);
+  localStorage.setItem(DELETED, JSON.stringify([{ ...job, at, until: at + 1000 * seconds }, ...others].slice(0, MOST_DELETED)));
 }
 
 function connect() {

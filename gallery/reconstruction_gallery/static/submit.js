@@ -1,49 +1,90 @@
-// View for a new job: collects photos, uploads them, and creates the job as the user.
+// View for a new job: collects photos, uploads them, and creates the job as the user. An upload continues after a reload.
 
 import { request, send } from "./api.js";
-import { alertUser, clearAlerts, h, setText } from "./dom.js";
-import { bytes, pageUrl } from "./format.js";
+import { alertUser, clearAlerts, field, h, setText } from "./dom.js";
+import { jobFields } from "./fields.js";
+import { bytes, freeName, pageUrl } from "./format.js";
+import { isPhoto, plain, safe, sheet } from "./photos.js";
 import { byName, jobs, listen } from "./store.js";
 
 const AT_ONCE = 3; // simultaneous uploads
-const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif)$/i; // no hidden files
+const LEAST = 3; // photos
 const LAST_NAMESPACE = "gallery.namespace";
+const UPLOAD = "gallery.upload"; // the upload that is not complete: base, id, number of photos, and the form
+const DISCARD_TRIES = 10;
+const SHEET = ".sheet.jpg";
 
 let take = null; // adds photos to the form, while it is shown
 
-/** Show the form in `main`; `go` opens another view. Returns a function that closes the view. */
+/** Show the form in `main`; `go` opens another view. Returns a function that closes the view; its `busy()` is why that loses something. */
 export function showSubmit(main, _params, go) {
+  const earlier = saved();
+  const given = new URLSearchParams(location.search); // from the page of a failed job
   const photos = new Map(); // name -> file
-  let stem = "scan";
-  let named = false; // the user has edited the name
+  let stem = earlier?.name ?? given.get("name") ?? "scan";
+  let named = Boolean(earlier); // the user has edited the name
+  let sending = null; // AbortController
   const known = h("datalist", { id: "namespaces" });
   const namespace = h("input", {
     id: "namespace", list: "namespaces", required: true, autocomplete: "off", oninput: suggest,
-    value: localStorage.getItem(LAST_NAMESPACE) ?? "default",
+    value: earlier?.namespace ?? given.get("namespace") ?? localStorage.getItem(LAST_NAMESPACE) ?? "default",
   });
   const name = h("input", {
-    id: "name", required: true, autocomplete: "off", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", oninput: () => (named = true),
+    id: "name", required: true, autocomplete: "off", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", "aria-describedby": "name-note",
+    value: stem, oninput: () => {
+      named = true;
+      suggest();
+    },
   });
-  const model = h("input", { id: "model", list: "models", required: true, autocomplete: "off", value: "photogrammetry" });
-  const models = h("datalist", { id: "models" }, ["photogrammetry", "placeholder"].map((one) => h("option", { value: one })));
-  const qualities = ["preview", "fast", "standard", "high"].map((name) => h("option", {}, name));
-  const quality = h("select", { id: "quality" }, h("option", { value: "" }, "Default"), ...qualities);
+  const nameNote = h("span", { id: "name-note", class: "wrong", role: "status" });
+  const fields = jobFields(earlier?.spec);
   const picked = () => add([...picker.files].map((file) => [file.name, file]));
   const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif", onchange: picked });
   const chosen = h("p", { role: "status" }, "No photos yet: 20 or more from all sides are best.");
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const submit = h("button", { class: "primary" }, "Upload and start");
+  const cancel = h("button", { type: "button", hidden: true, onclick: () => sending?.abort() }, "Cancel the upload");
   const zone = h("div", { class: "zone" }, h("label", { for: "photos" }, "Photos: choose, or drop them here"), picker, chosen);
-  const field = (label, input) => h("p", { class: "field" }, h("label", { for: input.id }, label), input);
-  const form = h("form", { class: "submit", onsubmit: start }, zone, field("Namespace", namespace), known, field("Name", name),
-    field("Model", model), models, field("Quality", quality), bar, submit);
+  const rest = h("p", { class: "notice", hidden: true });
+  const form = h("form", { class: "submit", onsubmit: start }, rest, zone, field("Namespace", namespace), known,
+    field("Name", name, nameNote), fields.element, bar, h("p", { class: "actions" }, submit, cancel));
   main.replaceChildren(h("h1", { tabindex: "-1" }, "New job"), form);
+
+  let begun = null; // the upload; used again if its job was rejected
+  if (earlier) resume();
+
+  async function resume() {
+    let received;
+    try {
+      received = (await request("GET", `${earlier.base}/${earlier.id}`)).photos;
+    } catch (error) {
+      if ([403, 404, 409].includes(error.status)) localStorage.removeItem(UPLOAD);
+      return;
+    }
+    begun = { base: earlier.base, id: earlier.id, sent: new Map(Object.entries(received)), total: earlier.total };
+    begun.sent.delete(SHEET);
+    rest.replaceChildren(
+      `${begun.sent.size} of ${begun.total} photos of ${earlier.name} are uploaded. `,
+      begun.sent.size >= begun.total ? "Start the job, or: " : "To continue, choose the same photos again. Or: ",
+      h("button", { type: "button", onclick: forget }, "Discard them"));
+    rest.hidden = false;
+  }
+
+  async function forget() {
+    try {
+      await discard(begun);
+      begun = null;
+      rest.hidden = true;
+    } catch (error) {
+      alertUser(error.message);
+    }
+  }
 
   function add(files, folder = "") {
     stem = plain(folder) || stem;
     suggest();
-    const usable = files.filter(([path]) => PHOTO.test(path));
-    for (const [path, file] of usable) photos.set(safe(path, photos), file);
+    const usable = files.filter(([path]) => isPhoto(path));
+    for (const [path, file] of usable) photos.set(safe(path, photos, file), file);
     const size = [...photos.values()].reduce((sum, file) => sum + file.size, 0);
     const others = files.length - usable.length;
     setText(chosen, `${photos.size} photos, ${bytes(size)}${others ? `; ${others} other files are left out` : ""}.`);
@@ -53,105 +94,128 @@ export function showSubmit(main, _params, go) {
   async function start(event) {
     event.preventDefault();
     clearAlerts();
-    if (photos.size < 3) {
-      alertUser("A reconstruction needs at least 3 photos.");
+    const complete = !photos.size && begun && begun.sent.size >= begun.total;
+    if (photos.size < LEAST && !complete) {
+      alertUser(`A reconstruction needs at least ${LEAST} photos.`);
       return;
     }
+    sending = new AbortController();
     submit.disabled = true;
+    cancel.hidden = false;
+    addEventListener("beforeunload", stay);
+    let made = null;
     try {
-      await upload();
+      made = await upload(sending.signal);
     } catch (error) {
-      alertUser(error.message);
+      if (sending.signal.aborted) await forget();
+      setText(chosen, sending.signal.aborted ? `The upload was cancelled; ${photos.size} photos are chosen.` : chosen.textContent);
+      if (!sending.signal.aborted) alertUser(error.message);
+      setText(submit, begun ? "Continue" : "Upload and start");
     } finally {
+      sending = null;
+      removeEventListener("beforeunload", stay);
       submit.disabled = false;
-      bar.hidden = true;
+      cancel.hidden = bar.hidden = true;
     }
+    if (made) go(pageUrl(made));
   }
 
-  let begun = null; // the upload; used again if its job was rejected
-
-  async function upload() {
+  async function upload(signal) {
     const base = `/api/namespaces/${encodeURIComponent(namespace.value)}/uploads`;
+    await fields.ready;
+    const spec = fields.spec();
+    await request("POST", base.replace(/uploads$/, "jobs"), // the API server checks name and spec before a photo is sent
+      { name: name.value, spec: { ...spec, input: { uri: "file:///photos/upload" } }, dryRun: true });
+    if (begun && begun.base !== base) await discard(begun);
     if (begun?.base !== base) begun = { base, id: (await request("POST", base, {})).id, sent: new Map() };
-    const left = [...photos].filter(([photo, file]) => begun.sent.get(photo) !== file);
-    const total = left.reduce((sum, [, file]) => sum + file.size, 0);
+    rest.hidden = true;
+    begun.total = photos.size || begun.total;
+    const { id, sent, total } = begun;
+    localStorage.setItem(UPLOAD, JSON.stringify({ base, id, total, namespace: namespace.value, name: name.value, spec }));
+    const left = [...photos].filter(([photo, file]) => sent.get(photo) !== file.size);
+    const size = left.reduce((sum, [, file]) => sum + file.size, 0);
     const progress = new Map();
+    const show = () => {
+      const count = [...progress.values()].reduce((sum, part) => sum + part, 0);
+      bar.value = size ? count / size : 1;
+      setText(chosen, `${sent.size} of ${total} photos are uploaded, ${bytes(count)} of ${bytes(size)}.`);
+    };
     bar.hidden = false;
+    show();
     const next = async () => {
-      for (let one = left.shift(); one; one = left.shift()) {
+      for (let one = left.shift(); one && !signal.aborted; one = left.shift()) {
         const [photo, file] = one;
-        await send(`${base}/${begun.id}/photos/${encodeURIComponent(photo)}`, file, (sent) => {
-          progress.set(photo, sent);
-          bar.value = [...progress.values()].reduce((sum, part) => sum + part, 0) / total;
-        });
-        begun.sent.set(photo, file);
-        setText(chosen, `${begun.sent.size} of ${photos.size} photos are uploaded.`);
+        await send(`${base}/${id}/photos/${encodeURIComponent(photo)}`, file, (count) => {
+          progress.set(photo, count);
+          show();
+        }, signal);
+        sent.set(photo, file.size);
+        progress.set(photo, file.size);
+        show();
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, next));
-    const spec = { modelType: model.value, ...(quality.value ? { parameters: { quality: quality.value } } : {}) };
-    const made = await request("POST", `${base}/${begun.id}/job`, { name: name.value, spec });
+    const results = await Promise.allSettled(Array.from({ length: AT_ONCE }, next));
+    const failed = results.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
+    signal.throwIfAborted();
+    const pictures = await sheet([...photos.values()]);
+    if (pictures) await send(`${base}/${id}/photos/${SHEET}`, pictures, () => {}, signal).catch(() => {}); // the job does not need it
+    signal.throwIfAborted();
+    const made = await request("POST", `${base}/${id}/job`, { name: name.value, spec });
     begun = null;
+    localStorage.removeItem(UPLOAD);
     localStorage.setItem(LAST_NAMESPACE, made.namespace);
-    go(pageUrl(made));
+    return made;
   }
 
   function suggest() {
     const names = [...new Set([...jobs.values()].map((job) => job.namespace))].sort();
-    if (!named) name.value = free(stem, namespace.value);
+    if (!named) name.value = freeName(stem, (wanted) => byName(namespace.value, wanted));
+    const taken = byName(namespace.value, name.value) ? `There is a job ${name.value} in ${namespace.value} already.` : "";
+    setText(nameNote, taken);
+    name.setCustomValidity(taken);
     if (names.length !== known.children.length) known.replaceChildren(...names.map((one) => h("option", { value: one })));
   }
   suggest();
   take = add;
   const stop = listen(suggest);
-  return () => {
+  const leave = () => {
+    sending?.abort();
     take = null;
     stop();
   };
+  leave.busy = () => (sending ? "Photos are being uploaded. If you leave this page, the upload is cancelled." : "");
+  return leave;
 }
 
-/** Add dropped files to the form, if it is shown. */
-export async function addDropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean); // before any await: the items are empty afterwards
-  const files = entries.length
-    ? (await Promise.all(entries.map((entry) => inside(entry, "")))).flat()
-    : [...transfer.files].map((file) => [file.name, file]);
-  take?.(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
+/** Add photos to the form, if it is shown: pairs of path and file, and the name of their folder. */
+export function addPhotos(files, folder) {
+  take?.(files, folder);
 }
 
-/** Return pairs of path and file: for a file, or for all files in a folder. */
-async function inside(entry, path) {
-  if (entry.isFile) return [[path + entry.name, await new Promise((resolve, reject) => entry.file(resolve, reject))]];
-  const isTop = entry.fullPath.lastIndexOf("/") === 0;
-  const below = isTop && entry.name !== "masks" ? path : `${path}${entry.name}/`;
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // returns a part of the entries at a time
-    if (!some.length) break;
-    for (const one of some) found.push(inside(one, below));
+function saved() {
+  try {
+    return JSON.parse(localStorage.getItem(UPLOAD));
+  } catch {
+    return null;
   }
-  return (await Promise.all(found)).flat();
 }
 
-/** Make a job's name from a folder's name. */
-function plain(folder) {
-  return folder.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 50).replace(/-$/, "");
+/** Delete an upload; the gallery refuses while it still receives a photo. Throws ApiError. */
+async function discard(upload) {
+  for (let tries = 1; upload; tries += 1) {
+    try {
+      await request("DELETE", `${upload.base}/${upload.id}`);
+      break;
+    } catch (error) {
+      if (error.status === 404) break;
+      if (error.status !== 409 || tries >= DISCARD_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+  localStorage.removeItem(UPLOAD);
 }
 
-/** Return the name, with a number appended if there is a job of that name. */
-function free(stem, namespace) {
-  let name = stem;
-  for (let number = 2; byName(namespace, name); number += 1) name = `${stem}-${number}`;
-  return name;
-}
-
-/** Return a unique name without folders that the gallery accepts; a mask keeps the name of its photo. */
-function safe(path, photos) {
-  const original = path.replace(/(^|\/)masks\/([^/]+)\.png$/i, "$1$2.mask.png").replaceAll("/", "_");
-  const [, stem, suffix] = /^(.*?)((?:\.mask)?\.\w+)$/.exec(original);
-  const plain = stem.normalize("NFKD").replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^[.-]+/, "_").slice(0, 80) || "photo";
-  let name = plain + suffix;
-  for (let number = 2; photos.has(name); number += 1) name = `${plain}_${number}${suffix}`;
-  return name;
+function stay(event) {
+  event.preventDefault();
 }

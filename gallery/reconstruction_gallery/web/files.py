@@ -1,4 +1,4 @@
-"""File route: a file of a job's result, whole or a range of it."""
+"""File routes: a file of a job's result, whole or a range of it; small pictures of its photos."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
+import anyio.to_thread
 from reconstruction_operator.contract.manifest import local_names
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -48,6 +49,15 @@ async def _file(request: Request) -> Response:
             raise
     except NoResultError as error:
         raise HTTPException(404, f"the result has no file {name!r:.200}") from error
+
+
+async def _sheet(request: Request) -> Response:
+    """Return small pictures of the photos of an upload; 204 if there are none, as for photos from elsewhere."""
+    gallery, _, job = await requested_job(request)
+    find = gallery.uploads.sheet if gallery.uploads else lambda *_: b""
+    sheet = await anyio.to_thread.run_sync(find, job.key.namespace, job.input_uri)
+    headers = {"Cache-Control": "private, max-age=600", **_kind(request, "photos.jpg")}
+    return Response(sheet, headers=headers) if sheet else Response(status_code=204)
 
 
 async def _answer(request: Request, opened: VolumeFile | ObjectFile) -> Response:
@@ -102,4 +112,8 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
     return int(first), min(size, int(last) + 1) if last else size
 
 
-ROUTES = [Route("/api/namespaces/{namespace}/jobs/{name}/files/{path:path}", _file, methods=["GET"])]
+_JOB: Final = "/api/namespaces/{namespace}/jobs/{name}"
+ROUTES = [
+    Route(_JOB + "/files/{path:path}", _file, methods=["GET"]),
+    Route(_JOB + "/photos.jpg", _sheet, methods=["GET"]),
+]

@@ -1,4 +1,4 @@
-"""Job routes: the list, its changes as server-sent events, one job, its log, and actions on it."""
+"""Job routes: the list, its changes as server-sent events, one job, its log, actions on it, and new jobs without an upload."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any, Final
 
+from reconstruction_operator.contract import info
 from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import logs, writing
 from reconstruction_gallery.kube.jobs import Jobs
-from reconstruction_gallery.kube.rights import SEE
+from reconstruction_gallery.kube.rights import SEE, UPLOAD
 from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, requested_job, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
@@ -131,13 +133,39 @@ async def _act(request: Request) -> Response:
     body = await json_of(request)
     action, uid = text_in(body, "action"), text_in(body, "uid")
     reason = text_in(body, "reason", "")
-    if action not in writing.ACTIONS:
-        raise HTTPException(400, f"{action!r:.60} is not an action: use {', '.join(writing.ACTIONS)}")
+    if action not in (*writing.ACTIONS, writing.DELETE):
+        raise HTTPException(400, f"{action!r:.60} is not an action: use {', '.join(writing.ACTIONS)}, {writing.DELETE}")
     job = await gallery.visible_job(request, user)
     if job.key.uid != uid:
         raise HTTPException(409, f"{job.key.name} was deleted and created again: reload the page")
-    await writing.act(gallery.api, user, job.key, action, reason)
+    if action == writing.DELETE:
+        await writing.delete(gallery.api, user, job.key)
+    else:
+        await writing.act(gallery.api, user, job.key, action, reason)
     return Response(status_code=204)
+
+
+async def _create(request: Request) -> Response:
+    """Create a job for photos that the workers can read, or only have the API server check it (`dryRun`)."""
+    gallery = Gallery.of(request)
+    user, namespace = (await gallery.identities.for_change(request)).user, namespace_of(request)
+    await gallery.require(user, UPLOAD, namespace)
+    body = await json_of(request)
+    name, spec, dry_run = text_in(body, "name"), body.get("spec"), body.get("dryRun") is True
+    if not isinstance(spec, dict):
+        raise HTTPException(400, "spec is missing, or not an object")
+    uid = await writing.create(gallery.api, user, namespace, name, spec, dry_run=dry_run)
+    return JSONResponse({"namespace": namespace, "name": name, "uid": uid}, 200 if dry_run else 201)
+
+
+async def _installation(request: Request) -> Response:
+    """Return what the operators of the system's namespace publish for every user: models, their parameters, queues."""
+    gallery = Gallery.of(request)
+    user = (await gallery.identities.of(request)).user
+    path = paths.core(info.NAMESPACE, "configmaps", info.NAME)
+    body = await gallery.info.get(path, lambda: gallery.api.get(path), user.client)
+    own, data = f"{gallery.settings.system_namespace}.", body.get("data") or {}
+    return JSONResponse({"installations": [text for key, text in data.items() if key.startswith(own)]})
 
 
 _NAMESPACE = "/api/namespaces/{namespace}"
@@ -145,7 +173,9 @@ _JOB = _NAMESPACE + "/jobs/{name}"
 ROUTES = [
     Route("/api/jobs", _list, methods=["GET"]),
     Route("/api/events", _events, methods=["GET"]),
+    Route("/api/installation", _installation, methods=["GET"]),
     Route(_NAMESPACE + "/jobs", _list, methods=["GET"]),
+    Route(_NAMESPACE + "/jobs", _create, methods=["POST"]),
     Route(_JOB, _show, methods=["GET"]),
     Route(_JOB + "/log", _log, methods=["GET"]),
     Route(_JOB + "/actions", _act, methods=["POST"]),

@@ -23,6 +23,7 @@ from reconstruction_gallery.files.uploads import UploadError, Uploads
 from reconstruction_gallery.kube.jobs import Job, Jobs
 from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.response_cache import ResponseCache
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.responses import RequestLimit
@@ -31,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_JSON_BYTES: Final = 65_536
 _SILENCE_SECONDS: Final = 30.0
+_INFO_SECONDS: Final = 5.0  # operators publish at that interval
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 # The API server's statuses that a user can act on; all others are errors of the gallery.
@@ -52,6 +54,7 @@ class Gallery:
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
     archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
+    info: ResponseCache[str, dict[str, Any]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
 
     @staticmethod
     def of(request: Request) -> Gallery:

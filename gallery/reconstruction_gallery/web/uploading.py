@@ -1,4 +1,4 @@
-"""Upload routes: start an upload, send each photo as the body of a PUT, create the job as the user, or discard."""
+"""Upload routes: start an upload, send each photo as the body of a PUT, list them to continue, create the job as the user, or discard."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ async def _begin(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
     upload = await anyio.to_thread.run_sync(uploads.begin, owner_of(user.name), namespace, gallery.jobs.input_uris)
     return JSONResponse({"id": upload.id}, 201)
+
+
+async def _show(request: Request) -> Response:
+    gallery, uploads, user, namespace = await _allowed(request)
+    upload = _found(request, gallery, uploads, user, namespace)
+    complete = {name: size for name, size in upload.sizes.items() if name not in upload.under_way}
+    return JSONResponse({"id": upload.id, "photos": complete})
 
 
 async def _photo(request: Request) -> Response:
@@ -66,7 +73,8 @@ async def _discard(request: Request) -> Response:
 async def _allowed(request: Request) -> tuple[Gallery, Uploads, User, str]:
     """Return what all upload routes need. Raises 401, 403, 404 if uploads are disabled, and ApiError."""
     gallery = Gallery.of(request)
-    user = (await gallery.identities.for_change(request)).user
+    identity = gallery.identities.of if request.method == "GET" else gallery.identities.for_change
+    user = (await identity(request)).user
     if gallery.uploads is None:
         raise HTTPException(404, "uploads are disabled here")
     namespace = namespace_of(request)
@@ -85,6 +93,7 @@ _UPLOADS = "/api/namespaces/{namespace}/uploads"
 _UPLOAD = _UPLOADS + "/{upload}"
 ROUTES = [
     Route(_UPLOADS, _begin, methods=["POST"]),
+    Route(_UPLOAD, _show, methods=["GET"]),
     Route(_UPLOAD, _discard, methods=["DELETE"]),
     Route(_UPLOAD + "/photos/{photo}", _photo, methods=["PUT"]),
     Route(_UPLOAD + "/job", _submit, methods=["POST"]),

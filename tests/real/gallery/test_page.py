@@ -123,8 +123,13 @@ def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs:
     with zipfile.ZipFile(download.value.path()) as archive:
         assert f"{name}/manifest.json" not in archive.namelist()
         assert archive.testzip() is None
-    page.get_by_role("button", name="Show the log").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as USDZ").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+    page.get_by_role("tab", name="Log").click()
     expect(page.get_by_text("you may not read the Events")).to_be_visible(timeout=WAIT)  # of this test's viewers
+    assert barriers(page) == []
     page.screenshot(path=tmp_path / "job.png", full_page=True)
 
 
@@ -179,9 +184,7 @@ def test_a_report_in_its_frame_cannot_reach_the_gallery_or_another_site(
     manifest = json.loads((output / "manifest.json").read_text())
     manifest["files"].append({"name": "report.html", "bytes": len(report), "sha256": "0" * 64})
     (output / "manifest.json").write_text(json.dumps(manifest))
-    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}", quiet=False)
-
-    page.get_by_role("button", name="Show the report").click()
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}#report", quiet=False)
 
     state = page.frame_locator("iframe.report").locator("#state")
     expect(state).to_have_text("rejected rejected rejected", timeout=WAIT)
@@ -194,8 +197,12 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     page.locator("#photos").set_input_files([*photos, DATA / "bad_manifests.yaml"])
     expect(page.get_by_text("3 photos")).to_contain_text("1 other files are left out")
     page.get_by_label("Namespace").fill(jobs.namespace)
-    page.get_by_label("Model").fill("placeholder")
+    page.get_by_label("Model").select_option("placeholder")
     page.get_by_label("Name", exact=True).fill("from-the-page")
+    page.get_by_label("Queue").select_option("rough")
+    page.get_by_label("Queue").select_option("celery")
+    page.get_by_text("More parameters").click()
+    page.get_by_label("Seconds of each step").fill("0.1")
     assert barriers(page) == []
     page.screenshot(path=tmp_path / "new.png")
 
@@ -204,6 +211,94 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/from-the-page$"), timeout=WAIT)
     expect(page.locator(".now .badge")).to_have_text("Succeeded, simulated", timeout=WAIT)
     expect(page.locator("dl div", has_text=re.compile("^Input"))).to_contain_text(f"/{jobs.namespace}/")
+    expect(page.locator("dl div", has_text=re.compile("^Seconds of each step"))).to_contain_text("0.1")
+    wait_until(lambda: page.locator(".sheet").evaluate("one => one.naturalWidth") == 3 * 160, "the photos to be shown")
+
+    page.get_by_role("button", name="Run again…").click()  # on a queue whose jobs stay on the list as running
+    page.get_by_label("Queue").select_option("slow")
+    page.get_by_text("More parameters").click()
+    page.get_by_label("Seconds of each step").fill("60")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Run again", exact=True).click()
+    expect(page).to_have_url(re.compile("/from-the-page-2$"), timeout=WAIT)
+    first, again = (jobs.get(name)["spec"] for name in ("from-the-page", "from-the-page-2"))
+    assert again == first | {"queue": "slow", "parameters": {"stepSeconds": 60}}
+    page.get_by_role("link", name="All jobs").click()
+    picture = page.locator(".jobs li", has_text="from-the-page-2").locator(".picture img")
+    wait_until(lambda: picture.evaluate("one => one.naturalWidth") == 3 * 160, "the list to show a photo")
+
+
+def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gallery: Gallery, jobs: Jobs) -> None:
+    jobs.create("taken", suspend=True)
+    page = open_page("editor", "/new", quiet=False)
+    photos = sorted((DATA / "photos" / "berlin").glob("*.jpg"))[:3]
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url.rpartition("/")[2]) if one.method == "PUT" else None)
+    page.route(f"**/{photos[2].name}", lambda _route: None)  # hangs
+    page.get_by_label("Model").select_option("placeholder")
+    page.locator("#photos").set_input_files(photos)
+    page.get_by_label("Namespace").fill(jobs.namespace)
+    page.get_by_label("Name", exact=True).fill("taken")
+    expect(page.get_by_text(f"There is a job taken in {jobs.namespace} already.")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Upload and start").click()
+    assert sent == []
+    page.get_by_label("Name", exact=True).fill("continued")
+    page.get_by_role("button", name="Upload and start").click()
+    expect(page.get_by_text("2 of 3 photos are uploaded")).to_be_visible(timeout=WAIT)
+
+    page.get_by_role("link", name="Reconstructions").click()
+    expect(page.get_by_text("If you leave this page")).to_be_visible()
+    page.get_by_role("button", name="Stay here").click()
+    assert not page.evaluate("dispatchEvent(new Event('beforeunload', { cancelable: true }))")  # the browser asks
+    page.get_by_role("button", name="Cancel the upload").click()
+    expect(page.get_by_text("The upload was cancelled; 3 photos are chosen.")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Upload and start").click()
+    expect(page.get_by_text("2 of 3 photos are uploaded")).to_be_visible(timeout=WAIT)
+    page.close()
+    page = page.context.new_page()
+    page.goto(f"{gallery.url}/new")
+    expect(page.get_by_text("2 of 3 photos of continued are uploaded")).to_be_visible(timeout=WAIT)
+    sent.clear()
+    page.on("request", lambda one: sent.append(one.url.rpartition("/")[2]) if one.method == "PUT" else None)
+    page.locator("#photos").set_input_files(photos)
+    page.get_by_role("button", name="Upload and start").click()
+
+    expect(page).to_have_url(re.compile("/continued$"), timeout=WAIT)
+    assert sent == [photos[2].name, ".sheet.jpg"]
+
+
+def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(open_page: Open, jobs: Jobs) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Succeeded")
+    failed = jobs.create(input={"uri": f"file://{DATA}/photos/none"})
+    page = open_page("editor", f"/jobs/{jobs.namespace}/{failed}")
+    expect(page.locator(".now .badge")).to_have_text("Failed", timeout=WAIT)
+    page.get_by_role("link", name="Upload other photos").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value(f"{failed}-2")
+
+    page.get_by_role("link", name="Reconstructions").click()
+    page.get_by_label("Search").fill(name)
+    page.locator(".jobs a").click()
+    page.get_by_role("button", name="Delete…").click()
+    assert barriers(page) == []
+    page.get_by_role("button", name="Delete the job").click()
+    expect(page.get_by_role("button", name="Restore")).to_be_visible(timeout=WAIT)
+    page.get_by_role("link", name="All jobs").click()
+    expect(page).to_have_url(re.compile(f"/\\?search={name}$"))
+    expect(page.locator(".count")).to_have_text("0 of 1 jobs")
+    page.get_by_text("Deleted in this browser").click()
+    page.get_by_role("link", name=f"{jobs.namespace}/{name}").click()
+    page.get_by_role("button", name="Restore").click()
+
+    expect(page.locator(".now .badge")).to_have_text("Succeeded", timeout=WAIT)
+    assert jobs.get(name)["status"]["reusedFrom"]
+
+
+def test_an_unknown_address_is_a_page_of_its_own(open_page: Open) -> None:
+    page = open_page("viewer", "/no/such/page", quiet=False)  # the browser reports the status 404
+
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    assert barriers(page) == []
 
 
 def test_a_dropped_folder_becomes_a_job_of_its_name(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
@@ -228,11 +323,17 @@ def test_a_dropped_folder_becomes_a_job_of_its_name(open_page: Open, jobs: Jobs,
     expect(page.get_by_text("4 photos")).to_contain_text("2 other files are left out")
     page.get_by_label("Namespace").fill(jobs.namespace)
     expect(page.get_by_label("Name", exact=True)).to_have_value("my-vase-2")
-    page.get_by_label("Model").fill("placeholder")
+    page.get_by_label("Model").select_option("placeholder")
     page.get_by_role("button", name="Upload and start").click()
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/my-vase-2$"), timeout=WAIT)
     uploaded = Path(jobs.get("my-vase-2")["spec"]["input"]["uri"].removeprefix("file://"))
-    assert sorted(path.name for path in uploaded.iterdir()) == ["a.jpg", "a.mask.png", "side_a.jpg", "side_b.jpg"]
+    assert sorted(path.name for path in uploaded.iterdir()) == [
+        ".sheet.jpg",
+        "a.jpg",
+        "a.mask.png",
+        "side_a.jpg",
+        "side_b.jpg",
+    ]
 
 
 @pytest.mark.parametrize("many", [500, pytest.param(2000, marks=pytest.mark.release)])

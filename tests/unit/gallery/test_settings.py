@@ -23,9 +23,9 @@ def test_settings_are_read_by_name() -> None:
     ("environ", "message"),
     [
         pytest.param({"GALLERY_PROT": "1"}, "GALLERY_PROT is not a setting", id="misspelt"),
-        pytest.param({"GALLERY_PORT": "http"}, "write a number", id="no-number"),
-        pytest.param({"GALLERY_ACCESS_SECONDS": "nan"}, "above 0", id="nan"),
-        pytest.param({"GALLERY_SESSION_SECONDS": "-1"}, "above 0", id="negative"),
+        pytest.param({"GALLERY_PORT": "http"}, "is not a number", id="no-number"),
+        pytest.param({"GALLERY_ACCESS_SECONDS": "nan"}, "at least 0.1", id="nan"),
+        pytest.param({"GALLERY_SESSION_SECONDS": "-1"}, "at least 0.1", id="negative"),
         pytest.param({"GALLERY_URL": "gallery.example.com"}, "https://", id="no-scheme"),
         pytest.param({"GALLERY_UPLOADS_DIR": "photos"}, "begins with /", id="relative"),
     ],

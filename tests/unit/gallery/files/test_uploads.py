@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from reconstruction_gallery.files.uploads import Upload, UploadError, Uploads
+from reconstruction_gallery.files.uploads import SHEET, Upload, UploadError, Uploads
 from reconstruction_gallery.settings import Settings
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(496)
@@ -40,6 +40,20 @@ def test_a_photo_in_small_chunks_is_stored_completely(uploads: Uploads) -> None:
     take(uploads, upload, "a.jpg", *(JPEG[start : start + 1] for start in range(20)))
 
     assert photos(uploads, upload) == {"a.jpg": 20}
+
+
+def test_a_sheet_is_shown_to_its_namespace_and_is_no_photo(uploads: Uploads) -> None:
+    upload = uploads.begin("anna", "team", ())
+    take(uploads, upload, SHEET)
+    uri = uploads.uri(upload)
+
+    with pytest.raises(UploadError, match="no photos"):
+        uploads.close(upload)
+    assert uploads.sheet("team", uri) == JPEG
+    assert uploads.sheet("other", uri) == uploads.sheet("team", f"{uri}/") == uploads.sheet("team", "file:///a") == b""
+    (uploads.photos(upload) / SHEET).unlink()
+    (uploads.photos(upload) / SHEET).symlink_to(__file__)
+    assert uploads.sheet("team", uri) == b""  # a tenant's link is not followed
 
 
 @pytest.mark.parametrize(
