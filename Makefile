@@ -87,7 +87,7 @@ cluster-stop: setup ## stop both
 images: setup ## build the operator's and the worker's images without Docker (root, Debian)
 	@$(PYTHON_BIN) -m devcluster images operator worker
 
-release: setup ## wheels, chart, krew and image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
+release: setup ## wheels, chart, krew, Headlamp and image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
 	@$(PYTHON_BIN) -m scripts.release $(if $(OWNER),--owner '$(OWNER)') $(RELEASE_ARGS)
 
 publish: setup ## what `make release` wrote, to the forge of OWNER; PUBLISH="images chart" for less (scripts/publish has the parts)
@@ -132,7 +132,7 @@ lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the
 viewer: ## write the built <model-viewer> and a test's glTF validator from the packages in gallery/viewer (npm)
 	@scripts/viewer
 
-headlamp: ## check, test and package the Headlamp plugin (npm; hundreds of packages at first)
+headlamp: setup ## check, test and package the Headlamp plugin (npm; hundreds of packages at first)
 	@scripts/headlamp
 
 clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder
