@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -12,8 +12,7 @@ import redis
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs, Seen
 from devcluster.harness.system import QUICK_SETTINGS, System
-from tests.support.servers import sentinel
-from tests.support.servers.sentinel import Sentinel
+from tests.support.servers.sentinel import NAME, PASSWORD, Sentinel
 from tests.support.systems import SharedSystems
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -33,35 +32,27 @@ class Group:
     def url(self, db: int) -> str:
         return ";".join(f"sentinel://:{_PASSWORD}@127.0.0.1:{each.port}/{db}" for each in self.sentinels)
 
-    def wait_in_step(self) -> None:
-        """Wait until the sentinels know each other, and the replica has the primary's data."""
-        for each in self.sentinels:
-            wait_until(lambda each=each: self._ready(each), "a quorum", timeout_seconds=_DEADLINE_SECONDS)
+    def wait(self, what: str, holds: Callable[[], bool]) -> None:
+        def logs() -> list[str]:
+            return [each.log_ends() for each in self.sentinels]
 
-    def wait_failed_over(self) -> None:
-        wait_until(
-            lambda: {each.primary_port() for each in self.sentinels} == {self.replica.port},
-            "the sentinels to name the replica",
-            timeout_seconds=_DEADLINE_SECONDS,
-            seen=lambda: [each.log_ends() for each in self.sentinels],
-        )
+        wait_until(holds, what, timeout_seconds=_DEADLINE_SECONDS, seen=logs)
 
-    def _ready(self, each: Sentinel) -> bool:
+    def is_in_step(self) -> bool:
+        """Whether the sentinels know each other and the replica, which has the primary's data."""
         try:
-            each.ask("CKQUORUM", sentinel.NAME)
+            known = [each.ask("CKQUORUM", NAME) and each.ask("REPLICAS", NAME) for each in self.sentinels]
         except redis.ResponseError:
             return False
-        return _info(self.replica)["master_link_status"] == "up" and len(_replicas(each)) == 1
+        return all(known) and _replication(self.replica)["master_link_status"] == "up"
+
+    def has_failed_over(self) -> bool:
+        return {each.primary_port() for each in self.sentinels} == {self.replica.port}
 
 
-def _info(server: Redis) -> dict[str, object]:
+def _replication(server: Redis) -> dict[str, object]:
     with redis.Redis.from_url(server.url()) as client:
         return dict(client.info("replication"))
-
-
-def _replicas(each: Sentinel) -> list[object]:
-    reply = each.ask("REPLICAS", sentinel.NAME)
-    return reply if isinstance(reply, list) else []
 
 
 @pytest.fixture
@@ -81,8 +72,8 @@ def system(start_system: SharedSystems, cluster: Cluster, group: Group) -> Itera
         "CELERY_BROKER_URL": group.url(0),
         "CELERY_RESULT_BACKEND": group.url(0),
         "REDIS_STATE_DB": group.url(1),
-        "REDIS_SENTINEL_MASTER": sentinel.NAME,
-        "REDIS_SENTINEL_PASSWORD": sentinel.PASSWORD,
+        "REDIS_SENTINEL_MASTER": NAME,
+        "REDIS_SENTINEL_PASSWORD": PASSWORD,
         "PLACEHOLDER_STEP_SECONDS": "1",
     }
     with System(cluster, group.primary, settings=QUICK_SETTINGS | addresses) as system:
@@ -90,7 +81,7 @@ def system(start_system: SharedSystems, cluster: Cluster, group: Group) -> Itera
         system.start_operator()
         system.start_worker(concurrency=4)
         system.wait_registered()
-        group.wait_in_step()
+        group.wait("the sentinels and the replica to follow the primary", group.is_in_step)
         yield system
 
 
@@ -103,7 +94,7 @@ def test_jobs_end_well_over_a_failover(jobs: Jobs, seen: Seen, group: Group, fau
     getattr(group.primary, fault)()
     jobs.confirm_cancel(cancelled)
     waiting = jobs.create()
-    group.wait_failed_over()
+    group.wait("the sentinels to name the replica", group.has_failed_over)
 
     for name in (*running, waiting):
         assert jobs.wait_finished(name, timeout_seconds=120)["status"]["phase"] == "Succeeded"
@@ -112,10 +103,5 @@ def test_jobs_end_well_over_a_failover(jobs: Jobs, seen: Seen, group: Group, fau
     assert jobs.wait_finished(cancelled)["status"]["phase"] == "Cancelled"
 
     group.primary.heal()  # the old primary returns with its old data, and becomes a replica
-    wait_until(
-        lambda: _info(group.primary)["role"] == "slave",
-        "the old primary to follow the new one",
-        timeout_seconds=_DEADLINE_SECONDS,
-        seen=lambda: [each.log_ends() for each in group.sentinels],
-    )
+    group.wait("the old primary to follow", lambda: _replication(group.primary)["role"] == "slave")
     assert jobs.wait_finished(jobs.create())["status"]["phase"] == "Succeeded"
