@@ -36,8 +36,9 @@ def build_chart(folder: Path, epoch: int) -> None:
 
 def build_headlamp(folder: Path, epoch: int, owner: str) -> None:
     """Package the plugin of Headlamp, and write Artifact Hub's metadata."""
-    command = [CHECKOUT / "scripts/headlamp", "release", folder]
-    commands.run(command, environment={"OWNER": owner, "SOURCE_DATE_EPOCH": str(epoch)}, timeout_seconds=7200)
+    environment = {"OWNER": owner, "SOURCE_DATE_EPOCH": str(epoch)}
+    script = CHECKOUT / "scripts/headlamp"
+    commands.run([script, "release", folder], environment=environment, timeout_seconds=7200)
 
 
 def dated(archive: bytes, epoch: int) -> bytes:
