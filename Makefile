@@ -7,7 +7,7 @@ SOURCES    := operator plugin gallery demo devcluster chaos benchmarks examples 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop cluster \
+.PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop kind cluster \
         cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock viewer headlamp clean
 
 help: ## this list
@@ -18,6 +18,13 @@ setup: ## make .venv with everything for development (again when the pins change
 
 demo: setup ## photos to a mesh on a real control plane; PHOTOS=... uses yours, KEEP=1 keeps it running, KUBECONFIG=... uses your cluster
 	@$(PYTHON_BIN) -m demo $(if $(KEEP),--keep) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
+
+kind: ## images by Docker and the chart in a kind cluster (Docker, kind, helm; no test runs it); `kind delete cluster` removes it
+	for name in operator worker gallery; do docker build --target $$name --tag reconstruction-$$name:$(VERSION) . || exit 1; done
+	kind get clusters | grep -qx kind || kind create cluster
+	kind load docker-image $(foreach name,operator worker gallery,reconstruction-$(name):$(VERSION))
+	helm upgrade --install reconstruction charts/reconstruction-operator --kube-context kind-kind --namespace reconstruction-system \
+	  --create-namespace --values charts/reconstruction-operator/ci/kind-values.yaml --wait --timeout 10m
 
 demo-stop: setup ## stop a demo of `make demo KEEP=1`
 	@$(PYTHON_BIN) -m demo --stop
@@ -87,7 +94,7 @@ cluster-stop: setup ## stop both
 images: setup ## build the operator's and the worker's images without Docker (root, Debian)
 	@$(PYTHON_BIN) -m devcluster images operator worker
 
-release: setup ## wheels, chart, krew and image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
+release: setup ## wheels, chart, krew, Headlamp and image archives, SBOMs, checksums into dist/ (root, Debian); RELEASE_ARGS=--draft to try it
 	@$(PYTHON_BIN) -m scripts.release $(if $(OWNER),--owner '$(OWNER)') $(RELEASE_ARGS)
 
 publish: setup ## what `make release` wrote, to the forge of OWNER; PUBLISH="images chart" for less (scripts/publish has the parts)
@@ -132,12 +139,13 @@ lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the
 viewer: ## write the built <model-viewer> and a test's glTF validator from the packages in gallery/viewer (npm)
 	@scripts/viewer
 
-headlamp: ## check, test and package the Headlamp plugin (npm; hundreds of packages at first)
+headlamp: setup ## check, test and package the Headlamp plugin (npm; hundreds of packages at first)
 	@scripts/headlamp
 
 clean: ## remove .venv, caches and the results of demo and benchmarks; the built control plane stays in the user's cache folder
 	rm -rf .venv .venv-docs .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output site-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # A KUBECONFIG from the shell may be a production cluster, so the demo uses one only from this command line.
 demo-cluster = $(if $(filter command,$(firstword $(origin KUBECONFIG))),--kubeconfig '$(KUBECONFIG)')

@@ -31,7 +31,7 @@ def page() -> str:
             "",
             *_qualities(),
             "",
-            "[sizes.md](sizes.md) shows their cost in time and memory.",
+            "[performance.md](performance.md) shows their cost in time and memory.",
             "",
             "### Quality gates",
             "",

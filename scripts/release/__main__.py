@@ -54,12 +54,13 @@ def _release(folder: Path, architectures: Sequence[str], owner: str) -> None:
     revision = _git(CHECKOUT, "rev-parse", "HEAD")
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _git(CHECKOUT, "log", "-1", "--format=%ct"))
     clear(folder)
-    made = packages.build_python(folder, epoch)
-    made += [packages.build_chart(folder, epoch), *krew.build(folder, epoch, owner)]
+    packages.build_python(folder, epoch)
+    packages.build_chart(folder, epoch)
+    krew.build(folder, epoch, owner)
+    packages.build_headlamp(folder, epoch, owner)
     for name, locks in _LOCKS.items():
-        made.append(folder / f"{name.replace('-', '_')}-{version}.cdx.json")
-        made[-1].write_text(wheel_sbom(name, locks, version, epoch))
-    _print(made)
+        (folder / f"{name.replace('-', '_')}-{version}.cdx.json").write_text(wheel_sbom(name, locks, version, epoch))
+    _print(sorted(folder.iterdir()))
     for architecture in architectures:
         for target in images.TARGETS[architecture]:
             _print(images.archive(folder, target, architecture, version=version, revision=revision, epoch=epoch))
@@ -113,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder", type=Path, default=CHECKOUT / "dist", help="where to write the files; emptied first (default: dist)"
     )
-    parser.add_argument("--owner", default="OWNER", help="owner of the repository, in krew's manifest")
+    parser.add_argument("--owner", default="OWNER", help="owner of the repository, in addresses")
     parser.add_argument(
         "--images",
         nargs="*",

@@ -13,28 +13,32 @@ from devcluster.programs.helm import helm
 from scripts.paths import CHART, CHECKOUT
 
 
-def build_python(folder: Path, epoch: int) -> list[Path]:
+def build_python(folder: Path, epoch: int) -> None:
     """Build wheel and source archive of the program, of the kubectl plugin and of the gallery.
 
     They are reproducible, because hatchling sets every date to `epoch`.
     """
-    before = {*folder.iterdir()}
     for project in (CHECKOUT, CHECKOUT / "plugin", CHECKOUT / "gallery"):
         commands.run(
             [sys.executable, "-m", "hatchling", "build", "--directory", folder],
             folder=project,
             environment={"SOURCE_DATE_EPOCH": str(epoch)},
         )
-    return sorted({*folder.iterdir()} - before)
 
 
-def build_chart(folder: Path, epoch: int) -> Path:
+def build_chart(folder: Path, epoch: int) -> None:
     """Package the chart. Helm writes the current time into each entry, so rewrite the archive with `epoch`."""
     before = {*folder.iterdir()}
     helm("package", CHECKOUT / CHART, "--destination", folder)
     (package,) = {*folder.iterdir()} - before
     package.write_bytes(dated(package.read_bytes(), epoch))
-    return package
+
+
+def build_headlamp(folder: Path, epoch: int, owner: str) -> None:
+    """Package the plugin of Headlamp, and write Artifact Hub's metadata."""
+    environment = {"OWNER": owner, "SOURCE_DATE_EPOCH": str(epoch)}
+    script = CHECKOUT / "scripts/headlamp"
+    commands.run([script, "release", folder], environment=environment, timeout_seconds=7200)
 
 
 def dated(archive: bytes, epoch: int) -> bytes:

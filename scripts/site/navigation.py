@@ -9,10 +9,8 @@ HOME: Final = "docs/index.md"
 SECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "Start": (
         "docs/getting-started.md",
-        "docs/concepts.md",
         "docs/install.md",
         "docs/photos.md",
-        "docs/sizes.md",
         "docs/comparison.md",
     ),
     "Use": (
@@ -20,11 +18,13 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/gallery.md",
         "docs/parameters.md",
         "docs/lifecycle.md",
+        "docs/python.md",
         "docs/results.md",
         "docs/troubleshooting.md",
     ),
     "Operate": (
         "docs/helm.md",
+        "docs/redis.md",
         "docs/storage.md",
         "docs/queues.md",
         "docs/dashboards.md",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from devcluster import commands as processes
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 from tests.real.docs.conftest import Shell
@@ -183,3 +186,21 @@ def test_the_example_of_a_model_is_installed_and_runs(jobs: Jobs, shell: Shell, 
     assert (output / "model.glb").read_bytes()[:4] == b"glTF"
     jobs.create("typo", modelType="relief", queue="relief", parameters={"points": 1})
     assert "points" in jobs.wait_phase("typo", "Failed")["status"]["failure"]["message"]
+
+
+def test_a_program_starts_follows_and_cancels_tasks(jobs: Jobs, home: Path) -> None:
+    def run(program: str, **names: str) -> str:
+        for written, used in names.items():
+            program = program.replace(written.replace("_", "-"), used)
+        return processes.run([sys.executable, "-c", program], environment=environment, folder=home).stdout.strip()
+
+    environment = jobs.system.environment()
+    first, second = (f"{jobs.namespace}-{number}" for number in "12")
+    addresses = {"redis://localhost:6379/0": environment["CELERY_BROKER_URL"]}
+    started = run(block("python-start"), vase_1=first, photogrammetry="placeholder")
+    sent = run(block("python-send"), vase_2=second, **addresses)
+    assert run(block("python-cancel"), vase_2=second) == "True"
+    assert "SUCCESS {'status': 'completed'" in (told := run(block("python-progress"), TASK=started))
+    assert (Path(ast.literal_eval(told.partition("SUCCESS ")[2])["output_path"]) / "model.glb").is_file()
+    assert run(block("python-progress"), TASK=sent).splitlines()[-1].startswith("REVOKED")
+    assert not (jobs.system.jobs_dir / second).exists()

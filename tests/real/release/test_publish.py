@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import subprocess
+import tarfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from devcluster.programs.building import ACTIONLINT, GoProgram, built
 from devcluster.servers.ports import free_ports
@@ -86,3 +88,18 @@ def test_the_notes_are_a_section_of_the_changelog() -> None:
     oldest = (CHECKOUT / "CHANGELOG.md").read_text().rpartition("\n## [")[2]
     notes = run("scripts/publish", "notes", VERSION=oldest.partition("]")[0])
     assert [line for line in oldest.splitlines()[1:] if line] == notes.splitlines()
+
+
+def test_the_metadata_of_the_headlamp_plugin_name_its_archive(tmp_path: Path) -> None:
+    packages.build_headlamp(tmp_path, EPOCH, "owner")
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as content:
+        assert {"./reconstruction-headlamp/main.js", "./reconstruction-headlamp/package.json"} <= {*content.getnames()}
+        assert {entry.mtime for entry in content} == {EPOCH}
+    stated = yaml.safe_load((tmp_path / "artifacthub-pkg.yml").read_text())
+    about = {key.removeprefix("headlamp/plugin/"): text for key, text in stated["annotations"].items()}
+    assert about["archive-checksum"] == f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
+    assert about["archive-url"].endswith(
+        f"github.com/owner/reconstruction-operator/releases/download/v{VERSION}/{archive.name}"
+    )
+    assert stated["createdAt"] == "2026-09-21T14:13:20Z"

@@ -1,7 +1,6 @@
 """Connections: every documented way to reach a Redis, for the job state, the broker and the results."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,9 +18,8 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import connections, results
 
 from devcluster import Redis
-from devcluster.programs import toolchain
-from devcluster.servers.ports import free_ports
-from devcluster.waiting import wait_until
+from tests.support.servers import sentinel
+from tests.support.servers.sentinel import Sentinel
 from tests.support.settings import configure
 
 pytestmark = [
@@ -29,7 +27,6 @@ pytestmark = [
 ]
 
 PASSWORD = "p@ss/w:rd"
-DEADLINE_SECONDS = 60
 QUOTED = "p%40ss%2Fw%3Ard"
 
 
@@ -127,41 +124,11 @@ async def test_tls_checks_the_certificate_by_default(monkeypatch: pytest.MonkeyP
 # --- Sentinel
 
 
-@contextmanager
-def sentinel_of(server: Redis, folder: Path) -> Iterator[int]:
-    """The port of a sentinel that watches the server under the name `meshes`."""
-    (port,) = free_ports(1)
-    lines = [f"port {port}", "bind 127.0.0.1", f"dir {folder}", f"sentinel monitor meshes 127.0.0.1 {server.port} 1"]
-    lines += [f'sentinel auth-pass meshes "{server.password}"', "requirepass watch"]
-    file = folder / "sentinel.conf"
-    file.write_text("\n".join(lines) + "\n")
-    process = subprocess.Popen([toolchain.redis_server(), file, "--sentinel"], stdout=subprocess.DEVNULL)
-    try:
-        with redis.Redis(port=port, password="watch") as client:
-            wait_until(
-                lambda: _knows(client),
-                "the sentinel to know its master",
-                timeout_seconds=DEADLINE_SECONDS,
-                seen=lambda: f"its exit code is {process.poll()}",
-            )
-        yield port
-    finally:
-        process.terminate()
-        process.wait(DEADLINE_SECONDS)
-
-
-def _knows(client: redis.Redis) -> bool:
-    try:
-        return client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "meshes") is not None
-    except redis.RedisError:
-        return False
-
-
 @pytest.mark.parametrize("addresses", [1, 2], ids=["one", "the-first-is-down"])
-async def test_sentinel_by_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
-    configure(monkeypatch, REDIS_SENTINEL_MASTER="meshes", REDIS_SENTINEL_PASSWORD="watch")
-    with Redis(password=PASSWORD) as server, sentinel_of(server, tmp_path) as port:
-        ports = [1, port][-addresses:]
+async def test_sentinel_by_its_url(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
+    configure(monkeypatch, REDIS_SENTINEL_MASTER=sentinel.NAME, REDIS_SENTINEL_PASSWORD=sentinel.PASSWORD)
+    with Redis(password=PASSWORD) as server, Sentinel(server) as watch:
+        ports = [1, watch.port][-addresses:]
 
         def url(db: int) -> str:
             return ";".join(f"sentinel://:{QUOTED}@127.0.0.1:{one}/{db}" for one in ports)

@@ -19,6 +19,9 @@
 {{- else -}}
 - ports:
     - {port: {{ int .Values.networkPolicy.redisPort }}, protocol: TCP}
+    {{- with int .Values.networkPolicy.sentinelPort }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
   {{- with .Values.networkPolicy.redisTo }}
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
