@@ -179,7 +179,7 @@ async def test_a_pointer_that_drips_is_given_up(uri: str, monkeypatch: pytest.Mo
 
     connections: list[asyncio.Task[None] | None] = []
     stopped = asyncio.Event()
-    monkeypatch.setattr(buckets, "_SMALL_SECONDS", 1.0)
+    monkeypatch.setattr(buckets, "_SMALL_SECONDS", 3.0)
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 
