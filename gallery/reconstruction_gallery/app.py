@@ -79,7 +79,7 @@ def make(settings: Settings) -> Starlette:
             *jobs.ROUTES,
             *uploading.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC)),
-            Route("/{path:path}", _missing),
+            Route("/{path:path}", _missing, methods=["DELETE", "GET", "PATCH", "POST", "PUT"]),
         ],
         middleware=[Middleware(SecurityHeaders, secure=settings.secure)],
         exception_handlers=dict.fromkeys((HTTPException, UnreadableResultError, UploadError, ApiError), parts.on_error),
@@ -92,7 +92,7 @@ async def _page(_request: Request) -> Response:
 
 
 async def _missing(request: Request) -> Response:
-    if request.url.path.startswith("/api/"):
+    if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
         raise HTTPException(404)
     return FileResponse(_STATIC / "index.html", 404)
 

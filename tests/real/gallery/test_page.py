@@ -270,7 +270,7 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
 def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(open_page: Open, jobs: Jobs) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")
-    failed = jobs.create(input={"uri": f"file://{DATA}/photos/none"})
+    failed = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/none"})
     page = open_page("editor", f"/jobs/{jobs.namespace}/{failed}")
     expect(page.locator(".now .badge")).to_have_text("Failed", timeout=WAIT)
     page.get_by_role("link", name="Upload other photos").click()
