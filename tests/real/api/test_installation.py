@@ -36,15 +36,6 @@ def test_the_complete_installation_has_a_redis_and_a_worker(cluster: Cluster) ->
     }
 
 
-def test_the_installation_has_only_the_operator_and_its_permissions(cluster: Cluster) -> None:
-    kinds = sorted(one["kind"] for one in build(cluster, "install"))
-
-    assert " ".join(kinds) == (
-        "ClusterRole ClusterRole ClusterRole ClusterRoleBinding ConfigMap Deployment Namespace PodDisruptionBudget"
-        " Role Role Role RoleBinding RoleBinding RoleBinding Secret ServiceAccount"
-    )
-
-
 @pytest.mark.parametrize("name", _INSTALLATIONS)
 def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster, name: str) -> None:
     done = installed.kubectl("apply", "-k", _MANIFESTS / name, "--dry-run=server")
