@@ -12,16 +12,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.models import child, exchange
 from reconstruction_operator.models.exchange import ExitMessage, ModelMessage
-from reconstruction_operator.models.interface import Photo, Result, Work
-
-pytestmark = pytest.mark.usefixtures("rough_models")
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    for name in ("scratch", "output"):
-        (tmp_path / name).mkdir()
-    return Work((Photo(tmp_path / "a.jpg", 64, 48, 9),), tmp_path / "scratch", tmp_path / "output", {}, 1)
+from reconstruction_operator.models.interface import Result
 
 
 class Pipe:
@@ -51,10 +42,10 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.mark.parametrize("name", ["/dev/shm/big", None])
-def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(name: str | None, work: Work) -> None:
+def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(name: str | None, tmp_path: Path) -> None:
     error = OSError(errno.ENOSPC, "No space left on device", name)
 
-    assert child._disk_full(error, work.scratch_dir).reason == "WORKER_ERROR"
+    assert child._disk_full(error, tmp_path).reason == "WORKER_ERROR"
 
 
 @pytest.mark.parametrize("patient", [pytest.param(False, id="progress-at-once"), pytest.param(True, id="an-outcome")])

@@ -36,12 +36,6 @@ def fetched() -> dict[str, int]:
     }
 
 
-def test_photos_of_a_bucket_are_reconstructed_and_only_the_result_stays(photos: str, client: redis.Redis) -> None:
-    run(model="rough-good", input_uri=photos)
-    assert end(client).outcome is Outcome.SUCCEEDED
-    assert [path.name for path in JobFolder.of(JOB).root.iterdir()] == ["output"]
-
-
 def test_a_retry_takes_over_the_objects_of_the_failed_attempt(photos: str, client: redis.Redis) -> None:
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
         run(model="rough-memory", input_uri=photos)
