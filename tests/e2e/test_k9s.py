@@ -78,15 +78,6 @@ def select(screen: K9s, name: str) -> None:
     screen.wait_for(f"{name} alone", lambda text: "(studio)[1]" in text and screen.row(name) != "")
 
 
-def answer(screen: K9s, title: str) -> str:
-    """Wait for the question with that title, confirm it, and return its text."""
-    asked = screen.wait_text(f"<Confirm {title}>")
-    screen.press("Tab")
-    screen.press("Enter")
-    screen.wait_for("the question to go", lambda text: "<Confirm" not in text)
-    return asked
-
-
 @pytest.mark.parametrize("view", ["recon", "rjob", "reconstructionjobs"])
 def test_k9s_accepts_our_files_and_shows_jobs_by_each_name(view: str, start: Open, jobs: Jobs) -> None:
     name = jobs.create_in("Running", queue="slow")
@@ -113,19 +104,6 @@ def test_the_newest_job_is_on_top(start: Open, jobs: Jobs) -> None:
     text = start().wait_for("both", lambda screen: older in screen and newer in screen)
 
     assert text.index(newer) < text.index(older)
-
-
-def test_a_job_is_suspended_and_resumed(selected: tuple[str, K9s], jobs: Jobs) -> None:
-    name, screen = selected
-
-    screen.press("S")
-    assert "spec" in answer(screen, "Suspend")
-    jobs.wait_phase(name, "Suspended")
-    screen.wait_for("the phase", lambda _: "Suspended" in screen.row(name))
-
-    screen.press("R")
-    jobs.wait_phase(name, "Running")
-    screen.wait_for("the phase", lambda _: "Running" in screen.row(name))
 
 
 def test_a_question_not_confirmed_does_nothing(selected: tuple[str, K9s], jobs: Jobs) -> None:

@@ -56,16 +56,6 @@ def test_the_log_of_one_job_comes_from_the_pods_of_operator_and_worker(recon: Pr
     assert "default/banana" not in done.stdout
 
 
-def test_results_come_through_a_port_forward_to_the_gallery(
-    recon: Program, release: Any, disk: Path, tmp_path: Path
-) -> None:
-    done = recon("results", "banana", "-o", tmp_path, "--account", ACCOUNT)
-    assert done.returncode == 0, done.stderr
-    output = disk / "jobs" / release.job("banana")["metadata"]["uid"] / "output"
-    assert (tmp_path / "banana.glb").read_bytes() == (output / "model.glb").read_bytes()
-    assert (tmp_path / "report.html").read_bytes() == (output / "report.html").read_bytes()
-
-
 def test_open_signs_the_browser_in_through_a_port_forward(recon: Program) -> None:
     with recon.opened("banana", "--account", ACCOUNT) as address:
         answer = get(address)
@@ -93,12 +83,6 @@ def test_trash_is_listed_by_exec_in_a_worker_and_a_result_restored(
     assert done.returncode == 0, done.stderr
     uid = release.job("three")["metadata"]["uid"]
     assert (disk / "jobs" / uid / "output" / "model.glb").read_bytes() == mesh
-
-
-def test_live_workers_are_counted(recon: Program) -> None:
-    done = recon("workers", "-o", "json")
-    assert done.returncode == 0, done.stderr
-    assert {queue["name"]: queue["workers"] for queue in json.loads(done.stdout)["queues"]}["celery"] == 2
 
 
 def test_doctor_finds_no_problems(recon: Program) -> None:

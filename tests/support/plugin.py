@@ -42,17 +42,19 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
     return Job(body)
 
 
-def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Path:
-    """Write a kubeconfig for an API server on that local port; by default no server listens there."""
+def write_kubeconfig(
+    folder: Path, port: int = 9, *, namespace: str = "", name: str = "here", user: dict[str, Any] | None = None
+) -> Path:
+    """Write a kubeconfig for an API server on that local port; by default no server listens there. `name`: of context and file."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": "here",
-        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": namespace}}],
-        "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "me", "user": {"token": "s3cret"}}],
+        "current-context": name,
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
+        "clusters": [{"name": name, "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": name, "user": user or {"token": "s3cret"}}],
     }
-    file = folder / "config"
+    file = folder / name
     file.write_text(json.dumps(config))
     return file
 

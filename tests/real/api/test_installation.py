@@ -1,10 +1,9 @@
-"""Manifests of the installation: kustomize builds them, a real API server accepts them, and their pods are admitted."""
+"""Manifests of the installation, most of them as part of the complete one: a real API server accepts them and their pods."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from reconstruction_operator import config
 
@@ -14,7 +13,6 @@ from tests.support.paths import CHECKOUT
 
 _MANIFESTS = CHECKOUT / "manifests"
 _HOME = "reconstruction-system"
-_INSTALLATIONS = ["install", "complete"]
 
 
 def build(cluster: Cluster, name: str) -> list[dict[str, Any]]:
@@ -36,26 +34,15 @@ def test_the_complete_installation_has_a_redis_and_a_worker(cluster: Cluster) ->
     }
 
 
-def test_the_installation_has_only_the_operator_and_its_permissions(cluster: Cluster) -> None:
-    kinds = sorted(one["kind"] for one in build(cluster, "install"))
-
-    assert " ".join(kinds) == (
-        "ClusterRole ClusterRole ClusterRole ClusterRoleBinding ConfigMap Deployment Namespace PodDisruptionBudget"
-        " Role Role Role RoleBinding RoleBinding RoleBinding Secret ServiceAccount"
-    )
-
-
-@pytest.mark.parametrize("name", _INSTALLATIONS)
-def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster, name: str) -> None:
-    done = installed.kubectl("apply", "-k", _MANIFESTS / name, "--dry-run=server")
+def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster) -> None:
+    done = installed.kubectl("apply", "-k", _MANIFESTS / "complete", "--dry-run=server")
 
     assert done.stderr == ""
     assert all(line.endswith("(server dry run)") for line in done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("name", _INSTALLATIONS)
-def test_the_pods_meet_the_restricted_pod_security_standard(installed: Cluster, name: str) -> None:
-    for pod in pods(build(installed, name)):
+def test_the_pods_meet_the_restricted_pod_security_standard(installed: Cluster) -> None:
+    for pod in pods(build(installed, "complete")):
         command = ["-n", _HOME, "create", "--dry-run=server", "-f", "-"]
         done = installed.kubectl(*command, input=json.dumps(pod), check=False)
         assert (done.returncode, done.stderr) == (0, ""), pod["metadata"]["name"]
@@ -87,9 +74,8 @@ def test_the_addresses_of_redis_come_from_the_secret(cluster: Cluster) -> None:
     assert from_secret == {name: {"name": secret["metadata"]["name"], "key": name} for name in secret["data"]}
 
 
-@pytest.mark.parametrize("name", _INSTALLATIONS)
-def test_every_setting_in_the_manifests_exists(cluster: Cluster, name: str) -> None:
-    objects = build(cluster, name)
+def test_every_setting_in_the_manifests_exists(cluster: Cluster) -> None:
+    objects = build(cluster, "complete")
 
     named = {key for one in of_kind(objects, "ConfigMap", "Secret").values() for key in one["data"]}
     for workload in of_kind(objects, "Deployment").values():
@@ -115,7 +101,7 @@ def test_every_pod_has_the_label_by_which_the_plugin_and_the_gallery_find_it(clu
 
 
 def test_uninstalling_the_operator_keeps_the_crd_and_the_jobs(cluster: Cluster) -> None:
-    assert [one for name in _INSTALLATIONS for one in build(cluster, name) if "CustomResource" in one["kind"]] == []
+    assert [one for one in build(cluster, "complete") if "CustomResource" in one["kind"]] == []
 
 
 def test_all_manifests_can_move_to_another_namespace(cluster: Cluster, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import MakeUser, revoke_all
+from tests.real.gallery.conftest import MakeUser
 
 
 class Listener:
@@ -72,16 +72,3 @@ def test_the_stream_has_the_progress_of_a_running_job(gallery: Gallery, jobs: Jo
         assert len(moved) >= 2
         jobs.delete(name)
         wait_until(lambda: name not in listener.names, "the deletion")
-
-
-def test_a_stream_has_only_visible_jobs_and_removes_them_with_the_rights(
-    gallery: Gallery, jobs: Jobs, make_user: MakeUser
-) -> None:
-    jobs.create("one", suspend=True)
-    with listening(gallery, make_user("viewer")) as viewer, listening(gallery, make_user("stranger")) as stranger:
-        wait_until(lambda: viewer.names == {"one"}, "the job", seen=lambda: viewer.history)
-
-        revoke_all(jobs)
-
-        wait_until(lambda: viewer.names == set(), "the job to be removed")
-        assert stranger.history == []

@@ -75,9 +75,6 @@ def test_compatible_versions_are_accepted(jobs: Jobs, tenant: Program) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--queue", "celry"), "did you mean celery?"),
-        (("--model", "placeholdr"), "did you mean placeholder?"),
-        (("--param", "qualty=fast"), "did you mean quality?"),
         (("--quality", "fsat"), "allowed is one of"),
         (("--upload", "s3://scans/"), "s3:// is not enabled here"),
     ],

@@ -68,18 +68,6 @@ class ApiServer:
         self._ended = asyncio.Event()
         self.url = ""
 
-    @property
-    def kubeconfig(self) -> dict[str, Any]:
-        """A kubeconfig for this server."""
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "here",
-            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
-            "clusters": [{"name": "here", "cluster": {"server": self.url}}],
-            "users": [{"name": "me", "user": {"token": "s3cret"}}],
-        }
-
     @asynccontextmanager
     async def run(self) -> AsyncIterator[Api]:
         """Serve, and yield a client."""

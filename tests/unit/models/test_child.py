@@ -1,4 +1,4 @@
-"""Model process: its messages, for all outcomes of a model, and if the worker does not read them."""
+"""Model process: its messages if the worker does not read them. Its outcomes: tests/integration/worker/model."""
 
 from __future__ import annotations
 
@@ -11,17 +11,8 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.models import child, exchange
-from reconstruction_operator.models.exchange import DefectMessage, ExitMessage, FailureMessage, ModelMessage, RunRequest
-from reconstruction_operator.models.interface import Photo, Result, Work
-
-pytestmark = pytest.mark.usefixtures("rough_models")
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    for name in ("scratch", "output"):
-        (tmp_path / name).mkdir()
-    return Work((Photo(tmp_path / "a.jpg", 64, 48, 9),), tmp_path / "scratch", tmp_path / "output", {}, 1)
+from reconstruction_operator.models.exchange import ExitMessage, ModelMessage
+from reconstruction_operator.models.interface import Result
 
 
 class Pipe:
@@ -50,40 +41,11 @@ def pipe() -> Iterator[Pipe]:
     return Pipe()
 
 
-@pytest.mark.parametrize(
-    ("model", "expected"),
-    [
-        pytest.param("rough-good", Result(quality={"photos": 1, "error": 0.123456789}), id="a result"),
-        pytest.param("rough-failure", FailureMessage("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps"), id="a failure"),
-        pytest.param(
-            "rough-memory", FailureMessage("OUT_OF_MEMORY", "the model ran out of memory with 1 photos"), id="no memory"
-        ),
-    ],
-)
-def test_the_outcome_of_a_run_is_returned(model: str, expected: ModelMessage, work: Work) -> None:
-    assert child._outcome(RunRequest(model, work, 5.0), lambda *_, **__: None) == expected
-
-
-def test_a_full_disk_names_the_file(work: Work) -> None:
-    outcome = child._outcome(RunRequest("rough-disk", work, 5.0), lambda *_, **__: None)
-
-    assert isinstance(outcome, FailureMessage)
-    assert (outcome.reason, str(work.scratch_dir / "big") in outcome.message) == ("DISK_FULL", True)
-
-
 @pytest.mark.parametrize("name", ["/dev/shm/big", None])
-def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(name: str | None, work: Work) -> None:
+def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(name: str | None, tmp_path: Path) -> None:
     error = OSError(errno.ENOSPC, "No space left on device", name)
 
-    assert child._disk_full(error, work.scratch_dir).reason == "WORKER_ERROR"
-
-
-def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
-    outcome = child._outcome(RunRequest("rough-error", work, 5.0), lambda *_, **__: None)
-
-    assert isinstance(outcome, DefectMessage)
-    assert outcome.text.startswith("Traceback")
-    assert outcome.text.endswith("TypeError: a defect of the model\n")
+    assert child._disk_full(error, tmp_path).reason == "WORKER_ERROR"
 
 
 @pytest.mark.parametrize("patient", [pytest.param(False, id="progress-at-once"), pytest.param(True, id="an-outcome")])

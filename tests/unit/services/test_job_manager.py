@@ -61,14 +61,6 @@ def test_each_step_sets_and_deletes_flags_that_expire_in_an_hour(
     assert job_manager.is_job_cancelled("test123") is (CANCEL in flags)
 
 
-def test_clearing_deletes_both_flags_and_no_others(client: redis.Redis) -> None:
-    client.set(REQUEST, "pending")
-    client.set(CANCEL, "1")
-    job_manager.request_cancellation("other")
-    assert job_manager.clear_cancellation("test123") is None
-    assert client.keys("*") == ["cancel_request:other"]
-
-
 def test_asserting_a_cancel_again_renews_its_hour(client: redis.Redis) -> None:
     client.set(CANCEL, "1", ex=5)
     assert job_manager.assert_cancelled("test123") is True

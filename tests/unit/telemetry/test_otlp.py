@@ -73,16 +73,6 @@ def test_a_span_arrives_with_its_ids_times_attributes_and_headers(collector: Col
     assert collector.spans == [expected]
 
 
-def test_a_root_span_has_the_id_of_its_job_and_a_failure_its_error(collector: Collector) -> None:
-    root = spans.of_job(UID)
-    tracing.emit(Span(spans.OPERATOR, "ReconstructionJob", root, None, START, START, error="TIMEOUT: too slow"))
-    tracing.flush(60)
-
-    (span,) = collector.spans
-    assert (span.service, span.error) == ("reconstruction-operator", "TIMEOUT: too slow")
-    assert (span.trace_id, span.span_id, span.parent_id) == (root.trace_id, root.span_id, "")
-
-
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # from Python 3.12 on
 def test_a_forked_process_exports_only_its_own_spans(collector: Collector) -> None:
     tracing.emit(SPAN)

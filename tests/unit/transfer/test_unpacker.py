@@ -87,9 +87,6 @@ def test_tar_entry_of_negative_size_yields_no_photo(into: Path) -> None:
         pytest.param(zipped((zip_member("a.jpg", stat.S_IFLNK | 0o777), b"/etc/passwd")), "a link", id="zip: a link"),
         pytest.param(zipped((zip_member("a.jpg", stat.S_IFIFO | 0o666), b"")), "a device", id="zip: a pipe"),
         pytest.param(zipped(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="zip: too many entries"),
-        pytest.param(
-            zipped(*((f"{n}.jpg", b"") for n in range(500))), "more than 20 files", id="zip: far too many entries"
-        ),
         pytest.param(zipped(("a.jpg", b"\0" * (2 * MB))), "more than 1 MB", id="zip: a bomb"),
         pytest.param(archives.zip_that_announces_one_terabyte(), "more than 1 MB", id="zip: announces 1 TB"),
         pytest.param(
@@ -99,9 +96,6 @@ def test_tar_entry_of_negative_size_yields_no_photo(into: Path) -> None:
         ),
         pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_BZIP2), "method 12", id="zip: bzip2"),
         pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_LZMA), "method 14", id="zip: lzma"),
-        pytest.param(
-            zipped(("a.jpg", bytes(2 * MB)), method=zipfile.ZIP_BZIP2), "method 12", id="zip: a bomb in one read"
-        ),
         pytest.param(archives.zip_with_a_huge_directory(), "damaged", id="zip: announces a huge directory"),
         pytest.param(archives.zip_with_a_huge_directory_of_64_bits(), "damaged", id="zip: the same in 64 bits"),
         pytest.param(
@@ -128,9 +122,6 @@ def test_tar_entry_of_negative_size_yields_no_photo(into: Path) -> None:
         pytest.param(sparse_tar(), "sparse file", id="tar: holes"),
         pytest.param(sparse_tar(more=True), "damaged", id="tar: a chain of holes that is cut off"),
         pytest.param(pax_tar(("GNU.sparse.map", "0,1,5")) + ENTRY, "sparse file", id="tar: a map of holes, 0.1"),
-        pytest.param(
-            pax_tar(("GNU.sparse.map", "0,1")) + ENTRY, "sparse file", id="tar: a map of holes, 0.1, of even length"
-        ),
         pytest.param(pax_tar(("GNU.sparse.size", "many")) + ENTRY, "damaged", id="tar: a map of holes, 0.0"),
         pytest.param(pax_tar(("GNU.sparse.size", "5")) + ENTRY, "sparse file", id="tar: an empty map of holes, 0.0"),
         pytest.param(pax_tar(("GNU.sparse.realsize", "many")) + ENTRY, "damaged", id="tar: only the size with holes"),

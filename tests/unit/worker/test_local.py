@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.worker import local
 
 from tests.support.photos import make_photo
@@ -17,19 +16,6 @@ def run(photos: list[Path], output: Path, model: str = "placeholder") -> tuple[i
     lines: list[dict[str, Any]] = []
     status = local.run(local.LocalRequest(photos, output, model, {}), lambda line: lines.append(dict(line)))
     return status, lines
-
-
-def test_a_run_reports_its_steps_and_then_its_files(tmp_path: Path) -> None:
-    status, lines = run([tmp_path], tmp_path / "out")
-
-    assert status == 0
-    *steps, last = lines
-    assert list(dict.fromkeys(line["step"] for line in steps)) == [step.name for step in STEPS[1:]]
-    assert [line["percent"] for line in steps] == sorted(line["percent"] for line in steps)
-    assert last["result"]["message"] == "Simulated, not made from the photos"
-    names = [file["name"] for file in last["result"]["files"]]
-    assert names[0] == "model.glb"
-    assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize(

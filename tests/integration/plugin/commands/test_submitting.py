@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.plugin import run_program, write_kubeconfig
+from tests.support.plugin import run_program
 
 
 def dry_run(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
@@ -25,11 +25,3 @@ def test_a_dry_run_needs_neither_a_cluster_nor_an_upload_address(photos: Path) -
     assert "3 photos (JPEG)" in done.stderr
     assert "3 files would go to the gallery, if the cluster has one" in done.stderr
     assert "not checked by the API server: no API server: there is no kubeconfig at /nowhere" in done.stderr
-
-
-def test_an_unavailable_api_server_is_reported(photos: Path, tmp_path: Path) -> None:
-    done = dry_run(photos, "--force", kubeconfig=write_kubeconfig(tmp_path, namespace="team"))
-
-    assert done.returncode == 0, done.stderr
-    assert yaml.safe_load(done.stdout)["metadata"]["namespace"] == "team"
-    assert "not checked by the API server: the API server at http://127.0.0.1:9 does not respond" in done.stderr

@@ -100,11 +100,6 @@ def test_addresses_that_cannot_be_used_are_refused(
     assert message.format(bucket=bucket.name) in caught.value.message
 
 
-def test_a_scheme_that_is_not_enabled_is_refused_with_those_that_are(into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* gs:// is not enabled .*; enabled: s3://"):
-        fetched("gs://bucket/set/", into, limits)
-
-
 def test_an_address_off_the_allowlist_is_refused_as_its_author_wrote_it(into: Path, limits: Limits) -> None:
     granted = replace(limits, namespace="maps", granted=("s3://photos/maps/", "/photos/maps"))
     with pytest.raises(StorageError) as caught:

@@ -39,12 +39,6 @@ def test_a_copy_is_delivered_to_the_output_location(client: redis.Redis, jobs_di
     assert [path.name for path in meshes.iterdir()] == ["banana"]
 
 
-def test_a_refused_output_location_fails_the_job_and_leaves_no_files(jobs_dir: Path) -> None:
-    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        run(output_uri="file:///etc/meshes")
-    assert list(jobs_dir.iterdir()) == []
-
-
 def test_an_occupied_output_location_fails_the_job_before_the_work(
     jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -37,12 +36,6 @@ def fetched() -> dict[str, int]:
     }
 
 
-def test_photos_of_a_bucket_are_reconstructed_and_only_the_result_stays(photos: str, client: redis.Redis) -> None:
-    run(model="rough-good", input_uri=photos)
-    assert end(client).outcome is Outcome.SUCCEEDED
-    assert [path.name for path in JobFolder.of(JOB).root.iterdir()] == ["output"]
-
-
 def test_a_retry_takes_over_the_objects_of_the_failed_attempt(photos: str, client: redis.Redis) -> None:
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
         run(model="rough-memory", input_uri=photos)
@@ -58,16 +51,6 @@ def test_a_failure_that_is_not_retried_leaves_no_files(photos: str, jobs_dir: Pa
     with pytest.raises(ReconstructionFailedError, match="NOT_ENOUGH_OVERLAP"):
         run(model="rough-failure", input_uri=photos)
     assert list(jobs_dir.iterdir()) == []
-
-
-def test_a_result_is_delivered_and_the_end_names_its_folder(bucket: Bucket, client: redis.Redis) -> None:
-    run(output_uri=f"s3://{bucket.name}/meshes")
-    reported = end(client).outputs
-    assert reported is not None
-    folder = json.loads(bucket.get("meshes/result.json"))["folder"]
-    assert reported.uri == f"s3://{bucket.name}/meshes/{folder}"
-    assert reported.files[0].name == "model.glb"
-    assert bucket.get(f"meshes/{folder}model.glb") == (JobFolder.of(JOB).output / "model.glb").read_bytes()
 
 
 def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(

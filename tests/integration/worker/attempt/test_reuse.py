@@ -123,8 +123,6 @@ def _replace(photo: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda folder, _: (folder / "c.jpg").write_bytes(make_photo()), id="one-photo-more"),
-        pytest.param(lambda folder, _: (folder / "b.jpg").unlink(), id="one-photo-less"),
         pytest.param(lambda folder, _: (folder / "b.jpg").rename(folder / "c.jpg"), id="a-renamed-photo"),
         pytest.param(lambda folder, _: _replace(folder / "b.jpg"), id="one-byte-of-the-same-size"),
         pytest.param(
@@ -271,18 +269,6 @@ def test_a_required_result_is_taken_over_without_photos_or_a_model(
     trash.keep(JobFolder.of(JOB), until=2e9)
     attempt(AGAIN, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
     assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
-    assert maker(client) == (JOB, 1)
-
-
-def test_the_newest_result_of_a_name_is_the_required_one(
-    attempt: Attempt, client: redis.Redis, jobs_dir: Path, rough_models: Path
-) -> None:
-    attempt(JOB)
-    attempt("second", reuse="Never")
-    for job, at in ((JOB, 2_000.0), ("second", 1_000.0)):
-        (entry,) = jobs_dir.glob(f".names/*/{job}")
-        os.utime(entry, (at, at))
-    attempt(AGAIN, reuse="Required")
     assert maker(client) == (JOB, 1)
 
 

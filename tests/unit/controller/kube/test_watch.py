@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from reconstruction_operator.controller.kube import watch
@@ -13,6 +13,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 
 from tests.support.jobs import make_body
+from tests.support.plugin import write_kubeconfig
 from tests.support.servers.api_server import ApiServer
 
 
@@ -51,9 +52,7 @@ async def test_kopf_lists_without_objects_and_watches_from_the_versions_of_the_f
         stopping.set()
 
     async with server.run() as api:
-        kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(json.dumps(server.kubeconfig))
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+        monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path, urlsplit(server.url).port or 0)))
         feed = Feed(api, cache, ())
         feeding, stops = asyncio.create_task(feed.run()), asyncio.create_task(stop())
         await watch.watch(feed, namespaces=(), startup=nothing, cleanup=end, stopping=stopping)

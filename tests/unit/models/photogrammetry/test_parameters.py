@@ -29,7 +29,6 @@ def test_given_parameters_override_the_quality() -> None:
     ("name", "value", "allowed"),
     [
         pytest.param("quality", "best", "one of preview, fast, standard, high", id="a-quality"),
-        pytest.param("quality", 1, "one of preview, fast, standard, high", id="a-type"),
         pytest.param("quality", ["fast"], "one of preview, fast, standard, high", id="a-list"),
         pytest.param("maxImageSize", 399, "a whole number from 400 to 4000", id="too-small"),
         pytest.param("textureSize", 8193, "a whole number from 256 to 8192", id="too-large"),

@@ -4,7 +4,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from kubectl_recon.errors import (
@@ -21,6 +21,8 @@ from kubectl_recon.gallery.reaching import Way, token
 from kubectl_recon.kube.api import Api, connect
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.access import context_names
+
+from tests.support.plugin import write_kubeconfig
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
@@ -141,36 +143,23 @@ def test_a_change_is_not_retried_after_a_server_error(api: Api, server: Server) 
     assert len(server.asked) == 1
 
 
-def kubeconfig(path: Path, *, name: str = "here", user: dict[str, Any] | None = None, **context: str) -> Path:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": name,
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name, **context}}],
-        "clusters": [{"name": name, "cluster": {"server": f"http://{name}:6443"}}],
-        "users": [{"name": name, "user": user or {"token": "s3cret"}}],
-    }
-    path.write_text(json.dumps(config))
-    return path
-
-
 def test_the_default_namespace_is_the_contexts(tmp_path: Path) -> None:
-    file = str(kubeconfig(tmp_path / "config", namespace="team"))
+    file = str(write_kubeconfig(tmp_path, namespace="team"))
     assert connect(kubeconfig=file).namespace == "team"
     assert connect(kubeconfig=file, namespace="other").namespace == "other"
-    assert connect(kubeconfig=str(kubeconfig(tmp_path / "plain"))).namespace == "default"
+    assert connect(kubeconfig=str(write_kubeconfig(tmp_path, name="plain"))).namespace == "default"
 
 
 def test_several_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [kubeconfig(tmp_path / name, name=name) for name in ("first", "second")]
+    files = [write_kubeconfig(tmp_path, port, name=name) for port, name in ((1, "first"), (2, "second"))]
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
     assert context_names() == ["first", "second"]
-    assert connect(context="second").api.server == "http://second:6443"
+    assert connect(context="second").api.server == "http://127.0.0.1:2"
     assert connect().context == "first"
 
 
 def test_an_unknown_context_is_rejected_with_the_known_ones(tmp_path: Path) -> None:
-    file = str(kubeconfig(tmp_path / "config"))
+    file = str(write_kubeconfig(tmp_path))
     with pytest.raises(KubeconfigError, match='there is no context "prod"; available: here'):
         connect(context="prod", kubeconfig=file)
 
@@ -188,12 +177,12 @@ def test_the_token_of_an_exec_plugin_is_used(tmp_path: Path, version: str) -> No
     api_version = f"client.authentication.k8s.io/{version}"
     answer = {"apiVersion": api_version, "kind": "ExecCredential", "status": {"token": "from-plugin"}}
     plugin = {"apiVersion": api_version, "command": "echo", "args": [json.dumps(answer)], "interactiveMode": "Never"}
-    connection = connect(kubeconfig=str(kubeconfig(tmp_path / "config", user={"exec": plugin})))
+    connection = connect(kubeconfig=str(write_kubeconfig(tmp_path, user={"exec": plugin})))
     assert connection.api.token() == "from-plugin"
 
 
 def test_a_gallery_needs_an_account_for_a_user_without_a_token(tmp_path: Path) -> None:
-    file = kubeconfig(tmp_path / "config", user={"username": "me", "password": "s3cret"})
+    file = write_kubeconfig(tmp_path, user={"username": "me", "password": "s3cret"})
     with pytest.raises(UsageError, match="use a service account of yours with --account"):
         token(connect(kubeconfig=str(file)), Way())
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from kubectl_recon.errors import UsageError
-from kubectl_recon.kube.manifests import changes, manifest, name_for, parameter
+from kubectl_recon.kube.manifests import name_for, parameter
 
 
 @pytest.mark.parametrize(
@@ -32,15 +32,6 @@ def test_an_invalid_parameter_is_rejected(text: str) -> None:
         parameter(text)
 
 
-def test_the_spec_contains_only_given_options() -> None:
-    assert changes(model=None, quality=None, parameters=(), output=None) == {}
-    assert changes(model="placeholder", quality="fast", parameters=["faces=10"], output="s3://meshes/x/") == {
-        "modelType": "placeholder",
-        "parameters": {"quality": "fast", "faces": 10},
-        "output": {"uri": "s3://meshes/x/"},
-    }
-
-
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -54,12 +45,3 @@ def test_the_spec_contains_only_given_options() -> None:
 )
 def test_a_name_is_made_from_a_folder_or_address(path: str, name: str) -> None:
     assert name_for(path) == name
-
-
-def test_a_manifest_can_be_applied_with_kubectl() -> None:
-    assert manifest("banana", {"input": {"uri": "file:///x"}}, namespace="team", labels={"who": "me"}) == {
-        "apiVersion": "reconstruction.dev/v1alpha1",
-        "kind": "ReconstructionJob",
-        "metadata": {"name": "banana", "namespace": "team", "labels": {"who": "me"}},
-        "spec": {"input": {"uri": "file:///x"}},
-    }

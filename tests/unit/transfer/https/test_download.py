@@ -157,16 +157,6 @@ def test_redirection_is_resolved_and_checked_again(
         server.get(server.url("/1"), replace(limits, https_hosts=()), resolve=lambda *_: answers.pop(0))
 
 
-def test_an_exception_of_tick_ends_a_download(server: Server, limits: Limits) -> None:
-    server.pages["/endless"] = endless
-
-    def tick(_fraction: float, _text: str) -> None:
-        raise InterruptedError("enough")
-
-    with pytest.raises(InterruptedError, match="enough"):
-        server.get(server.url("/endless"), limits, tick=tick)
-
-
 def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the clock of the download is replaced, so the speed of the machine does not matter."""
     monkeypatch.setattr(speed, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))

@@ -78,6 +78,7 @@ def png_of_size(width: int, height: int) -> bytes:
 HEIC = (PHOTOS / "heic" / "plain.heic").read_bytes()
 TURNED = (PHOTOS / "heic" / "turned.heic").read_bytes()
 FLOATS = saved(Image.new("F", (8, 8)), "TIFF")
+PACKED = saved(Image.effect_noise((200, 100), 80), "TIFF", compression="tiff_lzw")
 JPEG, PNG, TIFF, WEBP = (make_photo(kind) for kind in ("JPEG", "PNG", "TIFF", "WEBP"))
 FLIPPED = PNG[: len(PNG) // 2] + bytes([PNG[len(PNG) // 2] ^ 0xFF]) + PNG[len(PNG) // 2 + 1 :]
 BAD_PHOTOS = {
@@ -153,7 +154,9 @@ def test_check_of_the_header_finds_what_decoding_would_find(case: str, into: Pat
 
 
 @pytest.mark.parametrize(
-    "content", [JPEG, PNG, TIFF, WEBP, HEIC, TURNED], ids=["JPEG", "PNG", "TIFF", "WebP", "HEIC", "tiles"]
+    "content",
+    [JPEG, PNG, TIFF, PACKED, WEBP, HEIC, TURNED],
+    ids=["JPEG", "PNG", "TIFF", "TIFF, packed", "WebP", "HEIC", "tiles"],
 )
 def test_check_of_the_header_decodes_no_whole_photo(
     content: bytes, limits: Limits, monkeypatch: pytest.MonkeyPatch

@@ -24,11 +24,3 @@ def test_aggregation_keeps_a_depth_step_at_an_edge_of_the_photo() -> None:
     best = aggregation.aggregate(costs, grey, diagonals=True).argmin(axis=2)
     assert (best[:, :10] == 1).all()
     assert (best[:, 10:] == 6).all()
-
-
-def test_aggregation_of_one_row_is_the_cheapest_path() -> None:
-    costs = np.array([[[10, 300, 300], [300, 20, 300]]], np.uint16)  # one row, two columns, three planes
-    total = aggregation.aggregate(costs, np.zeros((1, 2), np.float32), diagonals=False)
-    # Up and down there is nothing to add: twice the own cost. From the left, 20 + a small step (30) at plane 1; from the
-    # right, the first pixel starts there.
-    assert total[0, 1, 1] == 2 * 20 + 20 + (20 + 30)

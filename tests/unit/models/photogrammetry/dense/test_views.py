@@ -52,12 +52,6 @@ def test_photos_with_few_common_points_are_not_sources() -> None:
     assert views.choose_sources(model, cameras, 2) == [(), ()]
 
 
-def test_the_range_of_depths_holds_what_the_photo_sees() -> None:
-    near, far = views.depth_range(at_angle(0), POINTS)
-    assert near < 4.5
-    assert far > 5.5
-
-
 def test_undistorted_photos_follow_the_pinhole_model(folder: Path) -> None:
     radial = -0.15
     distorted = np.full((400, 400, 3), 90, np.uint8)

@@ -75,16 +75,6 @@ def test_a_model_below_a_gate_is_refused_with_numbers(sparse: SparseModel, expec
             "only 15 of 16 photos were aligned; 1 other shows another object, or another side: IMG_15.JPG",
             id="another-object",
         ),
-        pytest.param(
-            model(13, left_out=3),
-            "only 13 of 16 photos were aligned; left out: IMG_13.JPG, IMG_14.JPG, IMG_15.JPG",
-            id="some-are-missing",
-        ),
-        pytest.param(
-            model(14, left_out=2, why=Why.APART),
-            "only 14 of 16 photos were aligned; 2 others show another object, or another side: IMG_14.JPG, IMG_15.JPG",
-            id="two-objects",
-        ),
     ],
 )
 def test_an_accepted_model_has_a_warning_if_photos_are_missing(sparse: SparseModel, expected: str) -> None:

@@ -63,12 +63,6 @@ def test_smoothing_does_not_move_the_border() -> None:
     assert cleanup.smoothed(sheet(), 3).vertices[border] == pytest.approx(sheet().vertices[border])
 
 
-def test_decimation_keeps_the_shape_with_fewer_faces() -> None:
-    reduced = cleanup.decimated(sphere(5), 2000)
-    assert 1500 < len(reduced.faces) <= 2000
-    assert np.linalg.norm(reduced.vertices, axis=1) == pytest.approx(np.ones(len(reduced.vertices)), abs=0.02)
-
-
 def test_parts_below_the_ground_are_removed_and_uneven_ground_is_not() -> None:
     pit = np.exp(-((sheet(81).vertices[:, [0, 2]] ** 2).sum(axis=1)) / 0.01)
     uneven = Mesh(sheet(81).vertices - np.stack([0 * pit, pit, 0 * pit], axis=1), sheet(81).faces)

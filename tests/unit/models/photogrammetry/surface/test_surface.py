@@ -44,16 +44,6 @@ def test_without_a_ball_only_the_far_background_is_removed() -> None:
     assert np.abs(cropped.points).max() <= 1.0
 
 
-def test_one_point_remains_in_each_cell_of_the_octree() -> None:
-    cloud = points_of_a_sphere()
-    twice = Cloud(np.vstack([cloud.points, cloud.points]), np.vstack([cloud.normals, cloud.normals]))
-
-    thin, cell, depth = surface.thin(twice, None, octree_depth=8)
-    assert len(thin.points) == len(cloud.points)
-    assert cell == pytest.approx(1.0 / 160, rel=0.01)
-    assert depth == 8
-
-
 @pytest.mark.parametrize(
     ("across", "coarse", "depth"),
     [

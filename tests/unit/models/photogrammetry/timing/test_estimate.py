@@ -10,16 +10,6 @@ from reconstruction_operator.models.photogrammetry.timing.estimate import Estima
 EXPECTED = dict.fromkeys(Stage, 10.0)
 
 
-def test_a_run_as_expected_has_the_expected_rest() -> None:
-    estimate = Estimate(EXPECTED, 0.0)
-    assert estimate.remaining_seconds(0.0) == 130.0
-    for number, stage in enumerate(Stage):
-        estimate.hear(stage, 0.5, 10.0 * number + 5.0)
-        assert estimate.remaining_seconds(10.0 * number + 5.0) == pytest.approx(125.0 - 10.0 * number)
-        estimate.hear(stage, 1.0, 10.0 * number + 10.0)
-    assert estimate.remaining_seconds(130.0) == 0.0
-
-
 def test_the_pace_is_not_learned_from_stages_of_an_earlier_attempt() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.resume(Stage.ALIGNMENT, 1.0)
