@@ -290,7 +290,7 @@ def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(open_pag
     page.get_by_role("link", name=f"{jobs.namespace}/{name}").click()
     page.get_by_role("button", name="Restore").click()
 
-    expect(page.locator(".now .badge")).to_have_text("Succeeded", timeout=WAIT)
+    expect(page.locator(".now .badge")).to_contain_text("Succeeded", timeout=WAIT)
     assert jobs.get(name)["status"]["reusedFrom"]
 
 
