@@ -45,4 +45,4 @@ def test_a_finished_job_is_healthy_or_degraded(jobs: Jobs) -> None:
     jobs.wait_finished(bad)
 
     assert (health(jobs, good), health(jobs, bad)) == ("Healthy", "Degraded")
-    assert OURS.health(jobs.get(bad))["message"].startswith("INPUT_")
+    assert OURS.health(jobs.get(bad))["message"].startswith("Failed: INPUT_")

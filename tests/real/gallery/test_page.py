@@ -234,7 +234,7 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
     photos = sorted((DATA / "photos" / "berlin").glob("*.jpg"))[:3]
     sent: list[str] = []
     page.on("request", lambda one: sent.append(one.url.rpartition("/")[2]) if one.method == "PUT" else None)
-    page.route(f"**/{photos[2].name}", lambda _route: None)  # hangs
+    page.context.route(f"**/{photos[2].name}", lambda _route: None)  # hangs
     page.get_by_label("Model").select_option("placeholder")
     page.locator("#photos").set_input_files(photos)
     page.get_by_label("Namespace").fill(jobs.namespace)
@@ -256,6 +256,7 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
     expect(page.get_by_text("2 of 3 photos are uploaded")).to_be_visible(timeout=WAIT)
     page.close()
     page = page.context.new_page()
+    page.context.unroute_all()
     page.goto(f"{gallery.url}/new")
     expect(page.get_by_text("2 of 3 photos of continued are uploaded")).to_be_visible(timeout=WAIT)
     sent.clear()

@@ -71,10 +71,10 @@ def test_the_exit_code_of_wait_is_that_of_the_outcome(jobs: Jobs, recon: Program
     jobs.create("good")
     jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     good, bad = recon("wait", "good", "--timeout", "60s"), recon("wait", "bad", "--timeout", "60s")
-    assert (good.returncode, good.stdout) == (0, "good: Succeeded\n")
+    assert (good.returncode, good.stdout) == (0, "good: Succeeded, simulated\n")
     assert (bad.returncode, bad.stdout) == (3, "bad: Failed\n")
     both = recon("wait", "--all", "--timeout", "60s")
-    assert (both.returncode, sorted(both.stdout.split("\n"))) == (3, ["", "bad: Failed", "good: Succeeded"])
+    assert (both.returncode, sorted(both.stdout.split("\n"))) == (3, ["", "bad: Failed", "good: Succeeded, simulated"])
 
 
 def test_wait_prints_the_objects_that_reached_the_state(jobs: Jobs, recon: Program, held: str) -> None:
@@ -100,7 +100,7 @@ def test_with_all_namespaces_each_job_is_shown_with_its_namespace(jobs: Jobs, re
     jobs.create("good")
     jobs.system.cluster.kubectl("-n", jobs.namespace, "label", "recon", "good", f"set={jobs.namespace}")
     everywhere = ("-A", "-l", f"set={jobs.namespace}", "--timeout", "60s")
-    assert recon("wait", *everywhere).stdout == f"{jobs.namespace}/good: Succeeded\n"
+    assert recon("wait", *everywhere).stdout == f"{jobs.namespace}/good: Succeeded, simulated\n"
     assert recon("watch", *everywhere).stdout.splitlines()[-1].startswith(f"{jobs.namespace}/good: Succeeded")
 
 

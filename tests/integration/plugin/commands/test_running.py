@@ -28,7 +28,7 @@ def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
     assert files[0] == str(out / "model.glb")
     assert sorted(files) == sorted(map(str, out.iterdir()))
     assert "60% Running reconstruction" in done.stderr
-    assert "a simulation" in done.stderr
+    assert "Simulated, not made from the photos" in done.stderr
 
 
 @pytest.mark.parametrize(
