@@ -163,11 +163,12 @@ async def test_results_in_memory_are_bounded(uri: str, bucket: Bucket) -> None:
 
 
 async def test_a_pointer_that_drips_is_given_up(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")  # an answer before the request is an error of the connection
         writer.write(
             b"HTTP/1.1 200 OK\r\nETag: x\r\nLast-Modified: Sun, 29 Nov 2026 00:00:00 GMT\r\nContent-Length: 1000\r\n\r\n"
         )
-        connections.append(asyncio.current_task())
         with suppress(ConnectionError):
             while not stopped.is_set():
                 writer.write(b" ")
@@ -179,7 +180,7 @@ async def test_a_pointer_that_drips_is_given_up(uri: str, monkeypatch: pytest.Mo
 
     connections: list[asyncio.Task[None] | None] = []
     stopped = asyncio.Event()
-    monkeypatch.setattr(buckets, "_SMALL_SECONDS", 3.0)
+    monkeypatch.setattr(buckets, "_SMALL_SECONDS", 1.0)
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 
