@@ -164,7 +164,7 @@ class Sweeper:
                 return
             existing = self.cache.ids()
             for job in filter(None, map(self.cache.by_id, reported)):
-                if job.ours and not job.sent:
+                if job.ours and not job.sent and reported[job.key.job_id].install_id == install_id:
                     place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
                     put = operator_calls.put_record(
                         self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -309,11 +310,12 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
 
 async def test_a_reported_folder_of_a_job_that_shows_no_message_restores_its_record(world: World) -> None:
     """Its leader died between the message and the status; then Redis lost everything."""
-    world.add("quiet", phase="Cancelled", attempt=1, observedGeneration=1)
+    world.add("quiet", "other", phase="Cancelled", attempt=1, observedGeneration=1)
     world.cache.take(10)
     nothing: Any = None
     owner = Owner(make_key("quiet").job_id, _INSTALL, "default", "quiet", "celery", 1)
-    await calls.arun(nothing, worker_calls.report_folders(world.keys, _INSTALL, [owner]))
+    foreign = replace(owner, job_id=make_key("other").job_id, install_id="another")
+    await calls.arun(nothing, worker_calls.report_folders(world.keys, _INSTALL, [owner, foreign]))
 
     await world.sweep()
 
