@@ -13,6 +13,7 @@ from devcluster import Cluster, Redis
 from devcluster.errors import ApiError
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.servers.processes import Process
+from devcluster.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ def running_system(
         for worker in workers:
             system.start_worker(worker.name, pool=worker.pool, concurrency=worker.concurrency, **dict(worker.settings))
         yield system
+
+
+def wait_published(system: System, text: str) -> None:
+    """Wait until what the operator publishes for users contains `text`."""
+    api, path = system.cluster.api, f"/api/v1/namespaces/{info.NAMESPACE}/configmaps/{info.NAME}"
+    wait_until(lambda: api.is_there(path) and text in str(api.get(path)["data"]), f"{text!r} in what it publishes")
 
 
 class SharedSystems:

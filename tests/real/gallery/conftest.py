@@ -13,6 +13,7 @@ from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from devcluster.servers.storage.s3 import S3
+from tests.support.systems import wait_published
 
 PROXY_SECRET = secrets.token_urlsafe(32)
 MakeUser = Callable[[str], str]
@@ -44,6 +45,7 @@ class SharedGallery:
         """Return the gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
         if self._gallery is None or self._system is not system or not self._gallery.process.alive:
             self.stop()
+            wait_published(system, "placeholder")
             secret = system.folder / "proxy-secret"
             secret.write_text(PROXY_SECRET)
             self._gallery = start_gallery(

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from reconstruction_operator.contract import info
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
-from devcluster.waiting import wait_until
 from tests.support.paths import DATA
 from tests.support.plugin import Program, get
 from tests.support.servers.objects import S3Server, running_moto
-from tests.support.systems import QUICK, ROUGH, SharedSystems
+from tests.support.systems import QUICK, ROUGH, SharedSystems, wait_published
 
 PHOTOS = DATA / "photos"
 
@@ -30,10 +28,7 @@ def storage() -> Iterator[S3Server]:
 @pytest.fixture
 def system(start_system: SharedSystems, storage: S3Server) -> System:
     started = start_system(QUICK, ROUGH, STORAGE_SCHEMES="s3", **storage.environment)
-    path = f"/api/v1/namespaces/{info.NAMESPACE}/configmaps/{info.NAME}"
-    # An earlier system of this control plane may have published its own settings.
-    api = started.cluster.api
-    wait_until(lambda: api.is_there(path) and "s3" in str(api.get(path)["data"]), "the operator's published settings")
+    wait_published(started, "s3")  # an earlier system of this control plane may have published its own settings
     return started
 
 
