@@ -105,6 +105,7 @@ def test_the_deletion_of_a_namespace_is_not_blocked(protected: Release) -> None:
     assert cluster.kubectl("get", "namespace", namespace, check=False).returncode != 0
 
 
+@pytest.mark.release
 def test_the_garbage_collector_deletes_a_running_job_of_a_deleted_owner(protected: Release) -> None:
     protected.kubectl("create", "configmap", "owner")
     uid = json.loads(protected.kubectl("get", "configmap", "owner", "-o", "json"))["metadata"]["uid"]

@@ -67,6 +67,7 @@ def bare_system(bare: Cluster) -> Iterator[System]:
         yield running
 
 
+@pytest.mark.release  # the operator waits half a minute for it
 def test_without_the_crd_the_error_names_what_to_install(bare_system: System, bare: Cluster) -> None:
     bare.kubectl("delete", CRD)
 

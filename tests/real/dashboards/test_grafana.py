@@ -20,6 +20,8 @@ from devcluster.servers.ports import free_ports
 from tests.support.paths import CHART
 from tests.support.systems import running_system
 
+pytestmark = pytest.mark.release
+
 DASHBOARD = json.loads((CHART / "files/dashboards/reconstruction.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [

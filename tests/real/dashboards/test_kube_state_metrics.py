@@ -12,7 +12,7 @@ from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
 
 BUILD_SECONDS = 1800
-pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
+pytestmark = [pytest.mark.release, pytest.mark.timeout(BUILD_SECONDS)]
 
 FOLDER = REPOSITORY / "manifests" / "integrations" / "kube-state-metrics"
 (RESOURCE,) = yaml.safe_load((FOLDER / "custom-resource-state.yaml").read_text())["spec"]["resources"]

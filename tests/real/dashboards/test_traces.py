@@ -11,6 +11,8 @@ from devcluster.harness.collector import Collector, Received
 from devcluster.harness.jobs import Jobs
 from tests.support.systems import Worker, running_system
 
+pytestmark = pytest.mark.release
+
 ROOT, WAIT = "ReconstructionJob", "wait for a worker"
 
 

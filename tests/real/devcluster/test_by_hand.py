@@ -59,6 +59,7 @@ def exported(text: str) -> dict[str, str]:
     return dict(line[1].split("=", 1) for line in lines)
 
 
+@pytest.mark.release
 def test_standing_cluster_serves_until_it_is_killed_or_stopped(hand: Hand) -> None:
     started = hand.run("start", "--detach")
     assert started.returncode == 0, started.stderr

@@ -89,7 +89,7 @@ def system(start_system: SharedSystems, cluster: Cluster, group: Group) -> Itera
         yield system
 
 
-@pytest.mark.parametrize("fault", ["kill", "pause"])
+@pytest.mark.parametrize("fault", ["kill", pytest.param("pause", marks=pytest.mark.release)])
 def test_jobs_end_well_over_a_failover(jobs: Jobs, seen: Seen, group: Group, fault: str) -> None:
     running = [jobs.create_in("Running") for _ in range(2)]
     cancelled = jobs.create_in("Running", parameters={"stepSeconds": 600})

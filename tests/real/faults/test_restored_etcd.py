@@ -34,6 +34,7 @@ def restart_ended_operator(system: System) -> None:
     system.start_operator(**_BRAKE)
 
 
+@pytest.mark.release
 def test_results_younger_than_a_restored_backup_are_kept_until_released(system: System) -> None:
     cluster, jobs = system.cluster, Jobs(system, "default")
     running = jobs.create_in("Running", parameters={"stepSeconds": 120})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+import pytest
 import redis
 
 from devcluster import Redis
@@ -22,6 +23,7 @@ def _records(system: System) -> set[str]:
         return {key.removeprefix("job:") for key in client.scan_iter("job:*")}
 
 
+@pytest.mark.release
 def test_installations_with_namespaces_of_their_own_share_no_job(
     cluster: Cluster, start_system: SharedSystems, namespace: str
 ) -> None:

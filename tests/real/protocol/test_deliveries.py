@@ -235,7 +235,8 @@ def to_the_next_change(fiber: Fiber) -> None:
         fiber.resume()
 
 
-@pytest.mark.parametrize("successor", [2, pytest.param(3, marks=pytest.mark.release)], ids=["another run", "the next"])
+@pytest.mark.release
+@pytest.mark.parametrize("successor", [2, 3], ids=["another run", "the next"])
 def test_of_two_paused_deliveries_the_later_one_delivers(root: Path, successor: int) -> None:
     """The first one pauses, then the other; then they continue to their ends in the same order."""
     reached, first_changes = True, 0

@@ -78,6 +78,7 @@ def test_an_old_process_runs_the_old_version(system: System) -> None:
     assert output.startswith(f"{OLD}/")
 
 
+@pytest.mark.release
 def test_new_workers_work_with_an_old_operator(system: System, jobs: Jobs, state: redis.Redis) -> None:
     operator_of(system, OLD)
     worker_of(system, NEW)
@@ -109,7 +110,7 @@ def test_a_new_operator_takes_over_the_jobs_of_old_workers(system: System, jobs:
     ("before", "after", "both"),
     [
         pytest.param(OLD, NEW, False, id="upgrade of the operator", marks=pytest.mark.release),
-        pytest.param(NEW, OLD, False, id="rollback of the operator"),
+        pytest.param(NEW, OLD, False, id="rollback of the operator", marks=pytest.mark.release),
         pytest.param(OLD, NEW, True, id="upgrade of both"),
         pytest.param(NEW, OLD, True, id="rollback of both", marks=pytest.mark.release),
     ],

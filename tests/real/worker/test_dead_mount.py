@@ -48,6 +48,7 @@ def deletions(pid: int) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.release
 def test_clean_ups_on_a_dead_mount_leave_the_slots_to_jobs(farm: Farm, meshes: Path, job_id: str) -> None:
     worker = farm.start_worker(concurrency=SLOTS)
     with dead_mount(meshes / "dead") as is_dead:

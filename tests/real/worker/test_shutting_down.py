@@ -92,6 +92,7 @@ def test_a_job_ends_during_an_outage_of_redis_and_is_recorded_later(own_farm: Fa
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
+@pytest.mark.release
 def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> None:
     worker = own_farm.start_worker(concurrency=2, DRAIN_SECONDS="1")
     below = psutil.Process(worker.pid).children(recursive=True)
