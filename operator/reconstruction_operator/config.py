@@ -114,9 +114,6 @@ class Settings:
         choices=("unavailable", "never"),
     )
     PLACEHOLDER_STEP_SECONDS: float = _worker(2.0, "duration of each of the placeholder's six steps")
-    PLACEHOLDER_MAX_SECONDS: float = _worker(
-        3600.0, "limit of a placeholder job's six steps together, as its parameter stepSeconds sets them"
-    )
     MODEL_MEMORY_BYTES: int = _worker(0, "limit of a model process's resident memory; 0: no limit")
     STAGES_MAX_BYTES: int = _worker(
         17179869184,

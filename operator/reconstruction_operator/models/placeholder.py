@@ -16,13 +16,13 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.models.stages import Stages
 
 _FILES = resources.files(__package__) / "simulated"
-_MAX_STEP_SECONDS = 3600.0
+_MAX_STEP_SECONDS = 600.0  # six steps: a job without photos occupies a worker for an hour at most
 _STAGES = {"preprocessed": Step.RECONSTRUCT, "reconstructed": Step.POSTPROCESS}  # stage -> the step after it
 _KEPT_SECONDS = 0.5  # a faster step is not worth flushing to the disk
 
 
 class PlaceholderModel:
-    """Accepts the parameter `stepSeconds` (0 to 3600, default: the worker's setting), and ignores all others."""
+    """Accepts the parameter `stepSeconds` (0 to 600, default: the worker's setting), and ignores all others."""
 
     name: ClassVar[str] = "placeholder"
     version: ClassVar[str] = "1"

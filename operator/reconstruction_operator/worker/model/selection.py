@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from reconstruction_operator import config
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.interface import Model, ModelFailure, Step
+from reconstruction_operator.models.interface import Model, ModelFailure
 from reconstruction_operator.planning import parameters as parameter_check
 
 PLACEHOLDER = "placeholder"
-_MAX_STEP_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,7 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
     # The operator checks this for queued jobs, but not for bare tasks and local runs.
     if problem := parameter_check.problem(registry.schema(model.name) or {}, parameters):
         raise ModelFailure("INVALID_PARAMETERS", problem)
-    choice = Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
-    _check_duration(choice)
-    return choice
+    return Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
 
 
 def announced_models() -> dict[str, ModelInfo]:
@@ -63,27 +60,8 @@ def announced_models() -> dict[str, ModelInfo]:
             model = registry.find(PLACEHOLDER)
         choices[name] = ModelInfo(
             version=registry.version(model.name),
-            parameters=_schema(model),
+            parameters=registry.schema(model.name),
             simulated=model.name == PLACEHOLDER,
             reads_photos=model.max_photos > 0,
         )
     return choices
-
-
-def _schema(model: Model) -> Mapping[str, object] | None:
-    schema = registry.schema(model.name)
-    if schema is None or model.name != PLACEHOLDER:
-        return schema
-    most = min(_MAX_STEP_SECONDS, config.settings.PLACEHOLDER_MAX_SECONDS / len(Step))  # see `_check_duration`
-    return {**schema, "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": most}}}
-
-
-def _check_duration(choice: Choice) -> None:
-    """Raise ModelFailure if the simulation would occupy a worker for too long."""
-    asked, most = choice.parameters.get("stepSeconds"), config.settings.PLACEHOLDER_MAX_SECONDS
-    if choice.simulated and isinstance(asked, int | float) and asked * len(Step) > most:
-        raise ModelFailure(
-            "INVALID_PARAMETERS",
-            f"parameter stepSeconds is {asked:g}, for each of {len(Step)} steps; together they may take {most:g} s "
-            "(PLACEHOLDER_MAX_SECONDS)",
-        )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.placeholder import PlaceholderModel
 from reconstruction_operator.worker.model import selection
 
 from tests.support.settings import configure
@@ -71,23 +72,12 @@ def test_the_pace_of_a_simulation_comes_from_job_or_setting(
     assert selection.choose(model_type, parameters).pace_seconds == expected
 
 
-def test_a_simulation_occupies_its_worker_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, PLACEHOLDER_MAX_SECONDS=60.0)
-
-    assert selection.choose("placeholder", {"stepSeconds": 10}).pace_seconds == 10.0
-    with pytest.raises(ModelFailure, match=r"stepSeconds is 10\.5, for each of 6 steps; together they may take 60 s"):
-        selection.choose("placeholder", {"stepSeconds": 10.5})
-
-
 def test_the_announced_models_are_those_that_would_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never", PLACEHOLDER_MAX_SECONDS=60.0)
+    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
     real = selection.announced_models()
     assert real.keys() == {"photogrammetry", "placeholder"}
     assert real["photogrammetry"].reads_photos
-    assert real["placeholder"].parameters == {
-        "type": "object",
-        "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": 10.0}},
-    }
+    assert real["placeholder"].parameters == PlaceholderModel.parameters_schema
     assert (real["placeholder"].simulated, real["placeholder"].reads_photos) == (True, False)
 
     configure(monkeypatch, RECONSTRUCTION_SIMULATE="unavailable")
