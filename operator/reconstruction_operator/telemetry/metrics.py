@@ -90,7 +90,6 @@ RUN_TIME = _histogram("run_seconds", "From a job's first start to its end, by ou
 CANCEL_TIME = _histogram(
     "cancel_seconds", "From a confirmed cancel until no run of the job is left.", (), (*_FAST_SECONDS, 20, 30, 60)
 )
-DISPATCHED = _counter("dispatched", "Messages to workers, by queue and by whether it was a resend.", ("queue", "again"))
 DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the broker did not accept.")
 LOST_WORKERS = _counter("lost_workers", "Attempts that were ended because their worker was lost.")
 QUEUE_JOBS = _gauge(
@@ -109,7 +108,6 @@ RECONCILE_ERRORS = _counter(
 ORPHANS = _gauge("orphan_records", "Orphaned records in Redis: the object is deleted, and the clean-up is unfinished.")
 HELD_ORPHANS = _gauge("held_orphan_records", "Jobs that look deleted, and whose clean-up is held: too many at once.")
 LOOP_LAG = _gauge("loop_lag_seconds", "Delay of the event loop when it was last measured.")
-SWEEPS = _counter("sweeps", "Sweeps, which read the state of all unfinished jobs from Redis, by cause.", ("cause",))
 
 # --- The API server ---------------------------------------------------------------------------------------------------
 API_WRITES = _counter(
@@ -134,9 +132,7 @@ LEADER_CHANGES = _counter("leader_changes", "Times that this replica gained or l
 REDIS_UP = _gauge("redis_up", "1 while Redis answers.")
 REDIS_EVICTS = _gauge("redis_evicts", "1 if Redis may evict keys (maxmemory-policy not noeviction): state may be lost.")
 REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis lost data or returned with older data (restart, fail-over).")
-REDIS_MEMORY_SHARE = _gauge("redis_memory_share", "Used share of Redis's maxmemory, 0 to 1; 0 without a limit.")
 DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while no job is dispatched because Redis is nearly full.")
-RESYNCS = _counter("resyncs", "Times that the subscription to results was opened again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
 

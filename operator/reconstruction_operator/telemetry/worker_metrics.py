@@ -16,8 +16,6 @@ REGISTRY.register(PLATFORM_COLLECTOR)
 
 _PREFIX = "reconstruction_worker"
 _RUN_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
-_MEBIBYTE = 1024**2
-_MEMORY_BYTES = tuple(megabytes * _MEBIBYTE for megabytes in (128, 256, 512, *(1024 * 2**power for power in range(8))))
 _counter = partial(Counter, namespace=_PREFIX, registry=REGISTRY)
 _gauge = partial(Gauge, namespace=_PREFIX, registry=REGISTRY)
 
@@ -32,9 +30,6 @@ ATTEMPTS = _counter(
     "Attempts that ended on this worker, by model, outcome and the end's reason (empty without one).",
     ("model", "outcome", "reason"),
 )
-ATTEMPT_TIME = _histogram(
-    "attempt_seconds", "From an attempt's claim to its end, by model and outcome.", ("model", "outcome"), _RUN_SECONDS
-)
 STEP_TIME = _histogram(
     "step_seconds",
     "Time that an attempt took for a step that it completed, by model and step.",
@@ -44,14 +39,10 @@ STEP_TIME = _histogram(
 IMAGES = _counter("images", "Photos that were read and checked, by model.", ("model",))
 INPUT = _counter("input_bytes", "Size of the photos that were read and checked, by model.", ("model",))
 OUTPUT = _counter("output_bytes", "Size of the results that were published, by model.", ("model",))
-PEAK_MEMORY = _histogram(
-    "model_peak_memory_bytes",
-    "Peak resident memory of a model's processes together in one run, sampled twice a second, by model.",
-    ("model",),
-    _MEMORY_BYTES,
-)
 HIGHEST_MEMORY = _gauge(
-    "model_highest_memory_bytes", "Maximum of model_peak_memory_bytes since the worker's start, by model.", ("model",)
+    "model_highest_memory_bytes",
+    "Highest resident memory of a model's processes together since the worker's start, sampled twice a second, by model.",
+    ("model",),
 )
 
 RESULTS_EXPELLED = _counter(
@@ -65,10 +56,5 @@ RUNNING = _gauge("running_attempts", "Tasks that run now.")
 SLOTS = _gauge("slots", "Tasks that can run at the same time.")
 DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
-
-UNOWNED_FOLDERS = _gauge(
-    "unowned_job_folders",
-    "Job folders on the worker's volume that name no owner, so that their deletion is never ordered, by its last hourly report.",
-)
 
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

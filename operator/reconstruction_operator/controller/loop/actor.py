@@ -186,7 +186,6 @@ class Actor:
         replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self.state, marks)
         for (job, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
-                metrics.DISPATCHED.labels(metrics.QUEUES.label(action.queue), str(action.again).lower()).inc()
                 results.sent[job.key] = action
             else:
                 results.ordered[job.key] = action.queue

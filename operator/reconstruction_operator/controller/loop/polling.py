@@ -20,7 +20,6 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.queues import workers_by_queue
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.state import calls, reads, results
-from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +33,6 @@ async def poll_results(cache: Cache, view: RedisView) -> None:
     """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed changes, so it requests a resync."""
     async for task_id in results.subscribe(view.results):
         if task_id is None:
-            metrics.RESYNCS.inc()
             view.connection.resync.request("resubscribed")
             continue
         task = TaskId.parse(task_id)

@@ -5,7 +5,6 @@ Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/s
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -30,12 +29,10 @@ from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls, reads
-from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
-_PIECE: Final = 5_000  # records that are handled before other tasks get a turn: about 3 ms
 _RETRY_SECONDS: Final = 2.0
 _FOLDER_BATCHES: Final = 100  # reports in one sweep: workers may add new ones meanwhile
 
@@ -98,7 +95,6 @@ class Sweeper:
 
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
-        metrics.SWEEPS.labels(cause).inc()
         enqueued = self.cache.enqueue_unfinished(self._waits if cause == PERIOD else None)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if cause == LOST_DATA:
@@ -107,7 +103,7 @@ class Sweeper:
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
         # Jobs may have been taken over while no operator ran.
-        self.orphans.add(await self._taken_over(recorded), self.monotonic(), handed_over=True)
+        self.orphans.add(self._taken_over(recorded), self.monotonic(), handed_over=True)
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
         _log.debug(
@@ -131,15 +127,10 @@ class Sweeper:
         missing = set(recorded).difference(self.cache.ids(), self._foreign)
         return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
 
-    async def _taken_over(self, recorded: Sequence[str]) -> list[str]:
-        """Return the records whose jobs another installation has taken over. There may be many, so other tasks get turns meanwhile."""
-        ids = []
-        for first in range(0, len(recorded), _PIECE):
-            if first:
-                await asyncio.sleep(0)
-            jobs = map(self.cache.by_id, recorded[first : first + _PIECE])
-            ids += [job.key.job_id for job in jobs if job is not None and self.installation.was_taken_over(job)]
-        return ids
+    def _taken_over(self, recorded: Sequence[str]) -> list[str]:
+        """Return the records whose jobs another installation has taken over."""
+        jobs = map(self.cache.by_id, recorded)
+        return [job.key.job_id for job in jobs if job is not None and self.installation.was_taken_over(job)]
 
     def _enqueue_finished_lately(self) -> None:
         """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""

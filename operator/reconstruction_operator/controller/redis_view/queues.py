@@ -95,5 +95,4 @@ class QueueFacts:
                 else "jobs are dispatched again",
             )
         self.paused = paused
-        metrics.REDIS_MEMORY_SHARE.set(share)
         metrics.DISPATCH_PAUSED.set(paused)

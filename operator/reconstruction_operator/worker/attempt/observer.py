@@ -93,7 +93,6 @@ class AttemptObserver:
     def used(self, usage: ModelUsage) -> None:
         """Report what the model's processes used; they have ended."""
         self.usage = usage
-        report(metrics.PEAK_MEMORY, usage.peak_bytes, self.model)
         report(metrics.HIGHEST_MEMORY, usage.peak_bytes, self.model)
 
     @property
@@ -113,7 +112,6 @@ class AttemptObserver:
             report(metrics.OUTPUT, end.outputs.bytes, self.model)
         now = self._moment()
         report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
-        report(metrics.ATTEMPT_TIME, now.seconds - self._begun.seconds, self.model, outcome)
         self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
         attributes = {
             "job.id": self.assignment.job_id,

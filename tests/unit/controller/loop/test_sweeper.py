@@ -22,12 +22,23 @@ from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweep
 from reconstruction_operator.controller.redis_view.connection import ResyncRequests
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
-from reconstruction_operator.telemetry import metrics
 
 from tests.support.jobs import make_body, make_key
 
 _INSTALL = "install"
 _LIMIT = 3
+
+
+class Requests(ResyncRequests):
+    """Requests for a resync; the event is set when the sweeper waits for the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.swept = asyncio.Event()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        self.swept.set()
+        await super().wait(timeout_seconds)
 
 
 class World:
@@ -44,7 +55,8 @@ class World:
         self.planned: set[JobKey] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         self.epoch_age = 1e6
-        connection = SimpleNamespace(resync=ResyncRequests(), epoch_age_seconds=lambda _: self.epoch_age)
+        self.requests = Requests()
+        connection = SimpleNamespace(resync=self.requests, epoch_age_seconds=lambda _: self.epoch_age)
         view: Any = SimpleNamespace(state=None, keys=self.keys, connection=connection)
         self.sweeper = Sweeper(
             self,  # type: ignore[arg-type]  # it lists
@@ -81,14 +93,9 @@ class World:
         """Begin a tenure, and sweep once."""
         self.sweeper.election = SimpleNamespace(fence=fence)  # type: ignore[assignment]  # all that is read
         running = asyncio.create_task(self.sweeper.run())
-        sweeps = self.sweeps()
-        while self.sweeps() == sweeps:  # noqa: ASYNC110  # a metric, which sets no event
-            await asyncio.sleep(0)
+        self.requests.swept.clear()
+        await self.requests.swept.wait()
         running.cancel()
-
-    @staticmethod
-    def sweeps() -> float:
-        return sum(sample.value for sample in metrics.SWEEPS.collect()[0].samples if sample.name.endswith("_total"))
 
     async def record(self, *names: str, namespace: str = "default") -> None:
         nothing: Any = None

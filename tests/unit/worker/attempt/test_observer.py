@@ -31,12 +31,10 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 _LABELLED = (
     metrics.ATTEMPTS,
-    metrics.ATTEMPT_TIME,
     metrics.STEP_TIME,
     metrics.IMAGES,
     metrics.INPUT,
     metrics.OUTPUT,
-    metrics.PEAK_MEMORY,
     metrics.HIGHEST_MEMORY,
 )
 
@@ -111,7 +109,6 @@ def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Val
     assert value("step_seconds_sum", model="photogrammetry", step="Loading input files") == 10.0
     assert value("step_seconds_sum", model="photogrammetry", step="Preprocessing images") == 20.0
     assert value("output_bytes_total", model="photogrammetry") == 5_000
-    assert value("attempt_seconds_sum", model="photogrammetry", outcome="Succeeded") == 31.0
 
 
 def test_progress_reports_finished_steps_and_the_end_all_steps() -> None:
