@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 OWNER = "owner.json"
 _DELETED = ".deleted"  # a separate folder of tombstones, so that a deletion need not list all jobs
-_DELETED_BEFORE = ".deleted-"  # the previous version put tombstones beside the job folders; no job id begins with a dot
 _TRASH = ".trash"
 _NAMES = ".names"
 _GONE = ".gone-"  # tombstone of a superseded run's folder
@@ -215,8 +214,8 @@ def names() -> Path:
 
 
 def tombstones() -> list[Path]:
-    """Return job folders whose deletion has begun, also by earlier versions. Another worker may be deleting them now."""
-    return [*disk.entries(_deleted()), *Path(config.settings.JOBS_DIR).glob(f"{_DELETED_BEFORE}*")]
+    """Return job folders whose deletion has begun. Another worker may be deleting them now."""
+    return disk.entries(_deleted())
 
 
 def drop_empty() -> None:

@@ -77,15 +77,6 @@ def recording(function: Callable[..., Any], listed: list[str]) -> Callable[..., 
     return list_and_record
 
 
-def test_tombstones_of_the_previous_version_are_deleted_too(jobs_dir: Path) -> None:
-    fill(jobs_dir / f".deleted-job-{'0' * 32}")
-    fill(jobs_dir / "job")
-    fill(jobs_dir / "job-2")
-    JobFolder.of("job-2").condemn()
-    finish_deletions()
-    assert [path.name for path in jobs_dir.iterdir()] == ["job"]
-
-
 def test_a_tombstone_that_cannot_be_deleted_is_logged_and_retried(
     jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -116,6 +116,6 @@ class Observer:
 def _is_ordered(job: ObservedJob) -> bool:
     """Whether the deletion of the job's files was ordered and is not recorded as done."""
     record, end = job.record, job.end
-    if record is None or record.sent_at is None or end is None or job.cleaned:
-        return False
-    return record.orders > 0 or (end.at is not None and record.sent_at >= end.at)  # an older operator counts no orders
+    return (
+        record is not None and record.orders > 0 and record.sent_at is not None and end is not None and not job.cleaned
+    )
