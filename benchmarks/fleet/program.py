@@ -97,9 +97,7 @@ class Fleet:
             await asyncio.sleep(_TICK_SECONDS)
 
     def _registration(self) -> Call[str]:
-        return worker_calls.register_worker(
-            self._keys, node=NODE, queues=self._queues, models=("placeholder",), version="0", concurrency=self._slots
-        )
+        return worker_calls.register_worker(self._keys, node=NODE, queues=self._queues)
 
     async def _take(self) -> None:
         """Take messages for the free slots, the high queue first, and claim their attempts."""

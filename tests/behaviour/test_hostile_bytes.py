@@ -236,7 +236,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
     "values of Redis": (
         in_redis, b"1\ncelery\ni\nmaps\nbanana\n1767225600000\n0\n1",
         b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,"startedAt":1.7e9,"seconds":[1]}}',
-        b'{"queues":["celery"],"models":["a"],"concurrency":2,"attempt":1,"queue":"celery","install_id":"i","namespace":"n","name":"n"}',
+        b'{"queues":["celery"],"attempt":1,"queue":"celery","install_id":"i","namespace":"n","name":"n"}',
         b'{"inputs":{"images":3},"outputs":{"files":[{"name":"a","bytes":1}]},"quality":{"a":1},"steps":[{"name":"a","seconds":1}]}',
         b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"last":false}', b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
         b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}'),

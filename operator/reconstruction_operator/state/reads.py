@@ -177,13 +177,9 @@ def _reported(data: Mapping[str, Any]) -> Record | None:
 
 
 def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
-    concurrency = data.get("concurrency")
     return WorkerInfo(
         node=fields.plain(node),
         queues=_names(data.get("queues")),
-        models=_names(data.get("models")),
-        version=fields.text_of(data, "version"),
-        concurrency=concurrency if type(concurrency) is int and concurrency > 0 else 1,
         announced=str(data["announced"]) if announcement.is_digest(data.get("announced")) else "",
     )
 

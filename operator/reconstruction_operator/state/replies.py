@@ -83,7 +83,4 @@ class WorkerInfo:
 
     node: str
     queues: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    version: str = ""
-    concurrency: int = 1
     announced: str = ""  # the digest of its announcement of models; empty: an older worker

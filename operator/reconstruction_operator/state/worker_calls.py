@@ -113,25 +113,15 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
     )
 
 
-def register_worker(
-    keys: Keys,
-    *,
-    node: str,
-    queues: tuple[str, ...],
-    models: tuple[str, ...],
-    version: str,
-    concurrency: int,
-    announced: str = "",
-) -> Call[str]:
+def register_worker(keys: Keys, *, node: str, queues: tuple[str, ...], announced: str = "") -> Call[str]:
     """Register a worker that consumes those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
 
     `announced` is the digest of its announcement.
 
     Returns the id of the epoch, which changes when Redis may have lost data; empty until an operator has opened one.
     """
-    registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
     # An operator of the previous version asks whether the worker runs preflights (`checks`).
-    registration |= {"announced": announced, "checks": True}
+    registration = {"queues": queues, "announced": announced, "checks": True}
     return Call(
         script("register_worker"),
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),

@@ -95,8 +95,7 @@ class Installation(Operators):
 
     def register(self, node: str, *, at_once: bool = True) -> None:
         """A worker registers, and reports the folders that it found: now, or at its next registration."""
-        registration = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
-        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **registration))  # type: ignore[arg-type]
+        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, queues=("celery",)))
         worker = self.workers[node]
         if epoch in ("", worker.reported):
             return

@@ -79,7 +79,7 @@ def test_a_deleted_job_is_forgotten(full: redis.Redis, do: Caller) -> None:
 
 def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: redis.Redis, do: Caller) -> None:
     claim = do.claim(RUN | {"task_id": "other-1", "job_id": "other"})
-    do(worker_calls.register_worker, node="w", queues=("celery",), models=(), version="1", concurrency=1)
+    do(worker_calls.register_worker, node="w", queues=("celery",))
 
     assert claim.verdict is ClaimVerdict.CLAIMED
     assert [one.node for one in do(reads.live_workers)] == ["w"]

@@ -69,6 +69,6 @@ def test_every_key_has_the_prefix(client: redis.Redis) -> None:
     do.order(operator_calls.open_epoch, run_id="run")
     do.want()
     do.claim()
-    do(worker_calls.register_worker, node="w", queues=(), models=(), version="1", concurrency=1)
+    do(worker_calls.register_worker, node="w", queues=())
     assert [one.node for one in do(reads.live_workers)] == ["w"]
     assert [key for key in client.keys("*") if not key.startswith("team-a:")] == []

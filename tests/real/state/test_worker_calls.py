@@ -22,6 +22,7 @@ from tests.support.protocol.caller import RUN, SUCCESS, TASK, Caller
 
 SECOND = RUN | {"token": "second"}
 BARE: dict[str, Any] = {"task_id": "0a1b", "job_id": "test123", "attempt": None, "token": "bare"}
+DIGEST = "0123456789abcdef" * 2
 AGAIN = BARE | {"token": "other"}
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED", worker="w")
 DRAINED = End(Outcome.STOPPED, "DRAINED")
@@ -167,18 +168,11 @@ def test_the_record_shows_that_files_were_deleted_as_ordered(running: Caller) ->
 
 
 def info(node: str) -> WorkerInfo:
-    return WorkerInfo(node, ("celery",), ("placeholder",), "1.0", 2)
+    return WorkerInfo(node, ("celery",), DIGEST)
 
 
 def register(do: Caller, node: str) -> None:
-    do(
-        worker_calls.register_worker,
-        node=node,
-        queues=("celery",),
-        models=("placeholder",),
-        version="1.0",
-        concurrency=2,
-    )
+    do(worker_calls.register_worker, node=node, queues=("celery",), announced=DIGEST)
 
 
 def test_a_worker_is_listed_until_it_unregisters_expires_or_drains(do: Caller) -> None:
@@ -208,8 +202,8 @@ def test_malformed_registrations_do_not_break_the_list(do: Caller) -> None:
     assert do(reads.live_workers) == ()
     for node in "ab":
         register(do, node)
-    do.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
-    assert do(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
+    do.client.set("worker:b", '{"queues": "celery", "announced": [1]}')
+    assert do(reads.live_workers) == (info("a"), WorkerInfo("b"))
 
 
 # --- Bare tasks, which have no record and which no operator repeats

@@ -26,10 +26,6 @@ def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm
     (worker_info,) = calls.run(own_farm.state, reads.live_workers(Keys()))
     assert worker_info.node == "worker@127.0.0.1"
     assert set(worker_info.queues) == {"gpu-high", "gpu", "gpu-low", "celery-high", "celery", "celery-low"}
-    assert {"placeholder", "photogrammetry", "rough-good"} <= set(worker_info.models)
-    assert not {"reconviagen", "rough-broken"} & set(worker_info.models)
-    assert worker_info.concurrency == 3
-    assert worker_info.version
 
     os.kill(worker.pid, signal.SIGTERM)
 

@@ -37,7 +37,7 @@ def make_admission(cache: Cache, *served: str, rules: Rules | None = None, **win
 def serve(client: redis.Redis, *pools: str, node: str = "idle@test") -> None:
     """Register a worker of these pools that takes no messages: what is sent to them stays there."""
     queues = celery_settings.pool_queues(pools)
-    call = worker_calls.register_worker(Keys(prefix=""), node=node, queues=queues, models=(), version="", concurrency=1)
+    call = worker_calls.register_worker(Keys(prefix=""), node=node, queues=queues)
     calls.run(client, replace(call, args=(node, _HOUR_MS, call.args[2])))
 
 

@@ -54,6 +54,6 @@ def test_a_reply_of_another_form_is_an_error_that_names_the_script(call: Any, re
 
 @pytest.mark.parametrize(("reply", "expected"), [("epoch-1", "epoch-1"), ("", ""), (None, ""), (7, "")])
 def test_a_registration_returns_the_epoch_or_nothing(reply: Any, expected: str) -> None:
-    call = worker_calls.register_worker(Keys(), node="w", queues=("a",), models=(), version="1", concurrency=2)
+    call = worker_calls.register_worker(Keys(), node="w", queues=("a",))
 
     assert call.read(reply) == expected

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any, TypeVar
 
 from celery.signals import worker_shutting_down
@@ -20,7 +19,6 @@ from reconstruction_operator import config
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.jobfiles.inventory import Inventory
-from reconstruction_operator.models import registry
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.worker.attempt.ownership import LIFE
@@ -47,7 +45,6 @@ class Registration(LifelongStep):
         self._epoch = ""
         self._announced = ""
         self._announced_at: float | None = None  # monotonic time; None: now
-        self._is_refused = False
         self._draining = threading.Event()
         self._ended = threading.Event()
         self._wake = threading.Event()
@@ -93,20 +90,16 @@ class Registration(LifelongStep):
             self._keys,
             node=self._node,
             queues=tuple(self.consumer.app.amqp.queues.consume_from),  # remote control may change them
-            models=registry.available(),
-            version=metadata.version("reconstruction-operator"),
-            concurrency=self.concurrency,
             announced=self._announced,
         )
         self._try("register", call, self._take_epoch)
 
     def _announce(self) -> None:
-        """Announce the models. Redis users of an earlier version may not write that key: the operator then knows no models of this worker."""
+        """Announce the models. Until that succeeds, the operator knows no models of this worker."""
         text = announcement.to_text(announced_models())
         is_announced = self._try("announce its models", worker_calls.announce(self._keys, text))
         self._announced = announcement.digest(text)
-        self._announced_at = time.monotonic() if is_announced or self._is_refused else None
-        self._is_refused = not is_announced
+        self._announced_at = time.monotonic() if is_announced else None
 
     def _take_epoch(self, epoch: str) -> None:
         if epoch != self._epoch:  # Redis may have lost the announcement

@@ -42,7 +42,6 @@ class PreflightThread(LifelongStep):
         self._client = connections.state_client()  # a separate client, because its calls wait in Redis for requests
         self._hung: Program | None = None  # a check that could not be killed
         self._stopping = threading.Event()
-        self._is_refused = False
         self._thread = threading.Thread(target=self._run, name="preflight", daemon=True)
         worker_shutting_down.connect(self._drain)
 
@@ -86,10 +85,7 @@ class PreflightThread(LifelongStep):
             try:
                 self._work()
             except (RedisError, ValueError) as error:
-                # Warn once: with the permissions of an earlier version, Redis rejects every request.
-                log = logger.debug if self._is_refused else logger.warning
-                log("worker %s could not check inputs: %s", self._node, error)
-                self._is_refused = True
+                logger.warning("worker %s could not check inputs: %s", self._node, error)
                 self._stopping.wait(_PAUSE_SECONDS)
             except Exception:  # no input may end the thread
                 logger.exception("an input could not be checked")
