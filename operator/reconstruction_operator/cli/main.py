@@ -66,12 +66,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     back = subcommands.add_parser(
         "restore",
-        help="list the results of deleted jobs, or restore one",
-        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR), or print the manifest of a "
-        "job that takes one over, for kubectl apply. Run the command in a worker, which has that volume.",
+        help="list the results of deleted jobs",
+        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR). Run the command in a worker, "
+        "which has that volume. `kubectl recon restore` creates a job that takes one over.",
     )
-    back.add_argument("deleted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
-    back.add_argument("--list", dest="lists", action="store_true", help="list the results (default without JOB)")
+    back.add_argument("--list", action="store_true", required=True, help="list the results")
     back.add_argument("--namespace", default="", metavar="NAME", help="list only jobs of this namespace")
 
 
@@ -119,7 +118,7 @@ def main(words: Sequence[str] | None = None) -> int:
         case "restore":
             from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
 
-            return restore.run(**arguments)
+            return restore.run(arguments["namespace"])
         case "reconstruct":
             from reconstruction_operator.cli import reconstruct  # noqa: PLC0415  # as in `_run`
 
