@@ -11,7 +11,7 @@ Example:
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +80,7 @@ class System(Product):
             api.delete(f"{GROUP}/namespaces/{namespace}/reconstructionjobs")
         wait_until(lambda: api.get(JOBS)["items"] == [], "the end of an earlier system's jobs")
 
-    def start_operator(self, name: str = "operator", *, arguments: Sequence[str] = (), **settings: str) -> Process:
+    def start_operator(self, name: str = "operator", **settings: str) -> Process:
         """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`.
 
         With a setting `KUBECONFIG` it works on that cluster, as the user of that file.
@@ -95,7 +95,7 @@ class System(Product):
             "PROBE_HOST": "127.0.0.1",
             "PROBE_PORT": str(self.probe_ports[name]),
         }
-        command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run", *arguments]
+        command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run"]
         return self._launch(name, command, self.environment(**(addresses | settings)))
 
 

@@ -1,7 +1,7 @@
 """Settings: one table. Each setting is read from the environment variable of its name.
 
-To add a setting, add a field to `Settings` with its type, default, meaning, and further arguments of `section`. Flags and
-`--help`, docs/settings.md and the chart's schema are generated from `TABLE`.
+To add a setting, add a field to `Settings` with its type, default, meaning, and further arguments of `section`.
+docs/settings.md and the chart's schema are generated from `TABLE`.
 
 `config.settings` holds the values in use, and `config.REDIS_STATE_DB` is short for `config.settings.REDIS_STATE_DB`. The
 environment is read at the first access, so that a program can set other values before it (`config.use`).
@@ -48,7 +48,7 @@ class Settings:
     REDIS_STATE_DB: str = _redis_url("redis://localhost:6379/1", "state of jobs: cancel flags, claims, ends")
     REDIS_KEY_PREFIX: str = _redis("", "prefix of every key, so that installations can share one Redis", unit="TEXT")
     REDIS_SENTINEL_MASTER: str = _redis("mymaster", "master that sentinel:// URLs ask for", unit="NAME")
-    REDIS_SENTINEL_PASSWORD: str = _redis("", "password of the sentinels themselves", unit="TEXT", secret=True)
+    REDIS_SENTINEL_PASSWORD: str = _redis("", "password of the sentinels themselves", unit="TEXT")
     REDIS_TIMEOUT_SECONDS: float = _redis(3.0, "timeout of connecting to Redis, and of each reply", least=0.1)
     VISIBILITY_TIMEOUT_SECONDS: int = _redis(
         86400, "time after which Celery delivers an unacknowledged message again; must exceed the longest job", least=60
@@ -61,7 +61,7 @@ class Settings:
         unit="URL",
         read=readers.address,
     )
-    OTEL_EXPORTER_OTLP_HEADERS: Names = _traces((), "headers sent to the collector", unit="NAME=VALUE,…", secret=True)
+    OTEL_EXPORTER_OTLP_HEADERS: Names = _traces((), "headers sent to the collector", unit="NAME=VALUE,…")
 
     ALIVE_TTL_SECONDS: float = _protocol(10.0, "time after which a task's heartbeat expires", least=1.0, whose=WORKER)
     BEAT_SECONDS: float = _protocol(1.0, "interval of heartbeats, and of checks for a cancel", least=0.05, whose=WORKER)

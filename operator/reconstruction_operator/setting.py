@@ -20,13 +20,12 @@ class Setting(NamedTuple):
 
     name: str  # of the environment variable
     default: str  # as text of the variable
-    unit: str  # URL, SECONDS, BYTES, NAMES, ...; the placeholder in `--help`
+    unit: str  # URL, SECONDS, BYTES, NAMES, ...
     meaning: str
     read: Reader
     choices: tuple[str, ...]  # the words that it accepts; empty: any
     section: str
     whose: str  # OPERATOR, WORKER or BOTH
-    secret: bool  # has no flag, since all users of a machine can read command lines
     child: bool  # the worker's child processes take it over
 
 
@@ -46,11 +45,10 @@ def section(title: str, owner: str, *, child: bool = False) -> Callable[..., Any
         choices: tuple[str, ...] = (),
         read: Reader | None = None,
         whose: str = owner,
-        secret: bool = False,
     ) -> Any:
         text, usual = (",".join(default), "NAMES") if isinstance(default, tuple) else (str(default), "")
         read = read or readers.reader(default, least=least, most=most, choices=choices)
-        row = Setting("", text, unit or usual, meaning, read, choices, title, whose, secret, child)
+        row = Setting("", text, unit or usual, meaning, read, choices, title, whose, child)
         return dataclasses.field(default=default, metadata={"row": row})
 
     return field

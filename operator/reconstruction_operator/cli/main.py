@@ -1,6 +1,6 @@
 """Command line: `reconstruction-operator`.
 
-Each setting of the operator is an environment variable (`config`). A flag of `run` overrides the variable.
+Each setting of the operator is an environment variable (`config`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import itertools
 import json
 import logging
 import os
@@ -25,18 +24,6 @@ from reconstruction_operator.telemetry import logs, misspelt, tracing
 
 _ALLOCATIONS: Final = 20_000  # between two garbage collections: a round creates thousands of objects but few cycles
 _TRACES_SECONDS: Final = 2.0  # time to export the last spans before the process ends
-_SETTINGS: Final = tuple(row for row in config.TABLE if row.whose != config.WORKER and not row.secret)
-
-
-def _add_flag(group: argparse._ArgumentGroup, row: config.Setting) -> None:
-    """Add the flag of the setting, such as `--lease-seconds` for LEASE_SECONDS."""
-    default = f", default {row.default}" if row.default else ""
-    group.add_argument(
-        f"--{row.name.lower().replace('_', '-')}",
-        dest=row.name,
-        metavar=f"{{{','.join(row.choices)}}}" if row.choices else row.unit,
-        help=f"{row.meaning} [{row.name}{default}]".replace("%", "%%"),
-    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,17 +34,12 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"%(prog)s {metadata.version('reconstruction-operator')}"
     )
     subcommands = command.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = subcommands.add_parser(
+    subcommands.add_parser(
         "run",
-        usage="%(prog)s [-h] [--SETTING VALUE ...]",
         help="watch ReconstructionJobs and have workers run them",
         description="Watch ReconstructionJobs and have workers run them. The cluster is that of KUBECONFIG, of "
-        "~/.kube/config, or of the pod. Each flag overrides the environment variable in brackets.",
+        "~/.kube/config, or of the pod. Settings are environment variables: docs/settings.md.",
     )
-    for section, rows in itertools.groupby(_SETTINGS, key=lambda row: row.section):
-        group = run.add_argument_group(section)
-        for row in rows:
-            _add_flag(group, row)
     _add_restore(subcommands)
     _add_reconstruct(subcommands)
     return command
@@ -105,10 +87,6 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status (2: wrong usage or settings)."""
     arguments = vars(_parser().parse_args(words))
     command = arguments.pop("command")
-    if command == "run":
-        # A flag overrides the environment variable of the same setting.
-        # Celery itself reads CELERY_BROKER_URL, and prefers it to its own setting.
-        os.environ.update({name: value for name, value in arguments.items() if value is not None})
     try:
         config.use(config.Settings.from_environment(os.environ))
     except readers.InvalidSettingError as error:
