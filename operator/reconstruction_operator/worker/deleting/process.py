@@ -1,4 +1,6 @@
-"""Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it does not finish.
+"""Withdrawal process: deletes one job's copies at one address in a process, since a call on a dead mount never returns.
+
+The worker's side starts this module as a program, and kills it if it does not finish.
 
 Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal made no progress. A slow withdrawal does
 make progress: its tenant may have filled the folder with any number of files, and other tenants' copies must not wait for that.
@@ -10,15 +12,15 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_operator import config
-from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer import programs, uris
 from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.runs import Run
 
-_PROGRAM: Final = "reconstruction_operator.worker.deleting.program"
+_PROGRAM: Final = "reconstruction_operator.worker.deleting.process"
 _SECONDS: Final = 60.0
 _IDLE_SECONDS: Final = 15.0  # in a folder; a store has timeouts of its own
 _BACKOFF_SECONDS: Final = 300.0
@@ -78,3 +80,12 @@ def _avoided(path: Path, left: Program | None) -> Path:
     """Return the folder to avoid: with a program `left` behind the whole output root, since such programs must not accumulate."""
     roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if left else ()
     return next((root for root in roots if path.is_relative_to(root)), path.parent)
+
+
+def _perform(withdrawal: Withdrawal, _progress: object) -> dict[str, Any]:
+    withdrawal.perform()
+    return {}
+
+
+if __name__ == "__main__":
+    programs.serve(_perform)

@@ -16,7 +16,7 @@ from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
-from reconstruction_operator.worker.deleting import process, program
+from reconstruction_operator.worker.deleting import process
 from reconstruction_operator.worker.deleting.process import Withdrawal
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
@@ -33,7 +33,7 @@ def children() -> list[psutil.Process]:
     running = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if {program.__name__, "stuck_deletion", "slow_deletion"} & set(child.cmdline()):
+            if {process.__name__, "stuck_deletion", "slow_deletion"} & set(child.cmdline()):
                 running.append(child)
     return running
 
@@ -101,7 +101,7 @@ def test_a_slow_withdrawal_that_makes_progress_is_no_hung_mount(stuck: pytest.Mo
 
 def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:secret@localhost:6379/0")
-    child = Program.start(program.__name__)
+    child = Program.start(process.__name__)
     assert child.process.stdin is not None
     assert "secret" not in str(psutil.Process(child.process.pid).environ())
     child.process.stdin.close()  # as the kernel does when the worker is killed
