@@ -1,16 +1,10 @@
-"""Commands about the installation: workers, models, doctor, version."""
+"""Commands about the installation: workers, models, doctor."""
 
 from __future__ import annotations
-
-from typing import Annotated
 
 import typer
 
 from kubectl_recon.cli import options as o
-
-Client = Annotated[
-    bool, typer.Option("--client", help="Print only this program's version, without a request to the cluster.")
-]
 
 
 @o.connecting
@@ -31,22 +25,10 @@ def models(connect: o.Connect, output: o.DataOption = None) -> None:
 
 @o.connecting
 def doctor(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Check the health of the installation: CRD, rights, operator, clocks, Redis, loop, workers, a second installation.
+    """Check the health of the installation: CRD, rights, operator, clocks, Redis, loop, workers, a second installation, versions.
 
     The check is read-only, and needs no further right. Exit code 1 if a check is bad.
     """
     from kubectl_recon.commands.installation import doctor as command
 
     raise typer.Exit(command.run(connect(), o.format_of(output)))
-
-
-@o.connecting
-def version(connect: o.Connect, client: Client = False, output: o.DataOption = None) -> None:
-    """Show the versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they are incompatible."""
-    from kubectl_recon import __version__
-    from kubectl_recon.commands.installation import versions
-
-    if client:
-        typer.echo(f"kubectl-recon  {__version__}")
-        raise typer.Exit
-    raise typer.Exit(versions.run(connect(), o.format_of(output)))

@@ -29,7 +29,6 @@ _COMMANDS: Final = {
     "workers": ("installation", "Show queues, live workers, and what they run."),
     "models": ("installation", "Show models, and the outcomes of their jobs."),
     "doctor": ("installation", "Check the health of the installation."),
-    "version": ("installation", "Show versions, and whether they are compatible."),
 }
 _FUNCTIONS: Final = {"list": "get", "open": "open_"}  # other functions have the name of their command
 _HIDDEN: Final = ("list",)

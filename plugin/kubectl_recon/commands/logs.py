@@ -32,7 +32,6 @@ class Line:
     """A log line about the job."""
 
     when: datetime
-    pod: str
     text: str
 
 
@@ -96,7 +95,7 @@ def _about(lines: Sequence[str], pod: str, job: Job, *, raw: bool) -> Iterator[L
     for line in lines:
         when, _, content = line.partition(" ")
         if is_about(content, job):
-            yield Line(parse_time(when) or _NO_TIME, pod, content if raw else readable(content, when, pod))
+            yield Line(parse_time(when) or _NO_TIME, content if raw else readable(content, when, pod))
 
 
 def is_about(content: str, job: Job) -> bool:

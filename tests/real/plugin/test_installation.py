@@ -64,14 +64,6 @@ def test_live_workers_and_their_models_are_shown(jobs: Jobs, tenant: Program) ->
     assert states(tenant)["Workers"] == "bad"
 
 
-def test_compatible_versions_are_accepted(jobs: Jobs, tenant: Program) -> None:
-    wait_for_workers(tenant)
-    found = document(tenant, "version")
-    assert found["operator"] == found["kubectl-recon"]
-    assert found["crd"] == "reconstruction.dev/v1alpha1"
-    assert tenant("version").returncode == 0
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [

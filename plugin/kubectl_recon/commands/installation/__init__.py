@@ -1,1 +1,1 @@
-"""What commands about the installation do: its health, its workers and models, its versions."""
+"""What commands about the installation do: its health, its workers and models."""

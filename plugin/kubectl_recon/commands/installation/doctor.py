@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +12,6 @@ from reconstruction_operator.api import crd, identity
 from reconstruction_operator.kube import paths
 
 from kubectl_recon import __version__
-from kubectl_recon.commands.installation.versions import minor
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
 from kubectl_recon.errors import ApiError, NotFoundError, ReconError, install
@@ -23,6 +23,7 @@ from kubectl_recon.kube.api import Connection
 
 _SCHEMAS: Final = f"/openapi/v3/apis/{identity.API_VERSION}"  # which every user may read, unlike the CRD
 _SKEW_SECONDS: Final = 30
+_NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")
 _COLOURS: Final = {"ok": "green", "bad": "red", "unknown": "yellow"}
 _SHOWN: Final = 5
 _HELM: Final = "helm upgrade --install reconstruction charts/reconstruction-operator -n reconstruction-system"
@@ -125,7 +126,7 @@ def _own(connection: Connection) -> tuple[Job, ...]:
 
 def _server(version: dict[str, Any]) -> _Result:
     name = str(version.get("gitVersion", "?"))
-    number = minor(name)
+    number = _minor(name)
     if number is not None and number < (1, 31):
         return _bad(f"Kubernetes {name} is too old", "use Kubernetes 1.31 or newer")
     return _ok(f"Kubernetes {name} answers")
@@ -264,10 +265,16 @@ def _version(examined: Examined) -> _Result:
     version = examined.installation.info.version
     if not version:
         return _unknown("the operator has not published its version")
-    if minor(version) != minor(__version__):
+    if _minor(version) != _minor(__version__):
         text = f"this program is {__version__}, the operator {version}"
         return _bad(text, f"install the same minor version: {install('./plugin')}")
     return _ok(f"this program {__version__}, the operator {version}")
+
+
+def _minor(version: str) -> tuple[int, int] | None:
+    """Return major and minor number; None if the text is not a version."""
+    match = _NUMBER.match(version)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 _CHECKS: Final[dict[str, Callable[[Examined], _Result | None]]] = {

@@ -1,4 +1,4 @@
-"""`doctor`: an API server whose clock differs."""
+"""`doctor`: an API server that is too old, whose clock differs, or whose CRD is older."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def test_a_clock_difference_is_found_in_both_directions(
     found = {check.name: check for check in examine(Connection(api, "here", "team"))}
 
     assert (found["Clocks"].state, found["Clocks"].text) == (state, text)
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [("v1.31.0+k3s1", "ok"), ("v1.100.0", "ok"), ("v1.30.9", "bad"), ("dev", "ok"), ("", "ok")]
+)
+def test_a_kubernetes_that_is_too_old_is_found(api: Api, server: Server, version: str, state: str) -> None:
+    server.put(200, {"gitVersion": version})
+
+    assert next(examine(Connection(api, "here", "team"))).state == state
 
 
 def test_the_fields_of_the_crd_are_compared(api: Api, server: Server) -> None:
