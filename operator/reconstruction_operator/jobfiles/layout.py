@@ -2,7 +2,6 @@
 
     <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, placed by its caller
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   staging directory of one run of attempt n, with its `owner.json`
-    <JOBS_DIR>/<job id>/attempts/<n>-<run>/failed  files of a failed job for inspection; only `owner.json` is beside them
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
     <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder or of a part of it; `.deleted` exists only while it holds some
     <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job, kept until that time (`trash`)
@@ -129,9 +128,6 @@ class Workspace:
 
     output = _below("output")
     """Staging directory of the result: one rename makes it the job's output."""
-
-    failed = _below("failed")
-    """Files that the model of a failed run has left for inspection. They stay as long as the job exists."""
 
     owner_note = _below(OWNER)
     """The note that names the job's owner and where the run delivers."""

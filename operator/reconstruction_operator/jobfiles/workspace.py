@@ -70,40 +70,20 @@ def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
     ]
     if not kept:
         return False
-    _delete_all_but(workspace, {workspace.owner_note, *kept, *sealed})
-    return True
-
-
-def set_remains_aside(workspace: Workspace, name: str) -> bool:
-    """Move the files that a failed model left for inspection out of its output; return False if there are none."""
+    spared = {workspace.owner_note, *kept, *sealed}
     try:
-        (workspace.output / name).rename(workspace.failed)
-    except OSError:  # the model left no files, or a later run has taken over
-        return False
-    return True
-
-
-def keep_remains(workspace: Workspace) -> bool:
-    """Delete the workspace except the files for inspection and the note of the owner; return False if there are no such files."""
-    if not workspace.failed.is_dir():
-        return False
-    _delete_all_but(workspace, {workspace.owner_note, workspace.failed})
+        for folder in (workspace.root, workspace.stages):
+            for path in disk.entries(folder):
+                if path not in spared:
+                    disk.delete_tree(path)
+    except OSError as error:
+        logger.warning("could not empty %s: %s", workspace.root, error)
     return True
 
 
 def sealed_stages(workspace: Workspace) -> list[Path]:
     """Return the stages that the model has sealed by a rename (`models.stages`): names without a leading dot."""
     return [path for path in disk.entries(workspace.stages) if not path.name.startswith(".")]
-
-
-def _delete_all_but(workspace: Workspace, kept: set[Path]) -> None:
-    try:
-        for folder in (workspace.root, workspace.stages):
-            for path in disk.entries(folder):
-                if path not in kept:
-                    disk.delete_tree(path)
-    except OSError as error:
-        logger.warning("could not empty %s: %s", workspace.root, error)
 
 
 def _whole(fetched: Path) -> list[Path]:

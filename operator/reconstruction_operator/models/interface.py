@@ -18,10 +18,6 @@ PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 the worker has checked only these."""
 
 
-FAILED_FOLDER = "failed"
-"""Folder in `Work.output_dir` in which a failed run leaves files for inspection. It is kept as long as the job."""
-
-
 class Step(enum.IntEnum):
     """The six steps of every job, in order. The worker performs LOAD and FINALIZE, the model the others."""
 
@@ -157,5 +153,5 @@ class Model(Protocol):
     def run(self, work: Work, report: Report) -> Result:
         """Write the mesh to look at (`model.glb`) and at least two `preview_*.png` to `output_dir`.
 
-        Raises ModelFailure with one of the documented reasons; it may leave files in `output_dir / FAILED_FOLDER`.
+        Raises ModelFailure with one of the documented reasons.
         """

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import spy
-from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure, Placement, Report, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Placement, Report, Result, Step, Work
 from reconstruction_operator.models.stages import Stages
 
 
@@ -161,14 +161,6 @@ def error(work: Work, report: Report) -> None:
 @model("rough-failure")
 def failing(work: Work, report: Report) -> None:
     raise ModelFailure("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps")
-
-
-@model("rough-remains")
-def leaving(work: Work, report: Report) -> None:
-    """Leaves a file for inspection, and fails for the reason that the job names."""
-    (work.output_dir / FAILED_FOLDER / "sparse").mkdir(parents=True)
-    (work.output_dir / FAILED_FOLDER / "sparse" / "points.txt").write_text("3 points")
-    raise ModelFailure(str(work.parameters.get("reason", "NOT_ENOUGH_OVERLAP")), "1 of 9 photos overlaps")
 
 
 @model("rough-memory")

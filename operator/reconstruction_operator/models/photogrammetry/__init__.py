@@ -12,8 +12,7 @@
 - `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result
 
 Around the stages: `model` is the entry point, `parameters` has the settings of each quality, and `quality_gates` has the limits below which
-a run fails. `stage_files` saves finished stages, and `failed_files` saves the files of a failed run. `timing` estimates the time left, and
-`progress` reports it. `parallel`, `memory` and `helper_process` run the heavy work.
+a run fails. `stage_files` saves finished stages. `timing` estimates the time left, and `progress` reports it. `parallel`, `memory` and `helper_process` run the heavy work.
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """

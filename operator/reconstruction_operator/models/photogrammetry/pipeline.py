@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Work
-from reconstruction_operator.models.photogrammetry import failed_files, quality_gates, stage_files
+from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
@@ -69,11 +69,10 @@ def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) 
     prepared, pictures = stage_files.prepared_photos(
         stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
     )
-    with failed_files.left_if_failing(work, pictures):
-        folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
-        for folder in folders.values():
-            folder.mkdir()
-        return _model(Run(work, settings, timetable, stages, prepared, pictures, folders))
+    folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
+    for folder in folders.values():
+        folder.mkdir()
+    return _model(Run(work, settings, timetable, stages, prepared, pictures, folders))
 
 
 def _model(run: Run) -> Result:

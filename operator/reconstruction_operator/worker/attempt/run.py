@@ -19,7 +19,7 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import EarlierResult
-from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Result, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -27,7 +27,7 @@ from reconstruction_operator.worker.attempt import reuse, sealing
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
-from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of, with_room
+from reconstruction_operator.worker.attempt.failures import failure_of, with_room
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.reuse import Reusable
@@ -84,8 +84,7 @@ class AttemptRun:
             if self._workspace is not None and not self._workspace.root.exists():
                 self._heartbeat.confirm()  # files that were deleted mean that the run may not be wanted any more
             self._heartbeat.check()
-            failure = with_room(failure_of(error, file_handler.job_dir(self._assignment.job_id)))
-            raise self._with_remains(failure) from error
+            raise with_room(failure_of(error, file_handler.job_dir(self._assignment.job_id))) from error
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts, and photos and stages for the next attempt. `end` is the recorded end."""
@@ -98,8 +97,6 @@ class AttemptRun:
             )
             if workspace.keep_for_the_next(space, stages=useful):
                 return
-        if end is not None and end.outcome is Outcome.FAILED and workspace.keep_remains(space):
-            return
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
@@ -109,19 +106,6 @@ class AttemptRun:
         if end.outcome is Outcome.FAILED and self._assignment.envelope.last:
             return False
         return end.reason != "DISK_FULL" and outcomes.reason(end.reason).retriable
-
-    def _with_remains(self, failure: ReconstructionFailedError) -> ReconstructionFailedError:
-        """Return the failure. If it ends the job, files that the model left for inspection are kept and the message names them."""
-        space, last = self._workspace, self._assignment.envelope.last
-        final = last or not outcomes.reason(failure.reason).retriable
-        # The operator orders the deletion of an owned job's files; the files of a bare task would stay forever.
-        if space is None or self._assignment.owner is None or not final or failure.reason == "DISK_FULL":
-            return failure
-        if not workspace.set_remains_aside(space, FAILED_FOLDER):
-            return failure
-        return ReconstructionFailedError(
-            failure.reason, f"{failure.message}; the files of the run are in file://{space.failed}"
-        )
 
     def _execute(self) -> End:
         assignment, check = self._assignment, self._heartbeat.check
