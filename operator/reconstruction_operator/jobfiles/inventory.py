@@ -1,7 +1,7 @@
 """Inventory: a worker reports the job folders to Redis, so that files of deleted jobs are found after Redis lost its data.
 
 The report deletes no job folder with content: the operator compares it with the objects and orders the deletion of orphans. Only
-tombstones are deleted here, because their orders may be lost and the notes of their owners deleted.
+tombstones are deleted here, because their orders may be lost and the notes of their owners deleted. Other folders without a note are counted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import deletion, notes, results, trash
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
+from reconstruction_operator.telemetry import worker_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class Inventory:
 
     def _run(self, epoch: str) -> None:
         try:
-            count = report(self._client, self._keys, notes.owners())
+            surveyed = list(notes.surveyed())
+            count = report(self._client, self._keys, [owner for _, owner in surveyed if owner is not None])
             now = calls.redis_seconds(self._client)  # of all workers: a clock that is ahead would empty the trash
         except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
@@ -61,6 +63,8 @@ class Inventory:
         deletion.finish_deletions()
         try:
             deletion.drop_empty_folders(now - _PERIOD_SECONDS)
+            lost = [folder for folder, owner in surveyed if owner is None and folder.root.exists()]
+            worker_metrics.UNOWNED_FOLDERS.set(sum(not notes.is_bare(folder) for folder in lost))
             trash.expire(now)
             results.drop_stale()
         except OSError as error:

@@ -58,16 +58,23 @@ def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
     return all(entry.published for entry in deliveries(folder) if entry.uri == output_uri)
 
 
-def owners() -> Iterator[Owner]:
-    """Yield the owner that each job folder names, in its newest attempt. Folders may appear and vanish meanwhile.
+def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
+    """Yield each job folder with the owner that it names, in its newest attempt. Folders may appear and vanish meanwhile.
 
     Raises OSError if the job folders cannot be listed.
     """
     for folder in JobFolder.all():
-        noted = (note.owner for note in _notes(folder, skipped=(OSError,)))
-        newest = max(noted, key=lambda owner: owner.attempt, default=None)
-        if newest is not None and newest.job_id == folder.job_id:
-            yield newest
+        owners = (note.owner for note in _notes(folder, skipped=(OSError,)))
+        newest = max(owners, key=lambda owner: owner.attempt, default=None)
+        yield folder, newest if newest is not None and newest.job_id == folder.job_id else None
+
+
+def is_bare(folder: JobFolder) -> bool:
+    """Return whether a folder without an owner is of a bare `delay()`: it has an input of its caller, a run of a bare task, or its result."""
+    with contextlib.suppress(OSError):
+        bare_run = any(workspace.attempt == 0 for workspace in folder.workspaces())
+        return folder.input.exists() or bare_run or manifests.read(folder.output) is not None
+    return False
 
 
 def owner_of(folder: JobFolder) -> Owner | None:

@@ -57,4 +57,9 @@ SLOTS = _gauge("slots", "Tasks that can run at the same time.")
 DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
 
+UNOWNED_FOLDERS = _gauge(
+    "unowned_job_folders",
+    "Job folders on the worker's volume that name no owner, so that their deletion is never ordered, by its last hourly report.",
+)
+
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

@@ -14,6 +14,7 @@ from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import inventory, layout, notes, trash
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.telemetry import worker_metrics
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.support.controller.clock import Clock
@@ -134,3 +135,12 @@ def test_the_trash_expires_by_the_clock_of_redis(
     epoch_is(watched, "first")
 
     assert [kept.until for kept in trash.entries()] == [now - 60]
+
+
+def test_folders_without_a_note_are_counted(watched: Inventory, jobs_dir: Path) -> None:
+    begin("job-1")
+    for path in ("lost/output/model.glb", "bare/input/a.jpg", "bare-run/attempts/task-0/input/a.jpg"):
+        (jobs_dir / path).parent.mkdir(parents=True)
+        (jobs_dir / path).write_bytes(b"content")
+    epoch_is(watched, "first")
+    assert worker_metrics.REGISTRY.get_sample_value("reconstruction_worker_unowned_job_folders") == 1
