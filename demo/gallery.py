@@ -21,6 +21,8 @@ def start(system: System, kubectl: ShownKubectl, places: Places, display: Displa
     kubectl.run("create", "rolebinding", USER, f"--clusterrole={_ROLE}", f"--serviceaccount={account}")
     places.token.touch(mode=0o600)
     places.token.write_text(kubectl.run("create", "token", USER, f"--duration={_DURATION}").strip() + "\n")
-    gallery = start_gallery(system, port=port, GALLERY_UPLOADS_DIR=str(places.uploads))
+    gallery = start_gallery(
+        system, port=port, GALLERY_UPLOADS_DIR=str(places.uploads), GALLERY_LOGS_DIR=str(places.logs)
+    )
     display.text(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
     return gallery.url

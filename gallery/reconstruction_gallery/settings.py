@@ -36,6 +36,7 @@ class Settings:
     system_namespace: str = (
         "reconstruction-system"  # of operator and workers, whose logs are searched for lines about a job
     )
+    logs_dir: str = ""  # where operator and workers write *.log files, if they are no pods
     session_seconds: int = 28_800  # maximum; a session also ends when its token expires
     access_seconds: float = 10.0  # how long a TokenReview or SubjectAccessReview is cached
     # Enables the headers of an authenticating proxy, which must send this secret with each request
@@ -59,10 +60,15 @@ class Settings:
             raise SettingsError(
                 f"GALLERY_URL is {self.url!r}: write the address that users open, https://gallery.example.com"
             )
-        for name in ("uploads_dir", "uploads_uri"):
+        for name in ("uploads_dir", "uploads_uri", "logs_dir"):
             value = getattr(self, name)
             if value and not value.startswith("/"):
                 raise SettingsError(f"{_PREFIX}{name.upper()} is {value!r}: write a path that begins with /")
+
+    @property
+    def logs(self) -> str | Path:
+        """Where the logs of operator and workers are: the folder, or the namespace of their pods."""
+        return Path(self.logs_dir) if self.logs_dir else self.system_namespace
 
     @property
     def secure(self) -> bool:

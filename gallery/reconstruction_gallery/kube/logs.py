@@ -1,6 +1,7 @@
-"""Job log: a job's Events, and the lines about it in the logs of operator and workers, read with the user's rights.
+"""Job log: a job's Events, read with the user's rights, and the lines about it in the logs of operator and workers.
 
-Operator and workers write the job's uid into each line about it. Lines are selected by that uid.
+Operator and workers write the job's uid into each line about it. Lines are selected by that uid, so the gallery may read the logs
+with its own rights for every user who may see the job. Without pods they are files in a folder (`GALLERY_LOGS_DIR`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ import asyncio
 import contextlib
 import heapq
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
@@ -32,11 +36,15 @@ _MAX_TEXT_CHARS: Final = 4000
 _EVENTS: Final = "500"
 _SILENCE_SECONDS: Final = 10.0
 _MAX_LINE_BYTES: Final = 65_536
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{3}\+00:00)?"
+)  # of a line in a file; local, or UTC in JSON
+_MAX_TIME_CHARS: Final = 40  # from the start of the line to the end of its time
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """One line; `source` is a pod, or the component that reported an Event."""
+    """One line; `source` is a pod, a file, or "event"."""
 
     time: str  # RFC 3339
     source: str
@@ -51,23 +59,41 @@ class Log:
     left_out: str = ""
 
 
-async def of_job(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
-    """Read the job's log since that time. `system`: the namespace of operator and workers. Raises ApiError."""
+async def of_job(api: Api, user: User, place: str | Path, key: JobKey, since: str) -> Log:
+    """Read the job's log since that time. `place`: the namespace of operator and workers, or the folder of their logs. Raises ApiError."""
+    programs = asyncio.to_thread(_files, place, key) if isinstance(place, Path) else _pods(api, place, key, since)
     lines: list[Line] = []
     missing: list[str] = []
-    for what, where, read in (
-        ("Events", key.namespace, _events(api, user, key)),
-        ("logs of operator and workers", system, _pods(api, user, system, key, since)),
+    for refused, read in (
+        (f"you may not read the Events in namespace {key.namespace}", _events(api, user, key)),
+        (f"the gallery may not read the logs of operator and workers in namespace {place}", programs),
     ):
         try:
             log = await read
         except ApiError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
-            log = Log((), f"you may not read the {what} in namespace {where}")
+            log = Log((), refused)
         lines += log.lines
         missing += filter(None, [log.left_out])
     return Log(tuple(sorted(lines)[-_MOST_LINES:]), "; ".join(missing))
+
+
+def _files(folder: Path, key: JobKey) -> Log:
+    """Read the lines about the job in the ends of the log files of a folder. A line without a time has that of the line before."""
+    lines: list[Line] = []
+    for path in sorted(folder.glob("*.log")):
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _MOST_BYTES))
+            time = ""
+            for line in file:
+                text = line.decode("utf-8", "replace").rstrip()
+                with contextlib.suppress(ValueError):  # not a date
+                    if stamp := _TIME.search(text[:_MAX_TIME_CHARS]):
+                        time = datetime.fromisoformat(stamp[0]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                if key.uid in text:
+                    lines.append(_line(f"{time} {text}", path.stem))
+    return Log(tuple(sorted(lines)[-_MOST_LINES:]))
 
 
 async def _events(api: Api, user: User, key: JobKey) -> Log:
@@ -82,14 +108,14 @@ def _event(body: Mapping[str, Any]) -> Line:
     return Line(str(time), "event", f"{body.get('reason', '')}: {body.get('message', '')}"[:_MAX_TEXT_CHARS])
 
 
-async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
+async def _pods(api: Api, system: str, key: JobKey, since: str) -> Log:
     """Read the lines about the job in the logs of the pods.
 
-    Raises ApiError if the user may not list the pods, or if every log failed and at least one was forbidden.
+    Raises ApiError if the gallery may not list the pods, or if every log failed and at least one was forbidden.
     """
     base = f"/api/v1/namespaces/{system}/pods"
     params = {"labelSelector": _PODS, "limit": str(_MOST_CONTAINERS)}
-    answer = await api.request("GET", base, params=params, as_user=user.request_headers)
+    answer = await api.request("GET", base, params=params)
     containers = [
         (str(pod["metadata"]["name"]), str(container["name"]))
         for pod in answer.get("items") or ()
@@ -104,7 +130,7 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
         query = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
         try:
             async with slots:
-                async for line in _lines(api, user, f"{base}/{pod}/log", query):
+                async for line in _lines(api, f"{base}/{pod}/log", query):
                     if key.uid.encode() in line:
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
                         if len(newest) > _MOST_LINES:
@@ -123,10 +149,10 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
     return Log(tuple(newest), f"{left_out} of {len(tasks)} containers did not respond" if left_out else "")
 
 
-async def _lines(api: Api, user: User, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
+async def _lines(api: Api, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
     """Yield the lines of a log, each truncated to 64 kB. Raises ApiError."""
     lines = Lines(_MAX_LINE_BYTES)
-    async with contextlib.aclosing(api.chunks(path, params, _SILENCE_SECONDS, user.request_headers)) as chunks:
+    async with contextlib.aclosing(api.chunks(path, params, _SILENCE_SECONDS)) as chunks:
         async for chunk in chunks:
             for line in lines.take(chunk):
                 yield line

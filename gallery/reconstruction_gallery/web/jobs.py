@@ -122,7 +122,7 @@ async def _log(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
     async with gallery.logs.slot(user):
-        log = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
+        log = await logs.of_job(gallery.api, user, gallery.settings.logs, job.key, since)
     body = {"lines": list(map(asdict, log.lines)), "leftOut": log.left_out}
     return Response(json.dumps(body), media_type=_JSON)
 

@@ -103,12 +103,15 @@ def logs(
     connect: o.Connect,
     name: o.Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the job finishes.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the original lines (JSON).")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the original lines of pods (JSON).")] = False,
+    gallery: o.GalleryUrl = None,
+    account: o.Account = None,
 ) -> None:
     """Show the log lines about one job, from every operator and worker pod that handled the job, in chronological order.
 
-    This needs the right to read the logs of these pods.
+    Without the right to read the logs of these pods, the gallery reads them.
     """
     from kubectl_recon.commands import logs as command
+    from kubectl_recon.gallery.reaching import Way
 
-    raise typer.Exit(command.run(connect(), name, follow=follow, raw=raw))
+    raise typer.Exit(command.run(connect(), name, Way(gallery, account), follow=follow, raw=raw))

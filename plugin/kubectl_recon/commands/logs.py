@@ -1,9 +1,10 @@
-"""`logs`: log lines about one job, from every operator and worker pod that handled the job."""
+"""`logs`: log lines about one job, from every operator and worker pod that handled the job, or through the gallery."""
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from reconstruction_operator.kube.reflector import Lines
 
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
+from kubectl_recon.gallery.client import Gallery
+from kubectl_recon.gallery.reaching import Way, reached, token
 from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
@@ -24,6 +27,7 @@ from kubectl_recon.targets.selecting import find
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
 _PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs
 _LOOK_SECONDS: Final = 1.0
+_GALLERY_SECONDS: Final = 5.0  # between two requests: for each it reads all logs
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,16 +39,16 @@ class Line:
     text: str
 
 
-def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
+def run(connection: Connection, name: str, way: Way, *, follow: bool, raw: bool) -> int:
     """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
     job = find(connection, name)
     namespace = published.read(connection.api, [job]).namespace
-    pods = _pods(connection.api, namespace)
+    try:
+        pods = _pods(connection.api, namespace)
+    except ForbiddenError:
+        pods = []  # tenants may not list them
     if not pods:
-        note(
-            f"there are no pods of operator and workers in namespace {namespace}: if they run elsewhere, read their logs there"
-        )
-        return 1
+        return _through_gallery(connection, job, way, follow=follow)
     if follow:
         return _follow(connection, job, namespace, raw=raw)
     lines: list[Line] = []
@@ -57,16 +61,30 @@ def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
     return 0
 
 
+def _through_gallery(connection: Connection, job: Job, way: Way, *, follow: bool) -> int:
+    """Print what the gallery reads for users who may see the job. With `follow`, also later lines, until the job finishes."""
+    printed: set[tuple[str, str, str]] = set()
+    with reached(connection, published.gallery(connection.api, [job], way)) as url:
+        gallery = Gallery(url, token(connection, way))
+        while True:
+            finished = _has_finished(connection, job)
+            log = gallery.log(job)
+            for line in log["lines"]:
+                fields = (line["time"], line["source"], line["text"])
+                if fields not in printed:
+                    print(readable(fields[2], fields[0], fields[1]), flush=True)  # noqa: T201  # the result
+                    printed.add(fields)
+            if finished or not follow:
+                break
+            time.sleep(_GALLERY_SECONDS)
+    if log["leftOut"]:
+        note(log["leftOut"])
+    return 0 if printed else 1
+
+
 def _pods(api: Api, namespace: str) -> list[tuple[str, str]]:
-    """Return pods and containers of operator and workers. Raises ForbiddenError with the missing rights."""
-    try:
-        bodies = api.items(paths.core(namespace, "pods"), labelSelector=_PODS)
-    except ForbiddenError as error:
-        raise ForbiddenError(
-            error.status,
-            f"you may not see the pods of operator and workers in namespace {namespace}. Ask an administrator for the "
-            f"right to get pods and pods/log there. ({error})",
-        ) from error
+    """Return pods and containers of operator and workers. Raises ForbiddenError."""
+    bodies = api.items(paths.core(namespace, "pods"), labelSelector=_PODS)
     return [
         (str(pod["metadata"]["name"]), str(container["name"]))
         for pod in bodies

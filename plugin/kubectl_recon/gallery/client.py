@@ -46,7 +46,11 @@ class Gallery:
 
     def result(self, job: Job) -> GalleryResult:
         """Return the files of the job's result."""
-        return GalleryResult(self, f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}")
+        return GalleryResult(self, _path(job))
+
+    def log(self, job: Job) -> Any:
+        """Return the `lines` of the job's log, and what is `leftOut`."""
+        return self.get(_path(job) + "/log")
 
     def stream(self, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """Send a GET, and return the response, whose content is not read yet."""
@@ -97,6 +101,10 @@ class Gallery:
         if failed:
             raise GalleryError(f"the gallery rejects {path}: {content.decode(errors='replace').strip()[:300]}")
         return answer, content
+
+
+def _path(job: Job) -> str:
+    return f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}"
 
 
 class GalleryResult:

@@ -9,6 +9,7 @@ import pytest
 
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
+from tests.real.gallery.test_access import know
 from tests.support.photos import make_photo
 from tests.support.plugin import Program, get
 
@@ -30,7 +31,7 @@ def gallery(jobs: Jobs, uploads: Path) -> Iterator[Gallery]:
     kubectl("-n", jobs.namespace, "create", "serviceaccount", ACCOUNT)
     role = ("--clusterrole=reconstruction-viewer", f"--serviceaccount={jobs.namespace}:{ACCOUNT}")
     kubectl("-n", jobs.namespace, "create", "rolebinding", ACCOUNT, *role)
-    gallery = start_gallery(jobs.system, GALLERY_UPLOADS_DIR=str(uploads))
+    gallery = start_gallery(jobs.system, GALLERY_UPLOADS_DIR=str(uploads), GALLERY_LOGS_DIR=str(jobs.system.folder))
     jobs.system.processes.pop("gallery")  # a shared system stops what a test has added
     yield gallery
     gallery.process.stop()
@@ -59,6 +60,18 @@ def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     assert done.returncode == 0, done.stderr
     fetched = tmp_path / f"{name}.glb"
     assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
+
+
+def test_logs_without_pods_are_read_by_the_gallery(jobs: Jobs, recon: Program, gallery: Gallery) -> None:
+    name = jobs.create_in("Succeeded")
+    know(gallery, jobs, name)
+
+    done = recon("logs", name, "-f", "--gallery", gallery.url, "--account", ACCOUNT)
+
+    assert done.returncode == 0, done.stderr
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    assert {source for _, source, _ in lines} >= {"operator", "worker"}
+    assert [time for time, *_ in lines] == sorted(time for time, *_ in lines)
 
 
 def test_photos_are_uploaded_through_the_gallery_for_the_workers(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kubectl_recon.commands import logs
 from kubectl_recon.commands.logs import is_about, readable
+from kubectl_recon.gallery.reaching import Way
 from kubectl_recon.kube.api import Api, Connection
 
 from tests.support.plugin import job
@@ -82,7 +83,7 @@ def test_a_job_is_followed_to_a_pod_that_starts_later(
     ]
     server.respond = Pods({"first": first}).respond
 
-    assert logs.run(Connection(api, "here", "team"), "banana", follow=True, raw=False) == 0
+    assert logs.run(Connection(api, "here", "team"), "banana", Way(), follow=True, raw=False) == 0
 
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [
