@@ -41,7 +41,7 @@ _CLEANING_SECONDS: Final = 600.0
 
 def make(settings: Settings) -> Starlette:
     """Return the ASGI application. Raises SettingsError."""
-    settings.proxy_secret  # noqa: B018  # an unreadable secret must fail at startup, not at the first request
+    settings.proxy_secret, settings.share_secret  # noqa: B018  # an unreadable one must fail at startup, not at the first request
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -71,6 +71,7 @@ def make(settings: Settings) -> Starlette:
             Route("/", _page),
             Route("/jobs/{namespace}/{name}", _page),
             Route("/new", _page),
+            Route("/shared/{token}", _page),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
             *sign_in.ROUTES,

@@ -44,6 +44,9 @@ class Settings:
     proxy_user_header: str = "X-Forwarded-User"
     proxy_groups_header: str = "X-Forwarded-Groups"
     proxy_groups: tuple[str, ...] = ("*",)  # that the gallery may impersonate; it ignores others
+    # Signs links, each of which shows one result without a sign-in; empty: none are made, and none is valid
+    share_secret_file: str = ""
+    share_seconds: int = 604_800  # how long a link is valid
     uploads_dir: str = ""  # where photos are stored; empty: uploads are disabled
     uploads_uri: str = ""  # path of that folder on the workers; empty: uploads_dir
     photo_max_bytes: int = 100 * _MIB
@@ -77,19 +80,24 @@ class Settings:
 
     @property
     def proxy_secret(self) -> str | None:
-        """The proxy's secret; None if there is no proxy.
+        """The proxy's secret; None if there is no proxy. Raises SettingsError if it cannot be read or is too short."""
+        return self._secret("proxy_secret_file")
 
-        Raises SettingsError if the file cannot be read or the secret is too short.
-        """
-        if not self.proxy_secret_file:
+    @property
+    def share_secret(self) -> str | None:
+        """The secret that signs links now; None if links are disabled. Raises SettingsError as `proxy_secret`."""
+        return self._secret("share_secret_file")
+
+    def _secret(self, name: str) -> str | None:
+        if not (path := getattr(self, name)):
             return None
         try:
-            secret = Path(self.proxy_secret_file).read_text().strip()
+            secret = Path(path).read_text().strip()
         except OSError as error:
-            raise SettingsError(f"GALLERY_PROXY_SECRET_FILE cannot be read: {error}") from error
+            raise SettingsError(f"{_PREFIX}{name.upper()} cannot be read: {error}") from error
         if len(secret) < _MIN_SECRET_CHARS:
             raise SettingsError(
-                f"the proxy's secret is too short: at least {_MIN_SECRET_CHARS} characters, from a random source"
+                f"the secret in {path} is too short: at least {_MIN_SECRET_CHARS} characters, from a random source"
             )
         return secret
 

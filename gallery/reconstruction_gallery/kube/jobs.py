@@ -61,8 +61,11 @@ class Jobs:
 
     def get(self, namespace: str, name: str) -> Job | None:
         """Return the job of that name."""
-        uid = self._by_name.get((namespace, name))
-        return None if uid is None else self._by_uid[uid]
+        return self.of(self._by_name.get((namespace, name), ""))
+
+    def of(self, uid: str) -> Job | None:
+        """Return the job with that uid."""
+        return self._by_uid.get(uid)
 
     def since(self, revision: int, before: float = math.inf) -> Iterator[Job]:
         """Yield the jobs that changed after one revision and before another, the newest change first."""

@@ -9,6 +9,7 @@ const signOut = document.getElementById("sign-out");
 const pages = [ // a page's script is loaded when the page is shown
   [/^\/$/, async () => (await import("./list.js")).showList, "Jobs"],
   [/^\/new$/, async () => (await import("./submit.js")).showSubmit, "New job"],
+  [/^\/shared\/(?<token>[^/]+)$/, async () => (await import("./shared.js")).showShared, "Shared result"],
   [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, async () => (await import("./job.js")).showJob, null],
 ];
 const USER = "gallery.user";
@@ -56,6 +57,11 @@ async function addDropped(entries, files) {
 }
 
 async function start() {
+  if (location.pathname.startsWith("/shared/")) { // for people without an account
+    document.querySelector(".brand").removeAttribute("data-link"); // it starts this page anew, and signs in
+    show(false);
+    return;
+  }
   let user;
   try {
     user = await session();

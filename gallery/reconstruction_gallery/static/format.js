@@ -112,7 +112,7 @@ export function fileUrl(job, name) {
 }
 
 export function apiUrl(job) {
-  return `/api/namespaces/${job.namespace}/jobs/${job.name}`;
+  return job.token ? `/api/shared/${job.token}` : `/api/namespaces/${job.namespace}/jobs/${job.name}`; // of a link
 }
 
 export function pageUrl(job) {

@@ -4,6 +4,7 @@ import { namesPhotos, restore, runAgain } from "./again.js";
 import { request } from "./api.js";
 import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
 import { apiUrl, duration, fileUrl, finished, seconds, state, time } from "./format.js";
+import { showMesh } from "./mesh.js";
 import { hasReport, logPanel, photosSection, reportPanel, sections } from "./sections.js";
 import { byName, deleted, LIST, listen, rememberDeleted, store } from "./store.js";
 import { tabs } from "./tabs.js";
@@ -158,6 +159,7 @@ export function showJob(main, { namespace, name }, go) {
       if (failed && LESS_WORK.includes(reason) && quality > 1) made.push(again("Run again with quality fast…", "primary", { quality: "fast" }));
       made.push(again("Run again…", failed && !made.length ? "primary" : ""));
     }
+    if (permissions.share && whole.result && !failed) made.push(h("button", { type: "button", onclick: share }, "Share…"));
     if (failed) made.push(h("button", { type: "button", onclick: () => parts.show("log") }, "Read the log"));
     if (permissions.delete) made.push(h("button", { type: "button", class: "danger", onclick: remove }, "Delete…"));
     return made;
@@ -215,6 +217,27 @@ export function showJob(main, { namespace, name }, go) {
     h("button", { class: "danger", onclick: () => act("confirm-cancel") }, "Confirm cancel"));
   }
 
+  function share() {
+    const address = h("input", { id: "link", readonly: true, hidden: true, "aria-label": "Link" });
+    const note = h("p", { role: "status" }, "Everyone with the link sees the mesh, the pictures and all files of this result, without signing in. "
+      + "A link cannot be withdrawn: it ends at its time, or when the job is deleted.");
+    const make = async (event) => {
+      event.preventDefault(); // the dialog stays
+      try {
+        const { path, until } = await request("POST", `${apiUrl(key)}/share`);
+        address.value = location.origin + path;
+        address.hidden = false;
+        yes.hidden = true;
+        address.select();
+        setText(note, `The link works until ${time(1000 * until)}. Copy it:`);
+      } catch (error) {
+        setText(note, error.message);
+      }
+    };
+    const yes = h("button", { class: "primary", onclick: make }, "Make a link");
+    ask(`Share the result of ${name}?`, [note, h("p", { class: "field" }, address)], yes, "Close");
+  }
+
   const stop = listen(update);
   update();
   return () => {
@@ -225,28 +248,4 @@ export function showJob(main, { namespace, name }, go) {
 
 function by(writer) {
   return writer ? ` by ${writer.client} at ${time(writer.time)}` : "";
-}
-
-/** Convert the shown mesh for phones of Apple, in this browser. */
-async function saveUsdz(viewer, label) {
-  const href = await viewer.prepareUSDZ();
-  h("a", { href, download: `${label.split(" ").pop()}.usdz` }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60_000);
-}
-
-async function showMesh(place, address, label) {
-  try {
-    await import("./vendor/model-viewer.min.js");
-  } catch {
-    return; // the previews do not need it
-  }
-  const element = h("model-viewer", {
-    src: address, alt: label, "camera-controls": true, "touch-action": "pan-y", "interaction-prompt": "none", "shadow-intensity": 0.6,
-    ar: true, "ar-modes": "webxr quick-look", // phones; a scene viewer of its own could not sign in
-  });
-  const full = h("button", { type: "button", onclick: () => element.requestFullscreen() }, "Full screen");
-  const usdz = h("button", { type: "button", onclick: () => saveUsdz(element, label) }, "Save as USDZ");
-  place.replaceChildren(element, h("div", { class: "viewer-bar" },
-    h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."), h("span", { class: "actions" }, usdz, full)));
-  place.hidden = false;
 }

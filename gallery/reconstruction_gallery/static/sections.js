@@ -9,13 +9,7 @@ const REPORT = "report.html";
 /** Return the sections that show the object and its manifest. */
 export function sections(key, { job, result }) {
   const { spec, status } = job;
-  const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
-  const made = [];
-  if (pictures.length) {
-    made.push(section("Previews", h("ul", { class: "pictures" }, pictures.map((file) => h("li", {},
-      h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
-        h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" })))))));
-  }
+  const made = previews(key, result);
   const named = (values) => facts(inOrder(Object.entries(values)).map(([name, value]) => [label(name), text(value)]));
   const numbers = { ...status.quality, ...result?.quality };
   if (Object.keys(numbers).length) made.push(section("Result", named(numbers)));
@@ -42,15 +36,26 @@ export function sections(key, { job, result }) {
     ["Attempt", status.attempt > 1 && `${status.attempt} (${status.failures ?? 0} failed)`],
     ["Worker", status.worker],
   ])));
-  if (result?.files.length) {
-    const all = h("p", {},
-      h("a", { href: `${apiUrl(key)}/result.zip`, download: `${key.name}.zip` }, "Download all"), " ",
-      h("span", { class: "meta" }, bytes(result.files.reduce((sum, file) => sum + file.bytes, 0))));
-    made.push(section("Files", all, h("ul", { class: "files" }, result.files.map((file) => h("li", {},
-      h("a", { href: `${fileUrl(key, file.name)}?download`, download: file.name.split("/").pop() }, file.name),
-      " ", h("span", { class: "meta" }, bytes(file.bytes)))))));
-  }
-  return made;
+  return [...made, ...files(key, result)];
+}
+
+/** Return the section with the pictures of the result, if it has any. */
+export function previews(key, result) {
+  const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
+  return pictures.length ? [section("Previews", h("ul", { class: "pictures" }, pictures.map((file) => h("li", {},
+    h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
+      h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" }))))))] : [];
+}
+
+/** Return the section with the files of the result, if there are any. */
+export function files(key, result) {
+  if (!result?.files.length) return [];
+  const all = h("p", {},
+    h("a", { href: `${apiUrl(key)}/result.zip`, download: `${key.name}.zip` }, "Download all"), " ",
+    h("span", { class: "meta" }, bytes(result.files.reduce((sum, file) => sum + file.bytes, 0))));
+  return [section("Files", all, h("ul", { class: "files" }, result.files.map((file) => h("li", {},
+    h("a", { href: `${fileUrl(key, file.name)}?download`, download: file.name.split("/").pop() }, file.name),
+    " ", h("span", { class: "meta" }, bytes(file.bytes))))))];
 }
 
 /** Return whether the result has a report. */

@@ -83,4 +83,5 @@ class _Sink(io.BytesIO):
         return content
 
 
-ROUTES = [Route("/api/namespaces/{namespace}/jobs/{name}/result.zip", _archive, methods=["GET"])]
+_PATHS: Final = ("/api/namespaces/{namespace}/jobs/{name}/result.zip", "/api/shared/{token}/result.zip")
+ROUTES = [Route(path, _archive, methods=["GET"]) for path in _PATHS]

@@ -43,7 +43,7 @@ async def _file(request: Request) -> Response:
     try:
         opened = await gallery.results.open(job.key, job.delivered_to, name)
         try:
-            return await _answer(request, opened)
+            return await _answer(request, job.key.name, opened)
         except BaseException:
             opened.close()
             raise
@@ -56,17 +56,17 @@ async def _sheet(request: Request) -> Response:
     gallery, _, job = await requested_job(request)
     find = gallery.uploads.sheet if gallery.uploads else lambda *_: b""
     sheet = await anyio.to_thread.run_sync(find, job.key.namespace, job.input_uri)
-    headers = {"Cache-Control": "private, max-age=600", **_kind(request, "photos.jpg")}
+    headers = {"Cache-Control": "private, max-age=600", **_kind(request, job.key.name, "photos.jpg")}
     return Response(sheet, headers=headers) if sheet else Response(status_code=204)
 
 
-async def _answer(request: Request, opened: VolumeFile | ObjectFile) -> Response:
+async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile) -> Response:
     size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256, errors="replace")}"'
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",  # cached, but revalidated each time: the user may have lost the right
         "ETag": tag,
-        **_kind(request, opened.sealed.name),
+        **_kind(request, job, opened.sealed.name),
     }
     if tag in request.headers.get("If-None-Match", ""):
         opened.close()
@@ -85,9 +85,9 @@ async def _answer(request: Request, opened: VolumeFile | ObjectFile) -> Response
     return HoldingResponse(content, held, status, headers)
 
 
-def _kind(request: Request, name: str) -> dict[str, str]:
+def _kind(request: Request, job: str, name: str) -> dict[str, str]:
     """Return the headers for the file's type: shown inline, or downloaded."""
-    path, saved = PurePosixPath(name), PurePosixPath(local_names([name], request.path_params["name"])[name])
+    path, saved = PurePosixPath(name), PurePosixPath(local_names([name], job)[name])
     # A report runs scripts. In a tab of its own it could imitate the gallery's page and send typed text
     # elsewhere; in a frame, its sandbox and the page's policy prevent that.
     if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
@@ -116,4 +116,5 @@ _JOB: Final = "/api/namespaces/{namespace}/jobs/{name}"
 ROUTES = [
     Route(_JOB + "/files/{path:path}", _file, methods=["GET"]),
     Route(_JOB + "/photos.jpg", _sheet, methods=["GET"]),
+    Route("/api/shared/{token}/files/{path:path}", _file, methods=["GET"]),
 ]

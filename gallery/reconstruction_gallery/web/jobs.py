@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import asdict
 from itertools import chain, islice
@@ -22,6 +24,7 @@ from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import logs, writing
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.kube.rights import SEE, UPLOAD
+from reconstruction_gallery.web import links
 from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, requested_job, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
@@ -104,6 +107,7 @@ async def _show(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     body: dict[str, Any] = {"job": json.loads(job.detail)}
     body["permissions"] = await gallery.rights.permissions(user, job.key.namespace)
+    body["permissions"]["share"] = gallery.settings.share_secret is not None
     try:
         manifest = await gallery.results.manifest(job.key, job.delivered_to)
         body["result"] = manifest and _shown(manifest)
@@ -115,6 +119,29 @@ async def _show(request: Request) -> Response:
 def _shown(manifest: Manifest) -> dict[str, Any]:
     content = json.loads(manifest.to_text(), parse_constant=str)  # a browser reads no NaN
     return {name: value for name, value in content.items() if name not in ("owner", "uri", "taskId", "version")}
+
+
+async def _share(request: Request) -> Response:
+    """Return the path of a new link to the job's result, for a user who may see the job."""
+    gallery = Gallery.of(request)
+    user = (await gallery.identities.for_change(request)).user
+    job, secret = await gallery.visible_job(request, user), gallery.settings.share_secret
+    if secret is None:
+        raise HTTPException(404, "links are disabled here")
+    until = int(time.time()) + gallery.settings.share_seconds
+    logging.getLogger(__name__).info("%r shares the result of %s until %d", user.name, job.key, until)
+    return JSONResponse({"path": f"/shared/{links.signed(secret, f'{job.key.uid}.{until}')}", "until": until}, 201)
+
+
+async def _shared(request: Request) -> Response:
+    """Return what a link shows: verdict and files, and nothing of spec, owner or namespace."""
+    gallery, _, job = await requested_job(request)
+    manifest, row = await gallery.results.manifest(job.key, job.delivered_to), json.loads(job.summary)
+    if manifest is None or row["phase"] != "Succeeded":  # the sentence of a failure may name addresses
+        raise HTTPException(404, f"{job.key.name} has no result")
+    shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence")}
+    files = [{"name": file.name, "bytes": file.bytes} for file in manifest.files]
+    return Response(json.dumps({**shown, "files": files}), media_type=_JSON)
 
 
 async def _log(request: Request) -> Response:
@@ -178,5 +205,7 @@ ROUTES = [
     Route(_NAMESPACE + "/jobs", _create, methods=["POST"]),
     Route(_JOB, _show, methods=["GET"]),
     Route(_JOB + "/log", _log, methods=["GET"]),
+    Route(_JOB + "/share", _share, methods=["POST"]),
+    Route("/api/shared/{token}", _shared, methods=["GET"]),
     Route(_JOB + "/actions", _act, methods=["POST"]),
 ]

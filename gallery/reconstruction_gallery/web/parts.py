@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -25,6 +26,7 @@ from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.response_cache import ResponseCache
 from reconstruction_gallery.settings import Settings
+from reconstruction_gallery.web import links
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.responses import RequestLimit
 
@@ -35,6 +37,7 @@ _SILENCE_SECONDS: Final = 30.0
 _INFO_SECONDS: Final = 5.0  # operators publish at that interval
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_VISITOR: Final = User("shared links")  # has their requests together, for limits
 # The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
 
@@ -89,8 +92,17 @@ def _checked(text: str, pattern: re.Pattern[str]) -> str:
 
 
 async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
-    """Return the gallery, the user of a request that only reads, and the job in its path. Raises 401, 403, 404, ApiError."""
+    """Return the gallery, the user of a request that only reads, and the job in its path. Raises 401, 403, 404, ApiError.
+
+    A link's token in the path stands for a user, and for the one job whose result it shows.
+    """
     gallery = Gallery.of(request)
+    if (token := request.path_params.get("token")) is not None:
+        secret = gallery.settings.share_secret
+        shared = secret and gallery.jobs.of(links.uid_in(secret, token, time.time()))
+        if not shared:
+            raise HTTPException(404, "this link has expired, or its job was deleted")
+        return gallery, _VISITOR, shared
     user = (await gallery.identities.of(request)).user
     return gallery, user, await gallery.visible_job(request, user)
 

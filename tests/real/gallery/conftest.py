@@ -15,7 +15,7 @@ from devcluster.harness.system import System
 from devcluster.servers.storage.s3 import S3
 from tests.support.systems import wait_published
 
-PROXY_SECRET = secrets.token_urlsafe(32)
+PROXY_SECRET, SHARE_SECRET = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 MakeUser = Callable[[str], str]
 
 _ROLES = {
@@ -48,11 +48,13 @@ class SharedGallery:
             wait_published(system, "placeholder")
             secret = system.folder / "proxy-secret"
             secret.write_text(PROXY_SECRET)
+            (system.folder / "share-secret").write_text(SHARE_SECRET)
             self._gallery = start_gallery(
                 system,
                 GALLERY_ACCESS_SECONDS="0.3",
                 GALLERY_PROXY_SECRET_FILE=str(secret),
                 GALLERY_PROXY_GROUPS="team",
+                GALLERY_SHARE_SECRET_FILE=str(system.folder / "share-secret"),
                 GALLERY_UPLOADS_DIR=str(uploads_dir),
                 GALLERY_PHOTO_MAX_BYTES="400000",
                 GALLERY_UPLOAD_MAX_FILES="12",

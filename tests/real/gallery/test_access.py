@@ -23,6 +23,7 @@ PATHS = [
     pytest.param("GET", "/api/namespaces/{namespace}/jobs/one/log", id="log"),
     pytest.param("GET", "/api/namespaces/{namespace}/jobs/one/photos.jpg", id="photos"),
     pytest.param("POST", "/api/namespaces/{namespace}/jobs/one/actions", id="action"),
+    pytest.param("POST", "/api/namespaces/{namespace}/jobs/one/share", id="share"),
     pytest.param("GET", "/api/installation", id="installation"),
     pytest.param("POST", "/api/namespaces/{namespace}/jobs", id="create"),
     pytest.param("GET", "/api/namespaces/{namespace}/uploads/0", id="received"),
@@ -114,7 +115,7 @@ def test_the_page_offers_what_the_role_allows(
 
     shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one", token=make_user(role)).json
 
-    assert shown["permissions"] == allowed
+    assert shown["permissions"] == {**allowed, "share": True}
 
 
 def test_a_cancel_in_two_steps_is_the_users_own_write(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import MakeUser
+from tests.real.gallery.conftest import PROXY_SECRET, SHARE_SECRET, MakeUser
 from tests.support.browser import barriers, watched
 from tests.support.paths import DATA
 from tests.support.photos import make_photo
@@ -131,6 +131,41 @@ def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs:
     expect(page.get_by_text("you may not read the Events")).to_be_visible(timeout=WAIT)  # of this test's viewers
     assert barriers(page) == []
     page.screenshot(path=tmp_path / "job.png", full_page=True)
+
+
+def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
+    open_page: Open, gallery: Gallery, jobs: Jobs, tmp_path: Path
+) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Succeeded")
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
+    page.get_by_role("button", name="Share…").click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_text("The link works until")).to_be_visible(timeout=WAIT)
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "share.png")
+    link = page.get_by_label("Link").input_value()
+    page.context.clear_cookies()
+
+    page.goto(link)
+    wait_until(lambda: page.evaluate("document.querySelector('model-viewer')?.loaded"), "the mesh to be shown")
+    expect(page.locator(".now .badge")).to_have_text("Succeeded, simulated")
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "shared.png", full_page=True)
+    api = link.replace(f"{gallery.url}/", "/api/")
+    shown = gallery.request("GET", api)
+    assert shown.json.keys() == {"name", "phase", "state", "verdict", "sentence", "files"}
+    paths = [f"{api}/files/{shown.json['files'][0]['name']}", f"{api}/result.zip", f"{api}/files/manifest.json"]
+    assert [gallery.request("GET", path).status for path in paths] == [200, 200, 404]
+    assert jobs.namespace.encode() not in shown.content
+
+    secret = jobs.system.folder / "share-secret"
+    secret.write_text(PROXY_SECRET)
+    assert gallery.request("GET", paths[0]).status == 404
+    secret.write_text(SHARE_SECRET)
+    assert gallery.request("GET", paths[0]).status == 200
+    jobs.delete(name)
+    wait_until(lambda: gallery.request("GET", paths[0]).status == 404, "the link to end with its job")
 
 
 def test_every_surface_shows_the_same_verdict_with_its_sentence(
