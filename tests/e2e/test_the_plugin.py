@@ -71,16 +71,16 @@ def test_open_signs_the_browser_in_through_a_port_forward(recon: Program) -> Non
         assert (mesh.status, mesh.content[:4]) == (200, b"glTF")
 
 
-def test_trash_is_listed_by_exec_in_a_worker_and_a_result_restored(
+def test_trash_is_listed_by_the_gallery_and_a_result_restored(
     node: Node, recon: Program, release: Any, disk: Path
 ) -> None:
     output = disk / "jobs" / release.job("three")["metadata"]["uid"] / "output"
     mesh = (output / "model.glb").read_bytes()
     node.kubectl("delete", "recon", "three")
     wait_until(lambda: not output.exists(), "the result to be in the trash", timeout_seconds=120)
-    listed = recon("restore")
+    listed = recon("restore", "--account", ACCOUNT)
     assert listed.returncode == 0, listed.stderr
-    assert [line.split()[0] for line in listed.stdout.splitlines()][1:] == ["default/three"]
+    assert [line.split()[:2] for line in listed.stdout.splitlines()][1:] == [["default", "three"]]
     done = recon("restore", "three", timeout_seconds=180)
     assert done.returncode == 0, done.stderr
     uid = release.job("three")["metadata"]["uid"]

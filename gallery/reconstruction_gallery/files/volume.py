@@ -10,10 +10,11 @@ import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import anyio.to_thread
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
+from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.transfer.folders.directories import Directory
 
@@ -61,6 +62,11 @@ def open_file(job_id: str, name: str) -> VolumeFile:
         file.close()
         raise NoResultError(name)
     return VolumeFile(file, sealed)
+
+
+def trashed() -> list[dict[str, Any]]:
+    """Return jobs that take results over from the trash, as manifests, and `until` when each result is kept (seconds since 1970)."""
+    return [{**entry.job(), "until": entry.stored.until} for entry in trash.complete()]
 
 
 async def _pieces(descriptor: int, start: int, end: int) -> AsyncGenerator[bytes, None]:

@@ -6,7 +6,7 @@ import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
 import { apiUrl, duration, fileUrl, finished, seconds, state, time } from "./format.js";
 import { showMesh } from "./mesh.js";
 import { hasReport, logPanel, photosSection, reportPanel, sections } from "./sections.js";
-import { byName, deleted, LIST, listen, rememberDeleted, store } from "./store.js";
+import { byName, deleted, LIST, listen, rememberDeleted, store, trashed } from "./store.js";
 import { tabs } from "./tabs.js";
 
 const QUALITIES = ["preview", "fast", "standard", "high"];
@@ -46,6 +46,7 @@ export function showJob(main, { namespace, name }, go) {
   let asking = false;
   let again = false;
   let ended = false;
+  let inTrash = null; // deleted jobs, once they were requested
 
   /** Show the row from the event stream, and load the whole object if the row changed. */
   function update() {
@@ -99,7 +100,12 @@ export function showJob(main, { namespace, name }, go) {
   }
 
   function renderMissing() {
-    const earlier = deleted().find((job) => job.namespace === namespace && job.name === name);
+    const isThis = (job) => job.namespace === namespace && job.name === name;
+    const earlier = deleted().find(isThis) ?? inTrash?.find(isThis);
+    inTrash ??= (trashed().then((found) => {
+      inTrash = found; // deleted elsewhere
+      if (!ended) update();
+    }, () => {}), []);
     const was = shown || earlier;
     offered = "";
     setText(message, was ? "This job was deleted." : "There is no such job, or you may not see it.");

@@ -1,8 +1,8 @@
 // View of the list of jobs: unfinished jobs first, filtered by text and phase, one page at a time.
 
 import { h, setText } from "./dom.js";
-import { apiUrl, byAttention, describe, duration, fileUrl, pageUrl, state } from "./format.js";
-import { deleted, jobs, LIST, listen, store } from "./store.js";
+import { apiUrl, byAttention, describe, fileUrl, pageUrl, state, time } from "./format.js";
+import { jobs, LIST, listen, store, trashed } from "./store.js";
 
 const PAGE = 50; // rows
 const TILE = 160; // px, of the sheet of a job's photos
@@ -25,7 +25,7 @@ export function showList(main) {
     h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
       h("span", {}, h("label", { for: "search" }, "Search"), search),
       h("span", {}, h("label", { for: "phase" }, "Phase"), phase)),
-    count, list, pager, ...gone(),
+    count, list, pager, gone(),
   );
   sessionStorage.setItem(LIST, location.href);
 
@@ -108,13 +108,20 @@ export function showList(main) {
   };
 }
 
-/** Return links to the jobs that were deleted in this browser, whose pages can restore them. */
+/** Return a list of the deleted jobs, whose pages can restore them. It is loaded when it is opened. */
 function gone() {
-  const found = deleted();
-  if (!found.length) return [];
-  const links = found.map((job) => h("li", {}, h("a", { href: pageUrl(job), "data-link": true }, `${job.namespace}/${job.name}`),
-    " ", h("span", { class: "meta" }, `${duration(job.at)} ago`)));
-  return [h("details", { class: "gone" }, h("summary", {}, `Deleted in this browser (${found.length})`), h("ul", {}, links))];
+  const content = h("div", {}, "Loading…");
+  const load = async () => {
+    const found = await trashed().catch((error) => setText(content, error.message));
+    if (!found?.length) {
+      if (found) setText(content, "No deleted job has a result that can be restored.");
+      return;
+    }
+    content.replaceChildren(h("ul", {}, found.map((job) => h("li", {},
+      h("a", { href: pageUrl(job), "data-link": true }, `${job.namespace}/${job.name}`),
+      " ", h("span", { class: "meta" }, `until ${time(job.until)}`)))));
+  };
+  return h("details", { class: "gone", ontoggle: load }, h("summary", {}, "Deleted jobs"), content);
 }
 
 function makeRow() {

@@ -1,5 +1,6 @@
 // Store of the jobs that the user may see, kept up to date by server-sent events.
 
+import { request } from "./api.js";
 import { setText } from "./dom.js";
 
 export const jobs = new Map(); // uid -> row
@@ -38,7 +39,7 @@ export function byName(namespace, name) {
   return null;
 }
 
-/** Return the jobs that were deleted in this browser and whose results may still be in the trash: namespace, name, spec, at, until. */
+/** Return the jobs that were deleted in this browser and whose results may still be kept: namespace, name, spec, until. */
 export function deleted() {
   try {
     return JSON.parse(localStorage.getItem(DELETED) ?? "[]").filter((job) => job.until > Date.now() && !byName(job.namespace, job.name));
@@ -47,11 +48,18 @@ export function deleted() {
   }
 }
 
-/** Remember a job that was deleted; its result stays in the trash for some seconds. */
+/** Return the deleted jobs whose results can be restored, the last ones first: those of the trash, and those of `deleted`. Throws ApiError. */
+export async function trashed() {
+  const { jobs: kept } = await request("GET", "/api/trash");
+  const found = new Map([...kept.map((job) => ({ ...job.metadata, spec: job.spec, until: 1000 * job.until })), ...deleted()]
+    .map((job) => [`${job.namespace}/${job.name}`, job]));
+  return [...found.values()].filter((job) => !byName(job.namespace, job.name)).sort((one, other) => other.until - one.until);
+}
+
+/** Remember a job that was deleted; its result will be in the trash for some seconds. */
 export function rememberDeleted(job, seconds) {
-  const at = Date.now();
   const others = deleted().filter((one) => one.name !== job.name || one.namespace !== job.namespace);
-  localStorage.setItem(DELETED, JSON.stringify([{ ...job, at, until: at + 1000 * seconds }, ...others].slice(0, MOST_DELETED)));
+  localStorage.setItem(DELETED, JSON.stringify([{ ...job, until: Date.now() + 1000 * seconds }, ...others].slice(0, MOST_DELETED)));
 }
 
 function connect() {

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any, Final
 
+import anyio.to_thread
 from reconstruction_operator.contract import info
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.kube import paths
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconstruction_gallery.files import volume
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import logs, writing
 from reconstruction_gallery.kube.jobs import Jobs
@@ -195,12 +197,23 @@ async def _installation(request: Request) -> Response:
     return JSONResponse({"installations": [text for key, text in data.items() if key.startswith(own)]})
 
 
+async def _trash(request: Request) -> Response:
+    """Return jobs that take over the results of deleted jobs from the trash on the volume, in namespaces whose jobs the user may see."""
+    gallery = Gallery.of(request)
+    user = (await gallery.identities.of(request)).user
+    jobs = await gallery.trash.get("", lambda: anyio.to_thread.run_sync(volume.trashed), user.client)
+    visible = await gallery.rights.visible(user, frozenset(job["metadata"]["namespace"] for job in jobs))
+    shown = [job for job in jobs if job["metadata"]["namespace"] in visible]
+    return Response(json.dumps({"jobs": shown}), media_type=_JSON)
+
+
 _NAMESPACE = "/api/namespaces/{namespace}"
 _JOB = _NAMESPACE + "/jobs/{name}"
 ROUTES = [
     Route("/api/jobs", _list, methods=["GET"]),
     Route("/api/events", _events, methods=["GET"]),
     Route("/api/installation", _installation, methods=["GET"]),
+    Route("/api/trash", _trash, methods=["GET"]),
     Route(_NAMESPACE + "/jobs", _list, methods=["GET"]),
     Route(_NAMESPACE + "/jobs", _create, methods=["POST"]),
     Route(_JOB, _show, methods=["GET"]),

@@ -58,6 +58,7 @@ class Gallery:
     archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
     info: ResponseCache[str, dict[str, Any]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
+    trash: ResponseCache[str, list[dict[str, Any]]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
 
     @staticmethod
     def of(request: Request) -> Gallery:

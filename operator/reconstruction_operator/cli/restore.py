@@ -1,62 +1,32 @@
-"""Restore: `reconstruction-operator restore --list` lists the results of deleted jobs in the trash.
+"""`restore`: list the results of deleted jobs in the trash.
 
-It reads the job volume, so it runs in a worker. A job with `reuse: Required` takes one over (`kubectl recon restore`).
+It reads the job volume, so it runs in a worker.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from reconstruction_operator.api.codec import format_time
-from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles.trash import TrashedResult
 from reconstruction_operator.units import megabytes
 
 _HEADINGS: Final = ("JOB", "UID", "MODEL", "SIZE", "KEPT UNTIL")
-
-
-@dataclass(frozen=True, slots=True)
-class TrashedResult:
-    """A complete result in the trash."""
-
-    stored: trash.Kept
-    manifest: Manifest
-    owner: Owner
-
-    @property
-    def title(self) -> str:
-        """The job: namespace/name."""
-        return f"{self.owner.namespace}/{self.owner.name}"
-
-    @property
-    def until(self) -> str:
-        """The time at which the result expires, in RFC 3339."""
-        return format_time(datetime.fromtimestamp(self.stored.until, UTC))
-
-
-def entries(namespace: str) -> Iterator[TrashedResult]:
-    """Yield the complete results in the trash, sorted by expiry. Empty `namespace`: all."""
-    for stored in trash.entries():
-        manifest = stored.sealed()
-        owner = manifest.owner if manifest is not None else None
-        if manifest is not None and owner is not None and namespace in ("", owner.namespace):
-            yield TrashedResult(stored, manifest, owner)
 
 
 def table(results: Sequence[TrashedResult]) -> list[str]:
     """Return the results as lines with aligned columns."""
     rows = [_HEADINGS] + [
         (
-            result.title,
+            f"{result.owner.namespace}/{result.owner.name}",
             result.stored.job_id,
             result.manifest.model,
             megabytes(sum(file.bytes for file in result.manifest.files), 1),
-            result.until,
+            format_time(datetime.fromtimestamp(result.stored.until, UTC)),
         )
         for result in results
     ]
@@ -67,7 +37,7 @@ def table(results: Sequence[TrashedResult]) -> list[str]:
 def run(namespace: str) -> int:
     """Run the command; return its exit status."""
     try:
-        results = list(entries(namespace))
+        results = list(trash.complete(namespace))
     except OSError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1

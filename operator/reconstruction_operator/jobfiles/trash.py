@@ -9,11 +9,16 @@ complete in one of these three places.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reconstruction_operator import disk
+from reconstruction_operator.api.identity import API_VERSION, KIND
+from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import layout, results
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -32,6 +37,25 @@ class Kept:
     def sealed(self) -> Manifest | None:
         """Return the manifest if the result is complete."""
         return manifests.read_sealed(self.path, self.job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedResult:
+    """A complete result in the trash."""
+
+    stored: Kept
+    manifest: Manifest
+    owner: Owner
+
+    def job(self) -> dict[str, Any]:
+        """Return the manifest of a job that takes the result over, for `kubectl apply`."""
+        manifest, owner = self.manifest, self.owner
+        output = {"output": {"uri": manifest.uri}} if manifest.uri else {}
+        parameters = {"parameters": dict(manifest.parameters)} if manifest.parameters else {}
+        address = {"uri": manifest.input_uri or "file:///photos/unknown"}
+        spec = {"modelType": manifest.model, "input": address, "queue": owner.queue, **parameters, **output}
+        metadata = {"namespace": owner.namespace, "name": owner.name}
+        return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {**spec, "reuse": REQUIRED}}
 
 
 def keep(folder: JobFolder, until: float) -> bool:
@@ -55,6 +79,15 @@ def keep(folder: JobFolder, until: float) -> bool:
 def entries() -> list[Kept]:
     """Return all results in the trash, sorted by expiry."""
     return sorted(map(_kept, layout.trashed().values()), key=lambda kept: (kept.until, kept.job_id))
+
+
+def complete(namespace: str = "") -> Iterator[TrashedResult]:
+    """Yield the complete results in the trash, sorted by expiry. Empty `namespace`: all."""
+    for stored in entries():
+        manifest = stored.sealed()
+        owner = manifest.owner if manifest is not None else None
+        if manifest is not None and owner is not None and namespace in ("", owner.namespace):
+            yield TrashedResult(stored, manifest, owner)
 
 
 def find(job_id: str) -> Kept | None:

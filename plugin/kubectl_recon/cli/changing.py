@@ -115,15 +115,19 @@ def restore(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the new job until it finishes.")] = True,
     everywhere: o.Everywhere = False,
+    gallery: o.GalleryUrl = None,
+    account: o.Account = None,
 ) -> None:
     """Restore the result of a deleted job from the trash: a new job of the same name takes it over, and no model runs.
 
-    Without NAME, list the trash, which needs the right to exec into pods of workers. Exit code 3 if there is no such result.
+    Without NAME, list the trash by the gallery. Exit code 3 if there is no such result.
     """
     from kubectl_recon.commands import restoring
+    from kubectl_recon.gallery.reaching import Way
 
     connection = connect()
     if name is None:
-        raise typer.Exit(restoring.listed(connection, everywhere=everywhere))
+        restoring.listed(connection, Way(gallery, account), everywhere=everywhere)
+        return
     spec = {"queue": queue} if queue else {}
     raise typer.Exit(restoring.restore(connection, name, spec, follow=follow))

@@ -1,28 +1,26 @@
 """`restore`: creates a job that takes the result of a deleted job of the same name over from the trash.
 
-This needs only the right to create jobs. Only workers can read the trash: `kubectl exec` lists it, which needs `pods/exec` in
-their namespace.
+This needs only the right to create jobs. The gallery lists the trash for users who may see the jobs.
 """
 
 from __future__ import annotations
 
-import subprocess
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 
 from reconstruction_operator.kube import paths
 
 from kubectl_recon.commands import watching
-from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
+from kubectl_recon.display.screen import note, screen
+from kubectl_recon.display.tables import Column, table
+from kubectl_recon.errors import ConflictError, ReconError, UsageError
+from kubectl_recon.gallery.client import Gallery
+from kubectl_recon.gallery.reaching import Way, reached, token
 from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import LATEST, Selection, bare
-
-_WORKERS: Final = "app.kubernetes.io/part-of=reconstruction"
-_CONTAINER: Final = "worker"
-_TIMEOUT_SECONDS: Final = 60.0
 
 
 def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: bool) -> int:
@@ -43,47 +41,17 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
     return watching.follow(connection, Selection((name,)), {job.key: job}) if follow else 0
 
 
-def listed(connection: Connection, *, everywhere: bool) -> int:
-    """Print the trash of each worker's volume. Exit code 1 if no worker could list it."""
-    namespace = published.read(connection.api).namespace
-    kubectl = connection.kubectl(namespace)
-    if kubectl is None:
-        raise ReconError("the trash is listed by kubectl exec, but there is no kubectl on PATH")
-    command, environment = kubectl
-    scope = [] if everywhere else ["--namespace", connection.namespace]
-    listed_any = False
-    for pod in _workers(connection, namespace):
-        done = subprocess.run(
-            [*command, "exec", pod, "-c", _CONTAINER, "--", "reconstruction-operator", "restore", "--list", *scope],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-        if done.returncode == 0:
-            print(done.stdout.rstrip())  # noqa: T201  # the result
-            listed_any = True
-        else:
-            note(f"{pod}: {done.stderr.strip()}")
-    return 0 if listed_any else 1
-
-
-def _workers(connection: Connection, namespace: str) -> list[str]:
-    """Return one running pod of each pool, whose workers share a volume. Raises ReconError if there is none."""
-    try:
-        pods = connection.api.items(paths.core(namespace, "pods"), labelSelector=_WORKERS)
-    except ApiError as error:
-        raise ReconError(
-            f"only workers can read the trash, and you may not list pods in namespace {namespace}: {error}. "
-            "With the name of the job, no list is needed: kubectl recon restore NAME"
-        ) from error
-    pools = {
-        str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/component")): str(pod["metadata"]["name"])
-        for pod in pods
-        if pod.get("status", {}).get("phase") == "Running"
-        and any(container["name"] == _CONTAINER for container in pod["spec"]["containers"])
-    }
-    if not pools:
-        raise ReconError(f"there are no running pods of workers in namespace {namespace}")
-    return list(pools.values())
+def listed(connection: Connection, way: Way, *, everywhere: bool) -> None:
+    """Print the results in the trash of the gallery's volume, those that expire first first. Raises ReconError without a gallery."""
+    with reached(connection, published.gallery(connection.api, [], way)) as url:
+        jobs = Gallery(url, token(connection, way)).get("/api/trash")["jobs"]
+    columns: list[Column[Any]] = [
+        Column("NAMESPACE", lambda job: job["metadata"]["namespace"]),
+        Column("NAME", lambda job: job["metadata"]["name"], cut=True),
+        Column("MODEL", lambda job: job["spec"]["modelType"], drop=1),
+        Column("KEPT UNTIL", lambda job: datetime.fromtimestamp(job["until"], UTC).isoformat(" ", "minutes")),
+    ]
+    chosen = [job for job in jobs if everywhere or job["metadata"]["namespace"] == connection.namespace]
+    where = screen()
+    for line in table(columns, chosen, where) if chosen else ["The trash has no result of a job that you may see."]:
+        where.print(line)

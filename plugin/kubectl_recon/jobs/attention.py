@@ -13,23 +13,10 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 _PLACE: Final = re.compile(r"place (\d+) or better")
-_ORDER: Final = {
-    name: place
-    for place, name in enumerate(
-        (
-            "Failed",
-            "stuck",
-            "announced",
-            "Cancelling",
-            "Running",
-            "Queued",
-            "Pending",
-            "Suspended",
-            "foreign",
-            "finished",
-        )
-    )
-}
+_ORDER: Final = (
+    *("Failed", "stuck", "announced", "Cancelling", "Running", "Queued", "Pending", "Suspended"),
+    *("foreign", "finished"),
+)
 
 
 def phase_text(job: Job) -> str:
@@ -105,4 +92,5 @@ def attention(job: Job) -> tuple[int, float, str, str]:
     else:
         kind = job.phase or "Pending"
     when = (job.time("completionTime") if job.finished else None) or job.created
-    return _ORDER.get(kind, len(_ORDER)), -(when.timestamp() if when else 0.0), job.namespace, job.name
+    rank = _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+    return rank, -(when.timestamp() if when else 0.0), job.namespace, job.name

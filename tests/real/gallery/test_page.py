@@ -304,9 +304,11 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
     assert sent == [photos[2].name, ".sheet.jpg"]
 
 
-def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(open_page: Open, jobs: Jobs) -> None:
+def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(
+    open_page: Open, jobs: Jobs, tmp_path: Path
+) -> None:
     name = jobs.create()
-    jobs.wait_phase(name, "Succeeded")
+    uid = jobs.wait_phase(name, "Succeeded")["metadata"]["uid"]
     failed = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/none"})
     page = open_page("editor", f"/jobs/{jobs.namespace}/{failed}")
     expect(page.locator(".now .badge")).to_have_text("Failed", timeout=WAIT)
@@ -323,7 +325,11 @@ def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(open_pag
     page.get_by_role("link", name="All jobs").click()
     expect(page).to_have_url(re.compile(f"/\\?search={name}$"))
     expect(page.locator(".count")).to_have_text("0 of 1 jobs")
-    page.get_by_text("Deleted in this browser").click()
+    page.evaluate("localStorage.removeItem('gallery.deleted')")  # as if it had been deleted elsewhere
+    trash = jobs.system.jobs_dir / ".trash"
+    wait_until(lambda: list(trash.glob(f"{uid}~*")), "the result to be in the trash")
+    page.get_by_text("Deleted jobs").click()
+    page.screenshot(path=tmp_path / "trash.png")
     page.get_by_role("link", name=f"{jobs.namespace}/{name}").click()
     page.get_by_role("button", name="Restore").click()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from devcluster import wait_until
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from tests.real.gallery.test_access import know
@@ -60,6 +61,9 @@ def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     assert done.returncode == 0, done.stderr
     fetched = tmp_path / f"{name}.glb"
     assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
+    jobs.delete(name)
+    options = ["restore", "--gallery", gallery.url]
+    wait_until(lambda: f"{jobs.namespace}   {name}" in recon(*options).stdout, "the trash to have the result")
 
 
 def test_logs_without_pods_are_read_by_the_gallery(jobs: Jobs, recon: Program, gallery: Gallery) -> None:
