@@ -65,7 +65,8 @@ CMD ["run"]
 # --- The gallery: the page and its scripts are in the wheel, so that no stage needs Node.js ------------------------------------
 FROM tools AS gallery-wheel
 COPY gallery gallery
-RUN /tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels ./gallery
+COPY plugin plugin
+RUN /tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels ./gallery ./plugin
 
 FROM tools AS gallery-packages
 COPY requirements/gallery.txt requirements/gallery.txt
@@ -77,7 +78,8 @@ COPY --from=wheel /wheels /wheels
 COPY --from=gallery-wheel /wheels /wheels
 RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
-        /venv/lib/python3*/site-packages/reconstruction_operator /venv/lib/python3*/site-packages/reconstruction_gallery
+        /venv/lib/python3*/site-packages/reconstruction_operator /venv/lib/python3*/site-packages/reconstruction_gallery \
+        /venv/lib/python3*/site-packages/kubectl_recon
 
 FROM runtime AS gallery
 LABEL org.opencontainers.image.title="reconstruction-gallery" \

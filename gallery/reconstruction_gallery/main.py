@@ -7,6 +7,7 @@ import logging
 import sys
 
 import uvicorn
+from reconstruction_operator import privacy
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconstruction_gallery import app
@@ -45,6 +46,7 @@ class Connection(H11Protocol):
 
 def main() -> int:
     """Serve until SIGTERM. Return 2 for invalid settings."""
+    privacy.hide_memory()  # from the process that decodes photos
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.read()

@@ -14,7 +14,7 @@ _FORBIDDEN: Final = {  # lock file -> packages that its image must not contain
         *("pip", "setuptools", "wheel"),
     },
     "gallery.txt": {
-        *("kopf", "celery", "redis", "pycolmap", "numpy", "pillow", "playwright"),
+        *("kopf", "celery", "redis", "pycolmap", "numpy", "pillow-heif", "playwright"),
         *("pip", "setuptools", "wheel"),
     },
     "plugin.txt": {"celery", "kombu", "redis", "kopf", "pycolmap", "numpy", "pillow-heif"},

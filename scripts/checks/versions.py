@@ -22,7 +22,7 @@ _PLACES: Final = {
     "dashboards/headlamp/artifacthub-pkg.yml": rf"(?:^version: |/v|-){_NUMBER}",
     "dashboards/headlamp/package.json": rf'^  "version": "{_NUMBER}"',
     "devcluster/node/images.py": rf'^VERSION = "{_NUMBER}"',
-    "gallery/pyproject.toml": rf'(?:^version = "|reconstruction-operator==){_NUMBER}"',
+    "gallery/pyproject.toml": rf'(?:^version = "|(?:reconstruction-operator|kubectl-recon)==){_NUMBER}"',
     "docs/install.md": rf"reconstruction-[a-z-]+:{_NUMBER}",
     "plugin/kubectl_recon/__init__.py": rf'__version__: Final = "{_NUMBER}"',
     "plugin/pyproject.toml": rf'(?:^version = "|reconstruction-operator==){_NUMBER}"',

@@ -12,6 +12,8 @@ const LEAST = 3; // photos
 const LAST_NAMESPACE = "gallery.namespace";
 const UPLOAD = "gallery.upload"; // the upload that is not complete: base, id, number of photos, and the form
 const DISCARD_TRIES = 10;
+const CHECK_TRIES = 30;
+const LEVELS = { error: "It would fail:", warning: "Warning:", note: "Note:" };
 const SHEET = ".sheet.jpg";
 
 let take = null; // adds photos to the form, while it is shown
@@ -45,7 +47,7 @@ export function showSubmit(main, _params, go) {
   const submit = h("button", { class: "primary" }, "Upload and start");
   const cancel = h("button", { type: "button", hidden: true, onclick: () => sending?.abort() }, "Cancel the upload");
   const zone = h("div", { class: "zone" }, h("label", { for: "photos" }, "Photos: choose, or drop them here"), picker, chosen);
-  const rest = h("p", { class: "notice", hidden: true });
+  const rest = h("div", { class: "notice", role: "status", hidden: true });
   const form = h("form", { class: "submit", onsubmit: start }, rest, zone, field("Namespace", namespace), known,
     field("Name", name, nameNote), fields.element, bar, h("p", { class: "actions" }, submit, cancel));
   main.replaceChildren(h("h1", { tabindex: "-1" }, "New job"), form);
@@ -161,11 +163,35 @@ export function showSubmit(main, _params, go) {
     const pictures = await sheet([...photos.values()]);
     if (pictures) await send(`${base}/${id}/photos/${SHEET}`, pictures, () => {}, signal).catch(() => {}); // the job does not need it
     signal.throwIfAborted();
+    if (!await accepted(`${base}/${id}/check`, signal)) return null;
     const made = await request("POST", `${base}/${id}/job`, { name: name.value, spec });
     begun = null;
     localStorage.removeItem(UPLOAD);
     localStorage.setItem(LAST_NAMESPACE, made.namespace);
     return made;
+  }
+
+  /** Show what the gallery finds in the photos; return whether the job may start: nothing is wrong, or the user has seen it before. */
+  async function accepted(address, signal) {
+    setText(chosen, "Checking the photos…");
+    const { findings } = await checked(address, signal);
+    const text = JSON.stringify(findings);
+    if (begun.seen === text || findings.every(({ level }) => level === "note")) return true;
+    begun.seen = text;
+    const others = async () => {
+      await forget();
+      if (begun) return;
+      photos.clear();
+      setText(chosen, "No photos yet: 20 or more from all sides are best.");
+      setText(submit, "Upload and start");
+    };
+    rest.replaceChildren(h("ul", {}, findings.map((finding) => h("li", {}, h("strong", {}, LEVELS[finding.level]), ` ${finding.text}`))),
+      h("button", { type: "button", onclick: others }, "Choose other photos"));
+    rest.hidden = false;
+    setText(submit, "Start anyway");
+    setText(chosen, `${begun.sent.size} photos are uploaded.`);
+    rest.scrollIntoView({ block: "nearest" });
+    return false;
   }
 
   function suggest() {
@@ -191,6 +217,21 @@ export function showSubmit(main, _params, go) {
 /** Add photos to the form, if it is shown: pairs of path and file, and the name of their folder. */
 export function addPhotos(files, folder) {
   take?.(files, folder);
+}
+
+/** Return the gallery's findings about an upload. Checks take turns: wait for others, and report a failure as a finding. */
+async function checked(address, signal) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await request("GET", address);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error.status !== 429 || tries >= CHECK_TRIES) {
+        return { findings: [{ level: "warning", text: `The photos were not checked: ${error.message}` }] };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+  }
 }
 
 function saved() {

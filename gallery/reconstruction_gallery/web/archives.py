@@ -69,9 +69,6 @@ async def _zipped(results: Results, job: Job, files: Mapping[str, SealedFile]) -
 class _Sink(io.BytesIO):
     """A buffer for what zipfile writes."""
 
-    def seekable(self) -> bool:
-        return False
-
     def tell(self) -> int:
         raise io.UnsupportedOperation
 

@@ -56,6 +56,7 @@ class Gallery:
     streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
     archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
+    checks: RequestLimit = field(default_factory=lambda: RequestLimit(1, 1))  # each decodes the photos of an upload
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
     info: ResponseCache[str, dict[str, Any]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
     trash: ResponseCache[str, list[dict[str, Any]]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconstruction_gallery.files import checking
 from reconstruction_gallery.files.uploads import Upload, Uploads, owner_of
 from reconstruction_gallery.kube import writing
 from reconstruction_gallery.kube.rights import UPLOAD
@@ -42,6 +43,18 @@ async def _photo(request: Request) -> Response:
             await anyio.to_thread.run_sync(receiver.write, chunk)
         await anyio.to_thread.run_sync(receiver.finish)
     return JSONResponse({"bytes": upload.sizes[photo]}, 201)
+
+
+async def _check(request: Request) -> Response:
+    """Return what is wrong with the photos: level (`error`: the job would fail, `warning`, `note`) and text."""
+    gallery, uploads, user, namespace = await _allowed(request)
+    upload = _found(request, gallery, uploads, user, namespace)
+    try:
+        async with gallery.checks.slot(user):
+            findings = await anyio.to_thread.run_sync(checking.findings, uploads.photos(upload))
+    except OSError as error:
+        raise HTTPException(503, "the photos could not be checked in time") from error
+    return JSONResponse({"findings": findings})
 
 
 async def _submit(request: Request) -> Response:
@@ -96,5 +109,6 @@ ROUTES = [
     Route(_UPLOAD, _show, methods=["GET"]),
     Route(_UPLOAD, _discard, methods=["DELETE"]),
     Route(_UPLOAD + "/photos/{photo}", _photo, methods=["PUT"]),
+    Route(_UPLOAD + "/check", _check, methods=["GET"]),
     Route(_UPLOAD + "/job", _submit, methods=["POST"]),
 ]

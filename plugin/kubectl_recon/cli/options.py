@@ -79,10 +79,7 @@ Model = Annotated[
         autocompletion=completion.among("photogrammetry", "placeholder"),
     ),
 ]
-Open = Annotated[
-    bool,
-    typer.Option("--open", help="At the end show the mesh in the browser, as the command open."),
-]
+Open = Annotated[bool, typer.Option("--open", help="At the end show the mesh in the browser, as the command open.")]
 Force = Annotated[bool, typer.Option("--force", help="Accept photos that would fail.")]
 Names = Annotated[
     list[str] | None,

@@ -244,10 +244,5 @@ def _details(job: Job, now: datetime, width: int) -> str:
 
 
 def _bar(percent: int, cells: int, style: str) -> ProgressBar:
-    return ProgressBar(
-        total=100,
-        completed=percent,
-        width=cells,
-        complete_style=style or "bar.complete",
-        finished_style=style or "bar.finished",
-    )
+    complete, finished = style or "bar.complete", style or "bar.finished"
+    return ProgressBar(100, percent, cells, complete_style=complete, finished_style=finished)

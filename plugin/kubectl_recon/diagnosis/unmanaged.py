@@ -57,9 +57,7 @@ def not_seen(facts: Facts) -> Answer:
     seconds = duration_text(waits)
     if installation.missing:
         return Answer(
-            "not-seen",
-            f"No operator has seen the job in {seconds}: {installation.missing}.",
-            actions=_CHECKS,
+            "not-seen", f"No operator has seen the job in {seconds}: {installation.missing}.", actions=_CHECKS
         )
     if installation.info.narrowed:
         return Answer(

@@ -46,12 +46,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Return a ReconstructionJob for `kubectl apply`."""
     metadata = _set({"name": name, "namespace": namespace, "labels": dict(labels or {})})
-    return {
-        "apiVersion": identity.API_VERSION,
-        "kind": identity.KIND,
-        "metadata": metadata,
-        "spec": dict(spec),
-    }
+    return {"apiVersion": identity.API_VERSION, "kind": identity.KIND, "metadata": metadata, "spec": dict(spec)}
 
 
 def _set(fields: Mapping[str, Any]) -> dict[str, Any]:

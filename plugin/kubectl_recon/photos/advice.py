@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from kubectl_recon.display.tables import names as _list
 from kubectl_recon.photos.scanning import Photo
 
 MIN_PHOTOS: Final = 3
@@ -18,7 +19,7 @@ _SMALL_MEGAPIXELS: Final = 1.0
 _BLURRED_SHARE: Final = 0.2  # of the median sharpness of the set
 _MIN_TO_COMPARE: Final = 5
 _ALIKE_BITS: Final = 1  # of 64
-_SHOWN: Final = 4  # names in a finding
+_SHOWN: Final = 4  # cameras or lenses in a finding
 
 
 class Level(enum.StrEnum):
@@ -147,7 +148,3 @@ def _positions(usable: Sequence[Photo]) -> Iterator[Finding]:
             f"{count} photos contain the place where they were taken (GPS), which is visible to all who can read them"
         )
         yield Finding(Level.NOTE, "gps", text)
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

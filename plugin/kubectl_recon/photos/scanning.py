@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import BinaryIO, Final
 
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
 from reconstruction_operator.transfer.names import HEIC_SUFFIXES, RAW_SUFFIXES, is_junk
@@ -76,18 +76,18 @@ def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambd
         return list(pool.map(measured, files))
 
 
-def measure(path: Path, name: str) -> Photo:
-    """Open and measure one photo."""
+def measure(path: Path, name: str, file: BinaryIO | None = None) -> Photo:
+    """Measure one photo, by its open `file` if there is one."""
     if not path.is_file():
         return Photo(path, name, 0, "a link to a folder or to a missing file")
     size = path.stat().st_size
-    suffix = path.suffix.lower()
-    if suffix in HEIC_SUFFIXES and not _opens_heic():
+    suffix = PurePath(name).suffix.lower()
+    if suffix in HEIC_SUFFIXES and not opens_heic():
         return Photo(path, name, size, kind="HEIC")
     if suffix in RAW_SUFFIXES:
         return Photo(path, name, size, "a raw file of a camera: export it as JPEG", "RAW")
     try:
-        with Image.open(path, formats=_FORMATS if _opens_heic() else _FORMATS[:-1]) as image:
+        with Image.open(file or path, formats=_FORMATS if opens_heic() else _FORMATS[:-1]) as image:
             width, height = image.size
             kind = image.format or ""
             exif = image.getexif()
@@ -105,7 +105,7 @@ def measure(path: Path, name: str) -> Photo:
 
 
 @functools.cache
-def _opens_heic() -> bool:
+def opens_heic() -> bool:
     """Return whether the extra `heic` is installed, and register it with Pillow."""
     if importlib.util.find_spec("pillow_heif") is None:
         return False

@@ -9,7 +9,7 @@ from typing import Final
 
 from reconstruction_operator.kube import paths
 
-from kubectl_recon.errors import NotFoundError, ReconError, UsageError
+from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError, UsageError
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Connection
 
@@ -72,6 +72,14 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
         jobs.append(newest)
     jobs += [read(connection, name) for name in names if name != LATEST]
     return list({job.key: job for job in jobs}.values())
+
+
+def visible(connection: Connection) -> tuple[list[Job], str]:
+    """Return the jobs of all namespaces; or those of the connection's namespace, and why the user may not list all."""
+    try:
+        return list(map(Job, connection.api.items(paths.jobs(None)))), ""
+    except ForbiddenError as error:
+        return list(map(Job, connection.api.items(paths.jobs(connection.namespace)))), str(error)
 
 
 def find(connection: Connection, name: str) -> Job:

@@ -20,6 +20,7 @@ from kubectl_recon.installation.rights import may
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
 from kubectl_recon.kube.api import Connection
+from kubectl_recon.targets.selecting import visible
 
 _SCHEMAS: Final = f"/openapi/v3/apis/{identity.API_VERSION}"  # which every user may read, unlike the CRD
 _SKEW_SECONDS: Final = 30
@@ -72,7 +73,7 @@ class Examined:
 
     connection: Connection
     now: datetime
-    jobs: tuple[Job, ...]
+    jobs: list[Job]
     jobs_refused: str
     installation: published.Installation
 
@@ -103,25 +104,16 @@ def examine(connection: Connection) -> Iterator[Check]:
     yield Check("API server", *_server(version))
     yield Check("CRD", *_crd(connection))
     try:
-        bodies = connection.api.items(paths.jobs(None))
-        jobs, refused = tuple(map(Job, bodies)), ""
+        jobs, refused = visible(connection)
     except NotFoundError:
         return  # no CRD: _crd has reported it
     except ApiError as error:
-        jobs, refused = _own(connection), str(error)
+        jobs, refused = [], str(error)
     installation = published.read(connection.api, jobs)
     examined = Examined(connection, connection.api.now(), jobs, refused, installation)
     for name, check in _CHECKS.items():
         if (result := check(examined)) is not None:
             yield Check(name, *result)
-
-
-def _own(connection: Connection) -> tuple[Job, ...]:
-    try:
-        bodies = connection.api.items(paths.jobs(connection.namespace))
-    except ApiError:
-        return ()
-    return tuple(map(Job, bodies))
 
 
 def _server(version: dict[str, Any]) -> _Result:

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.kube import paths
 
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.display.tables import Column, table
-from kubectl_recon.errors import ForbiddenError
 from kubectl_recon.installation import published
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube.api import Connection
+from kubectl_recon.targets.selecting import visible
 
+_SHOWN: Final = ("worker", "namespace", "model", "percent", "step")  # of a running job
 _URGENCIES: Final = ("-high", "-low")  # queues of priorities; the workers of the pool consume them too
 
 
@@ -184,33 +184,15 @@ def _model_note(use: ModelUse) -> str:
 
 
 def _look(connection: Connection) -> Snapshot:
-    jobs, everywhere = _jobs(connection)
-    return Snapshot(jobs, everywhere, published.read(connection.api, jobs))
-
-
-def _jobs(connection: Connection) -> tuple[list[Job], bool]:
-    """Return the jobs of all namespaces, or of the connection's namespace if the user may not list all; and whether all were listed."""
-    try:
-        bodies = connection.api.items(paths.jobs(None))
-    except ForbiddenError:
-        bodies = connection.api.items(paths.jobs(connection.namespace))
-        return [Job(body) for body in bodies], False
-    return [Job(body) for body in bodies], True
+    jobs, refused = visible(connection)
+    return Snapshot(jobs, not refused, published.read(connection.api, jobs))
 
 
 def _document(snapshot: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
     return {
         "queues": [asdict(queue) for queue in queues],
         "running": [
-            {
-                "worker": job.worker,
-                "namespace": job.namespace,
-                "job": job.name,
-                "model": job.model,
-                "queue": job.full_queue,
-                "percent": job.percent,
-                "step": job.step,
-            }
+            {name: getattr(job, name) for name in _SHOWN} | {"job": job.name, "queue": job.full_queue}
             for job in running
         ],
         "everywhere": snapshot.everywhere,

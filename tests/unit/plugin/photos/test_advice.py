@@ -79,5 +79,5 @@ def test_findings_are_sorted_by_severity() -> None:
 
 def test_a_long_list_of_names_is_cut() -> None:
     (finding,) = findings([*GOOD, *[photo(100 + number, width=640, height=480) for number in range(6)]])
-    assert finding.text.endswith("100.jpg, 101.jpg, 102.jpg, 103.jpg and 2 more")
+    assert finding.text.endswith("100.jpg, 101.jpg, 102.jpg, 103.jpg, 104.jpg and 1 more")
     assert len(finding.photos) == 6
