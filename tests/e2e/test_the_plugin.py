@@ -1,4 +1,4 @@
-"""Plugin of kubectl on real pods: port-forward to the gallery, exec in workers and their logs."""
+"""Plugin of kubectl on real pods: port-forward to the gallery, and logs of operator and workers."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from devcluster import wait_until
 from devcluster.node import Node
 from tests.support.paths import CHECKOUT
 from tests.support.plugin import Program, get
@@ -69,22 +68,6 @@ def test_open_signs_the_browser_in_through_a_port_forward(recon: Program) -> Non
         assert session["user"] == f"system:serviceaccount:default:{ACCOUNT}"
         mesh = get(f"{gallery}/api/namespaces/default/jobs/banana/files/model.glb", Cookie=cookie)
         assert (mesh.status, mesh.content[:4]) == (200, b"glTF")
-
-
-def test_trash_is_listed_by_the_gallery_and_a_result_restored(
-    node: Node, recon: Program, release: Any, disk: Path
-) -> None:
-    output = disk / "jobs" / release.job("three")["metadata"]["uid"] / "output"
-    mesh = (output / "model.glb").read_bytes()
-    node.kubectl("delete", "recon", "three")
-    wait_until(lambda: not output.exists(), "the result to be in the trash", timeout_seconds=120)
-    listed = recon("restore", "--account", ACCOUNT)
-    assert listed.returncode == 0, listed.stderr
-    assert [line.split()[:2] for line in listed.stdout.splitlines()][1:] == [["default", "three"]]
-    done = recon("restore", "three", timeout_seconds=180)
-    assert done.returncode == 0, done.stderr
-    uid = release.job("three")["metadata"]["uid"]
-    assert (disk / "jobs" / uid / "output" / "model.glb").read_bytes() == mesh
 
 
 def test_doctor_finds_no_problems(recon: Program) -> None:

@@ -242,6 +242,10 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     page.screenshot(path=tmp_path / "new.png")
 
     page.get_by_role("button", name="Upload and start").click()
+    expect(page.get_by_text("3 photos: 20 or more")).to_be_visible(timeout=WAIT)
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "checked.png")
+    page.get_by_role("button", name="Start anyway").click()
 
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/from-the-page$"), timeout=WAIT)
     expect(page.locator(".now .badge")).to_have_text("Succeeded, simulated", timeout=WAIT)
@@ -299,6 +303,7 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
     page.on("request", lambda one: sent.append(one.url.rpartition("/")[2]) if one.method == "PUT" else None)
     page.locator("#photos").set_input_files(photos)
     page.get_by_role("button", name="Upload and start").click()
+    page.get_by_role("button", name="Start anyway").click()
 
     expect(page).to_have_url(re.compile("/continued$"), timeout=WAIT)
     assert sent == [photos[2].name, ".sheet.jpg"]
@@ -329,8 +334,10 @@ def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(
     trash = jobs.system.jobs_dir / ".trash"
     wait_until(lambda: list(trash.glob(f"{uid}~*")), "the result to be in the trash")
     page.get_by_text("Deleted jobs").click()
+    link = page.get_by_role("link", name=f"{jobs.namespace}/{name}")
+    expect(link).to_be_visible(timeout=WAIT)
     page.screenshot(path=tmp_path / "trash.png")
-    page.get_by_role("link", name=f"{jobs.namespace}/{name}").click()
+    link.click()
     page.get_by_role("button", name="Restore").click()
 
     expect(page.locator(".now .badge")).to_contain_text("Succeeded", timeout=WAIT)
@@ -368,6 +375,7 @@ def test_a_dropped_folder_becomes_a_job_of_its_name(open_page: Open, jobs: Jobs,
     expect(page.get_by_label("Name", exact=True)).to_have_value("my-vase-2")
     page.get_by_label("Model").select_option("placeholder")
     page.get_by_role("button", name="Upload and start").click()
+    page.get_by_role("button", name="Start anyway").click()
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/my-vase-2$"), timeout=WAIT)
     uploaded = Path(jobs.get("my-vase-2")["spec"]["input"]["uri"].removeprefix("file://"))
     assert sorted(path.name for path in uploaded.iterdir()) == [
