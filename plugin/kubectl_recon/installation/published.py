@@ -31,9 +31,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "DeletionsHeld": "files of deleted jobs are kept, because too many jobs are missing at once",
 }
 _SILENT_SECONDS: Final = 12  # more than two beats
-_NONE: Final = (
-    f"no operator has published its state here, or its chart does not let you read it (ConfigMap {NAME} in {NAMESPACE})"
-)
+_REMOVED_SECONDS: Final = 86_400  # later the installation counts as removed: its gallery would get the user's token
+_NONE: Final = f"no operator has published its state here in the last day, or its chart does not let you read it (ConfigMap {NAME} in {NAMESPACE})"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,9 @@ def read(api: Api, jobs: Sequence[Job] = ()) -> Installation:
     except ApiError as error:
         return Installation(missing=_NONE if isinstance(error, NotFoundError | ForbiddenError) else str(error))
     leases = [job.lease for job in sorted(jobs, key=lambda job: str(job.created)) if job.lease]
-    every = sorted(_installations(body), key=lambda entry: (entry.info.narrowed, -_age(entry.written)))
+    latest = api.now().timestamp() - _REMOVED_SECONDS
+    every = [entry for entry in _installations(body) if _age(entry.written) > latest]
+    every = sorted(every, key=lambda entry: (entry.info.narrowed, -_age(entry.written)))
     managing = (entry for entry in every if leases and entry.info.lease == leases[-1])
     return next(managing, next(iter(every), Installation(missing=_NONE)))
 

@@ -255,19 +255,12 @@ def test_the_uri_has_the_path_that_the_workers_use(settings: Settings) -> None:
     assert uploads.uri(upload) == f"file:///photos/uploads/team/{upload.id}/photos"
 
 
-def test_an_upload_can_be_closed_only_once(uploads: Uploads) -> None:
+def test_an_upload_is_closed_once_and_stays_closed_after_a_restart(uploads: Uploads, settings: Settings) -> None:
     upload = uploads.begin("anna", "team", ())
     take(uploads, upload, "a.jpg")
-
     uploads.close(upload)
-
     with pytest.raises(UploadError, match="complete"):
         uploads.close(upload)
-
-
-def test_an_upload_with_a_job_stays_closed_after_a_restart(uploads: Uploads, settings: Settings) -> None:
-    upload = uploads.begin("anna", "team", ())
-    take(uploads, upload, "a.jpg")
     again = Uploads(settings)
     again.load()
 

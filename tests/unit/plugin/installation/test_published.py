@@ -17,14 +17,14 @@ from tests.support.plugin import job
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 WHOLE, PART = InstallationInfo(lease="recon/operator"), InstallationInfo(lease="maps/operator", narrowed=True)
 
 
-def stored(*infos: InstallationInfo) -> dict[str, Any]:
-    """The ConfigMap, as the API server stored it at noon. The operator's own clock is an hour ahead."""
-    late = NOON + timedelta(hours=1)
-    fields = [{"manager": info.key, "time": "2026-03-01T12:00:00Z"} for info in infos]
+def stored(*infos: InstallationInfo, at: datetime = NOW) -> dict[str, Any]:
+    """The ConfigMap, as the API server stored it now. The operator's own clock is an hour ahead."""
+    late = NOW + timedelta(hours=1)
+    fields = [{"manager": info.key, "time": at.isoformat()} for info in infos]
     data = {info.key: replace(info, beat=late).text() for info in infos}
     return {"metadata": {"managedFields": fields}, "data": data | {"broken": "{"}}
 
@@ -33,14 +33,19 @@ def test_the_age_is_measured_by_the_api_servers_clock(api: Api, server: Server) 
     server.put(200, stored(WHOLE))
     installation = published.read(api)
 
-    assert installation.away(NOON + timedelta(seconds=10)) == ""
-    assert installation.away(NOON + timedelta(minutes=5)).startswith("the operator last reported 5m ago")
+    assert installation.away(NOW + timedelta(seconds=10)) == ""
+    assert installation.away(NOW + timedelta(minutes=5)).startswith("the operator last reported 5m ago")
 
 
 @pytest.mark.parametrize(("leases", "expected"), [((), "recon"), (("maps/operator",), "maps"), (("x/gone",), "recon")])
 def test_the_installation_of_the_jobs_is_read(api: Api, server: Server, leases: tuple[str, ...], expected: str) -> None:
     server.put(200, stored(PART, WHOLE))
     assert published.read(api, [job(installation={"lease": lease}) for lease in leases]).namespace == expected
+
+
+def test_an_installation_that_was_silent_for_a_day_counts_as_removed(api: Api, server: Server) -> None:
+    server.put(200, stored(WHOLE, at=NOW - timedelta(days=1)))
+    assert published.read(api).missing.startswith("no operator has published its state here in the last day")
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -83,9 +83,3 @@ def test_two_files_of_the_same_name_are_rejected(tmp_path: Path) -> None:
         find([str(tmp_path / "one"), str(tmp_path / "two")])
     with pytest.raises(UsageError, match="there is no file or folder"):
         find([str(tmp_path / "three")])
-
-
-def test_every_photo_advances_the_progress() -> None:
-    files = [(path, path.name) for path in sorted(PHOTOS.rglob("*.jpg"))[:4]]
-    done: list[int] = []
-    assert len(scan(files, lambda: done.append(1))) == len(done) == 4
