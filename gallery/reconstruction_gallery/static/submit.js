@@ -13,6 +13,7 @@ const LAST_NAMESPACE = "gallery.namespace";
 const UPLOAD = "gallery.upload"; // the upload that is not complete: base, id, number of photos, and the form
 const DISCARD_TRIES = 10;
 const CHECK_TRIES = 30;
+const NONE = "No photos yet: 20 or more from all sides are best.";
 const LEVELS = { error: "It would fail:", warning: "Warning:", note: "Note:" };
 const SHEET = ".sheet.jpg";
 
@@ -42,7 +43,7 @@ export function showSubmit(main, _params, go) {
   const fields = jobFields(earlier?.spec);
   const picked = () => add([...picker.files].map((file) => [file.name, file]));
   const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif", onchange: picked });
-  const chosen = h("p", { role: "status" }, "No photos yet: 20 or more from all sides are best.");
+  const chosen = h("p", { role: "status" }, NONE);
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const submit = h("button", { class: "primary" }, "Upload and start");
   const cancel = h("button", { type: "button", hidden: true, onclick: () => sending?.abort() }, "Cancel the upload");
@@ -95,6 +96,7 @@ export function showSubmit(main, _params, go) {
 
   async function start(event) {
     event.preventDefault();
+    if (sending) return;
     clearAlerts();
     const complete = !photos.size && begun && begun.sent.size >= begun.total;
     if (photos.size < LEAST && !complete) {
@@ -182,13 +184,12 @@ export function showSubmit(main, _params, go) {
       await forget();
       if (begun) return;
       photos.clear();
-      setText(chosen, "No photos yet: 20 or more from all sides are best.");
-      setText(submit, "Upload and start");
+      setText(chosen, NONE);
     };
     rest.replaceChildren(h("ul", {}, findings.map((finding) => h("li", {}, h("strong", {}, LEVELS[finding.level]), ` ${finding.text}`))),
-      h("button", { type: "button", onclick: others }, "Choose other photos"));
+      h("p", { class: "actions" }, h("button", { class: "primary" }, "Start anyway"),
+        h("button", { type: "button", onclick: others }, "Choose other photos")));
     rest.hidden = false;
-    setText(submit, "Start anyway");
     setText(chosen, `${begun.sent.size} photos are uploaded.`);
     rest.scrollIntoView({ block: "nearest" });
     return false;
