@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from devcluster import wait_until
 from devcluster.node import Node
 from tests.support.paths import CHECKOUT
 from tests.support.plugin import Program, get
