@@ -16,8 +16,8 @@ help: ## this list
 setup: ## make .venv with everything for development (again when the pins change)
 	@scripts/setup
 
-demo: setup ## photos to a mesh on a real control plane; PHOTOS=... uses yours, KEEP=1 keeps it running, KUBECONFIG=... uses your cluster
-	@$(PYTHON_BIN) -m demo $(if $(KEEP),--keep) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
+demo: ## photos to a mesh on a real control plane; PHOTOS=... uses yours, KEEP=1 keeps it running, OPEN=1 shows the mesh too, KUBECONFIG=... uses your cluster
+	@scripts/setup demo $(if $(KEEP),--keep) $(if $(OPEN),--open) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
 
 kind: ## images by Docker and the chart in a kind cluster (Docker, kind, helm; no test runs it); `kind delete cluster` removes it
 	for name in operator worker gallery; do docker build --target $$name --tag reconstruction-$$name:$(VERSION) . || exit 1; done

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import secrets
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -14,12 +17,10 @@ from rich.console import Console
 
 from demo import gallery, keeping, photos, results, stage, story
 from demo.display import Display
-from demo.places import Places
+from demo.places import RECON, Places
 from demo.watching import monotonic_since_now
 from devcluster import DevclusterError, interrupts
 from devcluster.files import CHECKOUT
-
-_RECON = CHECKOUT / ".venv/bin/recon"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,13 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.stop:
         print(f"demo: {keeping.stop(places)}")
         return 0
-    if options.keep:
-        return keeping.in_background(places, lambda leave_alone: _perform(options, places, leave_alone))
+    if options.keep or options.open:
+        status = keeping.in_background(places, lambda leave_alone: _perform(options, places, leave_alone))
+        if options.open and status == 0:
+            os.execv(RECON, json.loads(places.running.read_text())["viewer"])  # noqa: S606 -- no shell is wanted
+        return status
     interrupts.interruptible()
     return _perform(options, places, None)
 
 
-def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[[], None] | None) -> int:
+def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[[list[str]], None] | None) -> int:
     try:
         clock = monotonic_since_now()
         display = Display(Console(highlight=False), clock)
@@ -49,8 +53,7 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                 with ready.watched():
                     _play(ready, display, places, clock, taken)
                 if leave_alone is not None:
-                    _explain(ready, display, places, taken)
-                    leave_alone()
+                    leave_alone(_explain(ready, display, places, taken))
                     ready.hold()
             display.text(f"Everything is stopped and removed. The demo took {clock():.0f} s.")
     except KeyboardInterrupt:  # the usual end of a kept demo
@@ -82,7 +85,8 @@ def _play(
         display.text(line)
 
 
-def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: photos.Photos) -> None:
+def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: photos.Photos) -> list[str]:
+    """Show what the user can do, and return the command that shows the mesh in the browser."""
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
     display.title("Everything keeps running. In this or another terminal:")
@@ -91,18 +95,25 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: 
         display.text(f"  alias kubectl={kubectl.program}")
     display.text(f"  kubectl{where} get recon")
     display.text(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
+    reach = ["--gallery", ready.gallery, "--account", gallery.USER, "--kubeconfig", kubectl.kubeconfig]
+    view = [
+        places.shown(RECON),
+        "open",
+        *([taken.job, *reach] if ready.gallery else [places.shown(places.result(taken.job))]),
+    ]
+    display.text("The mesh in the browser:")
+    display.text(f"  {shlex.join(view)}")
     if ready.gallery:
-        display.text("The mesh in the browser, signed in to the gallery:")
-        reach = f"--gallery {ready.gallery} --account {gallery.USER} --kubeconfig {kubectl.kubeconfig}"
-        display.text(f"  {places.shown(_RECON)} open {taken.job} {reach}")
         display.text(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
     display.text("To stop and remove everything:")
     display.text("  make demo-stop")
+    return view
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description="From photos to a mesh by kubectl apply.")
     parser.add_argument("--keep", action="store_true", help="keep everything running at the end")
+    parser.add_argument("--open", action="store_true", help="keep everything running, and show the mesh in the browser")
     parser.add_argument("--stop", action="store_true", help="stop the demo that an earlier --keep left running")
     parser.add_argument("--photos", metavar="FOLDER", type=Path, help="your own photos instead of the bananas")
     parser.add_argument("--kubeconfig", metavar="FILE", help="use this cluster instead of a temporary one")

@@ -33,8 +33,8 @@ def only_one(places: Places) -> Iterator[None]:
         yield
 
 
-def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) -> int:
-    """Run `perform` in a process that outlives this one, and return when `perform` calls its argument.
+def in_background(places: Places, perform: Callable[[Callable[[list[str]], None]], int]) -> int:
+    """Run `perform` in a process that outlives this one, and return when `perform` calls its argument, with the viewer of the result.
 
     Until then the launcher forwards signals to that process, which writes to the launcher's terminal.
     """
@@ -62,13 +62,16 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], int], write_end: int) -> NoReturn:
-    def leave_alone() -> None:
-        places.running.write_text(json.dumps({"pid": os.getpid(), "mark": start_mark(os.getpid())}))
+def _be_the_background(
+    places: Places, perform: Callable[[Callable[[list[str]], None]], int], write_end: int
+) -> NoReturn:
+    def leave_alone(viewer: list[str]) -> None:
+        record = {"pid": os.getpid(), "mark": start_mark(os.getpid()), "viewer": viewer}
+        places.running.write_text(json.dumps(record))
         sys.stdout.flush()
-        nowhere = os.open(os.devnull, os.O_RDWR)
+        log = os.open(places.logs / "demo.log", os.O_RDWR | os.O_CREAT)
         for descriptor in range(3):
-            os.dup2(nowhere, descriptor)
+            os.dup2(log, descriptor)
         os.write(write_end, b"+")
         os.close(write_end)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT
 
+RECON = CHECKOUT / ".venv/bin/recon"
+
 
 class DemoError(DevclusterError):
     """The demo cannot continue; the message has the reason and the remedy."""

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from reconstruction_operator.contract import info
 
@@ -21,7 +23,7 @@ from demo import gallery
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
 from demo.photos import Photos
-from demo.places import DemoError, Places
+from demo.places import RECON, DemoError, Places
 from devcluster import Cluster, DevclusterError, Redis, interrupts
 from devcluster.files import CHECKOUT
 from devcluster.harness.replicas import Replica
@@ -29,7 +31,7 @@ from devcluster.harness.system import System
 from devcluster.programs.building import built
 from devcluster.programs.toolchain import redis_server
 from devcluster.servers.ports import free_ports
-from devcluster.servers.processes import Process
+from devcluster.servers.running import Running
 from devcluster.waiting import wait_until
 
 _CRD = "crd/reconstructionjobs.reconstruction.dev"
@@ -38,6 +40,7 @@ _INFO = ("-n", info.NAMESPACE, "get", "configmap", info.NAME)
 _OLDEST_KUBERNETES = (1, 31)
 _READY_SECONDS = 120.0  # until the CRD is served: under a second on an idle machine
 _CHECK_SECONDS = 1.0  # between two checks that everything runs
+_RESTART_SECONDS = 5.0  # between two in a kept demo: a process that always fails leaves the processor to others
 _WORKER_PROCESSES = 2  # one for the photos, one for the placeholder
 
 
@@ -46,22 +49,20 @@ class DemoServers:
     """The ready servers of a demo."""
 
     kubectl: ShownKubectl
-    processes: dict[str, Process]
-    more_checks: tuple[Callable[[], None], ...] = ()
+    servers: tuple[Running, ...]
     gallery: str = ""  # its URL; empty: none
 
     def check(self) -> None:
         """Raise if a process has ended."""
-        for process in self.processes.values():
-            process.check()
-        for check in self.more_checks:
-            check()
+        for server in self.servers:
+            server.check()
 
-    def hold(self) -> None:
-        """Block until interrupted, or until a process exits (raises)."""
+    def hold(self) -> NoReturn:
+        """Block until interrupted, and start each process that ends again."""
         while True:
-            time.sleep(_CHECK_SECONDS)
-            self.check()
+            time.sleep(_RESTART_SECONDS)
+            for name in (name for server in self.servers for name in server.revive()):
+                print(f"{time.strftime('%X')} {name} had ended, and was started again; see its log", flush=True)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -91,13 +92,17 @@ class DemoServers:
 @contextlib.contextmanager
 def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """Run a temporary control plane, which uses only this machine and leaves nothing behind."""
-    built()  # builds what is missing, and shows its progress
+    engine = f"{places.shown(RECON)} run {shlex.quote(places.shown(photos.folder))} -o {photos.job}-mesh --quality fast --open"
+    # Builds what is missing, and shows its progress.
+    built(
+        meanwhile=f"In another terminal, this makes a mesh without it (a dozen photos take about a minute):\n  {engine}"
+    )
     redis_server()
     display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster())
         display.text(f"etcd, kube-apiserver and kube-controller-manager run; the API server is {cluster.url}")
-        server = stack.enter_context(Redis())
+        server = stack.enter_context(Redis(persistent=True))  # a restart loses nothing
         display.text(f"Redis runs on port {server.port}")
         kubectl = _kubectl(cluster.kubectl_program, str(cluster.kubeconfig), "default", places, display)
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
@@ -108,7 +113,7 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
         (port,) = free_ports(1)
         _start(system, places, display, account, GALLERY_ADDRESS=f"http://127.0.0.1:{port}")
         address = gallery.start(system, kubectl, places, display, port)
-        yield DemoServers(kubectl, system.processes, (cluster.check,), address)
+        yield DemoServers(kubectl, (cluster, server, system), address)
 
 
 @contextlib.contextmanager
@@ -135,7 +140,7 @@ def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, disp
         system = stack.enter_context(System(Cluster(), server, settings=_settings(places, photos)))
         settings = {"KUBECONFIG": kubeconfig, "OPERATOR_NAMESPACE": namespace, "WATCH_NAMESPACES": namespace}
         _start(system, places, display, "as the user of your kubeconfig", **settings)
-        yield DemoServers(kubectl, system.processes)
+        yield DemoServers(kubectl, (server, system))
 
 
 def _kubectl(program: Path, kubeconfig: str, namespace: str, places: Places, display: Display) -> ShownKubectl:

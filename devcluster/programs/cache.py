@@ -18,24 +18,26 @@ _SPINNER = "|/-\\"
 _ERASE_LINE = "\r\x1b[K"
 
 
-def cached(name: str, title: str, make: Callable[[Path, Spinner], None]) -> Path:
+def cached(name: str, title: str, make: Callable[[Path, Spinner], None], meanwhile: str = "") -> Path:
     """Return the folder `name` of the cache. If it does not exist, let `make` fill a new one, and show `title`.
 
-    The folder appears when it is complete.
+    The folder appears when it is complete. `meanwhile` is printed first, if the folder does not exist.
     """
     folder = cache_folder() / name
     if folder.exists():
         return folder
     folder.parent.mkdir(exist_ok=True)
-    with Spinner(title) as progress:
-        progress.detail = "waiting for another process with the same task"
-        with locked(folder.with_name(f"{folder.name}.lock")):
-            if not folder.exists():
-                with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
-                    new = Path(temporary) / folder.name
-                    new.mkdir()
-                    make(new, progress)
-                    new.replace(folder)
+    if meanwhile:
+        print(meanwhile, file=sys.stderr)
+    lock = folder.with_name(f"{folder.name}.lock")
+    lock.touch()  # the spinner reads it
+    with Spinner(title, lock) as progress, locked(lock):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
+                new = Path(temporary) / folder.name
+                new.mkdir()
+                make(new, progress)
+                new.replace(folder)
     return folder
 
 
@@ -48,11 +50,13 @@ def elapsed(seconds: float) -> str:
 class Spinner:
     """Shows a title, the elapsed time, and `detail`, which the caller may set at any time.
 
-    A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute).
+    A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute). It writes `detail`
+    to the file `shared`, from which a process that waits for the same work, and has no detail of its own, reads it.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, shared: Path | None = None) -> None:
         self._title = title
+        self._shared = shared
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
         self._over = threading.Event()
@@ -76,8 +80,11 @@ class Spinner:
         frames = 0
         while not self._over.wait(_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
             line = f"{self._title}: {elapsed(time.monotonic() - self._started)}"
-            if self.detail:
-                line += f", {self.detail}"
+            if self._shared is not None and self.detail:
+                self._shared.write_text(self.detail)
+            detail = self._shared.read_text() if self._shared is not None else self.detail
+            if detail:
+                line += f", {detail}"
             if self._terminal:
                 self._print(f"{_ERASE_LINE}{_SPINNER[frames % len(_SPINNER)]} {line}", end="")
             else:

@@ -75,7 +75,7 @@ class Cluster(ControlPlane):
 
     def start_apiserver(self) -> None:
         """Start a killed API server at the same address and with the same data, and wait until it is ready."""
-        self._launch_apiserver()
+        self.processes["kube-apiserver"].start()
         self._wait_ready()
 
     def heal(self) -> None:
@@ -127,16 +127,13 @@ class Cluster(ControlPlane):
 
     def _start_servers(self) -> None:
         self._launch("etcd", [built() / "etcd", *arguments.etcd(self.folder, self._ports)])
-        self._launch_apiserver()
+        command = arguments.apiserver(self.folder, self._ports, self._apiserver_arguments)
+        self._launch("kube-apiserver", [built() / "kube-apiserver", *command])
         # The controllers give up if no API server answers for 10 s, so they come after it.
         self._wait_for("/readyz")
         manager = arguments.controller_manager(self.folder, self._controllers)
         self._launch("kube-controller-manager", [built() / "kube-controller-manager", *manager])
         self._wait_ready()
-
-    def _launch_apiserver(self) -> None:
-        command = arguments.apiserver(self.folder, self._ports, self._apiserver_arguments)
-        self._launch("kube-apiserver", [built() / "kube-apiserver", *command])
 
     def _wait_ready(self) -> None:
         # The default namespace comes a moment after /readyz, its account a moment later.

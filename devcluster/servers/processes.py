@@ -42,16 +42,24 @@ class Process:
     ) -> None:
         self.name = name
         self._grace_seconds = grace_seconds
+        self._command = command
+        self._run = run
+        self._environment = environment
         self.log = run.folder / f"{name}.log"
+        self.start()
+
+    def start(self) -> None:
+        """Start the server; after its end, start it again with the same command."""
+        owner = (str(os.getpid()), self._run.folder, str(self._grace_seconds))
         with self.log.open("ab") as log:
             # -I and -S: neither PYTHONPATH nor the virtual environment can break the guard, which starts in 15 ms.
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), run.folder, str(grace_seconds), *command],
+                [sys.executable, "-I", "-S", _GUARD, *owner, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment,
-                cwd=run.folder,
+                env=self._environment,
+                cwd=self._run.folder,
                 start_new_session=True,
             )
         out = self._guard.stdout
@@ -59,9 +67,9 @@ class Process:
         with out:
             line = out.readline()
         if not line:
-            raise ServerEndedError(name, self._guard.wait(), self.log_end())
+            raise ServerEndedError(self.name, self._guard.wait(), self.log_end())
         self.pid = int(line)
-        run.remember(self._guard.pid, self.pid)
+        self._run.remember(self._guard.pid, self.pid)
 
     @property
     def pids(self) -> tuple[int, int]:

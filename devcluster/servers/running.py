@@ -67,6 +67,13 @@ class Running(ABC):
         for process in self.processes.values():
             process.check()
 
+    def revive(self) -> list[str]:
+        """Start each process that has ended by itself again, and return their names."""
+        ended = [process for process in self.processes.values() if not process.alive]
+        for process in ended:
+            process.start()
+        return [process.name for process in ended]
+
     def log_ends(self) -> str:
         """Return the end of each process's log."""
         return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.processes.items())

@@ -26,11 +26,13 @@ def perform(leave_alone):
         with keeping.only_one(places):
             print("ready", flush=True)
             if sys.argv[2] == "keep":
-                leave_alone()
+                places.logs.mkdir()
+                leave_alone(["recon"])
             while True:  # a signal just before pause() would be lost
                 time.sleep(0.1)
     except KeyboardInterrupt:
         (places.root / "tidied").touch()
+        print("tidied", flush=True)
         return 130
     return 0
 
@@ -56,8 +58,10 @@ def test_a_kept_demo_outlives_its_launcher_until_it_is_stopped(places: Places) -
         assert launcher.wait(30) == 0
     kept = json.loads(places.running.read_text())
     assert start_mark(kept["pid"]) == kept["mark"]
+    assert kept["viewer"] == ["recon"]
     assert keeping.stop(places) == "stopped the demo"
     assert (places.root / "tidied").exists()
+    assert (places.logs / "demo.log").read_text() == "tidied\n"
     assert not places.running.exists()
 
 

@@ -106,7 +106,7 @@ def test_paused_servers_are_removed_too(control_plane_programs: None) -> None:
         launcher.assert_nothing_is_left()
 
 
-def test_a_server_ends_with_its_guard() -> None:
+def test_a_server_ends_with_its_guard_and_is_started_again() -> None:
     with devcluster.Redis() as server:
         guard, pid = server.process.pids
         mark = start_mark(pid)
@@ -114,6 +114,9 @@ def test_a_server_ends_with_its_guard() -> None:
         wait_until(lambda: start_mark(pid) != mark, "the end of the server")
         with pytest.raises(devcluster.ServerEndedError, match="redis ended with status -9"):
             server.check()
+        assert server.revive() == ["redis"]
+        assert server.revive() == []
+        server.flushall()
 
 
 def test_a_server_outlives_the_thread_that_started_it() -> None:
