@@ -95,19 +95,16 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: 
         display.text(f"  alias kubectl={kubectl.program}")
     display.text(f"  kubectl{where} get recon")
     display.text(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
-    reach = ["--gallery", ready.gallery, "--account", gallery.USER, "--kubeconfig", kubectl.kubeconfig]
-    view = [
-        places.shown(RECON),
-        "open",
-        *([taken.job, *reach] if ready.gallery else [places.shown(places.result(taken.job))]),
-    ]
-    display.text("The mesh in the browser:")
-    display.text(f"  {shlex.join(view)}")
+    viewer = [places.shown(RECON), "open", places.shown(places.result(taken.job))]
+    if ready.gallery:
+        account = ["--account", gallery.USER, "--kubeconfig", kubectl.kubeconfig]
+        viewer[2:] = [taken.job, "--gallery", ready.gallery, *account]
+    display.text(f"The mesh in the browser:\n  {shlex.join(viewer)}")
     if ready.gallery:
         display.text(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
     display.text("To stop and remove everything:")
     display.text("  make demo-stop")
-    return view
+    return viewer
 
 
 def _parser() -> argparse.ArgumentParser:

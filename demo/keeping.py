@@ -19,6 +19,7 @@ from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
 _STOP_SECONDS = 180.0  # includes the deletion of jobs in a user's cluster
+Perform = Callable[[Callable[[list[str]], None]], int]
 INTERRUPTED = 130
 """The exit status after an interrupt, as in shells."""
 
@@ -33,7 +34,7 @@ def only_one(places: Places) -> Iterator[None]:
         yield
 
 
-def in_background(places: Places, perform: Callable[[Callable[[list[str]], None]], int]) -> int:
+def in_background(places: Places, perform: Perform) -> int:
     """Run `perform` in a process that outlives this one, and return when `perform` calls its argument, with the viewer of the result.
 
     Until then the launcher forwards signals to that process, which writes to the launcher's terminal.
@@ -62,12 +63,10 @@ def in_background(places: Places, perform: Callable[[Callable[[list[str]], None]
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _be_the_background(
-    places: Places, perform: Callable[[Callable[[list[str]], None]], int], write_end: int
-) -> NoReturn:
+def _be_the_background(places: Places, perform: Perform, write_end: int) -> NoReturn:
     def leave_alone(viewer: list[str]) -> None:
-        record = {"pid": os.getpid(), "mark": start_mark(os.getpid()), "viewer": viewer}
-        places.running.write_text(json.dumps(record))
+        pid = os.getpid()
+        places.running.write_text(json.dumps({"pid": pid, "mark": start_mark(pid), "viewer": viewer}))
         sys.stdout.flush()
         log = os.open(places.logs / "demo.log", os.O_RDWR | os.O_CREAT)
         for descriptor in range(3):

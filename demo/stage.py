@@ -52,11 +52,6 @@ class DemoServers:
     servers: tuple[Running, ...]
     gallery: str = ""  # its URL; empty: none
 
-    def check(self) -> None:
-        """Raise if a process has ended."""
-        for server in self.servers:
-            server.check()
-
     def hold(self) -> NoReturn:
         """Block until interrupted, and start each process that ends again."""
         while True:
@@ -72,7 +67,8 @@ class DemoServers:
         def look() -> None:
             while not over.wait(_CHECK_SECONDS):
                 try:
-                    self.check()
+                    for server in self.servers:
+                        server.check()
                 except DevclusterError as error:
                     ended.append(error)
                     os.kill(os.getpid(), signal.SIGUSR1)
@@ -94,9 +90,7 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
     """Run a temporary control plane, which uses only this machine and leaves nothing behind."""
     engine = f"{places.shown(RECON)} run {shlex.quote(places.shown(photos.folder))} -o {photos.job}-mesh --quality fast --open"
     # Builds what is missing, and shows its progress.
-    built(
-        meanwhile=f"In another terminal, this makes a mesh without it (a dozen photos take about a minute):\n  {engine}"
-    )
+    built(meanwhile=f"In another terminal, a dozen photos become a mesh in about a minute without it:\n  {engine}")
     redis_server()
     display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
     with contextlib.ExitStack() as stack:

@@ -1,10 +1,4 @@
-"""Errors: everything that devcluster raises.
-
-DevclusterError        a program is missing, could not be built, or a condition did not hold before its deadline
-├── ServerEndedError   a server ended by itself; holds the end of its log
-├── ApiError           the API server answered with an error; holds its status
-└── CommandError       a command failed; holds what it printed
-"""
+"""Errors: everything that devcluster raises."""
 
 from __future__ import annotations
 
@@ -12,7 +6,7 @@ from collections.abc import Sequence
 
 
 class DevclusterError(Exception):
-    """Base class of the errors that this package raises on purpose."""
+    """A program is missing, could not be built, or a condition did not hold before its deadline."""
 
 
 class ServerEndedError(DevclusterError):

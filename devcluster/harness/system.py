@@ -1,12 +1,4 @@
-"""System: operators and workers on a cluster and a Redis, run as a user runs them, on the shipped manifests.
-
-Example:
-    with Cluster() as cluster, Redis() as redis, System(cluster, redis) as system:
-        system.install()
-        system.start_operator()
-        system.start_worker(pool="prefork", concurrency=4)
-        cluster.kubectl("apply", "-f", "manifests/examples/placeholder.yaml")
-"""
+"""System: operators and workers on a cluster and a Redis, run as a user runs them, on the shipped manifests."""
 
 from __future__ import annotations
 

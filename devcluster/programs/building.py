@@ -60,8 +60,9 @@ _KEY_LENGTH = 16  # of the hash, in a folder's name
 _ERROR_LINES = 40
 
 # GOFLAGS: if it were unset, the user's `go env -w` would apply. GOTOOLCHAIN: build with the Go that was chosen. GOGC: the compiler
-# collects less often, for a fifth less CPU time and at most 480 MB instead of 350.
-ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOGC": "400", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+# collects less often, with at most 480 MB instead of 350, and makes no DWARF, which the linker drops: 14 to 32 % less CPU time.
+_GO_FLAGS = "-mod=readonly -gcflags=all=-dwarf=false"
+ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": _GO_FLAGS, "GOGC": "400", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 def built(program: GoProgram = CONTROL_PLANE, *, meanwhile: str = "") -> Path:
@@ -103,17 +104,8 @@ def _build(program: GoProgram, flags: list[str], new: Path, progress: Spinner) -
     progress.detail = "downloading Go and its modules"
     go = toolchain.go()
     packages = _run_go([go, "list", "-deps", program.package], program, progress)
-    # -v prints each package that is compiled, without those in Go's own cache. The linker drops DWARF, so the compiler need not make it.
-    compile_all: list[str | Path] = [
-        go,
-        "build",
-        "-v",
-        "-gcflags=all=-dwarf=false",
-        *flags,
-        "-o",
-        new / program.name,
-        program.package,
-    ]
+    # -v prints each package that is compiled, without those in Go's own cache.
+    compile_all: list[str | Path] = [go, "build", "-v", *flags, "-o", new / program.name, program.package]
     _run_go(compile_all, program, progress, total=len(packages))
     for link in program.links:
         (new / link).symlink_to(program.name)

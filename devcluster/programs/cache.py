@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import threading
@@ -54,7 +55,7 @@ class Spinner:
     to the file `shared`, from which a process that waits for the same work, and has no detail of its own, reads it.
     """
 
-    def __init__(self, title: str, shared: Path | None = None) -> None:
+    def __init__(self, title: str, shared: Path = Path(os.devnull)) -> None:
         self._title = title
         self._shared = shared
         self._terminal = sys.stderr.isatty()
@@ -80,10 +81,9 @@ class Spinner:
         frames = 0
         while not self._over.wait(_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
             line = f"{self._title}: {elapsed(time.monotonic() - self._started)}"
-            if self._shared is not None and self.detail:
+            if self.detail:
                 self._shared.write_text(self.detail)
-            detail = self._shared.read_text() if self._shared is not None else self.detail
-            if detail:
+            if detail := self.detail or self._shared.read_text():
                 line += f", {detail}"
             if self._terminal:
                 self._print(f"{_ERASE_LINE}{_SPINNER[frames % len(_SPINNER)]} {line}", end="")
