@@ -84,10 +84,6 @@ def test_there_is_one_demo_at_a_time(places: Places) -> None:
         pass
 
 
-def test_stop_reports_that_nothing_runs(places: Places) -> None:
-    assert keeping.stop(places) == "no demo is running"
-
-
 def test_stop_never_signals_a_process_that_reused_the_pid(places: Places) -> None:
     places.root.mkdir(exist_ok=True)
     places.running.write_text(json.dumps({"pid": os.getpid(), "mark": "another start time"}))

@@ -97,8 +97,3 @@ def test_standing_cluster_serves_until_it_is_killed_or_stopped(hand: Hand) -> No
         "standing.lock",
         "standing.log",
     ]
-
-
-def test_stop_without_a_running_cluster_succeeds(hand: Hand) -> None:
-    stopped = hand.run("stop")
-    assert (stopped.returncode, stopped.stderr) == (0, "nothing was running\n")
