@@ -9,16 +9,18 @@ import contextlib
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final
 
 import anyio.to_thread
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.jobfiles import trash
-from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.transfer.folders.directories import Directory
 
 from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError
+
+EARLY_LOOK: Final = "early.glb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class VolumeFile:
 
 def manifest_of(job_id: str) -> Manifest | None:
     """Return the manifest of the job's published result; None if there is none. Raises OSError if the volume cannot be read."""
-    with contextlib.suppress(NoResultError), _output(job_id) as folder:
+    with contextlib.suppress(NoResultError), _folder(job_id, "output") as folder:
         return _manifest(folder, job_id)
     return None
 
@@ -49,7 +51,7 @@ def open_file(job_id: str, name: str) -> VolumeFile:
 
     Raises NoResultError if the manifest does not contain it, or if it is not a regular file of the size in the manifest.
     """
-    with _output(job_id) as folder:
+    with _folder(job_id, "output") as folder:
         manifest = _manifest(folder, job_id)
         sealed = next((file for file in manifest.files if file.name == name), None) if manifest else None
         if sealed is None or any(part in ("", ".", "..") for part in name.split("/")):
@@ -69,6 +71,18 @@ def trashed() -> list[dict[str, Any]]:
     return [{**entry.job(), "until": entry.stored.until} for entry in trash.complete()]
 
 
+def open_early_look(job_id: str) -> VolumeFile:
+    """Return what the newest run of the job shows before it has a result. Raises NoResultError if there is nothing."""
+    with _folder(job_id, "attempts") as runs:
+        try:
+            newest = max((Workspace(Path(name)) for name in runs.names()), key=lambda run: run.attempt)
+            file = runs.open_file(PurePosixPath(newest.early_look))
+        except (OSError, ValueError) as error:  # ValueError: no run
+            raise NoResultError(EARLY_LOOK) from error
+    status = os.fstat(file.fileno())
+    return VolumeFile(file, SealedFile(EARLY_LOOK, status.st_size, f"{status.st_mtime_ns}"))
+
+
 async def _pieces(descriptor: int, start: int, end: int) -> AsyncGenerator[bytes, None]:
     while start < end:
         chunk = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK_BYTES, end - start), start)
@@ -78,8 +92,8 @@ async def _pieces(descriptor: int, start: int, end: int) -> AsyncGenerator[bytes
         yield chunk
 
 
-def _output(job_id: str) -> Directory:
-    """Return the output folder. JOBS_DIR itself may be a link, but nothing below it."""
+def _folder(job_id: str, name: str) -> Directory:
+    """Return a folder of the job. JOBS_DIR itself may be a link, but nothing below it."""
     try:
         job = JobFolder.of(job_id)
         root = os.open(job.root.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -87,7 +101,7 @@ def _output(job_id: str) -> Directory:
         raise NoResultError(job_id) from error
     try:
         with Directory(root, job.root.parent) as jobs, jobs.enter(job.root.name) as folder:
-            return folder.enter(job.output.name)
+            return folder.enter(name)
     except OSError as error:
         raise NoResultError(job_id) from error
 

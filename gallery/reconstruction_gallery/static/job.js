@@ -25,10 +25,11 @@ export function showJob(main, { namespace, name }, go) {
   const actions = h("div", { class: "actions" });
   const message = h("p", { class: "message" });
   const viewer = h("div", { class: "viewer", hidden: true });
+  const note = h("p", { class: "meta", role: "status" });
   const details = h("div", { class: "details" });
   const photos = h("div", { class: "details" });
   const parts = tabs("Parts of the job", [
-    ["overview", "Overview", h("div", {}, viewer, photos, details)],
+    ["overview", "Overview", h("div", {}, note, viewer, photos, details)],
     ["report", "Report", reportPanel(key), false],
     ["log", "Log", logPanel(key)],
   ]);
@@ -141,10 +142,13 @@ export function showJob(main, { namespace, name }, go) {
     setText(message, whole.unreadable || job.status.message || "");
     renderActions();
     const found = result?.files.find((file) => file.name.endsWith(".glb"));
-    if (found && found.sha256 !== mesh) {
-      mesh = found.sha256;
-      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
+    const tag = found?.sha256 ?? whole.early;
+    if (tag && tag !== mesh) {
+      mesh = tag;
+      if (found) showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
+      else showMesh(viewer, `${fileUrl(key, "early.glb")}?${tag}`, `The cameras and points of ${name}`);
     }
+    setText(note, tag && !found && !finished(shown) ? early(job.status.quality) : "");
     details.replaceChildren(...sections(key, whole));
     parts.offer("report", hasReport(result));
   }
@@ -254,4 +258,8 @@ export function showJob(main, { namespace, name }, go) {
 
 function by(writer) {
   return writer ? ` by ${writer.client} at ${time(writer.time)}` : "";
+}
+
+function early({ registered, images } = {}) {
+  return `${registered ? `${registered} of ${images} photos are aligned. ` : ""}These are their cameras and points; the mesh follows.`;
 }

@@ -250,7 +250,7 @@ class Status:
     )
     quality: Mapping[str, str] = member(
         dict,
-        "A few numbers about the result, as text, such as registeredImages or faces; 16 at most.",
+        "A few numbers about the result, as text, such as faces; 16 at most. registered and leftOut, of photos, appear while the job runs.",
         max_properties=16,
         max_length=128,
     )

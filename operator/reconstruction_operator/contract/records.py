@@ -109,6 +109,7 @@ class ProgressReport:
     resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
     base: float = 0.0  # the fraction at which the run resumed, at `started_at`
     remaining_seconds: float | None = None  # time left at `at`, as the model estimates; None: not estimated
+    quality: Mapping[str, str] = field(default_factory=dict)  # what is known of the result's
 
 
 @dataclass(frozen=True, slots=True)

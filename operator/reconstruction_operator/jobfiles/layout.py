@@ -123,6 +123,9 @@ class Workspace:
     scratch = _below("scratch")
     """Temporary files of the model."""
 
+    early_look = _below("scratch/early.glb")
+    """What the model shows before it has a mesh (`models.interface.EARLY_LOOK`)."""
+
     stages = _below("stages")
     """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
 

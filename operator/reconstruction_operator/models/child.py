@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
 from reconstruction_operator.models import confinement, exchange, registry
@@ -158,9 +159,10 @@ def _reporter(messages: int) -> Report:
         *,
         resumed: str = "",
         remaining_seconds: float | None = None,
+        quality: Mapping[str, int | float | str] | None = None,
     ) -> None:
-        progress = ProgressMessage(step, float(fraction), message, resumed, remaining_seconds)
-        _send(messages, progress, patient=bool(resumed))
+        progress = ProgressMessage(step, float(fraction), message, resumed, remaining_seconds, quality)
+        _send(messages, progress, patient=bool(resumed or quality))
 
     return report
 

@@ -58,6 +58,7 @@ class ProgressMessage:
     message: str
     resumed: str = ""
     remaining_seconds: float | None = None
+    quality: Mapping[str, int | float | str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,13 @@ def encode(message: ModelMessage) -> bytes:
     """Return the message as one line, with its newline."""
     document: dict[str, Any]
     match message:
-        case ProgressMessage(step, fraction, text, resumed, remaining):
+        case ProgressMessage(step, fraction, text, resumed, remaining, quality):
             document = {"kind": "progress", "step": int(step), "fraction": fraction, "message": text[:_MAX_TEXT_CHARS]}
             document |= {"resumed": resumed[:_MAX_TEXT_CHARS]} if resumed else {}
             document |= {} if remaining is None else {"remaining": float(remaining)}
+            document |= {"quality": _numbers(quality)} if quality else {}
         case Result(quality, simulated, warning, placement):
-            numbers = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
-            document = {"kind": "result", "quality": {str(name): _plain(numbers[name]) for name in numbers}}
+            document = {"kind": "result", "quality": _numbers(quality)}
             document |= {"simulated": simulated, "warning": warning[:_MAX_TEXT_CHARS]}
             document["placement"] = None if placement is None else asdict(placement)
         case FailureMessage(reason, text):
@@ -130,9 +131,10 @@ def _decode(document: Mapping[str, Any]) -> ModelMessage | None:
                 message[:_MAX_TEXT_CHARS],
                 resumed[:_MAX_TEXT_CHARS],
                 None if remaining is None else float(remaining),
+                _numbers(document["quality"]) if document.get("quality") else None,
             )
         case "result":
-            quality = {str(name): _plain(value) for name, value in dict(document["quality"]).items()}
+            quality = _numbers(document["quality"])
             placement = None if document["placement"] is None else _placement(document["placement"])
             return Result(quality, document["simulated"] is True, str(document["warning"]), placement)
         case "failure":
@@ -149,6 +151,10 @@ def _placement(data: Mapping[str, Any]) -> Placement:
     rotation = tuple(_finite(number) for number in data["rotation"])
     single = {name: _finite(value) for name, value in data.items() if name != "rotation"}
     return Placement(**single, rotation=rotation)
+
+
+def _numbers(quality: Mapping[str, object]) -> dict[str, int | float | str]:
+    return {str(name): _plain(value) for name, value in list(dict(quality).items())[:MAX_QUALITY_ITEMS]}
 
 
 def _finite(value: object) -> float:

@@ -18,6 +18,10 @@ PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 the worker has checked only these."""
 
 
+EARLY_LOOK = "early.glb"
+"""File in `Work.scratch_dir` that users see until there is a mesh, such as cameras and sparse points. Give it its name by a rename."""
+
+
 class Step(enum.IntEnum):
     """The six steps of every job, in order. The worker performs LOAD and FINALIZE, the model the others."""
 
@@ -104,11 +108,13 @@ class Report(Protocol):
         *,
         resumed: str = "",
         remaining_seconds: float | None = None,
+        quality: Mapping[str, int | float | str] | None = None,
     ) -> None:
         """Report that `fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12").
 
         `resumed` names the stage of an earlier attempt after which the run continues; it is given once, in the run's first report.
         `remaining_seconds` is the model's own estimate of the rest of its run, if it is better than one by `step_shares`.
+        `quality` is the part of `Result.quality` that is known already; it counts until the run ends, or another replaces it.
         """
 
 

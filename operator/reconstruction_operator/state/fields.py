@@ -175,7 +175,7 @@ def _cut(end: End) -> End:
         ),
         reused_from=end.reused_from
         and replace(end.reused_from, uid=plain(end.reused_from.uid), attempt=count(end.reused_from.attempt)),
-        quality=_quality(end.quality),
+        quality=quality(end.quality),
         warning=plain(end.warning, MESSAGE_CHARS),
         steps=tuple(StepTime(plain(step.name), count(step.seconds) or 0) for step in end.steps[:STEPS] if step.name),
         usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),
@@ -183,10 +183,11 @@ def _cut(end: End) -> End:
     )
 
 
-def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
+def quality(values: object) -> dict[str, str]:
+    """Return a model's numbers about a result as texts, within the limits of a status."""
     pairs = (
-        (plain(name), plain(str(value)))
-        for name, value in values.items()
+        (plain(name), plain(f"{value:.6g}" if isinstance(value, float) else str(value)))
+        for name, value in (values.items() if isinstance(values, Mapping) else ())
         if isinstance(name, str) and isinstance(value, str | int | float)
     )
     return dict(list(pairs)[:QUALITY_ENTRIES])

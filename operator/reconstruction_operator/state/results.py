@@ -115,6 +115,7 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         resumed_from=fields.text_of(meta, "resumedFrom"),
         base=_number(meta, "base", 1.0) or 0.0,
         remaining_seconds=_number(meta, "remaining", _MOST_SECONDS),
+        quality=fields.quality(meta.get("quality")),
     )
 
 

@@ -139,6 +139,7 @@ def _report(
     *,
     resumed: str = "",
     remaining_seconds: float | None = None,
+    **_: object,
 ) -> None:
     shares = choice.model.step_shares
     before = sum(shares.get(earlier, 0.0) for earlier in Step if earlier < step)

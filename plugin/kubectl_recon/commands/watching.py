@@ -19,7 +19,7 @@ from kubectl_recon.display.formats import Format, change
 from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
 from kubectl_recon.jobs import outcomes
-from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
+from kubectl_recon.jobs.attention import attention, phase_text, photos_text, reason_text, time_text
 from kubectl_recon.jobs.job import Job, JobEvent, label
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch, Key, Update
@@ -132,7 +132,7 @@ class _ChangeLog(_Show):
 
     def __init__(self, where: Screen, watch: JobWatch, *, everywhere: bool) -> None:
         self._where, self._watch, self._everywhere = where, watch, everywhere
-        self._shown: dict[Key, tuple[str, int, str]] = {}
+        self._shown: dict[Key, tuple[str, int, str, str]] = {}
 
     def take(self, update: Update) -> None:
         """Print an important change."""
@@ -140,7 +140,7 @@ class _ChangeLog(_Show):
             self._print(update.event.job, f"{update.event.reason}: {update.event.text}")
         if update.now is not None:
             job, text = update.now, line(update.now, self._watch.connection.api.now())
-            state = (phase_text(job), job.percent // _ROUTINE_PERCENT, job.step or job.message)
+            state = (phase_text(job), job.percent // _ROUTINE_PERCENT, job.step or job.message, photos_text(job))
             if self._shown.get(update.now.key) != state:
                 self._shown[update.now.key] = state
                 self._print(update.now.key, text)
@@ -155,7 +155,7 @@ def line(job: Job, now: datetime) -> str:
     """Return a job's state in one line: `Running, 30%, Running reconstruction, 4m left`."""
     parts = [phase_text(job)]
     if job.phase == "Running":
-        parts += [job.done, job.step, time_text(job, now)]
+        parts += [job.done, job.step, time_text(job, now), photos_text(job)]
     elif job.message and not job.finished:
         parts.append(job.message)
     elif job.finished:
@@ -235,7 +235,7 @@ def picture(jobs: Sequence[Job], events: Sequence[JobEvent], width: int, rows: i
 
 def _details(job: Job, now: datetime, width: int) -> str:
     """Return the text after the phase: the time first, since a narrow terminal cuts the end."""
-    parts = [time_text(job, now), reason_text(job)]
+    parts = [time_text(job, now), reason_text(job), photos_text(job)]
     if job.phase == "Running":
         parts.append(job.step)
     elif width >= _NARROW_CELLS and not (job.finished or job.verdict):

@@ -54,6 +54,12 @@ def time_text(job: Job, now: datetime) -> str:
     return ""
 
 
+def photos_text(job: Job) -> str:
+    """Return how many photos of a running job its model uses, once that is known: `22 of 24 photos aligned`."""
+    aligned = job.quality.get("registered") if job.phase == "Running" else None
+    return f"{aligned} of {job.quality.get('images')} photos aligned" if aligned is not None else ""
+
+
 def waits_since(job: Job) -> datetime | None:
     """Return the time since which a job waits: its creation, or the end of its last attempt or suspension."""
     ended = job.condition("Running").since if job.attempt > 1 else None

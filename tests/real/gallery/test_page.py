@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
@@ -166,6 +166,37 @@ def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
     assert gallery.request("GET", paths[0]).status == 200
     jobs.delete(name)
     wait_until(lambda: gallery.request("GET", paths[0]).status == 404, "the link to end with its job")
+
+
+@pytest.mark.timeout(900)
+def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
+    open_page: Open, jobs: Jobs, tmp_path: Path
+) -> None:
+    page = open_page("viewer")
+    small = {"quality": "preview", "maxImageSize": 700, "textureSize": 512, "faces": 5_000}
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/berlin"}, parameters=small)
+    page.locator(".jobs li", has_text=name).click()
+    viewer, loaded = page.locator("model-viewer"), "document.querySelector('model-viewer').loaded"
+
+    expect(viewer).to_have_attribute("src", re.compile("/early.glb"), timeout=10 * WAIT)
+    expect(page.get_by_text("3 of 3 photos are aligned.")).to_be_visible(timeout=WAIT)
+    held: list[Route] = []
+    # The job may end before a busy browser has drawn anything.
+    page.route(f"**/jobs/{name}", lambda route: held.append(route))  # noqa: PLW0108  # Playwright sets attributes of it
+    page.evaluate("document.kept = true")
+    status = jobs.get(name)["status"]
+    assert (status["phase"], status["quality"]["registered"], status["quality"]["leftOut"]) == ("Running", "3", "0")
+    wait_until(lambda: page.evaluate(loaded), "the cameras to be shown")
+    page.screenshot(path=tmp_path / "early.png")
+
+    page.unroute(f"**/jobs/{name}")
+    for route in held:
+        route.continue_()
+    expect(viewer).to_have_attribute("src", re.compile("/model.glb$"), timeout=10 * WAIT)
+    wait_until(lambda: page.evaluate(loaded), "the mesh to be shown")
+    expect(page.get_by_text("photos are aligned")).to_have_count(0)
+    assert page.evaluate("document.kept")  # it was not reloaded
+    assert "early.glb" not in {file["name"] for file in jobs.get(name)["status"]["outputs"]["files"]}
 
 
 def test_every_surface_shows_the_same_verdict_with_its_sentence(

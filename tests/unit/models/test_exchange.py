@@ -23,7 +23,7 @@ from reconstruction_operator.models.interface import Photo, Placement, Result, S
     [
         ProgressMessage(Step.RECONSTRUCT, 0.25, "depth map 3/12"),
         ProgressMessage(Step.RECONSTRUCT, 0.25, "continues", "features of attempt 1"),
-        ProgressMessage(Step.RECONSTRUCT, 0.25, "depth map 3/12", remaining_seconds=61.5),
+        ProgressMessage(Step.RECONSTRUCT, 0.25, "depth map 3/12", remaining_seconds=61.5, quality={"registered": 20}),
         Result(quality={"faces": 12, "error": 0.5, "note": "ok"}, simulated=True),
         Result(warning="3 of 9", placement=Placement(52.5, 13.4, 35.25, 120.125, (0.5,) * 9)),
         FailureMessage("LOW_TEXTURE", "3 of 9"),

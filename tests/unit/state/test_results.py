@@ -58,6 +58,7 @@ async def test_wrong_parts_of_a_report_read_as_nothing_and_sizes_are_cut(client:
         "resumedFrom": 7,
         "base": "much",
         "remaining": "long",
+        "quality": [12],
     }
     await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": meta}))
     assert await results.read(client, ["job-1"]) == {

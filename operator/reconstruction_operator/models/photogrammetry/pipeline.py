@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Work
+from reconstruction_operator.models.interface import EARLY_LOOK, ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
+from reconstruction_operator.models.photogrammetry.output import early, glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
@@ -79,6 +79,7 @@ def _model(run: Run) -> Result:
     """Reconstruct the photos; raises as `reconstruct`."""
     work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.timetable.stage, run.folders
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
+    _show_early(run, sparse)
     timetable.learn(Facts(aligned=len(sparse.photos)))
     seen = views.make(
         sparse,
@@ -123,12 +124,7 @@ def _model(run: Run) -> Result:
     width, height, depth = (round(float(extent), 3) for extent in extents(placed.vertices))
     result = Result(
         quality={
-            "images": len(run.prepared),
-            "registered": len(sparse.photos),
-            "leftOut": len(sparse.left_out),
-            "alignedShare": round(len(sparse.photos) / len(run.prepared), 2),
-            "sparsePoints": len(sparse.points),
-            "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
+            **acceptance.quality(sparse, len(run.prepared)),
             "densePoints": len(cloud.points),
             "vertices": len(placed.vertices),
             "faces": len(placed.faces),
@@ -184,8 +180,17 @@ def _aligned(run: Run) -> mapping.SparseModel:
     acceptance.check_matches(database, len(run.prepared))
     matched = mapping.Matched(database, run.pictures, run.folders["sparse"], len(run.prepared), seed, threads)
     model = registration.register(matched, stage(Stage.ALIGNMENT))
+    run.timetable.announce(acceptance.quality(model, len(run.prepared)))
     acceptance.check(model, run.sources)
     return model
+
+
+def _show_early(run: Run, sparse: mapping.SparseModel) -> None:
+    """Report which photos are aligned, with a picture of their cameras, long before the run ends."""
+    pitches = {photo.name: photo.pitch_deg for photo in run.prepared}
+    held = upright.held([photo.camera for photo in sparse.photos], [pitches[photo.name] for photo in sparse.photos])
+    early.write(run.work.scratch_dir / EARLY_LOOK, sparse, held.up, run.pictures)
+    run.timetable.announce(acceptance.quality(sparse, len(run.prepared)))
 
 
 def _placed(

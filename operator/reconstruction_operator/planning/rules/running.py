@@ -23,8 +23,10 @@ def decide(case: Case) -> Decision | None:
         return attempts.stop(case, case.seen.stop or StopReason.DEADLINE)
     moved = advance(case.stored, case.seen.progress, case.now, case.timing)
     status = claimed(case)
-    if case.seen.progress is not None and moved.progress is not case.stored.progress:
-        status = replace(status, progress=moved.progress, steps=case.seen.progress.steps)  # steps alone cause no write
+    report = case.seen.progress
+    if report is not None and moved.progress is not case.stored.progress:  # steps and quality alone cause no write
+        quality = report.quality or status.quality
+        status = replace(status, progress=moved.progress, steps=report.steps, quality=quality)
     return Decision(
         JobState.RUNNING, status, wake=(attempts.liveness_check(case), deadline, moved.wake_at), text=moved.text
     )

@@ -63,6 +63,7 @@ def next_attempt(case: Case, attempt: int) -> Status:
         progress=None,
         steps=(),
         usage=None,
+        quality={},
     )
 
 

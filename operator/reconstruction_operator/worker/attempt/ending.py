@@ -87,13 +87,14 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
 
 
 def with_run(end: End, observer: AttemptObserver) -> End:
-    """Return the end with the durations of the run's steps and the resources that its model used."""
+    """Return the end with the durations of the run's steps, and what is known of its model's resources and result."""
     used = observer.usage
     return replace(
         end,
         steps=_steps(observer.step_seconds),
         usage=None if used is None else _usage(used.cpu_seconds, used.peak_bytes),
         resumed_from=observer.resumed_from,
+        quality=end.quality or observer.quality,
     )
 
 

@@ -15,6 +15,7 @@ from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEP_COUNT, StepInfo
+from reconstruction_operator.state import fields
 from reconstruction_operator.telemetry import spans, tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
@@ -44,6 +45,7 @@ class AttemptObserver:
     input_digest: str = field(init=False, default="")  # digest of the photos; empty if they were not read
     usage: ModelUsage | None = field(init=False, default=None)
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
+    quality: Mapping[str, str] = field(init=False, default_factory=dict)  # what is known of the result's
     _begun: _Moment = field(init=False)
     _paced_from: _Moment = field(init=False)
     _ended: list[tuple[str, float]] = field(init=False, default_factory=list)
@@ -80,6 +82,9 @@ class AttemptObserver:
         }
         if self.resumed_from:
             meta |= {"resumedFrom": self.resumed_from, "base": round(reached.base, 4)}
+        self.quality = fields.quality(reached.quality)
+        if self.quality:
+            meta["quality"] = self.quality
         if reached.remaining_seconds is not None:
             meta["remaining"] = round(reached.remaining_seconds, 1)
         self.sender.offer(meta, keep=keep)

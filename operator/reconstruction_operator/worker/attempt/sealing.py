@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.exchange import MAX_QUALITY_ITEMS
 from reconstruction_operator.models.interface import Result
+from reconstruction_operator.state import fields
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.model.selection import Choice
@@ -37,7 +37,7 @@ def seal(
         attempt=assignment.attempt,
         images=inputs.images,
         input_bytes=inputs.bytes,
-        quality=_texts(result.quality),
+        quality=fields.quality(result.quality),
         warning=result.warning,
         placement={codec.camel(name): value for name, value in placed.items()},
         uri=assignment.envelope.output_uri,
@@ -55,9 +55,3 @@ def seal(
     )
     manifests.seal(output, manifest)
     return manifest
-
-
-def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
-    """Return the model's numbers as texts, as the status shows them."""
-    items = list(quality.items())[:MAX_QUALITY_ITEMS]
-    return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}

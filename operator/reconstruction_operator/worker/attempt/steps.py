@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
@@ -29,6 +29,7 @@ class Reached:
     resumed: str = ""  # the stage of an earlier attempt from which the run continues
     base: float = 0.0  # the fraction from which it continues
     remaining_seconds: float | None = None  # time left as the model expects; None: derived from the fraction
+    quality: Mapping[str, int | float | str] = field(default_factory=dict)  # what is known of the result's already
 
 
 Publish = Callable[[Reached, bool], None]
@@ -57,6 +58,7 @@ class Steps:
         self._resumed = ""
         self._base = 0.0
         self._remaining_seconds: float | None = None
+        self._quality: Mapping[str, int | float | str] = {}
         self.reached = Reached(STEPS[0], 0, 0.0)  # the newest report
 
     def report(
@@ -67,6 +69,7 @@ class Steps:
         *,
         resumed: str = "",
         remaining_seconds: float | None = None,
+        quality: Mapping[str, int | float | str] | None = None,
     ) -> None:
         """Begin all steps up to that one and report progress; ignore progress that goes backwards. Implements `models.interface.Report`.
 
@@ -80,6 +83,7 @@ class Steps:
         if (self._pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
             is_valid = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
             self._remaining_seconds = remaining_seconds if is_valid else None
+            self._quality = quality or self._quality
             self._reach(step, fraction, message, keep=bool(resumed))
 
     def complete(self) -> None:
@@ -129,5 +133,6 @@ class Steps:
             self._resumed,
             self._base,
             self._remaining_seconds,
+            self._quality,
         )
         self._publish(self.reached, keep)

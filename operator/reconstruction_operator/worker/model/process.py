@@ -92,6 +92,7 @@ def run_isolated(
                             message.message,
                             resumed=message.resumed,
                             remaining_seconds=message.remaining_seconds,
+                            quality=message.quality,
                         )
                     elif not isinstance(message, ExitMessage):
                         outcome = message

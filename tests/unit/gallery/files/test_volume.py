@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from reconstruction_gallery.files.opened import NoResultError
-from reconstruction_gallery.files.volume import manifest_of, open_file
+from reconstruction_gallery.files.volume import manifest_of, open_early_look, open_file
+from reconstruction_operator.jobfiles.layout import JobFolder
 
 from tests.support.results import JOB, seal_files
 
@@ -41,3 +42,25 @@ def test_no_linked_folder_of_a_job_is_entered(output: Path, tmp_path: Path, link
 
     with pytest.raises(NoResultError):
         open_file(JOB, "previews/front.png")
+
+
+@pytest.mark.parametrize("linked", ["attempts", "9-b", "9-b/scratch", "9-b/scratch/early.glb"])
+def test_the_early_look_of_the_newest_run_is_opened_without_following_a_link(
+    jobs_dir: Path, tmp_path: Path, linked: str
+) -> None:
+    runs = JobFolder.of(JOB).attempts
+    for run in ("10-c", "9-b", ".gone-a"):
+        (runs / run / "scratch").mkdir(parents=True)
+    (runs / "9-b" / "scratch" / "early.glb").write_bytes(b"glTF")
+    with pytest.raises(NoResultError):
+        open_early_look(JOB)
+    (runs / "10-c" / "scratch").rename(runs / "10-c" / "output")
+    (runs / "10-c").rename(tmp_path / "finished")
+    with open_early_look(JOB).file as file:
+        assert file.read() == b"glTF"
+
+    folder = runs.parent / linked if linked == "attempts" else runs / linked
+    folder.rename(tmp_path / "moved")
+    folder.symlink_to(tmp_path / "moved")
+    with pytest.raises(NoResultError):
+        open_early_look(JOB)

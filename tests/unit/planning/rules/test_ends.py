@@ -172,7 +172,9 @@ def test_the_message_of_a_failure_has_its_reason_and_the_attempts(attempt: int, 
 
 
 def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
-    status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY", "killed"), RUNNING).status
+    running = replace(RUNNING, quality={"registered": "20"})
+
+    status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY", "killed"), running).status
 
     assert replace(status, conditions=(), failure=None) == Status(
         observed_generation=1,

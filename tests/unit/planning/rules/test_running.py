@@ -46,13 +46,13 @@ def test_a_progress_report_is_written_to_the_status() -> None:
     assert status.progress == Progress(33, "Running reconstruction", 3, 6, 60, "1m", "33%", NOW)
 
 
-def test_the_durations_of_steps_are_written_only_together_with_progress() -> None:
-    steps = (StepTime("Loading input files", 12),)
-    report = ProgressReport(33, "Running reconstruction", 3, 0.25, STARTED, NOW, steps=steps)
+def test_durations_of_steps_and_numbers_of_the_result_are_written_only_together_with_progress() -> None:
+    steps, quality = (StepTime("Loading input files", 12),), {"registered": "20"}
+    report = ProgressReport(33, "Running reconstruction", 3, 0.25, STARTED, NOW, steps=steps, quality=quality)
     status = look(replace(SEEN, progress=report), RUNNING).status
-    assert status.steps == steps
+    assert (status.steps, status.quality) == (steps, quality)
 
-    later = replace(report, steps=(StepTime("Loading input files", 13),))
+    later = replace(report, steps=(StepTime("Loading input files", 13),), quality={"registered": "21"})
     assert look(replace(SEEN, progress=later), status).status == status
 
 

@@ -50,6 +50,10 @@ def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
     ("one", "text"),
     [
         (JOBS[0], "Running, 30%, Running reconstruction, 4m30s left"),
+        (
+            job("a", "Running", progress={"display": "41%"}, quality={"registered": "20", "images": "24"}),
+            "Running, 41%, 20 of 24 photos aligned",
+        ),
         (job("a", "Pending", message="Waiting for room"), "Pending, Waiting for room"),
         (job("a", "Failed", verdict="Failed", message="Failed: TIMEOUT: late"), "Failed, TIMEOUT: late"),
         (job("a", "Succeeded", outputs={"uri": "s3://m/x/"}), "Succeeded, s3://m/x/"),

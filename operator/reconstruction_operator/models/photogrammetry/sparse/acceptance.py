@@ -47,6 +47,18 @@ def check(model: SparseModel, sources: Mapping[str, str]) -> None:
         )
 
 
+def quality(model: SparseModel, count: int) -> dict[str, int | float]:
+    """Return what a model of `count` photos tells of the result's quality."""
+    return {
+        "images": count,
+        "registered": len(model.photos),
+        "leftOut": len(model.left_out),
+        "alignedShare": round(len(model.photos) / count, 2),
+        "sparsePoints": len(model.points),
+        "reprojectionErrorPx": round(model.reprojection_error_px, 3),
+    }
+
+
 def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
     """Return a warning that names the photos left out; empty if enough are aligned (`quality_gates.WHOLE_SHARE`)."""
     aligned, count = len(model.photos), len(sources)

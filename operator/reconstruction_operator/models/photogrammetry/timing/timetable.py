@@ -70,6 +70,11 @@ class Timetable:
             self._message = f"continues after {resumed}"
             self._send(self._estimate.step, self._message, resumed)
 
+    def announce(self, quality: Mapping[str, int | float | str]) -> None:
+        """Report what is known of the result's quality."""
+        with self._lock:
+            self._send(self._estimate.step, self._message or "", quality=quality)
+
     def beat(self) -> None:
         """Report the passage of time. Does nothing before the first report, which may be that of a resumed run."""
         with self._lock:
@@ -82,10 +87,12 @@ class Timetable:
         with self._lock:
             return self._estimate.taken_seconds(self._clock())
 
-    def _send(self, step: Step, message: str, resumed: str = "") -> None:
+    def _send(
+        self, step: Step, message: str, resumed: str = "", quality: Mapping[str, int | float | str] | None = None
+    ) -> None:
         remaining = self._estimate.remaining_seconds(self._clock())
         fraction = self._estimate.fraction if self._estimate.step is step else 1.0  # an earlier step is finished
-        self._report(step, fraction, message, resumed=resumed, remaining_seconds=remaining)
+        self._report(step, fraction, message, resumed=resumed, remaining_seconds=remaining, quality=quality)
 
     def _keep_beating(self) -> None:
         while not self._over.wait(progress.BEAT_SECONDS):
