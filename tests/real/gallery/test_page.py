@@ -187,7 +187,7 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     status = jobs.get(name)["status"]
     assert (status["phase"], status["quality"]["registered"], status["quality"]["leftOut"]) == ("Running", "3", "0")
     wait_until(lambda: page.evaluate(loaded), "the cameras to be shown")
-    page.screenshot(path=tmp_path / "early.png")
+    page.screenshot(path=tmp_path / "early.png", timeout=10 * WAIT)
 
     page.unroute(f"**/jobs/{name}")
     for route in held:
