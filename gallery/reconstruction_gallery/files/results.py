@@ -24,12 +24,10 @@ class Results:
         return manifest or await self._buckets.manifest(key, delivered_to)
 
     async def open(self, key: JobKey, delivered_to: str, name: str) -> VolumeFile | ObjectFile:
-        """Return a file of the result by its name in the manifest, or the early look of a run. Raises NoResultError, UnreadableResultError."""
+        """Return a file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         if not is_plain(name):
             raise NoResultError(name)
         try:
             return await anyio.to_thread.run_sync(volume.open_file, key.job_id, name)
         except NoResultError:
-            if name == volume.EARLY_LOOK:
-                return await anyio.to_thread.run_sync(volume.open_early_look, key.job_id)
             return await self._buckets.open(key, delivered_to, name)

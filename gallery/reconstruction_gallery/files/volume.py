@@ -10,17 +10,15 @@ import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import anyio.to_thread
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.jobfiles import trash
-from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
+from reconstruction_operator.jobfiles.layout import EARLY_LOOK, JobFolder, Workspace
 from reconstruction_operator.transfer.folders.directories import Directory
 
 from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError
-
-EARLY_LOOK: Final = "early.glb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +45,12 @@ def manifest_of(job_id: str) -> Manifest | None:
 
 
 def open_file(job_id: str, name: str) -> VolumeFile:
-    """Return a file of the job's result by its name in the manifest, `previews/front.png`.
+    """Return a file of the job's result by its name in the manifest, `previews/front.png`, or the early look of its newest run.
 
     Raises NoResultError if the manifest does not contain it, or if it is not a regular file of the size in the manifest.
     """
+    if name == EARLY_LOOK:
+        return _early_look(job_id)
     with _folder(job_id, "output") as folder:
         manifest = _manifest(folder, job_id)
         sealed = next((file for file in manifest.files if file.name == name), None) if manifest else None
@@ -71,8 +71,7 @@ def trashed() -> list[dict[str, Any]]:
     return [{**entry.job(), "until": entry.stored.until} for entry in trash.complete()]
 
 
-def open_early_look(job_id: str) -> VolumeFile:
-    """Return what the newest run of the job shows before it has a result. Raises NoResultError if there is nothing."""
+def _early_look(job_id: str) -> VolumeFile:
     with _folder(job_id, "attempts") as runs:
         try:
             newest = max((Workspace(Path(name)) for name in runs.names()), key=lambda run: run.attempt)

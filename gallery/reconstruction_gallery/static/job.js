@@ -142,15 +142,27 @@ export function showJob(main, { namespace, name }, go) {
     setText(message, whole.unreadable || job.status.message || "");
     renderActions();
     const found = result?.files.find((file) => file.name.endsWith(".glb"));
-    const tag = found?.sha256 ?? whole.early;
-    if (tag && tag !== mesh) {
-      mesh = tag;
-      if (found) showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
-      else showMesh(viewer, `${fileUrl(key, "early.glb")}?${tag}`, `The cameras and points of ${name}`);
+    if (found && found.sha256 !== mesh) {
+      mesh = found.sha256;
+      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
     }
-    setText(note, tag && !found && !finished(shown) ? early(job.status.quality) : "");
+    const { registered, images } = job.status.quality ?? {};
+    if (!found && registered && shown.phase === "Running") showEarly(`early ${job.status.attempt}`);
+    setText(note, mesh.startsWith("early") && !finished(shown)
+      ? `${registered} of ${images} photos are aligned. These are their cameras and points; the mesh follows.` : "");
     details.replaceChildren(...sections(key, whole));
     parts.offer("report", hasReport(result));
+  }
+
+  /** Show the cameras and points of an attempt once its run has written them. */
+  async function showEarly(tag) {
+    const address = `${fileUrl(key, "early.glb")}?${encodeURIComponent(tag)}`;
+    if (mesh === tag) return;
+    const answer = await fetch(address, { method: "HEAD" }).catch(() => null); // the next report tries again
+    if (answer?.status !== 200 || ended || whole.result || mesh === tag) return;
+    mesh = tag;
+    showMesh(viewer, address, `The cameras and points of ${name}`);
+    render();
   }
 
   /** Return what a user can do with a finished job, the most useful button first. */
@@ -258,8 +270,4 @@ export function showJob(main, { namespace, name }, go) {
 
 function by(writer) {
   return writer ? ` by ${writer.client} at ${time(writer.time)}` : "";
-}
-
-function early({ registered, images } = {}) {
-  return `${registered ? `${registered} of ${images} photos are aligned. ` : ""}These are their cameras and points; the mesh follows.`;
 }

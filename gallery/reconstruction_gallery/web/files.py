@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import anyio.to_thread
 from reconstruction_operator.contract.manifest import local_names
+from reconstruction_operator.jobfiles.layout import EARLY_LOOK
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +49,8 @@ async def _file(request: Request) -> Response:
             opened.close()
             raise
     except NoResultError as error:
+        if name == EARLY_LOOK:  # not yet
+            return Response(status_code=204)
         raise HTTPException(404, f"the result has no file {name!r:.200}") from error
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Collection, Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any, Final
@@ -23,10 +22,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reconstruction_gallery.files import volume
-from reconstruction_gallery.files.opened import NoResultError, UnreadableResultError
-from reconstruction_gallery.files.volume import EARLY_LOOK
+from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import logs, writing
-from reconstruction_gallery.kube.jobs import Job, Jobs
+from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.kube.rights import SEE, UPLOAD
 from reconstruction_gallery.web import links
 from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, requested_job, text_in
@@ -115,19 +113,9 @@ async def _show(request: Request) -> Response:
     try:
         manifest = await gallery.results.manifest(job.key, job.delivered_to)
         body["result"] = manifest and _shown(manifest)
-        body["early"] = "" if manifest else await _early_look(gallery, job)
     except UnreadableResultError as error:  # the page shows everything else
         body |= {"result": None, "unreadable": str(error)}
     return Response(json.dumps(body), media_type=_JSON)
-
-
-async def _early_look(gallery: Gallery, job: Job) -> str:
-    """Return a tag of what a run of the job shows before its result; empty if that is nothing."""
-    with suppress(NoResultError):
-        opened = await gallery.results.open(job.key, "", EARLY_LOOK)
-        opened.close()
-        return opened.sealed.sha256
-    return ""
 
 
 def _shown(manifest: Manifest) -> dict[str, Any]:

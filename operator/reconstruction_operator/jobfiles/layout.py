@@ -29,6 +29,7 @@ from reconstruction_operator.api.identity import check_job_id
 logger = logging.getLogger(__name__)
 
 OWNER = "owner.json"
+EARLY_LOOK = "early.glb"  # as in `models.interface`
 _DELETED = ".deleted"  # a separate folder of tombstones, so that a deletion need not list all jobs
 _TRASH = ".trash"
 _NAMES = ".names"
@@ -123,8 +124,8 @@ class Workspace:
     scratch = _below("scratch")
     """Temporary files of the model."""
 
-    early_look = _below("scratch/early.glb")
-    """What the model shows before it has a mesh (`models.interface.EARLY_LOOK`)."""
+    early_look = _below(f"scratch/{EARLY_LOOK}")
+    """What the model shows before it has a mesh."""
 
     stages = _below("stages")
     """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""

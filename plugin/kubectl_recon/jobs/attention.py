@@ -55,9 +55,9 @@ def time_text(job: Job, now: datetime) -> str:
 
 
 def photos_text(job: Job) -> str:
-    """Return how many photos of a running job its model uses, once that is known: `22 of 24 photos aligned`."""
-    aligned = job.quality.get("registered") if job.phase == "Running" else None
-    return f"{aligned} of {job.quality.get('images')} photos aligned" if aligned is not None else ""
+    """Return how many photos of a running job are aligned, once that is known: `22 of 24 photos aligned`."""
+    quality = (job.phase == "Running" and job.status.get("quality")) or {}
+    return f"{quality['registered']} of {quality.get('images')} photos aligned" if "registered" in quality else ""
 
 
 def waits_since(job: Job) -> datetime | None:

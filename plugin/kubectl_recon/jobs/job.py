@@ -99,7 +99,6 @@ class Job:
     phase = _Field(_text, "status", "phase")  # empty until the operator has seen the job
     message = _Field(_text, "status", "message")  # the operator's, about the state
     progress = _Field(_mapping, "status", "progress")  # the last report of the worker
-    quality = _Field(_mapping, "status", "quality")  # what is known of the result's
     percent = _Field(_number, "status", "progress", "percent")
     attempt = _Field(_number, "status", "attempt")  # from 1; 0 before the first
     failures = _Field(_number, "status", "failures")  # failed attempts that count

@@ -154,9 +154,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
     monkeypatch.setattr("reconstruction_operator.worker.model.process._BEAT_SECONDS", 0.2)
 
-    def report(
-        step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None, **_more: object
-    ) -> None:
+    def report(step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None, **_q: object) -> None:
         assert not resumed
         assert remaining_seconds == (30.0 if step is Step.PREPROCESS else None)
         if step is Step.RECONSTRUCT:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_gallery.files.opened import NoResultError
-from reconstruction_gallery.files.volume import manifest_of, open_early_look, open_file
+from reconstruction_gallery.files.volume import manifest_of, open_file
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 from tests.support.results import JOB, seal_files
@@ -53,14 +53,14 @@ def test_the_early_look_of_the_newest_run_is_opened_without_following_a_link(
         (runs / run / "scratch").mkdir(parents=True)
     (runs / "9-b" / "scratch" / "early.glb").write_bytes(b"glTF")
     with pytest.raises(NoResultError):
-        open_early_look(JOB)
+        open_file(JOB, "early.glb")
     (runs / "10-c" / "scratch").rename(runs / "10-c" / "output")
     (runs / "10-c").rename(tmp_path / "finished")
-    with open_early_look(JOB).file as file:
+    with open_file(JOB, "early.glb").file as file:
         assert file.read() == b"glTF"
 
     folder = runs.parent / linked if linked == "attempts" else runs / linked
     folder.rename(tmp_path / "moved")
     folder.symlink_to(tmp_path / "moved")
     with pytest.raises(NoResultError):
-        open_early_look(JOB)
+        open_file(JOB, "early.glb")
