@@ -189,9 +189,9 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     wait_until(lambda: page.evaluate(loaded), "the cameras to be shown")
     page.screenshot(path=tmp_path / "early.png", timeout=10 * WAIT)
 
-    page.unroute(f"**/jobs/{name}")
     for route in held:
         route.continue_()
+    page.unroute(f"**/jobs/{name}")
     expect(viewer).to_have_attribute("src", re.compile("/model.glb$"), timeout=10 * WAIT)
     wait_until(lambda: page.evaluate(loaded), "the mesh to be shown")
     expect(page.get_by_text("photos are aligned")).to_have_count(0)
