@@ -46,7 +46,7 @@ def test_a_progress_report_is_written_to_the_status() -> None:
     assert status.progress == Progress(33, "Running reconstruction", 3, 6, 60, "1m", "33%", NOW)
 
 
-def test_durations_of_steps_and_numbers_of_the_result_are_written_only_together_with_progress() -> None:
+def test_durations_and_numbers_are_written_only_together_with_progress() -> None:
     steps, quality = (StepTime("Loading input files", 12),), {"registered": "20"}
     report = ProgressReport(33, "Running reconstruction", 3, 0.25, STARTED, NOW, steps=steps, quality=quality)
     status = look(replace(SEEN, progress=report), RUNNING).status
