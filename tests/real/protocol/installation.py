@@ -100,7 +100,7 @@ class Installation(Operators):
         if epoch in ("", worker.reported):
             return
         if worker.found is None:
-            worker.found = (epoch, list(notes.owners()))
+            worker.found = (epoch, [owner for _, owner in notes.surveyed() if owner is not None])
         if at_once:
             seen_in, owners = worker.found
             inventory.report(self.client, self.keys, owners)
