@@ -69,11 +69,6 @@ class Settings:
                 raise SettingsError(f"{_PREFIX}{name.upper()} is {value!r}: write a path that begins with /")
 
     @property
-    def logs(self) -> str | Path:
-        """Where the logs of operator and workers are: the folder, or the namespace of their pods."""
-        return Path(self.logs_dir) if self.logs_dir else self.system_namespace
-
-    @property
     def secure(self) -> bool:
         """Whether users reach the gallery over TLS."""
         return self.url.startswith("https://")

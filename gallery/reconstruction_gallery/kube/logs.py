@@ -39,7 +39,6 @@ _MAX_LINE_BYTES: Final = 65_536
 _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{3}\+00:00)?"
 )  # of a line in a file; local, or UTC in JSON
-_MAX_TIME_CHARS: Final = 40  # from the start of the line to the end of its time
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,7 +88,7 @@ def _files(folder: Path, key: JobKey) -> Log:
             for line in file:
                 text = line.decode("utf-8", "replace").rstrip()
                 with contextlib.suppress(ValueError):  # not a date
-                    if stamp := _TIME.search(text[:_MAX_TIME_CHARS]):
+                    if stamp := _TIME.search(text[:40]):
                         time = datetime.fromisoformat(stamp[0]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 if key.uid in text:
                     lines.append(_line(f"{time} {text}", path.stem))

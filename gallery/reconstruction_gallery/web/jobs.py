@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import asdict
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
@@ -150,8 +151,10 @@ async def _log(request: Request) -> Response:
     """Return the Events and log lines of the job."""
     gallery, user, job = await requested_job(request)
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
+    settings = gallery.settings
+    place = Path(settings.logs_dir) if settings.logs_dir else settings.system_namespace
     async with gallery.logs.slot(user):
-        log = await logs.of_job(gallery.api, user, gallery.settings.logs, job.key, since)
+        log = await logs.of_job(gallery.api, user, place, job.key, since)
     body = {"lines": list(map(asdict, log.lines)), "leftOut": log.left_out}
     return Response(json.dumps(body), media_type=_JSON)
 

@@ -35,9 +35,6 @@ class Line:
     text: str
 
 
-Read = Callable[[], Iterable[Line]]
-
-
 def run(connection: Connection, name: str, way: Way, *, follow: bool, raw: bool) -> int:
     """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
     job = find(connection, name)
@@ -53,7 +50,7 @@ def run(connection: Connection, name: str, way: Way, *, follow: bool, raw: bool)
         return _print(connection, job, lambda: _of_gallery(gallery, job, noted), _GALLERY_SECONDS if follow else None)
 
 
-def _print(connection: Connection, job: Job, read: Read, seconds: float | None) -> int:
+def _print(connection: Connection, job: Job, read: Callable[[], Iterable[Line]], seconds: float | None) -> int:
     """Print the lines that `read` returns; with `seconds` again after that time, until the job has finished."""
     printed: set[Line] = set()
     while True:
@@ -61,12 +58,11 @@ def _print(connection: Connection, job: Job, read: Read, seconds: float | None) 
         for line in sorted(set(read()) - printed):
             print(line.text, flush=True)  # noqa: T201  # the result
             printed.add(line)
+        if last and not printed:
+            note(f"{job.name}: the logs have no line about it (nodes keep only recent logs)")
         if last:
-            break
+            return 0
         time.sleep(seconds or 0)
-    if not printed:
-        note(f"{job.name}: the logs have no line about it (nodes keep only recent logs)")
-    return 0
 
 
 def _of_gallery(gallery: Gallery, job: Job, noted: set[str]) -> Iterator[Line]:
@@ -99,10 +95,9 @@ class _Pods:
         """Yield the lines about the job since the last call; some twice, since sinceTime has whole seconds. Raises ForbiddenError."""
         for pod, container in self.containers():
             since = self._read_until.get((pod, container)) or self._job.metadata.get("creationTimestamp")
+            query = {"container": container, "timestamps": "true", "sinceTime": since}
             try:
-                text = self._api.text(
-                    f"{self._path}/{pod}/log", container=container, timestamps="true", sinceTime=since
-                )
+                text = self._api.text(f"{self._path}/{pod}/log", **query)
             except ForbiddenError:
                 raise
             except ReconError:  # the pod starts or was just deleted
