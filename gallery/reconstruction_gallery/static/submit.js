@@ -162,7 +162,7 @@ export function showSubmit(main, _params, go) {
     const failed = results.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
     signal.throwIfAborted();
-    const pictures = await sheet([...photos.values()]);
+    const pictures = size ? await sheet([...photos.values()]) : null;
     if (pictures) await send(`${base}/${id}/photos/${SHEET}`, pictures, () => {}, signal).catch(() => {}); // the job does not need it
     signal.throwIfAborted();
     if (!await accepted(`${base}/${id}/check`, signal)) return null;

@@ -61,7 +61,7 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
     [
         pytest.param(
             "gallery.txt",
-            {"celery", "kombu", "redis", "kopf", "PIL", "pytest"},
+            {"celery", "kombu", "redis", "kopf", "pytest"},
             ["reconstruction_gallery"],
             id="gallery",
         ),

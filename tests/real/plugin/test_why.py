@@ -229,7 +229,7 @@ TABLE = [
 ]
 
 
-AWAY = replace(BUSY, beat=datetime(2026, 1, 1, tzinfo=UTC))
+AWAY = replace(BUSY, beat=datetime.now(UTC) - timedelta(hours=1))
 QUEUED: dict[str, Any] = {"phase": "Queued"}
 PENDING: dict[str, Any] = {"phase": "Pending"}
 ELSEWHERE = (Workers(("celery",), 1, {"x": {}}), Workers(("gpu",), 1, {"photogrammetry": {}}))
