@@ -172,7 +172,8 @@ def condemn(path: Path, job_id: str) -> Path:
     """Rename a folder of that job to a tombstone and return that. Raises FileNotFoundError if the folder does not exist."""
     tombstone = _deleted() / f"{job_id}-{uuid.uuid4().hex}"
     while True:
-        tombstone.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # or exist_ok fails as it vanishes
+            tombstone.parent.mkdir()
         try:
             path.rename(tombstone)
         except FileNotFoundError:

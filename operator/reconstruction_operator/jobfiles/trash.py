@@ -68,7 +68,8 @@ def keep(folder: JobFolder, until: float) -> bool:
         return False
     target = layout.trash() / f"{folder.job_id}~{int(until)}"
     for _ in range(_OCCUPIED_TRIES):
-        target.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            target.parent.mkdir()
         with contextlib.suppress(FileNotFoundError):  # the empty trash was just removed, or another worker was faster
             folder.output.rename(target)
             disk.sync(target.parent)

@@ -54,6 +54,28 @@ def test_only_the_result_of_a_deleted_job_stays_in_the_trash(jobs_dir: Path) -> 
     assert (kept.until, kept.sealed()) == (UNTIL, manifests.read(kept.path))
 
 
+@pytest.mark.parametrize("shared", [".deleted", ".trash"])
+def test_a_folder_of_all_jobs_that_vanishes_meanwhile_stops_no_deletion(
+    shared: str, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("uid-1")
+    (jobs_dir / shared).mkdir()
+    make = os.mkdir
+
+    def late(path: Path, *mode: int) -> None:
+        try:
+            make(path, *mode)
+        except FileExistsError:
+            path.rmdir()  # another worker has just emptied it
+            raise
+
+    monkeypatch.setattr(os, "mkdir", late)
+
+    assert delete_job_files("uid-1", retain_until=UNTIL)
+
+    assert names(jobs_dir) == {".trash", ".names"}
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
