@@ -35,9 +35,9 @@ def plan_orphan(
     if seen.cleaned:
         return (planned.Forget(record.attempt),)
     claimed = seen.claim is not None and seen.claim.by_operator
-    if (
-        not begun and claimed and record.attempt == 1 and not record.begun
-    ):  # no files, and perhaps no worker to delete them
+    # A record that was put back after a loss of data has no time of sending, or orders, and does not show that a worker began.
+    untouched = record.attempt == 1 and record.sent_at is not None and not record.orders and not record.begun
+    if not begun and claimed and untouched:  # no files, and perhaps no worker to delete them
         return (planned.TakeBack(task, record.queue), planned.Forget(record.attempt))
     flagged: tuple[planned.Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:

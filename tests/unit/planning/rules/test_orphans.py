@@ -95,6 +95,7 @@ FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget(1))
         pytest.param(replace(FIRST, sent_at=NOW - timedelta(days=30)), CLOSED, False, True, id="after-a-month"),
         pytest.param(FIRST, STOPPED, False, False, id="a-worker-ran-it"),
         pytest.param(replace(FIRST, begun=True), CLOSED, False, False, id="redis-lost-the-workers-claim"),
+        pytest.param(replace(FIRST, sent_at=None), CLOSED, False, False, id="redis-lost-the-record"),
         pytest.param(FIRST, CLOSED, True, False, id="the-status-or-a-folder-names-a-worker"),
         pytest.param(RECORD, replace(CLOSED), False, False, id="an-earlier-attempt-may-have-begun"),
     ],
