@@ -172,7 +172,7 @@ def condemn(path: Path, job_id: str) -> Path:
     """Rename a folder of that job to a tombstone and return that. Raises FileNotFoundError if the folder does not exist."""
     tombstone = _deleted() / f"{job_id}-{uuid.uuid4().hex}"
     while True:
-        with contextlib.suppress(FileExistsError):  # or exist_ok fails as it vanishes
+        with contextlib.suppress(FileExistsError):  # `exist_ok` raises it if the folder vanishes
             tombstone.parent.mkdir()
         try:
             path.rename(tombstone)
