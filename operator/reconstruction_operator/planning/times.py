@@ -44,7 +44,7 @@ def deletion_is_due(record: Record | None, seen: Observation, since: datetime, n
     A missing order is sent again: it was lost, or a worker could not carry it out. Repeated orders back off. The record's
     `sent_at` is the time of the newest message of either kind, an attempt or an order, so resends of both are spaced.
     """
-    if record is None or record.sent_at is None or record.sent_at < since:
-        return True
+    if record is None or not record.orders or record.sent_at is None or record.sent_at < since:
+        return True  # without an order, `sent_at` is the attempt's: one that ends at once may end before it is written
     pause = backoff(record.orders, timing.resend_seconds, _LAST_ORDER_SECONDS)
     return seen.order_missing and pause_end(record.sent_at, pause, now) <= now

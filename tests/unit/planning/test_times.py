@@ -34,6 +34,7 @@ def record(sent: datetime | None, orders: int = 1) -> Record:
         pytest.param(None, WAITS, SINCE, True, id="no record"),
         pytest.param(record(None), WAITS, SINCE, True, id="nothing was sent"),
         pytest.param(record(ago(100)), WAITS, ago(99), True, id="the newest message is older than the need"),
+        pytest.param(record(ago(98), orders=0), WAITS, ago(99), True, id="its attempt ended before it was marked"),
         pytest.param(record(ago(99)), WAITS, ago(99), False, id="it waits in its queue"),
         pytest.param(record(ago(15)), MISSING, ago(99), True, id="missing for long enough"),
         pytest.param(record(ago(14)), MISSING, ago(99), False, id="missing for a moment"),

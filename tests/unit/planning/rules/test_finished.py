@@ -120,7 +120,7 @@ def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
     ],
 )
 def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime, missing: bool, due: bool) -> None:
-    record = replace(RECORD, sent_at=sent)
+    record = replace(RECORD, sent_at=sent, orders=int(sent > ENDED))
     seen = replace(ended(Phase.SUCCEEDED), record=record, workers=1, order_missing=missing)
 
     plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
@@ -159,7 +159,7 @@ def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_deleted(
     confirmed: bool, left_seconds: float | None, actions: tuple[object, ...]
 ) -> None:
     """No worker consumes the queue for an hour; then one takes the order."""
-    record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
+    record = replace(RECORD, sent_at=NOW - timedelta(seconds=50), orders=1)
     end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
     seen = Observation(record=record, end=end, workers=0)
     seen = replace(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)

@@ -34,7 +34,7 @@ CANCELLED = Observation(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedel
 SUCCEEDED = Observation(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
 GONE = "The job's object was deleted."
 HANDED_OVER = "Another installation has taken over the job."
-ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
+ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10), orders=1)
 
 
 @pytest.mark.parametrize(
