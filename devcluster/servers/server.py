@@ -50,8 +50,18 @@ class Server(Running):
         (self.port,) = free_ports(1)
         self._serve()
 
+    def revive(self) -> list[str]:
+        """Start the process again if it has ended by itself, and wait until it answers. Return its name."""
+        ended = super().revive()
+        if ended:
+            self._await_answer()
+        return ended
+
     def _serve(self) -> None:
         self._launch(self.name, self._command(), os.environ | self._environment())
+        self._await_answer()
+
+    def _await_answer(self) -> None:
         wait_until(
             self._is_ready,
             f"{self.name} on port {self.port} to answer",
