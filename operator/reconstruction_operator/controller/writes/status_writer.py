@@ -1,6 +1,6 @@
 """Status writer: the only writer of statuses. It writes the newest status of each job, a fixed number at a time.
 
-Finished states go first, then dispatches, then other changes of phase, then progress (evenly over the jobs), then what jobs wait for
+Finished states go first, then other changes of phase, then progress (evenly over the jobs), then what jobs wait for
 (`write_queue`). A slow server thus gets fewer writes, and only the newest. A write for which the server had no room is retried after
 its Retry-After, and its place stays taken meanwhile. A rejected write is dropped, and the job is requeued, to be planned again from
 the server's version.
@@ -30,7 +30,7 @@ from reconstruction_operator.controller import instruments, transition_log
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
-from reconstruction_operator.controller.writes.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
+from reconstruction_operator.controller.writes.write_queue import PendingWrite, WriteQueue, urgency_of
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import JSON_PATCH, UNCHECKED, SupportsRequest
 from reconstruction_operator.kube.errors import ApiError
@@ -48,9 +48,6 @@ _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.1  # while writes wait: neither the Lease nor the time of a held write sets an event
 _CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
 _REFUSED_SECONDS: Final = 10.0  # the same; long enough that a rejection does not become a loop
-
-# In metrics
-_KINDS: Final = {urgency: "phase" if urgency is Urgency.DISPATCH else urgency.name.lower() for urgency in Urgency}
 
 Operation = dict[str, Any]
 
@@ -141,7 +138,7 @@ class StatusWriter:
             return
         # Encoded only now: thousands of jobs may wait, and their JSON would be twice as large as the statuses.
         encoded = codec.encode(pending.status)
-        kind = _KINDS[pending.urgency]
+        kind = pending.urgency.name.lower()
         self.cache.writes(job.key, pending.status)
         try:
             body = await self.api.request(

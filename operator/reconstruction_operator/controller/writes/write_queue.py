@@ -22,10 +22,9 @@ class Urgency(enum.IntEnum):
     """The kind of a status write; lower is sent first."""
 
     FINISHED = 0
-    DISPATCH = 1  # that a job is queued: its message follows, and a worker may be free
-    PHASE = 2
-    PROGRESS = 3
-    WAITING = 4  # what a job that has not been dispatched waits for
+    PHASE = 1
+    PROGRESS = 2
+    WAITING = 3  # what a job that has not been dispatched waits for
 
 
 @dataclass(slots=True)
@@ -48,8 +47,6 @@ def urgency_of(stored: Status, status: Status) -> Urgency:
         return Urgency.FINISHED
     same = stored.phase is status.phase and stored.attempt == status.attempt
     observed = stored.observed_generation == status.observed_generation
-    if status.phase is Phase.QUEUED and stored.phase is not Phase.QUEUED:
-        return Urgency.DISPATCH
     if status.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
         return Urgency.WAITING
     return Urgency.PROGRESS if same and observed and _hold_alike(stored, status) else Urgency.PHASE

@@ -35,7 +35,7 @@ def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RU
         pytest.param(RUNNING, replace(RUNNING, phase=Phase.SUCCEEDED), Urgency.FINISHED, id="finished"),
         pytest.param(Status(), replace(RUNNING, phase=Phase.CANCELLED), Urgency.FINISHED, id="finished at once"),
         pytest.param(Status(), RUNNING, Urgency.PHASE, id="phase"),
-        pytest.param(WAITING, replace(WAITING, phase=Phase.QUEUED), Urgency.DISPATCH, id="dispatched"),
+        pytest.param(WAITING, replace(WAITING, phase=Phase.QUEUED), Urgency.PHASE, id="dispatched"),
         pytest.param(
             replace(WAITING, phase=Phase.QUEUED),
             replace(WAITING, phase=Phase.QUEUED, observed_generation=2),
@@ -72,14 +72,13 @@ def taken(queue: WriteQueue) -> list[str]:
     return list(iter(lambda: next_of(queue), ""))
 
 
-def test_ends_go_first_then_dispatches_phases_and_progress_each_in_order(queue: WriteQueue) -> None:
+def test_ends_go_first_then_phases_and_progress_each_in_order(queue: WriteQueue) -> None:
     for name, urgency in (("p1", Urgency.PROGRESS), ("q1", Urgency.PHASE), ("p2", Urgency.PROGRESS)):
         queue.put(pending(name, urgency))
     queue.put(pending("f1", Urgency.FINISHED))
     queue.put(pending("q2", Urgency.PHASE))
-    queue.put(pending("d1", Urgency.DISPATCH))
 
-    assert taken(queue) == ["f1", "d1", "q1", "q2", "p1", "p2"]
+    assert taken(queue) == ["f1", "q1", "q2", "p1", "p2"]
 
 
 def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue: WriteQueue) -> None:
