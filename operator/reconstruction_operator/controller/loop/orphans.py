@@ -99,6 +99,11 @@ class Orphans:
             orphan.begun = True
         self._measure()
 
+    def poll_again(self, now: float) -> None:
+        """Poll all of them now: Redis may have older data, in which a worker may begin one again."""
+        for orphan in self._orphans.values():
+            orphan.next_at, orphan.polls = now, 0
+
     def clear(self) -> None:
         """Drop all: another leader cleans up."""
         self._orphans.clear()

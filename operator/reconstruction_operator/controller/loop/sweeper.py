@@ -99,6 +99,7 @@ class Sweeper:
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if cause == LOST_DATA:
             self._enqueue_finished_lately()
+            self.orphans.poll_again(self.monotonic())
         listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)

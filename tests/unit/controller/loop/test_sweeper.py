@@ -192,6 +192,15 @@ async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_dat
     assert sorted(key.name for key in world.cache.take(10)) == enqueued
 
 
+@pytest.mark.parametrize(("cause", "at"), [("period", 100.0), ("epoch", 0.0)])
+async def test_orphans_are_polled_at_once_when_redis_may_have_older_data(world: World, cause: str, at: float) -> None:
+    world.orphans.add(["deleted"], now=100.0)
+
+    await world.sweeper.sweep(cause, 1)
+
+    assert world.orphans.next_at() == at
+
+
 @pytest.mark.parametrize(
     ("cause", "also"), [("period", set()), ("reconnect", {"planned", "waits"}), ("epoch", {"planned", "waits"})]
 )
