@@ -60,6 +60,7 @@ class History:
     name: str
     snapshots: list[Snapshot] = field(default_factory=list)
     gone_at: float | None = None
+    unseen: bool = False  # a list shows that it is gone: its last state and its deletion were not watched
     version: int = 0  # of the newest body
 
     @property
@@ -116,7 +117,7 @@ class Watcher:
         there = {body["metadata"]["uid"] for body in bodies}
         for history in earlier:
             if history.uid not in there and history.gone_at is None:
-                history.gone_at = clock.now()
+                history.gone_at, history.unseen = clock.now(), True
         return True
 
     def _take(self, change: Change) -> None:
@@ -124,7 +125,8 @@ class Watcher:
             self._note(change.body)
         if change.key is not None and change.deleted:
             with self._lock:
-                self._histories[change.key.uid].gone_at = clock.now()
+                history = self._histories[change.key.uid]
+                history.gone_at, history.unseen = clock.now(), change.body is None
 
     def _note(self, body: Mapping[str, Any]) -> None:
         metadata, version = body["metadata"], parsing.version_of(body)

@@ -60,9 +60,11 @@ def evidence(
     leftovers: tuple[Leftover, ...] = (),
     flags: tuple[str, ...] = (),
     gone_at: float | None = None,
+    unseen: bool = False,
 ) -> Evidence:
     subject = its_job or job()
-    history = History(UID, "red", "job-1", list(snapshots or (running(6.0, 20), running(10.0, 60), SUCCEEDED)), gone_at)
+    shown = list(snapshots or (running(6.0, 20), running(10.0, 60), SUCCEEDED))
+    history = History(UID, "red", "job-1", shown, gone_at, unseen)
     return Evidence(
         jobs=[subject],
         histories={UID: history},

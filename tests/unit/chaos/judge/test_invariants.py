@@ -95,6 +95,7 @@ ALLOWED: Rows = {
     "a fault hit the pool process": tried_twice(windows=(replace(STOPPED, victims=frozenset({"900"})),)),
     "poison failed within its backoff limit": evidence(job("poison"), POISONED, outputs=()),
     "an object disappears after its time to live": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=29.0),
+    "an object ends and expires unseen": evidence(KEPT, running(6.0, 20), gone_at=29.0, unseen=True),
 }
 
 EXCUSED: Mapping[int, Rows] = {
