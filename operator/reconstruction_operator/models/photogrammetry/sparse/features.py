@@ -18,6 +18,8 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
 SMALL_PHOTO_PX = 800  # smaller photos have few features, and may be doubled in size first, for four times the time
+_FEW = 1_000  # median of the photos; with fewer, small photos are doubled at any quality
+_DOUBLED_UP_TO_PX = 1_000  # for that reason; larger ones would take minutes
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067, so that ground out of focus still has features
 
 
@@ -33,18 +35,18 @@ def extract(
 ) -> None:
     """Write up to `features` features of each photo (files in `folder`) to `database`; with `enlarge`, more of small photos.
 
-    Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few features.
+    If half of the photos have few, all small ones are searched again at twice their size. Raises ModelFailure (LOW_TEXTURE) if half
+    of them have too few even so.
     """
-    with pycolmap.Database.open(database) as reader:
-
-        def measure() -> tuple[float, str]:
-            done = reader.num_images()  # a photo is written together with its features
-            return done / len(photos), f"features {done}/{len(photos)}"
-
-        for group in _by_camera(photos):
-            call = partial(_extract_group, group, folder, database, features, enlarge=enlarge, threads=threads)
-            progress.during(call, measure)
+    search = partial(_search, photos, folder, database, features=features, threads=threads)
+    doubled = SMALL_PHOTO_PX if enlarge else 0
+    can_double = any(doubled < _longer_side(photo) <= _DOUBLED_UP_TO_PX for photo in photos)
+    search(doubled_up_to_px=doubled, progress=progress.part(0.0, 0.2) if can_double else progress)
     median = statistics.median(_counts(database))
+    if median < _FEW and can_double:
+        database.unlink()
+        search(doubled_up_to_px=_DOUBLED_UP_TO_PX, progress=progress.part(0.2, 1.0))
+        median = statistics.median(_counts(database))
     if median < quality_gates.FEATURES.limit:
         raise ModelFailure(
             "LOW_TEXTURE",
@@ -58,6 +60,33 @@ def mean(database: Path) -> float:
     return statistics.fmean(_counts(database))
 
 
+def _search(
+    photos: Sequence[PreparedPhoto],
+    folder: Path,
+    database: Path,
+    *,
+    features: int,
+    threads: int,
+    doubled_up_to_px: int,
+    progress: StageProgress,
+) -> None:
+    with pycolmap.Database.open(database) as reader:
+
+        def measure() -> tuple[float, str]:
+            done = reader.num_images()  # a photo is written together with its features
+            return done / len(photos), f"features {done}/{len(photos)}"
+
+        for group in _by_camera(photos):
+            call = partial(
+                _extract_group, group, folder, database, features, doubled_up_to_px=doubled_up_to_px, threads=threads
+            )
+            progress.during(call, measure)
+
+
+def _longer_side(photo: PreparedPhoto) -> int:
+    return max(photo.width, photo.height)
+
+
 def _by_camera(photos: Sequence[PreparedPhoto]) -> list[list[PreparedPhoto]]:
     groups: dict[str, list[PreparedPhoto]] = {}
     for photo in photos:
@@ -66,7 +95,7 @@ def _by_camera(photos: Sequence[PreparedPhoto]) -> list[list[PreparedPhoto]]:
 
 
 def _extract_group(
-    group: Sequence[PreparedPhoto], folder: Path, database: Path, features: int, *, enlarge: bool, threads: int
+    group: Sequence[PreparedPhoto], folder: Path, database: Path, features: int, *, doubled_up_to_px: int, threads: int
 ) -> None:
     """Extract the features of all photos of one camera in one call, so that they share its intrinsics."""
     first = group[0]
@@ -79,10 +108,10 @@ def _extract_group(
     options = pycolmap.FeatureExtractionOptions()
     options.num_threads = threads
     options.use_gpu = False
-    options.max_image_size = max(first.width, first.height)
+    options.max_image_size = _longer_side(first)
     options.sift.max_num_features = features
     options.sift.peak_threshold = _PEAK_THRESHOLD
-    options.sift.first_octave = -1 if enlarge and max(first.width, first.height) <= SMALL_PHOTO_PX else 0
+    options.sift.first_octave = -1 if _longer_side(first) <= doubled_up_to_px else 0
     pycolmap.extract_features(
         database,
         folder,

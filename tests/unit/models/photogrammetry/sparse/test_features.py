@@ -70,6 +70,7 @@ def test_the_quality_limits_the_features_of_a_photo(limit: int, fewest: int, mos
 
 
 def test_a_small_photo_has_more_features_since_it_is_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "_FEW", 0)
     counts = []
     for limit in (WIDTH, WIDTH - 1):
         monkeypatch.setattr(features, "SMALL_PHOTO_PX", limit)
@@ -78,3 +79,18 @@ def test_a_small_photo_has_more_features_since_it_is_doubled(tmp_path: Path, mon
         counts.append(features.mean(extract([photo(folder, "a.jpg")], folder, limit=4000)))
     doubled, as_it_is = counts
     assert doubled > 1.5 * as_it_is
+
+
+@pytest.mark.parametrize(("few", "doubled"), [(100_000, True), (1, False)])
+def test_small_photos_are_doubled_at_any_quality_if_half_of_them_have_few_features(
+    few: int, doubled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for limit in (1, few):
+        monkeypatch.setattr(features, "_FEW", limit)
+        folder = tmp_path / str(limit)
+        folder.mkdir(exist_ok=True)
+        photos, database = [photo(folder, "a.jpg")], folder / f"{len(counts)}.db"
+        features.extract(photos, folder, database, features=4000, threads=1, progress=QUIET, enlarge=False)
+        counts.append(features.mean(database))
+    assert (counts[1] > 1.5 * counts[0]) is doubled
