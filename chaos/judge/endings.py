@@ -103,7 +103,9 @@ def _expired(case: Case, gone_at: float) -> str:
     """Return the problem of an object that disappeared before its `ttlSecondsAfterFinished`, or empty."""
     end, seconds = case.end, case.job.ttl_seconds
     if end is None:  # it may have ended and expired while the API server was down for the watcher too
-        return problem_if(not case.history.unseen, "the object disappeared before the job ended, and no user deleted it")
+        return problem_if(
+            not case.history.unseen, "the object disappeared before the job ended, and no user deleted it"
+        )
     if seconds is None or gone_at < end.completed_at + seconds - TTL_SLACK_SECONDS:
         passed = gone_at - end.completed_at
         return f"the object disappeared {passed:.1f} s after completionTime, but ttlSecondsAfterFinished is {seconds}"
