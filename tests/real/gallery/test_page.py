@@ -173,19 +173,19 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     open_page: Open, jobs: Jobs, tmp_path: Path
 ) -> None:
     page = open_page("viewer")
-    small = {"quality": "preview", "maxImageSize": 700, "textureSize": 512, "faces": 5_000}
-    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/berlin"}, parameters=small)
+    preview = {"quality": "preview"}  # not smaller: the page must draw the cameras before the end
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/berlin"}, parameters=preview)
     page.locator(".jobs li", has_text=name).click()
     viewer, loaded = page.locator("model-viewer"), "document.querySelector('model-viewer').loaded"
 
+    early = jobs.wait(name, "aligned", lambda job: "registered" in job.get("status", {}).get("quality", {}))["status"]
+    assert (early["phase"], early["quality"]["registered"], early["quality"]["leftOut"]) == ("Running", "3", "0")
     expect(viewer).to_have_attribute("src", re.compile("/early.glb"), timeout=10 * WAIT)
     expect(page.get_by_text("3 of 3 photos are aligned.")).to_be_visible(timeout=WAIT)
     held: list[Route] = []
     # The job may end before a busy browser has drawn anything.
     page.route(f"**/jobs/{name}", lambda route: held.append(route))  # noqa: PLW0108  # Playwright sets attributes of it
     page.evaluate("document.kept = true")
-    status = jobs.get(name)["status"]
-    assert (status["phase"], status["quality"]["registered"], status["quality"]["leftOut"]) == ("Running", "3", "0")
     wait_until(lambda: page.evaluate(loaded), "the cameras to be shown")
     page.screenshot(path=tmp_path / "early.png", timeout=10 * WAIT)
 
