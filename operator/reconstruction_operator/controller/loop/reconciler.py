@@ -37,6 +37,8 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH_JOBS: Final = 250  # in one round: bounds how long a round takes
+_ROUNDS_SHARE: Final = 0.25  # of the time, in which rounds run while they are not full: under load they are fewer and larger
+_PERIOD_MAX_SECONDS: Final = 0.1  # from the start of a round to the next, after one that took long
 _IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _UNLISTED_SECONDS: Final = 0.1  # the same, until all unfinished jobs are listed: fair turns and quotas need them
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
@@ -66,6 +68,7 @@ class Reconciler:
     _planner: Planner = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
+    _took_seconds: float = field(default=0.0, init=False)  # the newest round with jobs
 
     def __post_init__(self) -> None:
         self._planner = Planner(
@@ -157,7 +160,8 @@ class Reconciler:
             except TimeoutError:
                 return
         cache.changed.clear()
-        await asyncio.sleep(max(0.0, self._began_at + self.batch_seconds - self.monotonic()))
+        period = max(self.batch_seconds, min(self._took_seconds / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))
+        await asyncio.sleep(max(0.0, self._began_at + period - self.monotonic()))
 
     async def round(self, fence: int) -> None:
         """Reconcile the jobs that are due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
@@ -189,6 +193,7 @@ class Reconciler:
             _log.exception("A batch of %d jobs failed; they are reconciled one at a time", len(jobs))
             await self._one_at_a_time(jobs, fence)
         metrics.BATCH_JOBS.observe(len(jobs))
+        self._took_seconds = self.monotonic() - now
 
     def _ours(self, job: Job) -> bool:
         if not job.ours and not job.contested and job.key not in self._skipped:

@@ -21,7 +21,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 WAITING_AT_MOST: Final = {"Normal": 200, "Warning": 1_000}  # an Event of this type is dropped while that many wait
-_INTERVAL_SECONDS: Final = 0.1
+_SHARE: Final = 0.1  # of the time, in which Events are posted: a slow server gets fewer
 _NOTE_LIMIT: Final = 1_024  # characters; the API's own limit
 _INSTANCE_LIMIT: Final = 128  # the same
 _TIMEOUT_SECONDS: Final = 5.0
@@ -70,8 +70,10 @@ class EventRecorder:
     async def run(self) -> None:
         """Post Events until cancelled."""
         while True:
-            await self._post(*await self._queue.get())
-            await asyncio.sleep(_INTERVAL_SECONDS)
+            queued = await self._queue.get()
+            began = time.monotonic()
+            await self._post(*queued)
+            await asyncio.sleep((time.monotonic() - began) * (1 / _SHARE - 1))
 
     async def flush(self, timeout_seconds: float) -> None:
         """Post the waiting Events at shutdown, when `run` has ended. Events left after the timeout are dropped."""
