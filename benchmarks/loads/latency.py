@@ -77,19 +77,23 @@ async def _progress(measured: Measured, jobs: int) -> Figures:
 def progress_figures(
     reported: Mapping[tuple[str, int], float], events: Sequence[tuple[float, Mapping[str, Any]]], jobs: int
 ) -> Figures:
-    """Return the latencies of all reports, and the mean number of a job's steps that a watcher saw."""
+    """Return the latencies of all reports and of the first steps, and the mean number of a job's steps that a watcher saw."""
     shown: dict[str, list[tuple[float, int]]] = {}
+    created, first = dict[str, float](), dict[str, float]()
     for now, body in events:
         status = body.get("status", {})
         step = status.get("progress", {}).get("stepIndex", 0)
         shown.setdefault(status.get("taskId", ""), []).append((now, step))
+        since = now - created.setdefault(uid := body["metadata"]["uid"], now)
+        first |= {uid: since} if step and uid not in first else {}
     seconds = [
         max(0.0, seen_at - at)
         for (task, step), at in reported.items()
         if (seen_at := next((seen for seen, index in shown.get(task, ()) if index >= step), None)) is not None
     ]
     steps = sum(len({step for _, step in seen if step}) for seen in shown.values())
-    return {**percentiles("report -> watch event", seconds), f"steps seen of {_STEPS}": steps / jobs}
+    starts = percentiles("created -> step 1 seen", list(first.values()))
+    return {**percentiles("report -> watch event", seconds), **starts, f"steps seen of {_STEPS}": steps / jobs}
 
 
 # --- Cancels ----------------------------------------------------------------------------------------------------------
