@@ -37,7 +37,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH_JOBS: Final = 250  # in one round: bounds how long a round takes
-_ROUNDS_SHARE: Final = 0.25  # of the time, in which rounds run while they are not full: under load they are fewer and larger
+_ROUNDS_SHARE: Final = 0.25  # of the time, for rounds that are not full: under load they are fewer and larger
 _PERIOD_MAX_SECONDS: Final = 0.1  # from the start of a round to the next, after one that took long
 _IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _UNLISTED_SECONDS: Final = 0.1  # the same, until all unfinished jobs are listed: fair turns and quotas need them
