@@ -42,7 +42,7 @@ class InstallationInfo:
     pools: tuple[str, ...] = ()  # that the administrator planned, besides those of live workers
     problems: tuple[
         str, ...
-    ] = ()  # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesLate, DeletionsHeld
+    ] = ()  # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld
     workers: tuple[Workers, ...] = ()
     complete: bool = False  # whether `workers` has all live workers
     beat: datetime | None = None  # when the operator wrote it

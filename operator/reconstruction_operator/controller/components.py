@@ -176,6 +176,7 @@ class Operator:
             "RedisEvicts": self.view.connection.evicts,
             "RedisNearlyFull": self.view.queues.paused,
             "LoopLate": any(check.problem for check in self.health()),
+            "WritesRefused": self.writer.refused,
             "WritesLate": self.writer.writes.lag_seconds() > _WRITES_SECONDS,
             "DeletionsHeld": self.brake.holds,
         }

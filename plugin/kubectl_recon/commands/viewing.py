@@ -64,8 +64,7 @@ class Viewed:
 def open_page(target: Viewed, *, browser: bool) -> int:
     """Show the result in the browser until Ctrl-C: in the gallery if there is one, else on a page of this process."""
     if target.is_job:
-        connection = target.connect()
-        return open_job(connection, target.text, target.way, browser=browser)
+        return open_job(target.connect(), target.text, target.way, browser=browser)
     if target.path is not None and not target.path.is_dir():
         raise UsageError(f"{target.text} is a file: use the folder of a result")
     with _folder(target, ()) as (title, folder):

@@ -77,9 +77,9 @@ def unable(facts: Facts) -> Answer | None:
     if away := facts.installation.away(facts.now):
         text = "The status is outdated" if facts.job.phase else "No operator has seen the job"
         return Answer("operator-away", f"{text}: {away}.", details=_last(facts), actions=_CHECKS)
-    for code, situation in (("RedisUnreachable", "redis-away"), ("LoopLate", "operator-stuck")):
+    for code in ("RedisUnreachable", "LoopLate", "WritesRefused", "WritesLate"):
         if code in facts.installation.info.problems:
-            text = PROBLEMS[code]
+            situation, text = "redis-away" if code == "RedisUnreachable" else "operator-stuck", PROBLEMS[code]
             return Answer(situation, f"{text[0].upper()}{text[1:]}.", details=_last(facts), actions=_CHECKS)
     return None
 

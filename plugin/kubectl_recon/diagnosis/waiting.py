@@ -36,10 +36,9 @@ def quarantined(facts: Facts) -> Answer:
 
 def quota(facts: Facts) -> Answer:
     """Explain a job that waits for the quota of its namespace."""
-    job = facts.job
     return Answer(
         "namespace-quota",
-        f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
+        f"Namespace {facts.job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
     )
 

@@ -33,8 +33,7 @@ def drawn(path: Path, columns: int, lines: int) -> str:
 def _plain(picture: Image.Image) -> Image.Image:
     """Replace transparency by grey, which suits light and dark terminals."""
     colours = picture.convert("RGBA")
-    ground = Image.new("RGBA", colours.size, (128, 128, 128, 255))
-    return Image.alpha_composite(ground, colours).convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", colours.size, (128, 128, 128, 255)), colours).convert("RGB")
 
 
 def _half_blocks(pixels: Image.Image) -> str:

@@ -27,7 +27,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "RedisEvicts": "Redis may evict keys, and so lose the state of jobs",
     "RedisNearlyFull": "Redis is nearly full, so no job is sent to workers",
     "LoopLate": "the loop of the operator makes no progress",
-    "WritesLate": "statuses are written late",
+    "WritesRefused": "the API server refuses the operator's writes of statuses: its role is incomplete, or an admission rule forbids them",
+    "WritesLate": "the operator writes statuses late: it or the API server is overloaded",
     "DeletionsHeld": "files of deleted jobs are kept, because too many jobs are missing at once",
 }
 _SILENT_SECONDS: Final = 12  # more than two beats

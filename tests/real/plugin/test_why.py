@@ -240,6 +240,8 @@ FAULTS = [  # that the published state shows
     Row("redis-away", {}, {}, "The operator cannot reach Redis", replace(BUSY, problems=("RedisUnreachable",))),
     Row("redis-away", {}, QUEUED, "The operator cannot reach Redis", replace(BUSY, problems=("RedisUnreachable",))),
     Row("operator-stuck", {}, QUEUED, "The loop of the operator makes no", replace(BUSY, problems=("LoopLate",))),
+    Row("operator-stuck", {}, {}, "refuses the operator's writes", replace(BUSY, problems=("WritesRefused",)), 11),
+    Row("operator-stuck", {}, QUEUED, "writes statuses late", replace(BUSY, problems=("WritesLate",))),
     Row("redis-nearly-full", {}, PENDING, "Redis is nearly full", replace(BUSY, problems=("RedisNearlyFull",))),
     Row("namespace-not-watched", {}, {}, "does not watch namespace", replace(BUSY, narrowed=True), 11),
     Row("operator-behind", {}, {}, "it is overloaded", BUSY, 11),

@@ -71,6 +71,7 @@ class StatusWriter:
     events: EventRecorder
     monotonic: Callable[[], float] = time.monotonic
     writes: WriteQueue = field(default_factory=WriteQueue, init=False)
+    refused: bool = field(default=False, init=False)  # whether the operator lacks a right for the newest write
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT), init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)  # another write may be due
@@ -152,7 +153,7 @@ class StatusWriter:
             metrics.API_WRITES.labels(kind, _result(error)).inc()
             await self._failed(pending, error)
             return
-        self._refusing = False
+        self._refusing = self.refused = False
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
         self.cache.put(body)
@@ -177,6 +178,7 @@ class StatusWriter:
         else:
             # Rejected by a rule (a finished phase never changes, an attempt never decreases), the role or the schema.
             self.cache.enqueue_after(pending.key, _REFUSED_SECONDS)
+            self.refused = error.status == HTTPStatus.FORBIDDEN
             _log.error("The API server rejected the status of %s: %s", pending.key, error)
 
 

@@ -36,6 +36,7 @@ _CURES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Loop": {
         "LoopLate": "an administrator reads the operator's log",
+        "WritesRefused": "an administrator applies the chart again, and reads the operator's log",
         "WritesLate": "an administrator checks the load of the API server, and its FlowSchema for the operator",
     },
     "Deletions": {"DeletionsHeld": "an administrator finds out why (docs/runbooks), then raises ORPHANS_AT_ONCE"},

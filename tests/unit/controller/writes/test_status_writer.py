@@ -193,6 +193,10 @@ async def test_a_rejected_write_is_dropped_and_its_job_is_requeued(
     assert (fixture.due_after(pause_seconds - 0.1), fixture.due_after(pause_seconds)) == ([], ["a"])
     # Fault runs search the log for rejections by a rule, and for no others.
     assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * (error is BY_A_RULE)
+    assert fixture.writer.refused is (error.status == 403)
+    async with fixture.running():
+        fixture.offer("a")
+    assert (fixture.stored, fixture.writer.refused) == (["a"], False)
 
 
 async def test_a_stored_status_enqueues_its_job_only_if_more_follows_from_it(fixture: Fixture) -> None:
