@@ -163,7 +163,7 @@ def queued(facts: Facts) -> Answer:
     job = facts.job
     return Answer(
         "queued",
-        f"It is in queue {job.full_queue}, and every worker of that queue is busy with other jobs.",
+        f"It is in queue {job.full_queue}, and no worker has taken it yet: all of that queue are busy, or stopped a moment ago.",
         details=(*_sent(facts), *_line(facts)),
         actions=_more_workers(facts),
         well=True,

@@ -2,7 +2,7 @@
 
 A viewer, an editor and an administrator get the same answer, and each command in it can be run as it stands.
 
-`test_why_live.py` has the situations that a running system creates.
+`test_why_live.py` has the situations that a running system creates, `test_why_faults.py` those of faults.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ TABLE = [
         "worker was shut down",
     ),
     ("in-line", {}, {"phase": "Pending", "message": places.place("celery", 17).text}, "place 20 or better"),
-    ("queued", {}, {"phase": "Queued", "dispatchTime": ago(minutes=3)}, "every worker of that queue is busy"),
+    ("queued", {}, {"phase": "Queued", "dispatchTime": ago(minutes=3)}, "no worker has taken it yet"),
     ("pending", {}, {"phase": "Pending", "message": "Waiting for room in queue celery"}, "waits to be sent"),
     ("running", {}, RUNNING, "about 5m left"),
     (
@@ -229,18 +229,12 @@ TABLE = [
 ]
 
 
-AWAY = replace(BUSY, beat=datetime.now(UTC) - timedelta(hours=1))
 QUEUED: dict[str, Any] = {"phase": "Queued"}
 PENDING: dict[str, Any] = {"phase": "Pending"}
 ELSEWHERE = (Workers(("celery",), 1, {"x": {}}), Workers(("gpu",), 1, {"photogrammetry": {}}))
 PATCH = """kubectl patch recon banana --type=merge -p '{"spec":{"queue":"gpu"}}'"""
 FAULTS = [  # that the published state shows
-    Row("operator-away", {}, {}, "No operator has seen the job: the operator last reported", AWAY),
-    Row("operator-away", {}, RUNNING, "The status is outdated: the operator last reported", AWAY),
-    Row("redis-away", {}, {}, "The operator cannot reach Redis", replace(BUSY, problems=("RedisUnreachable",))),
-    Row("redis-away", {}, QUEUED, "The operator cannot reach Redis", replace(BUSY, problems=("RedisUnreachable",))),
     Row("operator-stuck", {}, QUEUED, "The loop of the operator makes no", replace(BUSY, problems=("LoopLate",))),
-    Row("operator-stuck", {}, {}, "refuses the operator's writes", replace(BUSY, problems=("WritesRefused",)), 11),
     Row("operator-stuck", {}, QUEUED, "writes statuses late", replace(BUSY, problems=("WritesLate",))),
     Row("redis-nearly-full", {}, PENDING, "Redis is nearly full", replace(BUSY, problems=("RedisNearlyFull",))),
     Row("namespace-not-watched", {}, {}, "does not watch namespace", replace(BUSY, narrowed=True), 11),

@@ -18,7 +18,8 @@ from reconstruction_operator.planning.scheduling import IN_FLIGHT
 from reconstruction_operator.planning.types import Job, Plan
 
 _PASS_SECONDS: Final = 1.0  # between two passes over the waiting jobs
-_PLACES_SECONDS: Final = 30.0  # between two updates of places; each changes some statuses
+_PLACES_SECONDS: Final = 5.0  # between two updates of places; each changes some statuses
+_MANY_PLACES_SECONDS: Final = 30.0  # the same, while a queue has more jobs than get a place
 _TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
 
 
@@ -115,13 +116,13 @@ class Admission:
         """
         if now < self._places_at:
             return []
-        self._places_at = now + _PLACES_SECONDS
         load, waits = self._load()[0], dict[JobKey, places.Wait]()
         for queue, of_queue in self._waiting.lines(self.queues.served).items():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
             for index, key in enumerate(turns):
                 waits[key] = places.place(queue, index + 1, paused=self.queues.paused)
             waits |= {key: places.held(key.namespace) for key in held}
+        self._places_at = now + (_PLACES_SECONDS if len(waits) < places.LISTED else _MANY_PLACES_SECONDS)
         changed = [key for key, wait in waits.items() if self._waits.get(key) != wait]
         changed += [key for key in self._waits if key not in waits]
         self._waits = waits

@@ -226,7 +226,7 @@ def test_messages_of_waiting_jobs_get_their_places_periodically(admission: Admis
     assert admission.give_places(1.0) == []  # too soon
     plan(admission, "job-00", Phase.QUEUED)
     # Places 2 to 11 are shown as before, except where one crosses 1, 2, 5 or 10.
-    assert sorted(key.name for key in admission.give_places(60.0)) == ["job-01", "job-02", "job-05", "job-10"]
+    assert sorted(key.name for key in admission.give_places(5.0)) == ["job-01", "job-02", "job-05", "job-10"]
 
 
 def test_only_the_first_jobs_of_a_queue_get_places(admission: Admission) -> None:
@@ -235,6 +235,8 @@ def test_only_the_first_jobs_of_a_queue_get_places(admission: Admission) -> None
     changed = admission.give_places(0.0)
 
     assert sorted(key.name for key in changed) == [f"job-{number:03}" for number in range(places.LISTED)]
+    plan(admission, "job-000", Phase.QUEUED)
+    assert [bool(admission.give_places(now)) for now in (5.0, 30.0)] == [False, True]
 
 
 def test_the_message_of_a_job_names_the_quota_that_holds_it_back(cache: Cache) -> None:
