@@ -15,7 +15,7 @@ from kubectl_recon.kube.api import connect
 from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
-from tests.support.systems import SLOW, SharedSystems
+from tests.support.systems import SLOW, SharedSystems, wait_published
 
 pytestmark = pytest.mark.release
 
@@ -37,21 +37,19 @@ def _with_role(system: System) -> None:
     system.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", f"{REPOSITORY}/manifests/install")
 
 
-def _pause(name: str) -> Callable[[System], object]:
-    return lambda system: system.processes[name].pause()
-
-
-def _resume(name: str) -> Callable[[System], object]:
-    return lambda system: system.processes[name].resume()
+def _send(name: str, method: str) -> Callable[[System], object]:
+    return lambda system: getattr(system.processes[name], method)()
 
 
 FAULTS: Mapping[str, Fault] = {
     "Redis hangs": Fault(lambda it: it.redis.pause(), lambda it: it.redis.resume(), "redis-away", "redis-away"),
     "Redis is down": Fault(lambda it: it.redis.kill(), lambda it: it.redis.start(), "redis-away", "redis-away"),
-    "the operator hangs": Fault(_pause("operator"), _resume("operator"), "operator-away", "operator-away"),
+    "the operator hangs": Fault(
+        _send("operator", "pause"), _send("operator", "resume"), "operator-away", "operator-away"
+    ),
     "the operator lacks its role": Fault(_without_role, _with_role, "operator-stuck", "operator-stuck"),
     # The attempt is lost, and the next one waits for a worker
-    "the worker hangs": Fault(_pause("slow"), _resume("slow"), "queue-unserved", "queue-abandoned"),
+    "the worker hangs": Fault(_send("slow", "pause"), _send("slow", "resume"), "queue-unserved", "queue-abandoned"),
 }
 
 
@@ -72,10 +70,11 @@ def test_every_role_gets_the_cause_within_seconds(jobs: Jobs, fault: str) -> Non
     people = [connect(kubeconfig=str(kubeconfig), namespace=namespace) for kubeconfig in kubeconfigs]
 
     def said(name: str) -> set[str]:
-        gathered = (explaining.gather(one, Job(jobs.get(name)), datetime.now(UTC)) for one in people)
-        return {rules.answer(facts).situation for facts in gathered}
+        now, job = datetime.now(UTC), Job(jobs.get(name))
+        return {rules.answer(explaining.gather(user, job, now)).situation for user in people}
 
     jobs.create_in("Running", "old", queue="slow")
+    wait_published(jobs.system, "slow")
     case.begin(jobs.system)
     jobs.create("new", queue="slow")
     wait_until(
@@ -86,5 +85,5 @@ def test_every_role_gets_the_cause_within_seconds(jobs: Jobs, fault: str) -> Non
     )
     case.mend(jobs.system)
     wait_until(lambda: said("new") == {"running"}, "the answer after the fault", seen=lambda: str(said("new")))
-    for one in people:
-        one.api.close()
+    for user in people:
+        user.api.close()
