@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class StatusWriter:
     events: EventRecorder
     monotonic: Callable[[], float] = time.monotonic
     writes: WriteQueue = field(default_factory=WriteQueue, init=False)
-    refused: bool = field(default=False, init=False)  # whether the operator lacks a right for the newest write
+    _refused_until: float = field(default=-math.inf, init=False)
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT), init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)  # another write may be due
@@ -91,6 +92,11 @@ class StatusWriter:
         urgency = urgency_of(job.status, status)
         self.writes.put(PendingWrite(job.key, job.status, status, events, self.monotonic(), urgency, again))
         self._changed.set()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the operator lacked a right for the newest write, which is repeated while its job exists."""
+        return self.monotonic() < self._refused_until
 
     async def run(self) -> None:
         """Write statuses until cancelled."""
@@ -153,7 +159,7 @@ class StatusWriter:
             metrics.API_WRITES.labels(kind, _result(error)).inc()
             await self._failed(pending, error)
             return
-        self._refusing = self.refused = False
+        self._refusing, self._refused_until = False, -math.inf
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
         self.cache.put(body)
@@ -178,7 +184,8 @@ class StatusWriter:
         else:
             # Rejected by a rule (a finished phase never changes, an attempt never decreases), the role or the schema.
             self.cache.enqueue_after(pending.key, _REFUSED_SECONDS)
-            self.refused = error.status == HTTPStatus.FORBIDDEN
+            if error.status == HTTPStatus.FORBIDDEN:
+                self._refused_until = self.monotonic() + 3 * _REFUSED_SECONDS
             _log.error("The API server rejected the status of %s: %s", pending.key, error)
 
 

@@ -41,11 +41,11 @@ def extract(
     search = partial(_search, photos, folder, database, features=features, threads=threads)
     doubled = SMALL_PHOTO_PX if enlarge else 0
     can_double = any(doubled < _longer_side(photo) <= _DOUBLED_UP_TO_PX for photo in photos)
-    search(doubled_up_to_px=doubled, progress=progress.part(0.0, 0.2) if can_double else progress)
+    search(doubled_up_to_px=doubled, progress=progress)
     median = statistics.median(_counts(database))
     if median < _FEW and can_double:
         database.unlink()
-        search(doubled_up_to_px=_DOUBLED_UP_TO_PX, progress=progress.part(0.2, 1.0))
+        search(doubled_up_to_px=_DOUBLED_UP_TO_PX, progress=progress.part(1.0, 1.0))  # it never goes back
         median = statistics.median(_counts(database))
     if median < quality_gates.FEATURES.limit:
         raise ModelFailure(
