@@ -56,15 +56,13 @@ def run(
         raise UsageError("no job matches")
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[tuple[str, str], int] = {}
-    listed = False
     with JobWatch(connection, selection, tuple(jobs), with_events=False) as watch:
         while codes.keys() < jobs.keys():
             left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
-            for _ in watch.updates(max(0.0, left)):
-                listed = True
+            list(watch.updates(max(0.0, left)))
             jobs |= watch.jobs
             for key in [key for key in jobs if key not in codes]:
-                code = _code(watch.jobs.get(key), listed, state, reached)
+                code = _code(watch.jobs.get(key), watch.listed, state, reached)
                 if code is not None:
                     codes[key] = code
                     _report(answers, jobs[key], state, code, deleted=key not in watch.jobs)

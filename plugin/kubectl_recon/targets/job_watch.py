@@ -48,6 +48,7 @@ class JobWatch:
     with_events: bool = True
     jobs: dict[Key, Job] = field(default_factory=dict)
     events: list[JobEvent] = field(default_factory=list)
+    listed: bool = False  # whether `jobs` has been complete
     _changes: queue.Queue[tuple[_Take, Change | errors.ApiError]] = field(default_factory=queue.Queue)
     _closed: threading.Event = field(default_factory=threading.Event)
     _reported: set[str] = field(default_factory=set)  # uids of Events
@@ -100,7 +101,8 @@ class JobWatch:
 
     def _take_change(self, change: Change) -> Iterator[Update]:
         if change.key is None:
-            yield Update()  # the list is complete
+            self.listed = True
+            yield Update()
         elif not change.deleted and change.body is not None:
             yield from self._take_job(Job(change.body))
         else:
