@@ -49,7 +49,7 @@ def rules(client: ApiClient, namespace: str) -> set[_Rule]:
     return {
         tuple(tuple(rule.get(part, ())) for part in ("apiGroups", "resources", "resourceNames", "verbs"))  # type: ignore[misc]
         for rule in status["resourceRules"]
-        if not {"authorization.k8s.io", "authentication.k8s.io"} & set(rule["apiGroups"])
+        if not {"authorization.k8s.io", "authentication.k8s.io", "certificates.k8s.io"} & set(rule["apiGroups"])
     }
 
 
