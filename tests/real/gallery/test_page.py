@@ -341,7 +341,7 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
 
 
 def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(
-    open_page: Open, jobs: Jobs, tmp_path: Path
+    open_page: Open, gallery: Gallery, make_user: MakeUser, jobs: Jobs, tmp_path: Path
 ) -> None:
     name = jobs.create()
     uid = jobs.wait_phase(name, "Succeeded")["metadata"]["uid"]
@@ -364,6 +364,7 @@ def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(
     page.evaluate("localStorage.removeItem('gallery.deleted')")  # as if it had been deleted elsewhere
     trash = jobs.system.jobs_dir / ".trash"
     wait_until(lambda: list(trash.glob(f"{uid}~*")), "the result to be in the trash")
+    assert gallery.request("GET", "/api/trash", token=make_user("stranger")).json == {"jobs": []}
     page.get_by_text("Deleted jobs").click()
     link = page.get_by_role("link", name=f"{jobs.namespace}/{name}")
     expect(link).to_be_visible(timeout=WAIT)
