@@ -29,9 +29,9 @@ kind: ## images by Docker and the chart in a kind cluster (Docker, kind, helm; n
 demo-stop: setup ## stop a demo of `make demo KEEP=1`
 	@$(PYTHON_BIN) -m demo --stop
 
-# Four processes, each with its own servers, because most real tests wait: three leave half of two cores idle. One process runs all tests
+# Six processes, each with its own servers, because most real tests wait: four leave a quarter of two cores idle. One process runs all tests
 # of a file, or of a folder with its own control plane; the longest come first (tests/conftest.py).
-PROCESSES    ?= 4
+PROCESSES    ?= 6
 IN_PROCESSES := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree

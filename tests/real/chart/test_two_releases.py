@@ -41,6 +41,7 @@ def test_a_second_operator_that_shares_a_namespace_is_rejected(release: Release,
         second.install(**SECOND, **watching(second.namespace))
 
 
+@pytest.mark.release
 def test_operators_of_different_namespaces_coexist_and_others_if_they_may(release: Release, second: Release) -> None:
     release.install(**watching(release.namespace))
     second.install(**SECOND, **watching(second.namespace))

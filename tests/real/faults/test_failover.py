@@ -15,7 +15,7 @@ from devcluster.harness.system import QUICK_SETTINGS, System
 from tests.support.servers.sentinel import NAME, PASSWORD, Sentinel
 from tests.support.systems import SharedSystems
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.release, pytest.mark.long, pytest.mark.timeout(300)]
 
 _PASSWORD = "p4ss"
 _DEADLINE_SECONDS = 90
@@ -89,7 +89,7 @@ def system(start_system: SharedSystems, cluster: Cluster, group: Group) -> Itera
         yield system
 
 
-@pytest.mark.parametrize("fault", ["kill", pytest.param("pause", marks=pytest.mark.release)])
+@pytest.mark.parametrize("fault", ["kill", "pause"])
 def test_jobs_end_well_over_a_failover(jobs: Jobs, seen: Seen, group: Group, fault: str) -> None:
     running = [jobs.create_in("Running") for _ in range(2)]
     cancelled = jobs.create_in("Running", parameters={"stepSeconds": 600})

@@ -12,7 +12,7 @@ from devcluster.harness.jobs import Jobs, phase
 from devcluster.harness.system import REPOSITORY, System
 from tests.support.systems import SharedSystems
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.release, pytest.mark.long, pytest.mark.timeout(600)]
 
 _BACKOFF_LIMIT = 2
 
@@ -103,7 +103,6 @@ def test_jobs_beside_a_poison_in_a_prefork_worker_are_not_affected(
     assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
 
 
-@pytest.mark.release
 def test_jobs_that_crashed_twice_with_a_poison_are_retried_apart_from_it(
     jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
 ) -> None:

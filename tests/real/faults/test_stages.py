@@ -45,6 +45,7 @@ def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[st
     return status
 
 
+@pytest.mark.release
 def test_the_attempt_after_a_killed_worker_continues_from_its_stage(jobs: Jobs, seen: Seen, system: System) -> None:
     name = begin(jobs, 3)
     wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/preprocessed")), "the first stage to be sealed")

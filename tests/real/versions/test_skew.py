@@ -91,6 +91,7 @@ def test_new_workers_work_with_an_old_operator(system: System, jobs: Jobs, state
     delete(jobs, state, done)
 
 
+@pytest.mark.release
 def test_a_new_operator_takes_over_the_jobs_of_old_workers(system: System, jobs: Jobs, state: redis.Redis) -> None:
     first = operator_of(system, OLD, "before")
     worker_of(system, OLD)

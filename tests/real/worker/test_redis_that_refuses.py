@@ -43,7 +43,7 @@ def _no_replica(client: redis.Redis) -> None:
     ("pool", "begin", "end"),
     [
         pytest.param("prefork", _full, _not_full, id="prefork-full"),
-        pytest.param("solo", _replica, _no_replica, id="solo-replica"),
+        pytest.param("solo", _replica, _no_replica, id="solo-replica", marks=pytest.mark.release),
         # Each pool and each cause is in one of the two above.
         pytest.param("solo", _full, _not_full, id="solo-full", marks=pytest.mark.release),
         pytest.param("prefork", _replica, _no_replica, id="prefork-replica", marks=pytest.mark.release),
