@@ -6,6 +6,9 @@ SOURCES    := operator plugin gallery demo devcluster chaos benchmarks examples 
 # Bytecode is kept, even where a container image forbids it: otherwise each of a thousand processes would compile the project.
 unexport PYTHONDONTWRITEBYTECODE
 
+# For kubectl, helm and the servers of the tests: collections of garbage take a fifth of their CPU time otherwise.
+export GOGC := 400
+
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop kind cluster \
         cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock viewer headlamp clean
@@ -29,9 +32,9 @@ kind: ## images by Docker and the chart in a kind cluster (Docker, kind, helm; n
 demo-stop: setup ## stop a demo of `make demo KEEP=1`
 	@$(PYTHON_BIN) -m demo --stop
 
-# Six processes, each with its own servers, because most real tests wait: four leave a quarter of two cores idle. One process runs all tests
+# Five processes, each with its own servers, because most real tests wait: four leave a quarter of two cores idle. One process runs all tests
 # of a file, or of a folder with its own control plane; the longest come first (tests/conftest.py).
-PROCESSES    ?= 6
+PROCESSES    ?= 5
 IN_PROCESSES := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree

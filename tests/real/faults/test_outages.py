@@ -31,6 +31,7 @@ def test_jobs_survive_the_loss_of_all_data_in_redis(jobs: Jobs, seen: Seen, serv
     assert all(jobs.get(name)["status"].get("failures", 0) == 0 for name in names)
 
 
+@pytest.mark.release
 def test_jobs_deleted_while_operator_and_data_are_lost_leave_no_files(
     jobs: Jobs, server: Redis, system: System
 ) -> None:
@@ -79,6 +80,7 @@ def test_the_job_of_a_killed_worker_runs_again(jobs: Jobs, seen: Seen, system: S
     assert jobs.wait_event(name, "WorkerLost")[0] == "Warning"
 
 
+@pytest.mark.release
 def test_jobs_in_every_phase_survive_a_restart_of_the_operator(
     jobs: Jobs, seen: Seen, system: System, state: redis.Redis
 ) -> None:

@@ -55,7 +55,7 @@ def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterat
 
 def test_a_running_job_progresses_and_is_cancelled_in_two_steps(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     page = open_page("canceller")
-    name = jobs.create(queue="slow")
+    name = jobs.create(queue="slow", parameters={"stepSeconds": 5})
 
     item = page.locator(".jobs li", has_text=name)
     bar = item.locator("progress")

@@ -103,6 +103,7 @@ def hostile(jobs: Jobs, tmp_path: Path) -> Iterator[str]:
     jobs.kubectl("delete", "recon", "hostile", "--ignore-not-found")
 
 
+@pytest.mark.release
 def test_a_gallery_serves_all_jobs_beside_deep_managed_fields(hostile: str, jobs: Jobs) -> None:
     gallery = start_gallery(jobs.system)  # whose first list contains the job
     token = jobs.system.cluster.api.token
@@ -120,6 +121,7 @@ def test_a_gallery_serves_all_jobs_beside_deep_managed_fields(hostile: str, jobs
     assert f"{jobs.namespace}/{hostile} is nested more than" in gallery.process.log.read_text()
 
 
+@pytest.mark.release
 def test_the_plugin_names_deep_managed_fields_and_serves_all_jobs(hostile: str, jobs: Jobs) -> None:
     recon = Program(jobs.system.cluster.kubeconfig, jobs.namespace)
     jobs.create("beside")
