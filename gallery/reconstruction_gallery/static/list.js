@@ -1,7 +1,7 @@
 // View of the list of jobs: unfinished jobs first, filtered by text and phase, one page at a time.
 
 import { h, setText } from "./dom.js";
-import { apiUrl, byAttention, describe, fileUrl, pageUrl, state, time } from "./format.js";
+import { apiUrl, byAttention, describe, fileUrl, finished, pageUrl, state, time } from "./format.js";
 import { jobs, LIST, listen, store, trashed } from "./store.js";
 
 const PAGE = 50; // rows
@@ -150,7 +150,7 @@ function makeRow() {
     setText(badge, job.state);
     badge.dataset.phase = job.phase;
     badge.dataset.verdict = job.verdict;
-    cancel.hidden = !job.cancelRequested || job.cancelConfirmed;
+    cancel.hidden = !job.cancelRequested || job.cancelConfirmed || finished(job);
     bar.hidden = job.phase !== "Running" && job.phase !== "Cancelling";
     bar.value = job.percent;
     bar.setAttribute("aria-label", `Progress of ${job.name}`);

@@ -19,6 +19,12 @@ const SHEET = ".sheet.jpg";
 
 let take = null; // adds photos to the form, while it is shown
 
+/** The namespace of the signed-in account, or of a visible job. */
+function ownNamespace() {
+  const account = /^system:serviceaccount:([^:]+):/.exec(document.getElementById("user").textContent);
+  return account?.[1] ?? jobs.values().next().value?.namespace ?? "default";
+}
+
 /** Show the form in `main`; `go` opens another view. Returns a function that closes the view; its `busy()` is why that loses something. */
 export function showSubmit(main, _params, go) {
   const earlier = saved();
@@ -30,7 +36,7 @@ export function showSubmit(main, _params, go) {
   const known = h("datalist", { id: "namespaces" });
   const namespace = h("input", {
     id: "namespace", list: "namespaces", required: true, autocomplete: "off", oninput: suggest,
-    value: earlier?.namespace ?? given.get("namespace") ?? localStorage.getItem(LAST_NAMESPACE) ?? "default",
+    value: earlier?.namespace ?? given.get("namespace") ?? localStorage.getItem(LAST_NAMESPACE) ?? ownNamespace(),
   });
   const name = h("input", {
     id: "name", required: true, autocomplete: "off", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", "aria-describedby": "name-note",

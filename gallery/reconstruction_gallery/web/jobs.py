@@ -206,7 +206,10 @@ async def _trash(request: Request) -> Response:
     user = (await gallery.identities.of(request)).user
     jobs = await gallery.trash.get("", lambda: anyio.to_thread.run_sync(volume.trashed), user.client)
     visible = await gallery.rights.visible(user, frozenset(job["metadata"]["namespace"] for job in jobs))
-    shown = [job for job in jobs if job["metadata"]["namespace"] in visible]
+    named = [(job["metadata"]["namespace"], job["metadata"]["name"], job) for job in jobs]
+    shown = [
+        job for namespace, name, job in named if namespace in visible and gallery.jobs.get(namespace, name) is None
+    ]
     return Response(json.dumps({"jobs": shown}), media_type=_JSON)
 
 

@@ -79,7 +79,10 @@ class Gallery:
     async def require(self, user: User, verb: str, namespace: str) -> None:
         """Raise 403 unless the user may do that in the namespace. Raises ApiError."""
         if not await self.rights.may(user, verb, namespace):
-            raise HTTPException(403, f"{user.name} may not {verb} reconstructionjobs in {namespace}")
+            raise HTTPException(
+                403,
+                f"{user.name} may not {verb} reconstructionjobs in {namespace}: choose another namespace, or ask for a role",
+            )
 
 
 def namespace_of(request: Request) -> str:

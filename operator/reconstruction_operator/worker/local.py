@@ -39,6 +39,7 @@ from reconstruction_operator.worker.model.threads import usable_threads
 
 FAILED: Final = 3
 INTERRUPTED: Final = 130
+_OF_JOBS: Final = ("INVALID_PARAMETERS", "BACKEND_UNAVAILABLE", "OUTPUT_REFUSED")  # their advice speaks of a cluster
 _COPY_SHARE: Final = 0.3  # share of the first step; checking takes the rest
 
 OutputLine = Mapping[str, Any]
@@ -65,8 +66,8 @@ def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # as in a worker: every end of a run has a reason
         end = failure_of(error, output)
-        failure = details.failure_of(end.reason, end.message)  # with the advice, as in a job's status
-        emit({"failure": {"reason": failure.reason, "message": failure.message}})
+        with_advice = details.failure_of(end.reason, end.message).message  # as in a job's status
+        emit({"failure": {"reason": end.reason, "message": end.message if end.reason in _OF_JOBS else with_advice}})
         return FAILED
     finally:
         if is_new and output.is_dir() and not any(output.iterdir()):

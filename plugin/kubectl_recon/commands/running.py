@@ -90,7 +90,8 @@ def _print_result(result: Mapping[str, Any], folder: Path, took: str) -> None:
         print(f"{folder / file['name']}  {size_text(file['bytes'])}")  # noqa: T201  # the result
     numbers = ", ".join(f"{name} {value}" for name, value in result["quality"].items())
     note(f"Done in {took}. {numbers}")
-    note(f"Show it: kubectl recon open {folder}, or in the terminal: kubectl recon preview {folder}")
+    program = "recon" if Path(sys.argv[0]).name == "recon" else "kubectl recon"
+    note(f"Show it: {program} open {folder}, or in the terminal: {program} preview {folder}")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from typing import Final
 from reconstruction_operator.api.verdict import Verdict
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
-from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 
@@ -16,7 +15,7 @@ def succeeded(facts: Facts) -> Answer:
     """Explain a succeeded job: with a good result, a poor one, or a simulation."""
     job = facts.job
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
-    details = tuple(filter(None, (f"it took {took}" if took else "", _files(job), _expiry(facts))))
+    details = tuple(filter(None, (f"it took {took}" if took else "", _expiry(facts))))
     if job.verdict == Verdict.SIMULATED:
         cause = (
             "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"
@@ -59,25 +58,16 @@ def failed(facts: Facts) -> Answer:
     job = facts.job
     kind, text, actions = _KINDS.get(job.failure_reason, _OTHER)
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
-    details = [job.failure_message, _ended_ago(facts)]
+    details = [f"{text[0].upper()}{text[1:]}", _ended_ago(facts)] if job.failure_message else []
     if job.output_uri:
         details.append(f"the result exists, at {job.output_uri}")
     return Answer(
         kind,
-        f"It failed{attempts} with {job.failure_reason or 'no reason'}: {text}.",
+        f"It failed{attempts} with {job.failure_reason or 'no reason'}: {(job.failure_message or text).rstrip('.')}.",
         details=tuple(filter(None, details)),
         actions=tuple(action.format(name=job.name, queue=job.queue, model=job.model) for action in actions),
-        more={
-            "reason": job.failure_reason,
-            "attempts": job.attempt,
-            "retriable": bool((job.status.get("failure") or {}).get("retriable")),
-        },
+        more={"reason": job.failure_reason, "attempts": job.attempt},
     )
-
-
-def _files(job: Job) -> str:
-    files = (job.status.get("outputs") or {}).get("files") or []
-    return "files: " + ", ".join(str(file.get("name")) for file in files[:4]) if files else ""
 
 
 def _expiry(facts: Facts) -> str:
@@ -93,9 +83,9 @@ def _ended_ago(facts: Facts) -> str:
 
 
 _AGAIN: Final = "then run it again: kubectl recon retry {name}"
-_AGAIN_PHOTOS: Final = "then submit the new set: kubectl recon submit PHOTOS"
+_AGAIN_PHOTOS: Final = "then submit the new set by kubectl recon submit"
 _LOGS: Final = "an administrator can read the log: kubectl recon logs {name}"
-_SETS: Final = "check a folder before you submit it: kubectl recon submit PHOTOS --dry-run"
+_SETS: Final = "the same with --dry-run only checks a folder"
 
 _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     **dict.fromkeys(
@@ -105,8 +95,8 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
             "the photos do not show the object well enough",
             (
                 "take more photos, sharp and closer together: 20 or more, each overlapping most of the next",
-                _SETS,
                 _AGAIN_PHOTOS,
+                _SETS,
             ),
         ),
     ),
@@ -127,7 +117,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         (
             "photos-unreadable",
             "some of the photos cannot be used",
-            ("export the photos in the message again as JPEG, or remove them", _SETS, _AGAIN_PHOTOS),
+            ("export the photos in the message again as JPEG, or remove them", _AGAIN_PHOTOS, _SETS),
         ),
     ),
     **dict.fromkeys(
@@ -137,7 +127,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
             "the workers cannot read the photos at that address",
             (
                 "use an address that the workers can read and that the namespace may use; see the message",
-                "or upload a local folder: kubectl recon submit PHOTOS --upload s3://BUCKET/FOLDER/",
+                "or upload a folder of this machine by kubectl recon submit",
             ),
         ),
     ),
@@ -149,7 +139,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "OUTPUT_REFUSED": (
         "output-refused",
         "the result may not be written to spec.output.uri",
-        ("use a folder that is new or empty and that the namespace may use: kubectl recon retry {name} --output URI",),
+        ("give kubectl recon retry {name} as --output a new or empty folder that the namespace may use",),
     ),
     "OUTPUT_UPLOAD_FAILED": (
         "output-unreachable",
@@ -166,7 +156,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         (
             "spec-invalid",
             "its spec is invalid",
-            ("correct it in a new job: kubectl recon retry {name} --param NAME=VALUE",),
+            ("correct it in a new job, by --quality, --param or --model of kubectl recon retry {name}",),
         ),
     ),
     "BACKEND_UNAVAILABLE": (
@@ -204,10 +194,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "QUEUE_TIMEOUT": (
         "waited-too-long",
         "it waited for a worker longer than spec.queueDeadlineSeconds",
-        (
-            "raise the deadline in a new job, or ask an administrator for more workers",
-            "see the queues: kubectl recon workers",
-        ),
+        ("raise the deadline in a new job, or ask an administrator for more workers",),
     ),
     **dict.fromkeys(
         ("QUEUE_REFUSED", "PRIORITY_REFUSED", "TOO_MANY_WAITING"),

@@ -131,13 +131,15 @@ def _move(job: Job, queue: str) -> str:
 def abandoned(facts: Facts) -> Answer:
     """Explain a job that was sent to a queue that has since lost its workers."""
     job = facts.job
+    others = [queue for queue in facts.installation.served if queue != job.queue]
+    move = f"or cancel it, and submit it to {' or '.join(others)}: kubectl recon cancel {job.name}"
     return Answer(
         "queue-abandoned",
         f"It was sent to queue {job.full_queue}, but no live worker consumes that queue now.",
         details=(*_sent(facts), "the queue can no longer be changed"),
         actions=(
             f"ask an administrator to start a worker with {job.queue} in WORKER_POOLS; it runs the job at once",
-            f"or cancel it, and submit it to another queue: kubectl recon cancel {job.name}",
+            *([move] if others else ()),
         ),
     )
 

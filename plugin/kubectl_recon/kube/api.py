@@ -251,6 +251,8 @@ def _refusal(path: str, status: int, data: bytes) -> ApiError:
     message = refused.message.strip() or f"HTTP status {status}"
     if path.startswith(paths.GROUP_PATH) and message.endswith(_NOT_SERVED):
         message = "this cluster has no ReconstructionJobs: the CRD is not installed (kubectl recon doctor)"
+    elif "is forbidden: User" in message:
+        message += ". Ask an administrator for the ClusterRole reconstruction-editor in that namespace"
     return api_error(status, message, refused.continue_token)
 
 

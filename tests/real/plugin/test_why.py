@@ -210,7 +210,7 @@ TABLE = [
     ("photos-insufficient", {}, failure("NOT_ENOUGH_OVERLAP"), "take more photos"),
     ("photos-from-one-place", {}, failure("NO_PARALLAX"), "walk around the object"),
     ("photos-unreadable", {}, failure("CORRUPT_IMAGE"), "export the photos in the message again"),
-    ("input-address", {}, failure("INPUT_NOT_FOUND"), "--upload"),
+    ("input-address", {}, failure("INPUT_NOT_FOUND"), "by kubectl recon submit"),
     ("input-unreachable", {}, failure("INPUT_UNREACHABLE"), "check that server"),
     (
         "output-refused",
@@ -219,7 +219,7 @@ TABLE = [
         "the result exists, at file:///jobs/x",
     ),
     ("output-unreachable", {}, failure("OUTPUT_UPLOAD_FAILED"), "could not be delivered"),
-    ("spec-invalid", {}, failure("INVALID_PARAMETERS"), "kubectl recon retry banana --param"),
+    ("spec-invalid", {}, failure("INVALID_PARAMETERS"), "--param or --model of kubectl recon retry banana"),
     ("model-missing", {"modelType": "reconviagen"}, failure("BACKEND_UNAVAILABLE"), "workers that have reconviagen"),
     ("out-of-room", {}, failure("OUT_OF_MEMORY", attempt=3), "failed after 3 attempts with OUT_OF_MEMORY"),
     ("worker-trouble", {}, failure("WORKER_LOST"), "kubectl recon logs banana"),
@@ -318,6 +318,7 @@ def check_alike(people: dict[str, Connection], job: Job, first: Answer, at: date
         assert (answer.situation, answer.text) == (first.situation, first.text), role
         for action in answer.actions:
             words = shlex.split(action.partition(": kubectl ")[2])
+            assert not any(word.partition("=")[0].isupper() for word in words), action  # as NAME=VALUE
             if words[:1] == ["recon"]:
                 group = get_command(app)
                 context = group.make_context("recon", [], resilient_parsing=True)

@@ -54,7 +54,7 @@ def succeeded(status: Status) -> str:
     """Return the message of a succeeded job: what is wrong with its result, or where it is."""
     if status.warning and not status.simulated:
         return f"Warning: {status.warning}"
-    reused = " with the result of an earlier job (status.reusedFrom)" if status.reused_from is not None else ""
+    reused = ", with the result of an earlier job" if status.reused_from is not None else ""
     if status.simulated:
         return f"Simulated, not made from the photos{reused}"
     return f"Succeeded{reused}: {status.outputs.uri}" if status.outputs and status.outputs.uri else f"Succeeded{reused}"

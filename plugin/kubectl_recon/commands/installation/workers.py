@@ -132,7 +132,7 @@ def queues_of(snapshot: Snapshot) -> list[Queue]:
     """Return the queues with live workers or unfinished jobs."""
     installation, jobs = snapshot.installation, snapshot.jobs
     running = Counter(job.full_queue for job in jobs if job.phase in ("Running", "Cancelling"))
-    waiting = Counter(job.full_queue for job in jobs if job.phase in ("Pending", "Queued"))
+    waiting = Counter(job.full_queue for job in jobs if job.phase in ("", "Pending", "Queued"))
     return [
         Queue(
             name,

@@ -165,4 +165,4 @@ def test_a_job_that_takes_over_a_result_names_its_maker_and_no_steps() -> None:
     assert reasons(plan) == ["Reused", "Succeeded"]
     assert "attempt 2 of the job with uid uid-before made, complete at 2026-03-01T12:00:00Z," in plan.events[0].message
     assert plan.status.reused_from == its
-    assert plan.status.message.startswith("Succeeded with the result of an earlier job")
+    assert plan.status.message.startswith("Succeeded, with the result of an earlier job")

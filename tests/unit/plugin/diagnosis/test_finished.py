@@ -17,10 +17,10 @@ def test_every_reason_of_the_operator_has_its_own_answer(code: str) -> None:
     answer = rules.answer(Facts(failed, datetime(2026, 3, 1, tzinfo=UTC), Installation()))
     assert answer.situation != "failed"
     assert answer.actions
-    assert "with numbers" in answer.details
+    assert answer.text.endswith(f"{code}: with numbers.")
 
 
 def test_the_answer_for_an_unknown_reason_has_its_message() -> None:
     failed = job(phase="Failed", failure={"reason": "BRAND_NEW", "message": "with numbers"})
     answer = rules.answer(Facts(failed, datetime(2026, 3, 1, tzinfo=UTC), Installation()))
-    assert (answer.situation, answer.details) == ("failed", ("with numbers",))
+    assert (answer.situation, answer.text) == ("failed", "It failed with BRAND_NEW: with numbers.")
