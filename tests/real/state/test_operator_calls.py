@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Record
@@ -161,7 +162,9 @@ def test_the_first_reason_of_a_stop_counts_unless_the_attempt_has_ended(do: Call
     assert do.seen("over").stop is None
 
 
-def test_a_job_that_no_longer_runs_is_forgotten_but_for_the_fence(do: Caller, client: redis.Redis) -> None:
+def test_forgetting_a_job_keeps_the_end_forced_on_a_lost_worker_until_it_expires(
+    do: Caller, client: redis.Redis
+) -> None:
     do.want()
     do.claim()
     assert do.order(operator_calls.forget, job_id="job", attempts=1) is False
@@ -173,7 +176,11 @@ def test_a_job_that_no_longer_runs_is_forgotten_but_for_the_fence(do: Caller, cl
     client.mset({"cancel:job": "1", "cancel_request:job": "pending"})
     do(worker_calls.mark_cleaned, "job")
     assert do.order(operator_calls.forget, job_id="job", attempts=3) is True
-    assert client.keys("*") == ["fence:install"]
+    assert set(client.keys("*")) == {"fence:install", "claim:job-1", "end:job-1"}
+    assert all(
+        0 < client.ttl(f"{kind}:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS for kind in ("claim", "end")
+    )
+    assert not do.beat().owned
     do.want(1_000_000)  # of so many, the newest are looked at
     assert do.order(operator_calls.forget, job_id="job", attempts=1_000_000) is True
 
