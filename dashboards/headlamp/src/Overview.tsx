@@ -8,6 +8,7 @@ import { Alert, Box, Paper, Typography } from '@mui/material';
 import { attention, byPhase, byQueue } from './counts';
 import { sentence } from './job';
 import { VerdictLabel } from './parts';
+import { InstallationSection } from './published';
 import { LIST, ReconstructionJob } from './resource';
 
 const SHOWN = 10; // jobs that need attention
@@ -54,6 +55,7 @@ export function Overview() {
           ]}
         />
       </SectionBox>
+      <InstallationSection />
       <SectionBox title="Queues of unfinished jobs">
         <SimpleTable
           data={byQueue(jobs)}

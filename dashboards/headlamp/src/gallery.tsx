@@ -3,6 +3,7 @@ import { SectionBox } from '@kinvolk/headlamp-plugin/lib/CommonComponents';
 import { Alert, Box, Button, Link, TextField, Typography } from '@mui/material';
 import { useState } from 'react';
 import { galleryAddress, Job, pageOf, previewsOf } from './job';
+import { useInstallations } from './published';
 
 /** The name in package.json, under which Headlamp keeps the settings. */
 export const PLUGIN = 'reconstruction-headlamp';
@@ -13,9 +14,10 @@ interface Settings {
 
 const useSettings = new ConfigStore<Settings>(PLUGIN).useConfig();
 
-/** The address of the cluster's gallery; empty if the setting is empty or no http address. */
+/** The address of the cluster's gallery: the setting, or what the operator publishes; empty if it is no http address. */
 function useGallery(cluster: string): string {
-  return galleryAddress(useSettings()?.gallery, cluster);
+  const published = useInstallations().find(({ gallery = '' }) => gallery.startsWith('https://'));
+  return galleryAddress(useSettings()?.gallery || published?.gallery, cluster);
 }
 
 /** Previews of the result, and the way to the turning mesh. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Action, change, needsOutput, nextName, obstacle, repeated } from './actions';
 import { attention, byPhase, byQueue } from './counts';
+import { installations, row } from './installation';
 import { durationText, galleryAddress, Job, JobSpec, JobStatus, pageOf, phaseText } from './job';
 import { previewsOf, queueName, sentence, sizeText } from './job';
 
@@ -135,6 +136,28 @@ describe('overview', () => {
       { queue: 'gpu-high', running: 1, waiting: 0, suspended: 1 },
     ]);
     expect(jobs.map(attention)).toEqual([false, false, true, true, false, true]);
+  });
+});
+
+describe('installation', () => {
+  it('shows workers, models and problems, and an operator that is silent', () => {
+    const [info, ...others] = installations({
+      'recon.operator':
+        '{"lease": "recon/operator", "version": "1", "beat": "2026-03-01T12:00:00Z", "workers": [{"queues": ["gpu", "celery"], "number": 2, "models": {"placeholder": {}}}, {"queues": ["celery"], "number": 1}]}',
+      broken: '{',
+    });
+    const at = (seconds: number) => row(info, Date.parse('2026-03-01T12:00:00Z') + 1000 * seconds);
+    expect(others).toEqual([]);
+    expect(at(3)).toMatchObject({
+      workers: 3,
+      queues: 'celery, gpu',
+      models: 'placeholder',
+      problems: 'None',
+    });
+    expect(at(60).problems).toBe('The operator last reported 1m ago');
+    expect(row({ ...info, beat: undefined, problems: ['RedisEvicts'] }, 0).problems).toBe(
+      'RedisEvicts'
+    );
   });
 });
 

@@ -99,6 +99,7 @@ def test_a_failed_job_says_why_and_runs_again(open_page: Open, jobs: Jobs) -> No
     assert jobs.get("broken-2")["metadata"]["annotations"] == {"reconstruction.dev/retry-of": name}
     page.get_by_role("button", name="Reconstruction").click()
     expect(page.get_by_role("row", name=re.compile("broken-2"))).to_contain_text("Failed")
+    expect(page.get_by_role("row", name=re.compile("reconstruction-operator.*placeholder"))).to_contain_text("None")
 
 
 def test_buttons_follow_the_users_rights_and_previews_the_setting(open_page: Open, jobs: Jobs) -> None:
