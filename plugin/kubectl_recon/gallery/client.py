@@ -18,7 +18,7 @@ from kubectl_recon.jobs.job import Job
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_BYTES: Final = 8 << 20  # of a response that is not a file
 _JSON: Final = "application/json"
-_TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=60.0)
+_TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=20.0)
 
 
 class GalleryError(ReconError):
@@ -95,7 +95,7 @@ class Gallery:
             failed = answer.status >= HTTPStatus.BAD_REQUEST
             content = b"" if stream and not failed else answer.read(_MAX_BYTES, decode_content=False)
         except HTTPError as error:
-            raise GalleryError(f"the gallery at {self.url} does not respond: {error}") from error
+            raise GalleryError(f"the gallery at {self.url} does not respond (ask an administrator): {error}") from error
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise GalleryError("the gallery does not accept the token: use a service account of yours with --account")
         if failed:
