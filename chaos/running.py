@@ -27,7 +27,7 @@ from chaos.witnesses.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
 _DRAIN_SECONDS = 300.0
-_EMPTYING_SECONDS = 120.0  # until messages of dead workers and deleted jobs are consumed (VISIBILITY_TIMEOUT_SECONDS)
+_EMPTYING_SECONDS = 200.0  # VISIBILITY_TIMEOUT_SECONDS, and 100 s until kombu looks for messages of dead workers
 _BUSY_SECONDS = 2.0  # the delay of a busy machine, for each unit of patience above 1
 _EXPIRY_SECONDS = 8.0  # between two polls of the leftovers: more than two sweeps
 
