@@ -11,6 +11,7 @@ from reconstruction_operator.kube import paths
 
 from kubectl_recon.display.answers import Answers
 from kubectl_recon.display.formats import Format
+from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.installation import accepting, published
 from kubectl_recon.jobs.attention import foreign
@@ -91,8 +92,11 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
             f"{job.spec['output'].get('uri')} holds the result of {job.name}, which no other job may replace: "
             "choose another address with --output"
         )
-    if problem := accepting.problem(published.read(connection.api, [job]), spec):
-        raise UsageError(f"this job would fail: {problem}")
+    installation = published.read(connection.api, [job])
+    if problem := accepting.problem(installation, spec):
+        if problem != accepting.problem(installation, job.spec):  # else its worker may just have died
+            raise UsageError(f"this job would fail: {problem}")
+        note(f"  warning: {problem}")
     first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
     for candidate in [new_name] if new_name else _names(job.name):
         body = manifests.manifest(candidate, spec, labels=job.metadata.get("labels"))

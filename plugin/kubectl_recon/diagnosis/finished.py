@@ -83,9 +83,8 @@ def _ended_ago(facts: Facts) -> str:
 
 
 _AGAIN: Final = "then run it again: kubectl recon retry {name}"
-_AGAIN_PHOTOS: Final = "then submit the new set by kubectl recon submit"
+_AGAIN_PHOTOS: Final = "then submit the new set by kubectl recon submit; with --dry-run it only checks a folder"
 _LOGS: Final = "an administrator can read the log: kubectl recon logs {name}"
-_SETS: Final = "the same with --dry-run only checks a folder"
 
 _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     **dict.fromkeys(
@@ -93,11 +92,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         (
             "photos-insufficient",
             "the photos do not show the object well enough",
-            (
-                "take more photos, sharp and closer together: 20 or more, each overlapping most of the next",
-                _AGAIN_PHOTOS,
-                _SETS,
-            ),
+            ("take 20 or more photos, sharp and closer together, each overlapping most of the next", _AGAIN_PHOTOS),
         ),
     ),
     "NO_PARALLAX": (
@@ -117,7 +112,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         (
             "photos-unreadable",
             "some of the photos cannot be used",
-            ("export the photos in the message again as JPEG, or remove them", _AGAIN_PHOTOS, _SETS),
+            ("export the photos in the message again as JPEG, or remove them", _AGAIN_PHOTOS),
         ),
     ),
     **dict.fromkeys(

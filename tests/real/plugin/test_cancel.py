@@ -9,6 +9,7 @@ import yaml
 
 from devcluster.harness.jobs import Jobs, condition
 from tests.support.plugin import Program
+from tests.support.systems import wait_published
 
 QUESTION = "Cancel these 2 jobs? This is final"
 
@@ -143,6 +144,9 @@ def test_retry_of_a_job_that_should_take_over_a_result_runs_it(jobs: Jobs, recon
     jobs.create_in("Failed", "banana", reuse="Required")
     assert recon("retry", "banana", "--follow").returncode == 0
     assert jobs.get("banana-2")["status"]["phase"] == "Succeeded"
+    wait_published(jobs.system, "placeholder")
+    refused = recon("retry", "banana", "--model", "nonexist")
+    assert (refused.returncode, "has model nonexist" in refused.stderr) == (2, True), refused.stderr
 
 
 def test_retry_of_an_unfinished_job_is_rejected(jobs: Jobs, recon: Program, held: str) -> None:

@@ -207,7 +207,7 @@ TABLE = [
     ),
     ("simulated", {}, {"phase": "Succeeded", "simulated": True}, "a simulation"),
     ("poor-result", {}, {"phase": "Succeeded", "verdict": "Warning", "message": "Warning: only 5 of 9"}, "only 5 of 9"),
-    ("photos-insufficient", {}, failure("NOT_ENOUGH_OVERLAP"), "take more photos"),
+    ("photos-insufficient", {}, failure("NOT_ENOUGH_OVERLAP"), "take 20 or more photos"),
     ("photos-from-one-place", {}, failure("NO_PARALLAX"), "walk around the object"),
     ("photos-unreadable", {}, failure("CORRUPT_IMAGE"), "export the photos in the message again"),
     ("input-address", {}, failure("INPUT_NOT_FOUND"), "by kubectl recon submit"),

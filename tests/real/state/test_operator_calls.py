@@ -162,9 +162,7 @@ def test_the_first_reason_of_a_stop_counts_unless_the_attempt_has_ended(do: Call
     assert do.seen("over").stop is None
 
 
-def test_forgetting_a_job_keeps_the_end_forced_on_a_lost_worker_until_it_expires(
-    do: Caller, client: redis.Redis
-) -> None:
+def test_forgetting_a_job_keeps_an_end_that_a_lost_worker_has_not_seen(do: Caller, client: redis.Redis) -> None:
     do.want()
     do.claim()
     assert do.order(operator_calls.forget, job_id="job", attempts=1) is False
