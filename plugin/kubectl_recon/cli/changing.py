@@ -125,9 +125,9 @@ def restore(
     from kubectl_recon.commands import restoring
     from kubectl_recon.gallery.reaching import Way
 
-    connection = connect()
+    connection, way = connect(), Way(gallery, account)
     if name is None:
-        restoring.listed(connection, Way(gallery, account), everywhere=everywhere)
+        restoring.listed(connection, way, everywhere=everywhere)
         return
     spec = {"queue": queue} if queue else {}
-    raise typer.Exit(restoring.restore(connection, name, spec, follow=follow))
+    raise typer.Exit(restoring.restore(connection, name, spec, way, follow=follow))

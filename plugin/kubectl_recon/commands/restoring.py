@@ -1,10 +1,11 @@
 """`restore`: creates a job that takes the result of a deleted job of the same name over from the trash.
 
-This needs only the right to create jobs. The gallery lists the trash for users who may see the jobs.
+This needs only the right to create jobs. The gallery lists the trash for users who may see the jobs, with the photos of each.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,14 +24,13 @@ from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import LATEST, Selection, bare
 
 
-def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: bool) -> int:
+def restore(connection: Connection, name: str, spec: dict[str, Any], way: Way, *, follow: bool) -> int:
     """Restore the newest result of that name. With `follow`, the exit code is that of the new job's outcome."""
     name = bare(name)
     if name == LATEST:
         raise UsageError(f"{LATEST} is the newest job, which is not deleted: use the name of a job, or list the trash")
-    body = manifests.manifest(
-        name, {"input": {"uri": manifests.UNKNOWN_PHOTOS}, **spec, "reuse": "Required"}, namespace=connection.namespace
-    )
+    spec = {**_repeated(connection, name, way), **spec, "reuse": "Required"}
+    body = manifests.manifest(name, spec, namespace=connection.namespace)
     try:
         job = Job(connection.api.post(paths.jobs(connection.namespace), body, fieldValidation="Strict"))
     except ConflictError as error:
@@ -41,10 +41,23 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
     return watching.follow(connection, Selection((name,)), {job.key: job}) if follow else 0
 
 
+def _repeated(connection: Connection, name: str, way: Way) -> dict[str, Any]:
+    """Return the spec of the newest result of that name. If the gallery's trash does not have it, the spec names no photos."""
+    with suppress(ReconError):
+        for job in reversed(_trash(connection, way)):
+            if (job["metadata"]["namespace"], job["metadata"]["name"]) == (connection.namespace, name):
+                return dict(job["spec"])
+    return {"input": {"uri": manifests.UNKNOWN_PHOTOS}}
+
+
+def _trash(connection: Connection, way: Way) -> list[dict[str, Any]]:
+    with reached(connection, published.gallery(connection.api, [], way)) as url:
+        return list(Gallery(url, token(connection, way)).get("/api/trash")["jobs"])
+
+
 def listed(connection: Connection, way: Way, *, everywhere: bool) -> None:
     """Print the results in the trash of the gallery's volume, those that expire first first. Raises ReconError without a gallery."""
-    with reached(connection, published.gallery(connection.api, [], way)) as url:
-        jobs = Gallery(url, token(connection, way)).get("/api/trash")["jobs"]
+    jobs = _trash(connection, way)
     columns: list[Column[Any]] = [
         Column("NAMESPACE", lambda job: job["metadata"]["namespace"]),
         Column("NAME", lambda job: job["metadata"]["name"], cut=True),

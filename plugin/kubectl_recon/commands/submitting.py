@@ -1,4 +1,4 @@
-"""`submit`: checks the photos, uploads them to object storage and applies the manifest; or the gallery does both.
+"""`submit`: checks the photos, uploads them to object storage and creates the job; or the gallery does both.
 
 With --dry-run it prints the manifest. A cluster is optional then; if there is one, it checks the manifest.
 """
@@ -23,7 +23,6 @@ from kubectl_recon.errors import (
     ConflictError,
     ForbiddenError,
     KubeconfigError,
-    ReconError,
     UnreachableError,
     UsageError,
 )
@@ -69,14 +68,14 @@ def run(connection: Connection, request: SubmitRequest, how: Format | None) -> J
     name = free_name(connection, request)
     folder = buckets.Folder.of(request.upload).folder(name) if request.upload and request.address is None else None
     body = request.body(name, request.address or str(folder or example_uri(name)), connection.namespace)
-    apply(connection, body, dry_run=True)  # before the upload: the API server may reject it
+    create(connection, body, dry_run=True)  # before the upload: the API server may reject it
     compare(connection, request, body["spec"])
     files = [] if request.address is not None else check(request.photos, force=request.force)
     if files and folder is None:
         return _by_gallery(connection, request, body, files, how)
     if folder is not None:
         _upload(folder, files)
-    return _submitted(Job(apply(connection, body)), how)
+    return _submitted(Job(create(connection, body)), how)
 
 
 def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
@@ -101,7 +100,7 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
         destination = _destination(connection, request, silence) if is_example else f"would go to {folder}"
         note(f"{len(files)} files {destination}")
     if connection is not None and not silence:
-        apply(connection, body, dry_run=True)
+        create(connection, body, dry_run=True)
         compare(connection, request, body["spec"])
     verdict = f"not checked by the API server: {silence}" if silence else "the API server accepts it"
     note(f"{job}: not submitted (dry run); {verdict}")
@@ -236,12 +235,12 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
     note(f"{len(files)} photos are at {folder}{there}")
 
 
-def apply(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-    """Apply the manifest server-side, without taking fields over from another program."""
-    path = paths.job(connection.namespace, body["metadata"]["name"])
+def create(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+    """Create the job. Raises ConflictError if its name is taken."""
+    path, name = paths.jobs(connection.namespace), body["metadata"]["name"]
     try:
-        return connection.api.apply(path, body, fieldValidation="Strict", dryRun="All" if dry_run else None)
+        return connection.api.post(path, body, fieldValidation="Strict", dryRun="All" if dry_run else None)
     except ConflictError as error:
-        raise ReconError(
-            f"{body['metadata']['name']} was created by another program: choose another --name ({error})"
+        raise ConflictError(
+            409, f"there is already a job {name} in namespace {connection.namespace}: choose another --name"
         ) from error

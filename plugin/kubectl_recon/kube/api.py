@@ -27,7 +27,6 @@ from kubectl_recon import __version__
 from kubectl_recon.errors import ApiError, KubeconfigError, ReconError, UnreachableError, api_error
 
 MERGE_PATCH: Final = "application/merge-patch+json"
-APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
 _FIELD_MANAGER: Final = "kubectl-recon"  # under this name the API server records changes of this program
 _SAME_CLOCK_SECONDS: Final = 3.0  # the date of a response has whole seconds, and the response took some time
 _CONNECT_SECONDS: Final = 10.0
@@ -88,10 +87,6 @@ class Api:
     def merge(self, path: str, patch: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
         """Apply a merge patch, and return the changed object."""
         return self._decoded(self._send("PATCH", path, _writing(query), body=patch, content_type=MERGE_PATCH))
-
-    def apply(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
-        """Apply an object server-side, and return it."""
-        return self._decoded(self._send("PATCH", path, _writing(query), body=body, content_type=APPLY_PATCH))
 
     def token(self) -> str | None:
         """Return the bearer token of the connection, refreshed if it has expired; None if it authenticates in another way."""

@@ -61,9 +61,12 @@ def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     assert done.returncode == 0, done.stderr
     fetched = tmp_path / f"{name}.glb"
     assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
+    spec = jobs.get(name)["spec"]
     jobs.delete(name)
     options = ["restore", "--gallery", gallery.url]
     wait_until(lambda: f"{jobs.namespace}   {name}" in recon(*options).stdout, "the trash to have the result")
+    assert recon("restore", name, *options[1:]).returncode == 0
+    assert jobs.get(name)["spec"]["input"] == spec["input"]  # so that retry can run it again
 
 
 def test_logs_without_pods_are_read_by_the_gallery(jobs: Jobs, recon: Program, gallery: Gallery) -> None:

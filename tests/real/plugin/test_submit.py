@@ -126,6 +126,8 @@ def test_an_address_is_submitted_unchanged_and_the_name_gets_a_number(jobs: Jobs
     second = recon("submit", address, "--model", "placeholder", "--no-follow")
     assert (first.returncode, second.returncode) == (0, 0)
     assert [jobs.get(name)["spec"]["input"]["uri"] for name in ("berlin", "berlin-2")] == [address, address]
+    taken = recon("submit", address, "--name", "berlin", "--upload", "s3://not-there/")
+    assert (taken.returncode, "already a job berlin in namespace" in taken.stderr) == (1, True)
 
 
 def test_without_a_gallery_submit_with_open_serves_the_result(recon: Program) -> None:

@@ -260,6 +260,7 @@ def people(cluster: devcluster.Cluster) -> Iterator[dict[str, Connection]]:
     path = paths.core(NAMESPACE, "configmaps", NAME)
     if cluster.api.is_there(path):
         cluster.api.delete(path)
+    cluster.api.post(path.rpartition("/")[0], {"metadata": {"name": NAME}})
     namespace = f"why-{secrets.token_hex(4)}"
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     kubeconfigs = {"administrator": cluster.kubeconfig}
@@ -288,8 +289,8 @@ def publish(connection: Connection, info: InstallationInfo | None) -> None:
     """Replace what is published, at the time of its beat or else now."""
     path = paths.core(NAMESPACE, "configmaps", NAME)
     data = {} if info is None else {info.key: replace(info, beat=info.beat or datetime.now(UTC)).text()}
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data}
-    connection.api.apply(path, body, force="true")
+    for content in (None, data):
+        connection.api.merge(path, {"data": content})
 
 
 def write(connection: Connection, spec: dict[str, Any], status: dict[str, Any], name: str = "banana") -> Job:
