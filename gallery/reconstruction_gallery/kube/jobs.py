@@ -15,11 +15,13 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.verdict import sentence, verdict_in
 from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.kube.reflector import AsyncTransport, Change, Reflector, follow_async
 
 _MAX_DELETIONS: Final = 10_000  # recorded for listeners
@@ -41,7 +43,7 @@ class Job:
 
 
 class Jobs:
-    """Cache of jobs. `synced` is false until the first list is complete."""
+    """Cache of jobs. `synced` is false until the first list is complete, and while there is no CRD."""
 
     def __init__(self) -> None:
         self.synced = False
@@ -145,9 +147,16 @@ async def watch(api: AsyncTransport, jobs: Jobs, namespaces: Sequence[str]) -> N
         elif change.body is not None:
             jobs.put(change.key, change.body)
 
+    def failed(namespace: str | None, error: ApiError) -> bool:
+        if error.status == HTTPStatus.NOT_FOUND:  # the CRD was deleted
+            unlisted.add(namespace)
+            jobs.synced = False
+        return False
+
     async with asyncio.TaskGroup() as group:
         for namespace in tuple(unlisted):
-            group.create_task(follow_async(api, Reflector(paths.jobs(namespace), partial(apply, namespace))))
+            reflector = Reflector(paths.jobs(namespace), partial(apply, namespace), final=partial(failed, namespace))
+            group.create_task(follow_async(api, reflector))
 
 
 def summary(body: Mapping[str, Any]) -> dict[str, Any]:

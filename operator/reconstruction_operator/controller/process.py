@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from http import HTTPStatus
 
 from reconstruction_operator import config
 from reconstruction_operator.controller.components import VERSION, Operator
@@ -78,7 +79,9 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
             stopping=operator.supervisor.stopping,
         )
     except Exception as error:  # noqa: BLE001  # from kopf: the resource was deleted, its version changed, or a defect
-        _log.critical("The watch cannot continue; the operator stops, to be restarted: %s", error, exc_info=error)
+        deleted = getattr(error, "status", 0) == HTTPStatus.NOT_FOUND
+        cause = "the API server no longer serves ReconstructionJobs: was the CRD deleted?" if deleted else error
+        _log.critical("The watch cannot continue; the operator stops, to be restarted: %s", cause, exc_info=not deleted)
         return 1
     if operator.supervisor.crashed:
         return 1

@@ -75,11 +75,14 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
 
 
 def visible(connection: Connection) -> tuple[list[Job], str]:
-    """Return the jobs of all namespaces; or those of the connection's namespace, and why the user may not list all."""
-    try:
-        return list(map(Job, connection.api.items(paths.jobs(None)))), ""
-    except ForbiddenError as error:
-        return list(map(Job, connection.api.items(paths.jobs(connection.namespace)))), str(error)
+    """Return the jobs that the user may list: of all namespaces, of the connection's, or none; and a sentence if not of all."""
+    namespace, refusal = connection.namespace, ""
+    for place, sentence in ((None, ""), (namespace, f"The jobs are those of namespace {namespace}.")):
+        try:
+            return list(map(Job, connection.api.items(paths.jobs(place)))), sentence
+        except ForbiddenError as error:
+            refusal = str(error)
+    return [], f"The jobs are unknown: {refusal}."
 
 
 def find(connection: Connection, name: str) -> Job:

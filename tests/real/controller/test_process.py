@@ -85,7 +85,7 @@ def test_the_process_exits_when_the_crd_is_deleted(bare_system: System, bare: Cl
     bare.kubectl("delete", CRD)
 
     assert _status(process) == 1
-    assert "The watch cannot continue" in process.log.read_text()
+    assert "was the CRD deleted?" in process.log.read_text()
 
 
 def test_a_probe_port_in_use_is_a_readable_error(system: System) -> None:

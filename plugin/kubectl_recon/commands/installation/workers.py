@@ -56,7 +56,7 @@ class Snapshot:
     """The jobs that the user may see, and the installation."""
 
     jobs: Sequence[Job]
-    everywhere: bool  # whether the jobs are of all namespaces, not of one
+    limit: str  # why the jobs are not of all namespaces; empty if they are
     installation: published.Installation
 
 
@@ -107,7 +107,7 @@ def models(connection: Connection, how: Format | None) -> int:
     snapshot = _look(connection)
     uses = model_uses(snapshot.jobs, snapshot.installation)
     if how in (Format.JSON, Format.YAML):
-        print(document({"models": [asdict(use) for use in uses], "everywhere": snapshot.everywhere}, how))  # noqa: T201  # the result
+        print(document({"models": [asdict(use) for use in uses], "everywhere": not snapshot.limit}, how))  # noqa: T201  # the result
         return 0
     where = screen()
     columns: list[Column[ModelUse]] = [
@@ -184,8 +184,8 @@ def _model_note(use: ModelUse) -> str:
 
 
 def _look(connection: Connection) -> Snapshot:
-    jobs, refused = visible(connection)
-    return Snapshot(jobs, not refused, published.read(connection.api, jobs))
+    jobs, limit = visible(connection)
+    return Snapshot(jobs, limit, published.read(connection.api, jobs))
 
 
 def _document(snapshot: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def _document(snapshot: Snapshot, queues: Sequence[Queue], running: Sequence[Job
             {name: getattr(job, name) for name in _SHOWN} | {"job": job.name, "queue": job.full_queue}
             for job in running
         ],
-        "everywhere": snapshot.everywhere,
+        "everywhere": not snapshot.limit,
         "unknown": snapshot.installation.missing,
     }
 
@@ -204,5 +204,5 @@ def _limits(connection: Connection, snapshot: Snapshot) -> None:
     """Print what is unknown or outdated, and why."""
     if text := snapshot.installation.missing or snapshot.installation.away(connection.api.now()):
         note(f"Live workers and their models are unknown or outdated: {text}.")
-    if not snapshot.everywhere:
-        note(f"The jobs are those of namespace {connection.namespace}.")
+    if snapshot.limit:
+        note(snapshot.limit)

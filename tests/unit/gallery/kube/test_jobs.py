@@ -9,6 +9,7 @@ import pytest
 from reconstruction_gallery.kube.jobs import Jobs, summary, watch, writers
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.kube import reflector
+from reconstruction_operator.kube.errors import ApiError
 
 from tests.support.jobs import make_body
 
@@ -159,6 +160,7 @@ class Api:
 
     def __init__(self) -> None:
         self.failed: set[str] = set()
+        self.deleted = asyncio.Event()  # the CRD
 
     async def read(self, path: str, _query: Mapping[str, str], _max_bytes: int) -> bytes:
         if path not in self.failed:
@@ -171,17 +173,22 @@ class Api:
 
     async def chunks(self, _path: str, _query: Mapping[str, str], _seconds: float) -> AsyncGenerator[bytes, None]:
         yield json.dumps({"type": "ADDED", "object": make_body("late")}).encode() + b"\n"
-        await asyncio.Event().wait()
+        await self.deleted.wait()
+        raise ApiError(404, "NotFound", "page not found")
 
 
 async def test_jobs_are_followed_after_an_error_and_beside_one_that_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reflector, "_FIRST_PAUSE_SECONDS", 0.0)
-    jobs = Jobs()
-    task = asyncio.create_task(watch(Api(), jobs, ["red", "blue"]))
+    api, jobs = Api(), Jobs()
+    task = asyncio.create_task(watch(api, jobs, ["red", "blue"]))
     while not (jobs.synced and jobs.get("default", "late")):
         assert await jobs.changed(jobs.revision, 10)
+    api.deleted.set()
+    async with asyncio.timeout(10):
+        while jobs.synced:
+            await asyncio.sleep(0)
     task.cancel()
 
     assert {job.key.name for job in jobs.since(0)} == {"red", "blue", "late"}

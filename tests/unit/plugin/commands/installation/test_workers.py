@@ -18,12 +18,12 @@ INSTALLATION = Installation(InstallationInfo(workers=(Workers(("gpu", "gpu-high"
 
 def test_queues_have_the_published_workers_and_the_jobs_that_the_user_sees() -> None:
     having = ("photogrammetry", "splats")
-    assert queues_of(Snapshot(JOBS, True, INSTALLATION)) == [
+    assert queues_of(Snapshot(JOBS, "", INSTALLATION)) == [
         Queue("gpu", 2, 1, 0, having),
         Queue("gpu-high", 2, 0, 1, having),
         Queue("typo", 0, 1, 0),
     ]
-    unknown = queues_of(Snapshot(JOBS, True, Installation(missing="none")))
+    unknown = queues_of(Snapshot(JOBS, "", Installation(missing="none")))
     assert [queue.workers for queue in unknown] == [None] * 3
 
 
