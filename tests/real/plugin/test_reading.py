@@ -191,3 +191,5 @@ def test_a_viewer_may_read_and_gets_a_clear_error_otherwise(jobs: Jobs, recon: P
     assert "cannot list resource" in everywhere.stderr
     refused = viewer("suspend", "good")
     assert refused.stderr == "good: already Succeeded\n"
+    elsewhere = viewer("workers", "-n", "default")
+    assert (elsewhere.returncode, "The jobs are unknown: " in elsewhere.stderr) == (0, True)

@@ -82,16 +82,16 @@ class Examined:
 def run(connection: Connection, how: Format | None) -> int:
     """Print the checks. Exit code 1 if one of them is bad."""
     checks = list(examine(connection))
+    bad = any(check.state == "bad" for check in checks)
     if how in (Format.JSON, Format.YAML):
-        well = all(check.state != "bad" for check in checks)
-        print(document({"well": well, "checks": [asdict(check) for check in checks]}, how))  # noqa: T201  # the result
+        print(document({"well": not bad, "checks": [asdict(check) for check in checks]}, how))  # noqa: T201  # the result
     else:
         where = screen()
         for check in checks:
             where.print(f"{where.styled(f'{check.state:<8}', _COLOURS[check.state])}{check.name}: {check.text}")
             if check.cure:
                 where.print(f"{'':8}-> {check.cure}")
-    return int(any(check.state == "bad" for check in checks))
+    return int(bad)
 
 
 def examine(connection: Connection) -> Iterator[Check]:
@@ -108,8 +108,6 @@ def examine(connection: Connection) -> Iterator[Check]:
         jobs, refused = visible(connection)
     except NotFoundError:
         return  # no CRD: _crd has reported it
-    except ApiError as error:
-        jobs, refused = [], str(error)
     installation = published.read(connection.api, jobs)
     examined = Examined(connection, connection.api.now(), jobs, refused, installation)
     for name, check in _CHECKS.items():
