@@ -103,7 +103,7 @@ def retry(
     changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     job = changing.retry(connection, name, changes, new_name, o.format_of(show))
     if follow and show is None:
-        raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key: job}))
+        raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key}))
 
 
 @o.connecting

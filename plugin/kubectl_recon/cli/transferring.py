@@ -81,7 +81,7 @@ def submit(
     if not follow or show is not None:
         raise typer.Exit(0)
     try:
-        code = watching.follow(connection, Selection((job.name,)), {job.key: job})
+        code = watching.follow(connection, Selection((job.name,)), {job.key})
     except KeyboardInterrupt:
         note(f"{job.name} continues: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
         raise

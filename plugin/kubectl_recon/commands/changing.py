@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from reconstruction_operator.kube import paths
 from kubectl_recon.display.answers import Answers
 from kubectl_recon.display.formats import Format
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
+from kubectl_recon.errors import ApiError, UsageError
 from kubectl_recon.installation import accepting, published
 from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
@@ -24,8 +23,6 @@ RETRY_OF: Final = f"{identity.GROUP}/retry-of"
 """Annotation of a job that `retry` created: the name of the original job."""
 
 _NOT_REPEATED: Final = ("cancelRequested", "cancelConfirmed", "cancelReason", "suspend")
-_TRIES: Final = 50  # names to try
-_NAME_LENGTH: Final = 63
 
 
 def suspend(connection: Connection, selection: Selection, how: Format | None, *, suspended: bool) -> int:
@@ -98,22 +95,10 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
             raise UsageError(f"this job would fail: {problem}")
         note(f"  warning: {problem}")
     first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
-    for candidate in [new_name] if new_name else _names(job.name):
+
+    def make(candidate: str) -> dict[str, Any]:
         body = manifests.manifest(candidate, spec, labels=job.metadata.get("labels"))
         body["metadata"]["annotations"] = {RETRY_OF: first}
-        try:
-            return Job(connection.api.post(paths.jobs(job.namespace), body, fieldValidation="Strict"))
-        except ConflictError:
-            if new_name:
-                raise UsageError(f'there is a job "{new_name}" already') from None
-    raise ReconError(f"the names {job.name}-2 to {job.name}-{_TRIES} are taken: choose one with --name")
+        return body
 
-
-def _names(name: str) -> list[str]:
-    """Return names for a retry: banana-2 after banana, banana-3 after banana-2."""
-    match = re.fullmatch(r"(.+?)-(\d{1,3})", name)
-    stem, number = (match[1], int(match[2])) if match else (name, 1)
-    return [
-        f"{stem[: _NAME_LENGTH - len(str(later)) - 1].rstrip('-.')}-{later}"
-        for later in range(number + 1, number + _TRIES)
-    ]
+    return Job(manifests.create(connection, [new_name] if new_name else manifests.names_after(job.name), make))

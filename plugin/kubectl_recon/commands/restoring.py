@@ -38,7 +38,7 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], way: Way, *
             f"there is a job {name}, so its name cannot be restored: kubectl recon results {name} downloads its result"
         ) from error
     note(f"{name}: created; it takes over the newest result of that name")
-    return watching.follow(connection, Selection((name,)), {job.key: job}) if follow else 0
+    return watching.follow(connection, Selection((name,)), {job.key}) if follow else 0
 
 
 def _repeated(connection: Connection, name: str, way: Way) -> dict[str, Any]:

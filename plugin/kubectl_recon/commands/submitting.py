@@ -19,8 +19,6 @@ from kubectl_recon.display.formats import name as object_name
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import (
-    ApiError,
-    ConflictError,
     ForbiddenError,
     KubeconfigError,
     UnreachableError,
@@ -36,7 +34,6 @@ from kubectl_recon.kube.api import Connection
 from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
 
-_TRIES: Final = 100  # names to try
 _SAMPLE: Final = 20  # jobs whose status may name the installation
 _EXAMPLE: Final = "input.uri is an example: replace it with the address of the photos for your workers"
 
@@ -58,24 +55,27 @@ class SubmitRequest:
         """The address that the workers read; None for local photos."""
         return self.photos[0] if len(self.photos) == 1 and "://" in self.photos[0] else None
 
-    def body(self, name: str, uri: str, namespace: str | None) -> dict[str, Any]:
-        """Return the manifest of a job with photos at `uri`."""
+    def folder(self, name: str) -> buckets.Folder | None:
+        """Return where photos for the job of that name are uploaded in object storage; None if they are not."""
+        return buckets.Folder.of(self.upload).folder(name) if self.upload and self.address is None else None
+
+    def body(self, name: str, namespace: str | None) -> dict[str, Any]:
+        """Return the manifest; if the gallery will choose the address of the photos, with a placeholder."""
+        uri = self.address or str(self.folder(name) or f"file:///photos/{name}")
         return manifests.manifest(name, {"input": {"uri": uri}, **self.spec}, namespace=namespace, labels=self.labels)
 
 
 def run(connection: Connection, request: SubmitRequest, how: Format | None) -> Job:
     """Submit, and return the created job. Raises UsageError if the photos would fail."""
-    name = free_name(connection, request)
-    folder = buckets.Folder.of(request.upload).folder(name) if request.upload and request.address is None else None
-    body = request.body(name, request.address or str(folder or example_uri(name)), connection.namespace)
-    create(connection, body, dry_run=True)  # before the upload: the API server may reject it
+    body = checked(connection, request)  # before the upload
     compare(connection, request, body["spec"])
     files = [] if request.address is not None else check(request.photos, force=request.force)
+    folder = request.folder(body["metadata"]["name"])
     if files and folder is None:
         return _by_gallery(connection, request, body, files, how)
     if folder is not None:
         _upload(folder, files)
-    return _submitted(Job(create(connection, body)), how)
+    return _submitted(Job(manifests.create(connection, [body["metadata"]["name"]], lambda _: body)), how)
 
 
 def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
@@ -83,27 +83,22 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
 
     Raises UsageError for photos that would fail, and ApiError if the API server rejects the manifest.
     """
-    connection, job, silence = None, stem(request), ""
+    connection, body, silence = None, request.body(stem(request), None), ""
     try:
         connection = connect()
-        job = free_name(connection, request)
+        body = checked(connection, request)
     except (KubeconfigError, UnreachableError) as error:
         silence = str(error)
-    except ApiError:
-        pass  # a user with the right to create jobs may lack the right to list them
-    folder = buckets.Folder.of(request.upload).folder(job) if request.upload else example_uri(job)
-    body = request.body(job, request.address or str(folder), connection.namespace if connection else None)
     files = [] if request.address is not None else check(request.photos, force=request.force)
     is_example = not request.address and not request.upload
     _show(body, how, f"# {_EXAMPLE}\n" if is_example else "")
     if files:
-        destination = _destination(connection, request, silence) if is_example else f"would go to {folder}"
-        note(f"{len(files)} files {destination}")
+        there = request.folder(body["metadata"]["name"])
+        note(f"{len(files)} files " + (f"would go to {there}" if there else _destination(connection, request, silence)))
     if connection is not None and not silence:
-        create(connection, body, dry_run=True)
         compare(connection, request, body["spec"])
     verdict = f"not checked by the API server: {silence}" if silence else "the API server accepts it"
-    note(f"{job}: not submitted (dry run); {verdict}")
+    note(f"{body['metadata']['name']}: not submitted (dry run); {verdict}")
 
 
 def _show(body: Mapping[str, Any], how: Format | None, comment: str) -> None:
@@ -179,17 +174,12 @@ def stem(request: SubmitRequest) -> str:
     return request.name or manifests.name_for(first if "://" in first else str(Path(first).absolute()))
 
 
-def free_name(connection: Connection, request: SubmitRequest) -> str:
-    """Return the requested name, or the next free one made from the folder's name."""
+def checked(connection: Connection, request: SubmitRequest) -> dict[str, Any]:
+    """Return the manifest, under the requested name or the next free one. Raises ApiError if the API server rejects it."""
     first = stem(request)
-    if request.name:
-        return first
-    bodies = connection.api.items(paths.jobs(connection.namespace))
-    taken = {str(body["metadata"]["name"]) for body in bodies}
-    for name in [first, *(f"{first}-{number}" for number in range(2, _TRIES))]:
-        if name not in taken:
-            return name
-    raise UsageError(f"the names {first} to {first}-{_TRIES - 1} are taken: choose one with --name")
+    names = [first] if request.name else [first, *manifests.names_after(first)]
+    job = manifests.create(connection, names, lambda name: request.body(name, connection.namespace), dry_run=True)
+    return request.body(job["metadata"]["name"], connection.namespace)
 
 
 def compare(connection: Connection, request: SubmitRequest, spec: Mapping[str, Any]) -> None:
@@ -207,11 +197,6 @@ def _jobs(connection: Connection) -> list[Job]:
         return list(map(Job, connection.api.get(paths.jobs(connection.namespace), limit=_SAMPLE)["items"]))
     except ForbiddenError:  # a user with the right to create jobs may lack the right to list them
         return []
-
-
-def example_uri(name: str) -> str:
-    """Return a placeholder for the address that the gallery will choose."""
-    return f"file:///photos/{name}"
 
 
 def nowhere(request: SubmitRequest) -> str:
@@ -233,14 +218,3 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
         sent = objects_uploading.upload(folder, files, progress)
     there = f" ({len(files) - sent} were already there)" if sent < len(files) else ""
     note(f"{len(files)} photos are at {folder}{there}")
-
-
-def create(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-    """Create the job. Raises ConflictError if its name is taken."""
-    path, name = paths.jobs(connection.namespace), body["metadata"]["name"]
-    try:
-        return connection.api.post(path, body, fieldValidation="Strict", dryRun="All" if dry_run else None)
-    except ConflictError as error:
-        raise ConflictError(
-            409, f"there is already a job {name} in namespace {connection.namespace}: choose another --name"
-        ) from error

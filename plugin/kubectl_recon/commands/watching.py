@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -40,21 +40,19 @@ def run(connection: Connection, selection: Selection, timeout_seconds: int | Non
     jobs = select(connection, selection)
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
-    if not (selection.names or selection.selector):
-        with JobWatch(connection, selection, None) as watch:
-            return _follow(watch, timeout_seconds, how)
-    return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds, how)
+    awaited = {job.key for job in jobs} if selection.names or selection.selector else None
+    return follow(connection, selection, awaited, timeout_seconds, how)
 
 
 def follow(
     connection: Connection,
     selection: Selection,
-    jobs: Mapping[Key, Job],
+    awaited: Collection[Key] | None,
     timeout_seconds: int | None = None,
     how: Format | None = None,
 ) -> int:
-    """Follow these jobs until they finish. The exit code is that of their outcome."""
-    with JobWatch(connection, selection, jobs.keys()) as watch:
+    """Follow these jobs until they finish; None: all that are selected, until Ctrl-C. The exit code is that of their outcome."""
+    with JobWatch(connection, selection, awaited) as watch:
         return _follow(watch, timeout_seconds, how)
 
 

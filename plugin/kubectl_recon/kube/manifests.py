@@ -1,21 +1,25 @@
-"""Specs and manifests of jobs, for `submit` and `retry`."""
+"""Specs, manifests and names of the jobs that `submit` and `retry` create."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
 from reconstruction_operator.api import identity
+from reconstruction_operator.kube import paths
 
-from kubectl_recon.errors import UsageError
+from kubectl_recon.errors import ConflictError, UsageError
+from kubectl_recon.kube.api import Connection
 
 UNKNOWN_PHOTOS: Final = "file:///photos/unknown"
 """The input of a restored job, which reads no photos."""
 
-_NAME_LENGTH: Final = 50  # with a suffix it stays below the limit of 63
+_STEM_LENGTH: Final = 50  # of a name that is made from a path
+_NAME_LENGTH: Final = 63
+_TRIES: Final = 50  # names to try
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _WORDS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
 
@@ -59,4 +63,28 @@ def name_for(path: str) -> str:
     last = PurePath(path.split("?", maxsplit=1)[0].rstrip("/")).name
     stem = re.sub(r"\.(zip|tar|tar\.gz|tgz)$", "", last, flags=re.IGNORECASE)
     plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
-    return plain[:_NAME_LENGTH].strip("-") or "photos"
+    return plain[:_STEM_LENGTH].strip("-") or "photos"
+
+
+def names_after(name: str) -> list[str]:
+    """Return the next names: banana-2 after banana, banana-3 after banana-2."""
+    match = re.fullmatch(r"(.+?)-(\d{1,3})", name)
+    stem, number = (match[1], int(match[2])) if match else (name, 1)
+    return [
+        f"{stem[: _NAME_LENGTH - len(str(later)) - 1].rstrip('-.')}-{later}"
+        for later in range(number + 1, number + _TRIES)
+    ]
+
+
+def create(
+    connection: Connection, names: Sequence[str], make: Callable[[str], dict[str, Any]], *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Create the job that `make` returns for the first free name. Raises UsageError if all names are taken."""
+    path, dry = paths.jobs(connection.namespace), "All" if dry_run else None
+    for name in names:
+        try:
+            return connection.api.post(path, make(name), fieldValidation="Strict", dryRun=dry)
+        except ConflictError:
+            continue
+    taken = " to ".join(dict.fromkeys((names[0], names[-1])))
+    raise UsageError(f"there is already a job {taken} in namespace {connection.namespace}: choose another --name")

@@ -110,8 +110,6 @@ def test_a_dry_run_without_an_upload_address_is_checked_by_the_api_server(recon:
     assert yaml.safe_load(done.stdout)["spec"] == {"input": {"uri": "file:///photos/my-banana"}}
     assert "cannot be uploaded yet, since there is no gallery" in done.stderr
     assert "not submitted (dry run); the API server accepts it" in done.stderr
-    refused = recon("submit", folder, "--dry-run", "--queue", "No Queue")
-    assert (refused.returncode, "a queue's name has lower-case letters" in refused.stderr) == (1, True)
 
 
 def test_a_spec_that_the_api_server_rejects_fails_before_the_upload(recon: Program, folder: Path) -> None:
@@ -127,7 +125,7 @@ def test_an_address_is_submitted_unchanged_and_the_name_gets_a_number(jobs: Jobs
     assert (first.returncode, second.returncode) == (0, 0)
     assert [jobs.get(name)["spec"]["input"]["uri"] for name in ("berlin", "berlin-2")] == [address, address]
     taken = recon("submit", address, "--name", "berlin", "--upload", "s3://not-there/")
-    assert (taken.returncode, "already a job berlin in namespace" in taken.stderr) == (1, True)
+    assert (taken.returncode, "already a job berlin in namespace" in taken.stderr) == (2, True)
 
 
 def test_without_a_gallery_submit_with_open_serves_the_result(recon: Program) -> None:

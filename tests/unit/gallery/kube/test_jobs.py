@@ -188,7 +188,7 @@ async def test_jobs_are_followed_after_an_error_and_beside_one_that_cannot_be_re
     api.deleted.set()
     async with asyncio.timeout(10):
         while jobs.synced:
-            await asyncio.sleep(0)
+            await jobs.changed(jobs.revision, 0)
     task.cancel()
 
     assert {job.key.name for job in jobs.since(0)} == {"red", "blue", "late"}
