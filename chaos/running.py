@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -206,13 +207,13 @@ class ChaosRun:
 
     def _messages(self) -> dict[str, list[str]]:
         """Return by job the messages in the broker when it should be empty."""
-        begin, broker = clock.now(), self._scene.broker
+        begin, ended, broker = clock.now(), time.time(), self._scene.broker
         emptied = wait_for(
-            lambda: not remains.messages(broker) and not remains.dangling_tags(broker),
+            lambda: not remains.messages(broker, ended) and not remains.dangling_tags(broker),
             _EMPTYING_SECONDS,
             self._supervise,
         )
-        messages, dangling_tags = remains.messages(broker), remains.dangling_tags(broker)
+        messages, dangling_tags = remains.messages(broker, ended), remains.dangling_tags(broker)
         left = f"messages of {len(messages)} jobs remain" if emptied is None else "the broker is empty"
         self._log(f"{left} after {clock.now() - begin:.1f} s")
         if dangling_tags:

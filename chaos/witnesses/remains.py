@@ -44,10 +44,10 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
     return leftovers
 
 
-def messages(broker: redis.Redis) -> dict[str, list[str]]:
-    """Return by job the queues with its messages, and `unacked` for a message that a worker has not acknowledged.
+def messages(broker: redis.Redis, ended: float) -> dict[str, list[str]]:
+    """Return by job the queues with its messages, and `unacked` for one that a worker took before `ended` (seconds since 1970).
 
-    Messages that a worker with a fast clock requeued are skipped: they wait for as long as the clock was wrong.
+    Messages that a worker with a fast clock requeued, or took before it died, are skipped: they wait for as long as it was wrong.
     """
     by_job: dict[str, list[str]] = {}
 
@@ -58,9 +58,10 @@ def messages(broker: redis.Redis) -> dict[str, list[str]]:
     for raw in broker.scan_iter(count=1000, _type="list"):
         for message in broker.lrange(raw, 0, -1):
             note(json.loads(message), f"the queue {_text(raw)}")
-    taken = broker.hgetall("unacked")
-    for entry in taken.values():
-        note(json.loads(entry)[0], "unacked")
+    later = broker.zrangebyscore("unacked_index", f"({ended}", "+inf")
+    for tag, entry in broker.hgetall("unacked").items():
+        if tag not in later:
+            note(json.loads(entry)[0], "unacked")
     return by_job
 
 
