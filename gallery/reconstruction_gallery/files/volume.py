@@ -10,11 +10,10 @@ import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import anyio.to_thread
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
-from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.jobfiles.layout import EARLY_LOOK, JobFolder, Workspace
 from reconstruction_operator.transfer.folders.directories import Directory
 
@@ -64,11 +63,6 @@ def open_file(job_id: str, name: str) -> VolumeFile:
         file.close()
         raise NoResultError(name)
     return VolumeFile(file, sealed)
-
-
-def trashed() -> list[dict[str, Any]]:
-    """Return jobs that take results over from the trash, as manifests, and `until` when each result is kept (seconds since 1970)."""
-    return [{**entry.job(), "until": entry.stored.until} for entry in trash.complete()]
 
 
 def _early_look(job_id: str) -> VolumeFile:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import anyio.to_thread
 from reconstruction_operator.contract import info
 from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
@@ -22,7 +23,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reconstruction_gallery.files import volume
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import logs, writing
 from reconstruction_gallery.kube.jobs import Jobs
@@ -204,7 +204,7 @@ async def _trash(request: Request) -> Response:
     """Return jobs that take over the results of deleted jobs from the trash on the volume, in namespaces whose jobs the user may see."""
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
-    jobs = await gallery.trash.get("", lambda: anyio.to_thread.run_sync(volume.trashed), user.client)
+    jobs = await gallery.trash.get("", lambda: anyio.to_thread.run_sync(trash.restorable), user.client)
     visible = await gallery.rights.visible(user, frozenset(job["metadata"]["namespace"] for job in jobs))
     named = [(job["metadata"]["namespace"], job["metadata"]["name"], job) for job in jobs]
     shown = [

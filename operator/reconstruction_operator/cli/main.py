@@ -40,20 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Watch ReconstructionJobs and have workers run them. The cluster is that of KUBECONFIG, of "
         "~/.kube/config, or of the pod. Settings are environment variables: docs/settings.md.",
     )
-    _add_restore(subcommands)
     _add_reconstruct(subcommands)
     return command
-
-
-def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    back = subcommands.add_parser(
-        "restore",
-        help="list the results of deleted jobs",
-        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR). Run the command in a worker, "
-        "which has that volume. `kubectl recon restore` creates a job that takes one over.",
-    )
-    back.add_argument("--list", action="store_true", required=True, help="list the results")
-    back.add_argument("--namespace", default="", metavar="NAME", help="list only jobs of this namespace")
 
 
 def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -92,18 +80,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except readers.InvalidSettingError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
-    match command:
-        case "restore":
-            from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
+    if command == "run":
+        return _run()
+    from reconstruction_operator.cli import reconstruct  # noqa: PLC0415  # as in `_run`
 
-            return restore.run(arguments["namespace"])
-        case "reconstruct":
-            from reconstruction_operator.cli import reconstruct  # noqa: PLC0415  # as in `_run`
-
-            logging.basicConfig(format="%(message)s")
-            return reconstruct.run(**arguments)
-        case _:
-            return _run()
+    logging.basicConfig(format="%(message)s")
+    return reconstruct.run(**arguments)
 
 
 def _run() -> int:

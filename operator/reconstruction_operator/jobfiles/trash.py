@@ -9,7 +9,6 @@ complete in one of these three places.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,25 +38,6 @@ class Kept:
         return manifests.read_sealed(self.path, self.job_id)
 
 
-@dataclass(frozen=True, slots=True)
-class TrashedResult:
-    """A complete result in the trash."""
-
-    stored: Kept
-    manifest: Manifest
-    owner: Owner
-
-    def job(self) -> dict[str, Any]:
-        """Return the manifest of a job that takes the result over, for `kubectl apply`."""
-        manifest, owner = self.manifest, self.owner
-        output = {"output": {"uri": manifest.uri}} if manifest.uri else {}
-        parameters = {"parameters": dict(manifest.parameters)} if manifest.parameters else {}
-        address = {"uri": manifest.input_uri or "file:///photos/unknown"}
-        spec = {"modelType": manifest.model, "input": address, "queue": owner.queue, **parameters, **output}
-        metadata = {"namespace": owner.namespace, "name": owner.name}
-        return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {**spec, "reuse": REQUIRED}}
-
-
 def keep(folder: JobFolder, until: float) -> bool:
     """Move the job's result into the trash; return whether there was a complete one that names its owner.
 
@@ -82,13 +62,13 @@ def entries() -> list[Kept]:
     return sorted(map(_kept, layout.trashed().values()), key=lambda kept: (kept.until, kept.job_id))
 
 
-def complete(namespace: str = "") -> Iterator[TrashedResult]:
-    """Yield the complete results in the trash, sorted by expiry. Empty `namespace`: all."""
-    for stored in entries():
-        manifest = stored.sealed()
-        owner = manifest.owner if manifest is not None else None
-        if manifest is not None and owner is not None and namespace in ("", owner.namespace):
-            yield TrashedResult(stored, manifest, owner)
+def restorable() -> list[dict[str, Any]]:
+    """Return jobs that take the complete results over, as manifests, and `until` when each is kept; those that expire first first."""
+    return [
+        {**_taking_over(manifest, manifest.owner), "until": kept.until}
+        for kept in entries()
+        if (manifest := kept.sealed()) is not None and manifest.owner is not None
+    ]
 
 
 def find(job_id: str) -> Kept | None:
@@ -119,6 +99,15 @@ def make_room() -> int:
             break
         deleted += delete(kept)
     return deleted
+
+
+def _taking_over(manifest: Manifest, owner: Owner) -> dict[str, Any]:
+    output = {"output": {"uri": manifest.uri}} if manifest.uri else {}
+    parameters = {"parameters": dict(manifest.parameters)} if manifest.parameters else {}
+    address = {"uri": manifest.input_uri or "file:///photos/unknown"}
+    spec = {"modelType": manifest.model, "input": address, "queue": owner.queue, **parameters, **output}
+    metadata = {"namespace": owner.namespace, "name": owner.name}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {**spec, "reuse": REQUIRED}}
 
 
 def _kept(path: Path) -> Kept:

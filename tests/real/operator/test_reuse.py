@@ -6,9 +6,6 @@ docs/results.md and docs/backups.md promise what is tested here.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -140,19 +137,3 @@ def test_a_result_leaves_the_trash_when_its_time_has_expired(
     wait_until(has_expired, "its time to expire")
     jobs.system.start_worker("another", concurrency=1)  # each worker checks the trash at its start, and then hourly
     wait_until(lambda: not trashed(jobs, first), "the result to be deleted")
-
-
-def test_the_trash_is_listed_by_a_program_of_the_worker(jobs: Jobs, photos: Path, namespace: str) -> None:
-    name = create(jobs, photos, "banana")
-    jobs.wait_phase(name, "Succeeded")
-    uid = delete(jobs, name)["metadata"]["uid"]
-
-    done = subprocess.run(
-        [sys.executable, "-m", "reconstruction_operator.cli.main", "restore", "--list", "--namespace", namespace],
-        env=dict(os.environ) | {"JOBS_DIR": str(jobs.system.jobs_dir)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert any(line.split()[:2] == [f"{namespace}/{name}", uid] for line in done.stdout.splitlines())
