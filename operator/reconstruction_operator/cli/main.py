@@ -40,11 +40,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Watch ReconstructionJobs and have workers run them. The cluster is that of KUBECONFIG, of "
         "~/.kube/config, or of the pod. Settings are environment variables: docs/settings.md.",
     )
-    _add_reconstruct(subcommands)
-    return command
-
-
-def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     here = subcommands.add_parser(
         "reconstruct",
         help="run a model on this machine, without Kubernetes and Redis",
@@ -60,6 +55,7 @@ def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentPa
         "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="one of its parameters"
     )
     here.add_argument("--threads", type=int, default=0, help="processor threads [all that this process may use]")
+    return command
 
 
 def _parameter(text: str) -> tuple[str, object]:
@@ -80,12 +76,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except readers.InvalidSettingError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
-    if command == "run":
-        return _run()
-    from reconstruction_operator.cli import reconstruct  # noqa: PLC0415  # as in `_run`
-
-    logging.basicConfig(format="%(message)s")
-    return reconstruct.run(**arguments)
+    return _run() if command == "run" else _reconstruct(**arguments)
 
 
 def _run() -> int:
@@ -106,6 +97,16 @@ def _run() -> int:
         return 1
     finally:
         tracing.flush(_TRACES_SECONDS)
+
+
+def _reconstruct(
+    *, photos: Sequence[Path], output: Path, model: str, param: Sequence[tuple[str, object]], threads: int
+) -> int:
+    from reconstruction_operator.worker import local  # noqa: PLC0415  # the operator's image lacks its packages
+
+    logging.basicConfig(format="%(message)s")
+    request = local.LocalRequest(photos, output, model, dict(param), threads)
+    return local.run(request, lambda line: print(json.dumps(line), flush=True))
 
 
 if __name__ == "__main__":
