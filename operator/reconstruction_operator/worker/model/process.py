@@ -53,34 +53,20 @@ def run_model(
     check: Callable[[], None],
     used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
-    """Run the model, an isolated one in a process within the limits of the settings. Raises as `run_isolated`."""
-    if not model.isolated:
-        return model.run(work, report)
-    request = RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)
-    limit = config.settings.MODEL_MEMORY_BYTES
-    return run_isolated(request, report=report, check=check, memory_limit_bytes=limit, used=used)
+    """Run the model, an isolated one in a process, and return its result.
 
-
-def run_isolated(
-    request: RunRequest,
-    *,
-    report: Report,
-    check: Callable[[], None],
-    memory_limit_bytes: int,
-    used: Callable[[ModelUsage], None] = lambda _: None,
-) -> Result:
-    """Run the model in a process and return its result.
-
-    An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. `memory_limit_bytes` limits the resident
-    memory of all its processes together; 0: no limit. `used` is called with the measured usage of the processes, however they ended.
+    An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. MODEL_MEMORY_BYTES limits the resident
+    memory of all its processes together. `used` is called with the measured usage of the processes, however they ended.
 
     Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
     be started.
     """
-    with _ModelProcess(request) as process:
+    if not model.isolated:
+        return model.run(work, report)
+    with _ModelProcess(RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)) as process:
         outcome: ModelMessage | None = None
         step = "its start"
-        watch = UsageWatch(process.pid, memory_limit_bytes, request.model)
+        watch = UsageWatch(process.pid, config.settings.MODEL_MEMORY_BYTES, model.name)
         try:
             while not process.ended:
                 for message in process.listen(_POLL_SECONDS):
@@ -102,7 +88,7 @@ def run_isolated(
             if watch.peak_bytes:
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
                 used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
-        return _verdict(outcome, process, f"{request.model} died during {step}", watch.newest_bytes)
+        return _verdict(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
 
 
 class _ModelProcess:

@@ -10,22 +10,25 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import pytest
 from reconstruction_operator import config
-from reconstruction_operator.models.exchange import RunRequest
-from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Step, Work
-from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Report, Result, Step, Work
+from reconstruction_operator.worker.model.process import run_model
+
+from tests.support.settings import configure
 
 _PATIENCE_SECONDS = 60.0  # Python starts in 0.3 s on an idle machine
-_SILENCE_SECONDS = 2.0
 
 pytestmark = pytest.mark.usefixtures("rough_models")
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Work:
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Work:
+    configure(monkeypatch, ALIVE_TTL_SECONDS=2.0)
     for name in ("scratch", "output"):
         (tmp_path / name).mkdir()
     return Work((Photo(tmp_path / "a.jpg", 64, 48, 9),), tmp_path / "scratch", tmp_path / "output", {}, 1)
@@ -37,9 +40,9 @@ def run(
     *,
     report: Report = lambda *_, **__: None,
     check: Callable[[], None] = lambda: None,
-    memory: int = 0,
 ) -> Result:
-    return run_isolated(RunRequest(name, work, _SILENCE_SECONDS), report=report, check=check, memory_limit_bytes=memory)
+    model = cast("Model", SimpleNamespace(name=name, isolated=True))  # its process alone loads the model
+    return run_model(model, work, report=report, check=check)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -134,9 +137,10 @@ def test_zlib_works_with_a_library_that_brings_its_own(work: Work) -> None:
     assert (work.output_dir / "picture.png").stat().st_size > 0
 
 
-def test_a_model_above_the_memory_limit_is_killed_and_reported(work: Work) -> None:
+def test_a_model_above_the_memory_limit_is_killed_and_reported(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, MODEL_MEMORY_BYTES=200 << 20)
     with pytest.raises(ModelFailure, match=r"OUT_OF_MEMORY: rough-hungry used \d+ MB .* allows 200 MB"):
-        run("rough-hungry", work, memory=200 << 20)
+        run("rough-hungry", work)
     wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
@@ -152,6 +156,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
+    configure(monkeypatch, ALIVE_TTL_SECONDS=1.0)
     monkeypatch.setattr("reconstruction_operator.worker.model.process._BEAT_SECONDS", 0.2)
 
     def report(step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None, **_q: object) -> None:
@@ -161,9 +166,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
             time.sleep(1.5)
             (tmp_path / "finish").touch()
 
-    request = RunRequest("rough-patient", work, 1.0)
-    result = run_isolated(request, report=report, check=lambda: None, memory_limit_bytes=0)
-    assert result.quality["photos"] == 1
+    assert run("rough-patient", work, report=report).quality["photos"] == 1
 
 
 def test_only_a_model_that_needs_the_network_gets_sockets(work: Work) -> None:
@@ -174,13 +177,15 @@ def test_only_a_model_that_needs_the_network_gets_sockets(work: Work) -> None:
     assert (work.output_dir / "sockets.txt").read_text() == "process 0"
 
 
-def test_a_model_that_ended_under_a_paused_worker_is_a_worker_error(work: Work) -> None:
+def test_a_model_that_ended_under_a_paused_worker_is_a_worker_error(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The model ends by SIGKILL, which otherwise means OUT_OF_MEMORY."""
-    request = RunRequest("rough-sleep", work, 0.2)  # less than the time between two signs of life
+    configure(monkeypatch, ALIVE_TTL_SECONDS=0.2)  # less than the time between two signs of life
     with pytest.raises(
         ModelFailure, match=r"WORKER_ERROR.*no sign of life for 0\.2 s \(paused, or the machine is overloaded\)"
     ):
-        run_isolated(request, report=lambda *_, **__: None, check=lambda: None, memory_limit_bytes=0)
+        run("rough-sleep", work)
 
 
 class _StopError(Exception):
@@ -204,15 +209,16 @@ def test_an_interruption_kills_the_whole_process_group(name: str, work: Work, ro
 
 
 _TASK = """
-import sys, json
+import sys
 from pathlib import Path
-from reconstruction_operator.models.exchange import RunRequest
+from reconstruction_operator import config
+from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Work
-from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.process import run_model
+config.use(config.Settings(ALIVE_TTL_SECONDS=2.0))
 folder = Path(sys.argv[1])
 work = Work((), folder / "scratch", folder / "output", {}, 1)
-run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=lambda *_, **__: None, check=lambda: None,
-             memory_limit_bytes=0)
+run_model(registry.find(sys.argv[2]), work, report=lambda *_, **__: None, check=lambda: None)
 """
 
 
@@ -224,9 +230,7 @@ def test_a_model_ends_when_its_worker_is_killed_or_paused(
     number: signal.Signals, name: str, work: Work, rough_models: Path
 ) -> None:
     folder = work.scratch_dir.parent
-    task = subprocess.Popen(
-        [sys.executable, "-c", _TASK, str(folder), name, str(_SILENCE_SECONDS)], stdout=subprocess.DEVNULL
-    )
+    task = subprocess.Popen([sys.executable, "-c", _TASK, str(folder), name], stdout=subprocess.DEVNULL)
     try:
         wait_until(lambda: bool(list(rough_models.iterdir())), "the model to run")
         task.send_signal(number)
