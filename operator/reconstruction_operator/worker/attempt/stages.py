@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from reconstruction_operator import config
-from reconstruction_operator.contract.fingerprint import fingerprint, recipe
+from reconstruction_operator.contract.fingerprint import recipe
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import StageFolder
 from reconstruction_operator.worker.model.selection import Choice
-
-_NO_INPUT = "none"  # of a simulation
-
 
 class AttemptStages:
     """The stages of one run."""
@@ -37,9 +34,9 @@ class AttemptStages:
 
 
 def _key(choice: Choice, input_digest: str) -> str:
-    """Return the fingerprint of the input, the model with the packages that it computes with, and the parameters."""
+    """Return the digest of the input (empty for a simulation), the model with the packages that it computes with, and the parameters."""
     name = choice.model.name
     installed = registry.versions(name)
     packages = [f"{package}=={installed.get(package, '')}" for package in sorted(getattr(choice.model, "packages", ()))]
     made_by = " ".join([registry.version(name), *packages])
-    return fingerprint(input_digest or _NO_INPUT, recipe(name, made_by, choice.parameters))
+    return recipe(name, made_by, {"input": input_digest, "parameters": dict(choice.parameters)})
