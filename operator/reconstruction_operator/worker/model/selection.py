@@ -36,12 +36,7 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
 
     Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS (by the model's schema, then by the model).
     """
-    try:
-        model = registry.find(model_type)
-    except registry.UnavailableModelError:
-        if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
-            raise
-        model = registry.find(PLACEHOLDER)
+    model = _find(model_type)
     # The operator checks this for queued jobs, but not for bare tasks and local runs.
     if problem := parameter_check.problem(registry.schema(model.name) or {}, parameters):
         raise ModelFailure("INVALID_PARAMETERS", problem)
@@ -53,11 +48,9 @@ def announced_models() -> dict[str, ModelInfo]:
     choices = {}
     for name in registry.names():
         try:
-            model = registry.find(name)
+            model = _find(name)
         except ModelFailure:
-            if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
-                continue
-            model = registry.find(PLACEHOLDER)
+            continue
         choices[name] = ModelInfo(
             version=registry.version(model.name),
             parameters=registry.schema(model.name),
@@ -65,3 +58,12 @@ def announced_models() -> dict[str, ModelInfo]:
             reads_photos=model.max_photos > 0,
         )
     return choices
+
+
+def _find(name: str) -> Model:
+    try:
+        return registry.find(name)
+    except registry.UnavailableModelError:
+        if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
+            raise
+        return registry.find(PLACEHOLDER)
