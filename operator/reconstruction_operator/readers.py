@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -134,24 +134,21 @@ def grants(name: str, text: str, *, https: bool = False) -> Grants:
 
 def quotas(name: str, text: str) -> Numbers:
     """Read entries NAMESPACE=NUMBER, separated by commas."""
-    entries = []
-    for entry in names(name, text):
-        namespace, _, number = entry.partition("=")
-        if not _NAMESPACE.fullmatch(namespace) or not number.isascii() or not number.isdigit():
-            raise InvalidSettingError(f"{name}: {entry!r} is not a namespace, or *, and = and a number (maps=10)")
-        entries.append((namespace, int(number)))
-    return tuple(entries)
+    pairs = _pairs(name, text, re.compile("[0-9]+"), "a namespace, or *, and = and a number (maps=10)")
+    return tuple((namespace, int(number)) for namespace, number in pairs)
 
 
 def pools(name: str, text: str) -> Pools:
     """Read entries POOL=NAMESPACE, separated by commas."""
-    entries = []
+    return tuple(_pairs(name, text, _NAMESPACE, "a pool and a namespace (gpu=maps), each a name or *"))
+
+
+def _pairs(name: str, text: str, right: re.Pattern[str], form: str) -> Iterator[tuple[str, str]]:
     for entry in names(name, text):
-        pool, _, namespace = entry.partition("=")
-        if not _NAMESPACE.fullmatch(pool) or not _NAMESPACE.fullmatch(namespace):
-            raise InvalidSettingError(f"{name}: {entry!r} is not a pool and a namespace (gpu=maps), each a name or *")
-        entries.append((pool, namespace))
-    return tuple(entries)
+        first, _, second = entry.partition("=")
+        if not _NAMESPACE.fullmatch(first) or not right.fullmatch(second):
+            raise InvalidSettingError(f"{name}: {entry!r} is not {form}")
+        yield first, second
 
 
 def reader(default: object, *, least: float, most: float, choices: tuple[str, ...]) -> Reader:
