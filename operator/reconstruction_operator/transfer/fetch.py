@@ -35,7 +35,7 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
             label = uris.redacted(uri)
             real = local.permitted(uris.local_path(parts, _REFUSED), label, limits)
             if not real.is_file():
-                return _take_folder(real, label, into, limits, tick)
+                return take_folder(real, label, into, limits, tick)
             with local.open_archive(real, label) as archive:
                 return unpack_process.unpack(archive, label, into, limits, tick)
         case "https":
@@ -66,16 +66,13 @@ def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
     return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it accepts {kinds}")
 
 
-def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Copy the photos in `folder` and below it. Links that stay inside the folder are followed.
+def take_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    """Copy the photos in the resolved `folder` (`label` in messages) and below it. Links that stay inside the folder are followed.
+
+    The path is not resolved again: a tenant may have replaced the checked folder by a link (TOCTOU).
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
-    return _take_folder(folder.resolve(), str(folder), into, limits, tick)
-
-
-def _take_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Copy as `take_folder`, without resolving links again: a tenant may have replaced the checked `folder` by a link (TOCTOU)."""
     listed = local.list_folder(folder, label, limits)
     copies = dict(zip(names.flattened(listed.photos), listed.photos, strict=True))
     if digests.may_be_known(limits.known, images=masks.count_photos(listed.photos), total_bytes=listed.bytes):

@@ -111,7 +111,7 @@ def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[flo
     limits = Limits.from_config()
     copying = section(tick, 0.0, _COPY_SHARE)
     if len(paths) == 1 and paths[0].is_dir():
-        fetched = fetch.take_folder(paths[0], into, limits, copying)
+        fetched = fetch.take_folder(paths[0].resolve(), str(paths[0]), into, limits, copying)
         copies, ignored = fetched.photos, fetched.ignored
     else:
         copies, ignored = _copies(paths, into, copying), Ignored()

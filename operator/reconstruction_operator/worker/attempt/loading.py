@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,7 @@ def load_photos(
     earlier = () if kept is None else (_known(kept),)
     fetched = load(replace(limits, known=(*limits.known, *earlier)))
     if kept is not None and fetched.digest == kept.digest and not digests.is_known(kept.digest, limits.known):
-        if keeping.are_whole(workspace, kept, _check(tick)):
+        if keeping.are_whole(workspace, kept, partial(tick, 0.0, "")):
             spaces.empty(workspace.photos)
             tick(1.0, f"{len(kept.photos)} photos of an earlier attempt")
             return _loaded(workspace, kept.photos, kept.digest)
@@ -69,7 +69,7 @@ def load_photos(
         return Loaded((), fetched.digest, known=True)
     checked = process.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
     described = tuple(KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked)
-    check = _check(section(tick, _CHECK_SHARE, 1.0))
+    check = partial(section(tick, _CHECK_SHARE, 1.0), 0.0, "")
     keeping.keep(workspace, fetched.digest, described, check, etag=fetched.etag)
     return _loaded(workspace, described, fetched.digest)
 
@@ -80,7 +80,8 @@ def _fetch(
     """Fetch the photos into the workspace and compute the digest of the input. A known input is only identified."""
     fetching = section(tick, 0.0, _FETCH_SHARE)
     if envelope is None:
-        fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
+        folder = file_handler.input_dir(job_id)
+        fetched = fetch.take_folder(folder.resolve(), str(folder), workspace.photos, limits, fetching)
     else:
         fetched = fetch.fetch(envelope.input_uri, workspace.photos, workspace.fetched, limits, fetching)
     if digests.is_known(fetched.digest, limits.known):
@@ -107,10 +108,6 @@ def with_masks(folder: Path, files: Sequence[KeptPhoto]) -> tuple[Photo, ...]:
         Photo(folder / name, named[name].width, named[name].height, named[name].bytes, folder / mask if mask else None)
         for name, mask in masks.of_photos(named).items()
     )
-
-
-def _check(tick: Tick) -> Callable[[], None]:
-    return partial(tick, 0.0, "")
 
 
 def check_count(count: int, model: Model, ignored: Ignored) -> None:

@@ -176,7 +176,6 @@ class AttemptRun:
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
         if choice.simulated:
             return Loaded((), "")
-
         assignment = self._assignment
         limits = replace(Limits.from_config(assignment.envelope.namespace), known=known)
         tick = partial(steps.report, Step.LOAD)
