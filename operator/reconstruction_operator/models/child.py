@@ -15,17 +15,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reconstruction_operator.models import confinement, exchange, registry
-from reconstruction_operator.models.exchange import (
-    DefectMessage,
-    ExitMessage,
-    FailureMessage,
-    ModelMessage,
-    ProgressMessage,
-)
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
 _POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the model
@@ -81,7 +74,7 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
         ended, status, used = os.wait4(model, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
-            _send(messages, ExitMessage(code, used.ru_utime + used.ru_stime), patient=True)
+            _send(messages, exchange.ExitMessage(code, used.ru_utime + used.ru_stime), patient=True)
             break
     os.killpg(0, signal.SIGKILL)
 
@@ -114,30 +107,28 @@ def _end_with(guard: int) -> None:
         os._exit(1)
 
 
-def _outcome(request: exchange.RunRequest, report: Report) -> ModelMessage:
+def _outcome(request: exchange.RunRequest, report: Report) -> exchange.ModelMessage:
     work = request.work
     try:
         return registry.find(request.model).run(work, report)
     except ModelFailure as failure:
-        return FailureMessage(failure.reason, failure.message)
+        return exchange.FailureMessage(failure.reason, failure.message)
     except MemoryError:
-        return FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {len(work.photos)} photos")
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return exchange.FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {len(work.photos)} photos")
+    except Exception as error:  # noqa: BLE001  # a defect of the model; the worker reports the traceback
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _disk_full(error, work.scratch_dir)
-        return DefectMessage(traceback.format_exc())
-    except Exception:  # noqa: BLE001  # a defect of the model; the worker reports the traceback
-        return DefectMessage(traceback.format_exc())
+        return exchange.DefectMessage(traceback.format_exc())
 
 
-def _disk_full(error: OSError, scratch: Path) -> FailureMessage:
+def _disk_full(error: OSError, scratch: Path) -> exchange.FailureMessage:
     where = error.filename if isinstance(error.filename, str) else ""
     if _is_elsewhere(error, where, scratch):
         text = (
             f"a file system of the worker is full, not the job volume: {error.strerror} ({where or 'perhaps /dev/shm'})"
         )
-        return FailureMessage("WORKER_ERROR", text)
-    return FailureMessage("DISK_FULL", f"the disk was full: {error.strerror} ({where or scratch})")
+        return exchange.FailureMessage("WORKER_ERROR", text)
+    return exchange.FailureMessage("DISK_FULL", f"the disk was full: {error.strerror} ({where or scratch})")
 
 
 def _is_elsewhere(error: OSError, where: str, scratch: Path) -> bool:
@@ -152,22 +143,14 @@ def _is_elsewhere(error: OSError, where: str, scratch: Path) -> bool:
 
 
 def _reporter(messages: int) -> Report:
-    def report(
-        step: Step,
-        fraction: float,
-        message: str = "",
-        *,
-        resumed: str = "",
-        remaining_seconds: float | None = None,
-        quality: Mapping[str, int | float | str] | None = None,
-    ) -> None:
-        progress = ProgressMessage(step, float(fraction), message, resumed, remaining_seconds, quality)
-        _send(messages, progress, patient=bool(resumed or quality))
+    def report(step: Step, fraction: float, message: str = "", **more: Any) -> None:
+        progress = exchange.ProgressMessage(step, float(fraction), message, **more)
+        _send(messages, progress, patient=bool(progress.resumed or progress.quality))
 
     return report
 
 
-def _send(descriptor: int, message: ModelMessage, *, patient: bool) -> None:
+def _send(descriptor: int, message: exchange.ModelMessage, *, patient: bool) -> None:
     """Write a line. If the worker does not read, drop the line unless `patient`: progress must never delay the model."""
     line = exchange.encode(message)
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)
