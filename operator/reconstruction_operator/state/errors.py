@@ -17,7 +17,6 @@ class DeposedError(ProtocolError):
 
     def __init__(self, *, fence: int, seen: int) -> None:
         super().__init__(f"deposed: this operator's fence is {fence}, but {seen} was seen in Redis")
-        self.fence = fence
         self.seen = seen
 
 
@@ -26,5 +25,3 @@ class UnexpectedReplyError(ProtocolError):
 
     def __init__(self, script: str, reply: object) -> None:
         super().__init__(f"script {script} returned {reply!r:.200}")
-        self.script = script
-        self.reply = reply
