@@ -27,16 +27,10 @@ _PHASES = MappingProxyType(
         JobState.INVALID: Phase.FAILED,
         JobState.WAITING: Phase.PENDING,
         JobState.BACKOFF: Phase.PENDING,
-        JobState.QUEUED: Phase.QUEUED,
-        JobState.RUNNING: Phase.RUNNING,
         JobState.RECOVERING: Phase.RUNNING,
-        JobState.SUSPENDED: Phase.SUSPENDED,
-        JobState.CANCELLING: Phase.CANCELLING,
-        JobState.SUCCEEDED: Phase.SUCCEEDED,
-        JobState.FAILED: Phase.FAILED,
-        JobState.CANCELLED: Phase.CANCELLED,
     }
 )
+"""Phases of the states that have none of their own; any other state has the phase of its name."""
 _NOT_BEGUN = frozenset({JobState.WAITING, JobState.BACKOFF, JobState.QUEUED})
 _WEIGHT = MappingProxyType({kind.value: weight for weight, kind in enumerate(_T)})
 _CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "HandedOver"})
@@ -80,7 +74,7 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
 @lru_cache(2_048)  # a running job is planned at each report, and few reports change a condition
 def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tuple[Condition, ...]]:
     """Return phase and conditions; those that change now have no time yet."""
-    phase = _PHASES[facts.state]
+    phase = _PHASES.get(facts.state) or Phase[facts.state.name]
     old = {condition.type: condition for condition in before}
     checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value))
     listed = [_condition(kind, why, facts, old.get(kind.value)) for kind, why in _reasons(facts, phase, old)]
