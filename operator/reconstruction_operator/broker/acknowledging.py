@@ -33,9 +33,8 @@ class LenientRequest(Request):  # type: ignore[misc]  # Celery has no types
     def _try(self, answer: Callable[[], None]) -> None:
         try:
             answer()
-        except AttributeError as error:
+        except (AttributeError, redis.ResponseError) as error:
             self.acknowledged = True  # no retry can succeed
-            logger.warning("Task %s could not be acknowledged: its connection is closed: %s", self.id, error)
-        except redis.ResponseError as error:  # as for a key of the wrong type
-            self.acknowledged = True
-            logger.warning("Task %s could not be acknowledged: Redis refused: %s", self.id, error)
+            # Redis refuses for a key of the wrong type.
+            why = "its connection is closed" if isinstance(error, AttributeError) else "Redis refused"
+            logger.warning("Task %s could not be acknowledged: %s: %s", self.id, why, error)

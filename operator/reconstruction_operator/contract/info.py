@@ -40,9 +40,8 @@ class InstallationInfo:
     gallery: str = ""  # a URL, or service/NAME in the Lease's namespace
     schemes: tuple[str, ...] = ()  # kinds of object storage that jobs may name
     pools: tuple[str, ...] = ()  # that the administrator planned, besides those of live workers
-    problems: tuple[
-        str, ...
-    ] = ()  # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld
+    # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld
+    problems: tuple[str, ...] = ()
     workers: tuple[Workers, ...] = ()
     complete: bool = False  # whether `workers` has all live workers
     beat: datetime | None = None  # when the operator wrote it

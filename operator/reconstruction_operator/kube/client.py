@@ -177,12 +177,7 @@ class Api:
                     if status >= HTTPStatus.BAD_REQUEST:
                         raise parsing.refusal(status, await response.read(), response.headers.get("Retry-After"))
                     yield response
-        except (
-            aiohttp.ClientError,
-            TimeoutError,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: a line break in a header
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a line break in a header
             raise ApiError(0, type(error).__name__, str(error) or f"{method} {path}") from error
         finally:
             if status == HTTPStatus.UNAUTHORIZED and own:

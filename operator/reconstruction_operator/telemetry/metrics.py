@@ -12,23 +12,15 @@ from functools import partial
 from typing import Final
 
 import prometheus_client
-from prometheus_client import (
-    GC_COLLECTOR,
-    PLATFORM_COLLECTOR,
-    PROCESS_COLLECTOR,
-    CollectorRegistry,
-    Gauge,
-    Histogram,
-    Info,
-)
+from prometheus_client import CollectorRegistry, Gauge, Histogram, Info
 
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.outcomes import REASONS
 
 REGISTRY: Final = CollectorRegistry()
-REGISTRY.register(PROCESS_COLLECTOR)
-REGISTRY.register(PLATFORM_COLLECTOR)
-REGISTRY.register(GC_COLLECTOR)
+REGISTRY.register(prometheus_client.PROCESS_COLLECTOR)
+REGISTRY.register(prometheus_client.PLATFORM_COLLECTOR)
+REGISTRY.register(prometheus_client.GC_COLLECTOR)
 
 _PREFIX = "reconstruction"
 _FAST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

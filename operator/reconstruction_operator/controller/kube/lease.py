@@ -9,6 +9,7 @@ before it sent its last successful renewal, so it stops before a candidate may t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -141,12 +142,10 @@ class LeaderElection:
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when this replica takes or loses the Lease, or after `timeout_seconds`."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._changed.wait()
-        except TimeoutError:
-            return
-        self._changed.clear()
+                self._changed.clear()
 
     def deposed(self, seen: int | None) -> None:
         """Stop leading: Redis holds a higher fencing token. The next tenure gets one above `seen`, if that is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,12 +57,10 @@ class ResyncRequests:
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return at the next request, or after `timeout_seconds`."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._requested.wait()
-        except TimeoutError:
-            return
-        self._requested.clear()
+                self._requested.clear()
 
 
 @dataclass(eq=False)
