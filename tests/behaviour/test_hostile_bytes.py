@@ -90,7 +90,7 @@ def delivered(content: bytes, _: Path) -> None:
     layout.Pointer.parse(content)
     Manifest.identify(content)
     if (manifest := Manifest.parse(content)) is not None:
-        assert len(manifest.to_text()) > len(manifest.fingerprint)
+        assert len(manifest.to_text()) > len(manifest.recipe)
 
 
 def in_redis(content: bytes, _: Path) -> None:

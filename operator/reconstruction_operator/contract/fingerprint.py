@@ -1,7 +1,7 @@
-"""Fingerprint: equal for two runs that make the same result. Such runs may use each other's result.
+"""Fingerprint: input and recipe, equal for two runs that make the same result. Such runs may use each other's result.
 
-It covers the input (names, sizes and contents of the photos) and the recipe (the model, its version and its complete parameters),
-but not the location of the photos.
+The input covers names, sizes and contents of the photos, but not their location; the recipe covers the model, its version and its
+complete parameters.
 """
 
 from __future__ import annotations
@@ -43,11 +43,6 @@ def input_digest(kind: str, files: Iterable[InputFile]) -> str:
 def recipe(model: str, version: str, parameters: Mapping[str, object]) -> str:
     """Return the digest of a model, its version, and its parameters with all defaults filled in."""
     return _digest([model, version, dict(parameters)])
-
-
-def fingerprint(input_digest: str, recipe: str) -> str:
-    """Return the fingerprint of a result; empty if the input is unknown."""
-    return _digest([input_digest, recipe]) if input_digest else ""
 
 
 def _digest(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import ReusedFrom
-from reconstruction_operator.contract import fingerprint as fingerprints
+from reconstruction_operator.contract import fingerprint
 from reconstruction_operator.contract.records import Owner
 
 MANIFEST: Final = "manifest.json"
@@ -80,12 +80,7 @@ class Manifest:
     @property
     def recipe(self) -> str:
         """The digest of the model, its version and its parameters."""
-        return fingerprints.recipe(self.model, self.versions.get("model", ""), self.parameters)
-
-    @property
-    def fingerprint(self) -> str:
-        """The digest of what the result is made from; empty if its input is unknown."""
-        return fingerprints.fingerprint(self.input_digest, self.recipe)
+        return fingerprint.recipe(self.model, self.versions.get("model", ""), self.parameters)
 
     def to_text(self) -> str:
         """Return the content of `manifest.json`."""
