@@ -73,15 +73,3 @@ def test_a_resumed_job_continues_from_the_last_stage_it_finished(jobs: Jobs, see
 
     skipped = {"Preprocessing images", "Running reconstruction"}
     check_resumed(jobs, seen, name, "reconstructed of attempt 1", skipped)
-
-
-def test_stages_of_a_suspended_job_are_deleted_with_it(jobs: Jobs) -> None:
-    name = begin(jobs, 3)
-    jobs.patch(name, suspend=True)
-    jobs.wait_phase(name, "Suspended")
-
-    jobs.cancel(name)
-
-    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
-    folder = jobs.folder(name)
-    jobs.wait(name, "without files", lambda _: not folder.exists())

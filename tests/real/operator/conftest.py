@@ -17,11 +17,8 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def counting_worker(runs_folder: Path) -> Worker:
-    """A worker whose model puts a file into that folder when it begins."""
-    return Worker(ROUGH.name, settings=dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}, concurrency=2)
-
-
-@pytest.fixture
-def system_that_counts_runs(start_system: SharedSystems, photos_root: Path, counting_worker: Worker) -> System:
-    return start_system(counting_worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
+def system_that_counts_runs(start_system: SharedSystems, photos_root: Path, runs_folder: Path) -> System:
+    """A system with a worker whose model puts a file into that folder when it begins."""
+    settings = dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}
+    worker = Worker(ROUGH.name, settings=settings, concurrency=2)
+    return start_system(worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")

@@ -6,7 +6,6 @@ docs/results.md and docs/backups.md promise what is tested here.
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from tests.support.photos import make_photo
-from tests.support.systems import SharedSystems, Worker
 
 _QUEUE = "rough"
 
@@ -109,31 +107,3 @@ def test_the_result_of_a_job_with_the_policy_delete_is_deleted_with_it(
         jobs.patch(name, deletionPolicy="Delete")
     old = delete(jobs, name)
     assert trashed(jobs, old["metadata"]["uid"]) == []
-
-
-def test_a_cancelled_job_leaves_nothing_in_the_trash(jobs: Jobs) -> None:
-    name = jobs.create(modelType="placeholder", queue=_QUEUE, parameters={"stepSeconds": 1})
-    jobs.wait_phase(name, "Running")
-    jobs.cancel(name)
-    jobs.wait_phase(name, "Cancelled")
-    old = delete(jobs, name)
-    assert trashed(jobs, old["metadata"]["uid"]) == []
-
-
-def test_a_result_leaves_the_trash_when_its_time_has_expired(
-    start_system: SharedSystems, photos_root: Path, photos: Path, counting_worker: Worker, namespace: str
-) -> None:
-    settings = {"INPUT_ROOTS": str(photos_root), "RETAIN_SECONDS_AFTER_DELETION": "2"}
-    jobs = Jobs(start_system(counting_worker, fresh=True, **settings), namespace)
-    create(jobs, photos, "first")
-    jobs.wait_phase("first", "Succeeded")
-    first = delete(jobs, "first")["metadata"]["uid"]
-    wait_until(lambda: trashed(jobs, first), "the result to be in the trash")
-
-    def has_expired() -> bool:
-        until = int(trashed(jobs, first)[0].name.rpartition("~")[2])
-        return until < time.time()
-
-    wait_until(has_expired, "its time to expire")
-    jobs.system.start_worker("another", concurrency=1)  # each worker checks the trash at its start, and then hourly
-    wait_until(lambda: not trashed(jobs, first), "the result to be deleted")

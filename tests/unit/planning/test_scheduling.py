@@ -49,6 +49,14 @@ def names(keys: Iterable[JobKey]) -> list[str]:
     return [f"{key.namespace}/{key.name}" for key in keys]
 
 
+QUARANTINE = Quarantine("celery", "Worker worker-1 stopped sending heartbeats")
+LOST = Failure("WORKER_LOST", QUARANTINE.loss, retriable=True)
+
+
+def quarantined(name: str, age: int = 0, of: Quarantine | None = QUARANTINE) -> Candidate:
+    return waiting(f"team/{name}", age, quarantine=of)
+
+
 A, B, C = waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)
 
 
@@ -67,6 +75,7 @@ A, B, C = waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)
         pytest.param([A, C], Load(waiting={("celery", "a"): 2, ("gpu", "b"): 2}), window(namespace=2), ["b/1"], id="its-messages-in-the-queue-count"),
         pytest.param([A, waiting("b/1", 8, "gpu"), waiting("b/2", 7, "gpu")], Load({"celery": 5, "cpu": 3}), window(total=10), ["b/1", "b/2"], id="the-shortest-queue-first-where-all-have-little-room"),
         pytest.param([A, B], Load({"cpu": 999}), window(), ["a/1"], id="up-to-the-window-over-all-queues"),
+        pytest.param([quarantined("a", 1), quarantined("b", 2)], Load(), window(), ["team/b"], id="the-oldest-in-quarantine"),
         pytest.param([A, B], Load(bytes=850), window(), ["a/1"], id="up-to-the-bytes-over-all-queues"),
         pytest.param([A, waiting("b/1", 1, new=False)], Load(waiting={("celery", "b"): 1}), window(1, 1), ["b/1"], id="what-is-sent-again-has-had-its-turn"),
     ],
@@ -96,12 +105,6 @@ def test_a_quota_of_priority_high_holds_back_those_alone() -> None:
     admitted = admit(lines([*high, A]), Load(high={"a": 1}), window(), Quotas(high=(("a", 2),)))
 
     assert sorted(names(admitted)) == ["a/0", "a/1"]  # the first of high, and the normal one
-
-
-def test_a_quota_that_several_queues_share_is_not_exceeded() -> None:
-    candidates = [waiting(f"a/{number}", number, queue) for number, queue in enumerate(["celery", "gpu", "cpu"] * 3)]
-
-    assert len(admit(lines(candidates), Load(), window(), Quotas(running=(("a", 4),)))) == 4
 
 
 def test_the_line_gives_the_order_of_turns_and_what_a_quota_holds_back() -> None:
@@ -169,14 +172,6 @@ def test_no_limit_is_ever_exceeded(
     assert not of_a or 3 + of_a <= running
 
 
-QUARANTINE = Quarantine("celery", "Worker worker-1 stopped sending heartbeats")
-LOST = Failure("WORKER_LOST", QUARANTINE.loss, retriable=True)
-
-
-def quarantined(name: str, age: int = 0, of: Quarantine | None = QUARANTINE) -> Candidate:
-    return waiting(f"team/{name}", age, quarantine=of)
-
-
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
@@ -190,22 +185,6 @@ def quarantined(name: str, age: int = 0, of: Quarantine | None = QUARANTINE) -> 
 )
 def test_a_job_is_in_quarantine_after_its_second_lost_worker(status: Status, expected: Quarantine | None) -> None:
     assert quarantine("celery", status) == expected
-
-
-@pytest.mark.parametrize(
-    ("candidates", "tried", "expected"),
-    [
-        pytest.param([quarantined("a", 1), quarantined("b", 2)], [], ["b"], id="the-oldest-alone"),
-        pytest.param([quarantined("a"), quarantined("b")], [], ["a"], id="equal-ones-go-by-name"),
-        pytest.param([quarantined("a"), quarantined("b", of=None)], [QUARANTINE], ["b"], id="one-is-in-flight"),
-        pytest.param([quarantined("a"), quarantined("b", of=None), quarantined("c", of=None)], [], ["a", "b", "c"], id="others-are-not-held-back"),
-        pytest.param([quarantined("a"), quarantined("b", of=Quarantine("celery", "other"))], [QUARANTINE], ["b"], id="another-quarantine"),
-    ],
-)  # fmt: skip
-def test_one_job_of_each_quarantine_is_admitted(
-    candidates: list[Candidate], tried: list[Quarantine], expected: list[str]
-) -> None:
-    assert sorted(key.name for key in admit(lines(candidates), Load(), window(10), in_flight=tried)) == expected
 
 
 @given(

@@ -18,6 +18,24 @@ from reconstruction_operator.state import fields, results
 from tests.support.settings import configure
 
 NOTHING = ProgressReport(0, "", 0, 0.0, None, None)
+WRONG = {
+    "progress": 1e9,
+    "step": ["x"],
+    "stepIndex": 17,
+    "fraction": float("nan"),
+    "startedAt": "yesterday",
+    "at": 1e300,
+    "message": "m" * 5_000,
+    "worker": None,
+    "images": -1,
+    "bytes": True,
+    "seconds": [-1, "x", 3, *range(20)],
+    "resumedFrom": 7,
+    "base": "much",
+    "remaining": "long",
+    "quality": [12],
+}
+STEP_TIMES = tuple(StepTime(step.name, seconds) for step, seconds in zip(STEPS, (0, 0, 3, 0, 1, 2), strict=True))
 
 
 @pytest.fixture
@@ -40,39 +58,6 @@ async def client() -> AsyncIterator[Any]:
 async def test_a_malformed_report_is_left_out(client: Any, text: str) -> None:
     await client.set("celery-task-meta-job-1", text)
     assert await results.read(client, ["job-1"]) == {}
-
-
-async def test_wrong_parts_of_a_report_read_as_nothing_and_sizes_are_cut(client: Any) -> None:
-    meta = {
-        "progress": 1e9,
-        "step": ["x"],
-        "stepIndex": 17,
-        "fraction": float("nan"),
-        "startedAt": "yesterday",
-        "at": 1e300,
-        "message": "m" * 5_000,
-        "worker": None,
-        "images": -1,
-        "bytes": True,
-        "seconds": [-1, "x", 3, *range(20)],
-        "resumedFrom": 7,
-        "base": "much",
-        "remaining": "long",
-        "quality": [12],
-    }
-    await client.set("celery-task-meta-job-1", json.dumps({"status": "PROGRESS", "result": meta}))
-    assert await results.read(client, ["job-1"]) == {
-        "job-1": ProgressReport(
-            100,
-            "",
-            0,
-            0.0,
-            None,
-            None,
-            message="m" * 1_024,
-            steps=tuple(StepTime(step.name, its) for step, its in zip(STEPS, (0, 0, 3, 0, 1, 2), strict=True)),
-        )
-    }
 
 
 async def test_no_tasks_need_no_redis() -> None:
@@ -109,6 +94,7 @@ def test_a_result_is_read_where_celery_writes_it(prefix: str, expected: str, mon
         pytest.param({"stepIndex": 2.0}, {"step_index": 0}, id="a step is a whole number"),
         pytest.param({"at": 0}, {"at": datetime(1970, 1, 1, tzinfo=UTC)}, id="a time in seconds"),
         pytest.param({"images": 12}, {"inputs": Inputs(images=12, bytes=None)}, id="photos without their size"),
+        pytest.param(WRONG, {"percent": 100, "message": "m" * 1_024, "steps": STEP_TIMES}, id="wrong and too large"),
     ],
 )
 async def test_each_part_of_a_report_is_read_for_itself(

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.status import Inputs
-from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.models import placeholder
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.transfer.photos import process
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
@@ -22,7 +21,7 @@ from tests.support.archives import zipped
 from tests.support.photos import make_photo
 from tests.support.servers.https import running_https
 from tests.support.settings import configure
-from tests.support.worker.attempts import JOB, at_step, end, run, stop, want
+from tests.support.worker.attempts import JOB, end, run, want
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
@@ -139,18 +138,3 @@ def test_a_bare_task_that_fails_leaves_no_stage(jobs_dir: Path) -> None:
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
         process_reconstruction("bare", "rough-staged")
     assert [path.name for path in (jobs_dir / "bare").iterdir()] == ["input"]
-
-
-def test_a_suspended_placeholder_continues_without_waiting_again(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.5)  # a beat comes within a step
-    monkeypatch.setattr(placeholder, "_KEPT_SECONDS", 0.0)  # a busy machine may make the wait too short for a stage
-    with monkeypatch.context() as patched:
-        at_step(5, lambda: stop(client, 1, StopReason.SUSPEND), patched)  # the stage is sealed in the fourth
-        assert run()["status"] == "stopped"
-    assert "stages/reconstructed/seal.json" in left()
-    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0)
-    want(client, 2)
-    run(2)
-    assert end(client, 2).resumed_from == "reconstructed of attempt 1"

@@ -1,4 +1,4 @@
-"""Usage watch: memory and CPU time of real processes, and the worker's memory limit."""
+"""Usage watch: memory and CPU time of real processes. The memory limit: test_process.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.worker.model import usage
 from reconstruction_operator.worker.model.usage import UsageWatch
 
@@ -66,20 +65,6 @@ def test_memory_of_all_descendants_counts(holder: Holder) -> None:
 
     assert watch.newest_bytes - before > 30 * _MEBIBYTE
     assert watch.peak_bytes == watch.newest_bytes
-
-
-def test_more_memory_than_the_limit_fails_with_both_numbers(holder: Holder) -> None:
-    watch = UsageWatch(holder.pid, 0, "photogrammetry")
-    watch.check()
-    limited = UsageWatch(holder.pid, watch.newest_bytes + 16 * _MEBIBYTE, "photogrammetry")
-    limited.check()
-    holder.allocate()
-
-    with pytest.raises(
-        ModelFailure, match=r"photogrammetry used \d+ MB of memory; this worker allows \d+ MB"
-    ) as caught:
-        limited.check()
-    assert caught.value.reason == "OUT_OF_MEMORY"
 
 
 def test_cpu_time_of_all_descendants_counts(holder: Holder) -> None:
