@@ -121,17 +121,6 @@ def test_a_running_job_restored_with_its_status_runs_again_without_a_failure(job
     assert (condition(ended, "Finished")["reason"], ended["status"].get("failures", 0)) == ("Succeeded", 0)
 
 
-def test_a_restored_job_whose_time_to_live_has_expired_is_deleted(jobs: Jobs, operator: Process) -> None:
-    exported = export(jobs, jobs.create_in("Succeeded"))
-    name = exported["metadata"]["name"]
-
-    with paused(operator):
-        restore(jobs, exported, ttlSecondsAfterFinished=0)
-        restore_status(jobs, exported)
-
-    jobs.wait_gone(name)
-
-
 def cancelled(jobs: Jobs) -> Exported:
     """A cancelled job as a backup has it."""
     name = jobs.create_in("Running", queue="slow")

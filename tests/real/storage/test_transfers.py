@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,11 +47,6 @@ def test_wrong_credentials_are_refused_and_the_endpoint_is_not_shown(
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server rejects the workers' credentials") as caught:
         Output(access).check()
     assert "127.0.0.1" not in caught.value.message
-
-
-def test_an_output_in_a_missing_bucket_is_refused(access: Bucket) -> None:
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
-        Output(replace(access, name="nowhere-at-all")).check()
 
 
 READING = ("s3:GetObject", "s3:ListBucket")
