@@ -102,22 +102,30 @@ def test_a_tombstone_that_cannot_be_deleted_is_logged_and_retried(
     assert [path.name for path in jobs_dir.iterdir()] == ["whole"]
 
 
-def test_concurrent_deletions_succeed_although_a_run_still_writes(jobs_dir: Path) -> None:
+def test_concurrent_deletions_all_succeed(jobs_dir: Path) -> None:
     for number in range(1_000):
         (jobs_dir / "job" / str(number // 20)).mkdir(parents=True, exist_ok=True)
         (jobs_dir / "job" / str(number // 20) / str(number)).touch()
-    inside = os.open(jobs_dir / "job" / "49", os.O_RDONLY)
-
-    def write() -> None:
-        with contextlib.suppress(FileNotFoundError):  # the folder is deleted
-            for number in range(10_000):
-                os.close(os.open(f"new-{number}", os.O_CREAT | os.O_WRONLY, dir_fd=inside))
-
-    with ThreadPoolExecutor(9) as pool:
-        pool.submit(write)
+    with ThreadPoolExecutor(8) as pool:
         deletions = [pool.submit(delete_job_files, "job") for _ in range(8)]
-    os.close(inside)
     assert sum(deletion.result() for deletion in deletions) == 1
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_concurrent_writer_does_not_keep_the_folder(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = os.open(fill(jobs_dir / "job") / "output", os.O_RDONLY)
+    names = iter("abcdefgh")
+
+    def write_then_remove(folder: Any, **options: Any) -> None:
+        if Path(folder).name == "output" and (name := next(names, None)):
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=output))
+        rmdir(folder, **options)
+
+    rmdir = os.rmdir
+    monkeypatch.setattr(os, "rmdir", write_then_remove)
+    delete_job_files("job")
+    os.close(output)
+    assert next(names, None) is None
     assert list(jobs_dir.iterdir()) == []
 
 
