@@ -11,6 +11,7 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import StageFolder
 from reconstruction_operator.worker.model.selection import Choice
 
+
 class AttemptStages:
     """The stages of one run."""
 
