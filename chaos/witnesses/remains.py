@@ -32,13 +32,13 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
 
     for client, where in ((scene.state, "state"), (scene.broker, "broker")):
         for raw in client.scan_iter(count=1000):
-            key = _text(raw)
-            ttl = client.pttl(raw)
+            key, ttl = _text(raw), client.pttl(raw)
+            seconds = None if ttl < 0 else ttl / 1000
             if ttl != _NO_KEY:
-                note(key, Leftover(f"{where}: {key}", None if ttl < 0 else ttl / 1000))
+                note(key, Leftover(f"{where}: {key}", seconds))
             if client is scene.state and not set(_UID.findall(key)) & uids:
                 for member in _members(client, key):
-                    note(member, Leftover(f"{where}: in {key}"))
+                    note(member, Leftover(f"{where}: in {key}", seconds))
     for folder in (*scene.jobs_dir.iterdir(), *scene.jobs_dir.glob(".deleted/*")):
         note(folder.name, Leftover(str(folder)))
     return leftovers
