@@ -105,7 +105,7 @@ async def _healthy(request: Request) -> Response:
 
 async def _ready(request: Request) -> Response:
     synced = parts.Gallery.of(request).jobs.synced
-    return PlainTextResponse("ok" if synced else "waiting for the first list of jobs", 200 if synced else 503)
+    return PlainTextResponse("ok" if synced else "no list of jobs yet: is the CRD installed?", 200 if synced else 503)
 
 
 async def _clean(uploads: Uploads, cache: Jobs) -> None:

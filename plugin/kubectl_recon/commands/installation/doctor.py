@@ -108,6 +108,8 @@ def examine(connection: Connection) -> Iterator[Check]:
         jobs, refused = visible(connection)
     except NotFoundError:
         return  # no CRD: _crd has reported it
+    except ApiError as error:  # a server in trouble: the other checks tell more
+        jobs, refused = [], str(error)
     installation = published.read(connection.api, jobs)
     examined = Examined(connection, connection.api.now(), jobs, refused, installation)
     for name, check in _CHECKS.items():

@@ -163,6 +163,8 @@ class Api:
         self.deleted = asyncio.Event()  # the CRD
 
     async def read(self, path: str, _query: Mapping[str, str], _max_bytes: int) -> bytes:
+        if self.deleted.is_set():
+            raise ApiError(404, "NotFound", "page not found")
         if path not in self.failed:
             self.failed.add(path)
             raise RuntimeError("a defect")
