@@ -10,7 +10,7 @@ from typing import Final
 _PIN: Final = re.compile(r"[a-z0-9-]+==\S+( ; [^-]+)?\s+--hash=sha256:\w{64}")
 _FORBIDDEN: Final = {  # lock file -> packages that its image must not contain
     "operator.txt": {
-        *("pycolmap", "opencv-python-headless", "numpy", "scipy", "trimesh", "embreex", "xatlas", "pillow"),
+        *("pycolmap", "opencv-python-headless", "numpy", "scipy", "trimesh", "embreex", "pillow"),
         *("pip", "setuptools", "wheel"),
     },
     "gallery.txt": {

@@ -9,7 +9,7 @@ from devcluster import commands
 from devcluster.node import images
 from scripts.release import sbom
 
-# The photogrammetry packages have no wheels for arm64: pycolmap, embreex, xatlas.
+# The photogrammetry packages have no wheels for arm64: pycolmap, embreex.
 TARGETS: Final = {
     "amd64": ("operator", "worker-base", "worker", "gallery"),
     "arm64": ("operator", "worker-base", "gallery"),

@@ -102,7 +102,7 @@ def test_operator_image_has_no_photogrammetry_and_worker_image_no_kubernetes(bun
 
 
 def test_the_libraries_of_photogrammetry_load_on_a_read_only_root(bundles: Callable[[str], Bundle]) -> None:
-    names = "pycolmap, cv2, scipy, trimesh, embreex, fast_simplification, xatlas"
+    names = "pycolmap, cv2, scipy, trimesh, embreex, fast_simplification"
     done = bundles("worker").run("python", "-W", "error", "-c", f"import {names}")
     assert (done.returncode, done.stderr) == (0, "")
 

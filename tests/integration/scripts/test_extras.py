@@ -93,7 +93,7 @@ def test_the_plugin_imports_without_the_packages_of_operator_and_workers() -> No
 
 
 def test_a_worker_without_the_photogrammetry_extra_lacks_only_that_model() -> None:
-    blocked = ["pycolmap", "cv2", "numpy", "scipy", "trimesh", "embreex", "fast_simplification", "xatlas"]
+    blocked = ["pycolmap", "cv2", "numpy", "scipy", "trimesh", "embreex", "fast_simplification"]
     roots = [
         f"reconstruction_operator.{name}"
         for name in ("celery_app", "tasks", "services", "models.interface", "models.placeholder", "models.reconviagen")

@@ -8,7 +8,7 @@
   cloud with normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
 - `placing`: `upright`, `georeference`, `frames` -> the coordinates of the model: upright, of side 1, and its position on Earth
-- `texture`: `colour`, `unwrapping`, `labelling`, `levelling`, `texture` -> coloured and textured meshes
+- `texture`: `colour`, `labelling`, `levelling`, `patches`, `texture` -> coloured and textured meshes
 - `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result
 
 Around the stages: `model` is the entry point, `parameters` has the settings of each quality, and `quality_gates` has the limits below which

@@ -23,7 +23,6 @@ _PACKAGES = {
     "pycolmap": "pycolmap",
     "scipy": "scipy",
     "trimesh": "trimesh",
-    "xatlas": "xatlas",
 }
 """Module to import -> package that provides it."""
 

@@ -21,7 +21,7 @@ class QualitySettings:
     refined_sizes: tuple[int, ...]  # px: of finer depth maps, each refined from the previous; the last ones are fused
     octree_depth: int  # of the Poisson surface: cells are 1/2^depth of the scene
     faces: int  # maximum number of triangles in model_full.glb
-    texture_faces: int  # maximum in model.glb (the time for unwrapping grows faster than linearly)
+    texture_faces: int  # maximum in model.glb
     texture_size: int  # px: side of the square texture
     enlarge: bool = True  # search small photos at twice their size: more features, in four times the time
     diagonal_paths: bool = False  # aggregate along 8 directions instead of 4
@@ -43,7 +43,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         refined_sizes=(320,),
         octree_depth=7,
         faces=20_000,
-        texture_faces=2500,
+        texture_faces=4000,
         texture_size=1024,
         turn_frames=8,
     ),
@@ -56,7 +56,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         refined_sizes=(320, 640),
         octree_depth=8,
         faces=80_000,
-        texture_faces=16_000,
+        texture_faces=24_000,
         texture_size=2048,
     ),
     "standard": QualitySettings(
@@ -68,7 +68,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         refined_sizes=(320, 800),
         octree_depth=9,
         faces=200_000,
-        texture_faces=20_000,
+        texture_faces=30_000,
         texture_size=4096,
     ),
     "high": QualitySettings(
@@ -82,7 +82,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         patch_match=True,
         octree_depth=10,
         faces=500_000,
-        texture_faces=60_000,
+        texture_faces=90_000,
         texture_size=8192,
     ),
 }

@@ -29,7 +29,7 @@ from reconstruction_operator.models.photogrammetry.surface import cleanup, regio
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
-from reconstruction_operator.models.photogrammetry.texture import colour, texture
+from reconstruction_operator.models.photogrammetry.texture import colour, patches, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
@@ -258,11 +258,11 @@ def _texture(
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
     settings, stage = run.settings, run.timetable.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
-    middles = reduced.vertices[reduced.faces].mean(axis=1)
-    coarseness = region.coarseness(middles) if region else np.ones(len(middles))
-    atlas = texture.unwrap(reduced, coarseness, settings.texture_size, run.folders["surface"], stage(Stage.UNWRAPPING))
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.25))
     paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
+    middles = reduced.vertices[reduced.faces].mean(axis=1)
+    coarseness = region.coarseness(middles) if region else np.ones(len(middles))
+    atlas = patches.make(reduced, paint.labels, seen, coarseness, settings.texture_size)
     picture, coverage = texture.bake(
         atlas,
         seen,

@@ -31,6 +31,7 @@ class Labels:
     """The photos of each face."""
 
     face: Integers  # (faces,): the photo of each face; -1: no photo sees it
+    whole: Mask  # (faces,): whether that photo sees all its corners
     shares: Singles  # (vertices, views): the share of each photo among the faces around a vertex
     uses: Mask  # (faces, views): the photo of the face, and those of touching faces if they see it
 
@@ -48,7 +49,7 @@ def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
     costs = _costs(sees, sum(colours[corner] for corner in mesh.faces.T) / np.float32(3))
     face = propagated(costs, trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).face_adjacency)
     face[sees[np.arange(len(face)), face] == 0] = -1
-    return Labels(face, *_around(mesh, face, sees > 0))
+    return Labels(face, ~half_hidden & (face >= 0), *_around(mesh, face, sees > 0))
 
 
 def _costs(sees: Singles, colours: Singles) -> Singles:

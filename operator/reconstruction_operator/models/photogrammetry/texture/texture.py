@@ -1,4 +1,4 @@
-"""Texture: makes an atlas of flat charts (xatlas), and colours each texel from the photo of its face.
+"""Texture: colours each texel of the atlas from the photo of its face.
 
 Where faces of two photos meet, the photos are blended across one triangle on either side: their shares are interpolated between its
 vertices. So seams are invisible, and nothing is blended elsewhere.
@@ -9,33 +9,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import helper_process, parallel
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers, Pixels, Singles
+from reconstruction_operator.models.photogrammetry import parallel
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture import labelling, levelling
 from reconstruction_operator.models.photogrammetry.texture.colour import Surroundings, sample, with_neighbours
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
+from reconstruction_operator.models.photogrammetry.texture.patches import Atlas
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _TEXELS_AT_ONCE = 1_000_000  # limits the memory for intermediate values in double precision
 _SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Atlas:
-    """The mesh, cut into charts: vertices on cuts are duplicated."""
-
-    mesh: Mesh
-    original: Integers  # (n,): index of each vertex in the uncut mesh
-    uv: Doubles  # (n, 2): 0 to 1, origin at the upper left
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,32 +60,6 @@ def mix(mesh: Mesh, weights: Singles, around: Surroundings) -> Paint:
     return Paint(labels, gains, offsets, elsewhere)
 
 
-def unwrap(mesh: Mesh, coarseness: Doubles, size: int, scratch: Path, progress: StageProgress) -> Atlas:
-    """Unwrap `mesh` onto a square texture of `size` px; `scratch` is a folder for intermediate files.
-
-    A face with `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
-    """
-    mesh_path, atlas_path = scratch / "mesh.npz", scratch / "atlas.npz"
-    np.savez(
-        mesh_path,
-        vertices=mesh.vertices.astype(np.float32),
-        faces=mesh.faces.astype(np.uint32),
-        normals=mesh.normals().astype(np.float32),
-        coarseness=coarseness,
-    )
-    helper_process.run(
-        "reconstruction_operator.models.photogrammetry.texture.unwrapping",
-        [str(mesh_path), str(atlas_path), str(size)],
-        log=scratch / "unwrapping.log",
-        progress=progress,
-        message=f"unwrapping {len(mesh.faces)} faces",
-    )
-    with np.load(atlas_path) as atlas:
-        original = atlas["original"].astype(np.int64)
-        faces = atlas["faces"].astype(np.int64)
-        return Atlas(Mesh(mesh.vertices[original], faces), original, atlas["uv"].astype(np.float64))
-
-
 def rasterise(atlas: Atlas, size: int) -> Texels:
     """Return the triangle and barycentric weights of each covered texel of a square texture of `size` px."""
     owner = np.full((size, size), -1, dtype=np.int32)
@@ -121,7 +86,7 @@ def bake(
     threads: int,
     progress: StageProgress,
 ) -> tuple[Pixels, float]:
-    """Return the RGB texture (size, size, 3), and the share of its used texels that photos cover (0 to 1)."""
+    """Return the RGB texture (size, size, 3), and the share of the surface that photos cover (0 to 1)."""
     progress(0.0, "laying out the texture")
     texels = rasterise(atlas, size)
     total = np.zeros(len(texels.face), dtype=np.float32)
@@ -131,12 +96,17 @@ def bake(
     def add_photo(index: int) -> None:
         here = np.flatnonzero(paint.labels.uses[:, index][texels.face])
         corners = atlas.mesh.faces[texels.face[here]]
-        places = views[index].camera.homogeneous(atlas.mesh.vertices)
+        image, camera = views[index].image(), views[index].camera
+        if atlas.scale < 1.0:
+            reduced = cv2.resize(image, None, fx=atlas.scale, fy=atlas.scale, interpolation=cv2.INTER_AREA)
+            image = np.asarray(reduced, dtype=np.uint8)
+            camera = camera.resized(image.shape[1], image.shape[0])
+        places = camera.homogeneous(atlas.mesh.vertices)
         columns = (places, paint.offsets[atlas.original, index], paint.labels.shares[atlas.original, index, None])
         of_vertices = np.concatenate(columns, axis=1, dtype=np.float32)
         of_texels = np.einsum("tc,tcx->tx", texels.weights[here], of_vertices[corners])
         pixels = of_texels[:, :2] / of_texels[:, 2:3]
-        colour = sample(views[index].image(), pixels) * paint.gains[index] + of_texels[:, 3:6]
+        colour = sample(image, pixels) * paint.gains[index] + of_texels[:, 3:6]
         weight = of_texels[:, 6] ** _SHARPNESS
         with adding:
             blended[here] += colour * weight[:, None]
@@ -154,11 +124,13 @@ def bake(
     painted = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)
     painted[texels.row, texels.column] = 1
-    return fill_gaps(texture, painted), float(covered.mean())
+    edges = np.diff(atlas.mesh.vertices[atlas.mesh.faces], axis=1)
+    areas = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    return fill_gaps(texture, painted), float(areas @ paint.labels.uses.any(axis=1) / areas.sum())
 
 
 def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:
-    """Fill the gaps between charts with the colours of the nearest texels, so that smaller mip levels do not bleed black."""
+    """Fill the gaps between patches with the colours of the nearest texels, so that smaller mip levels do not bleed black."""
     _, nearest = cv2.distanceTransformWithLabels(1 - painted, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((int(nearest.max()) + 1, 3), dtype=np.uint8)
     colours[nearest[painted > 0]] = texture[painted > 0]

@@ -29,7 +29,6 @@ class Stage(enum.IntEnum):
     FUSION = enum.auto()
     SURFACE = enum.auto()
     CLEANING = enum.auto()
-    UNWRAPPING = enum.auto()
     TEXTURE = enum.auto()
     COLOURS = enum.auto()
     PREVIEWS = enum.auto()
@@ -48,11 +47,11 @@ STEPS: Mapping[Stage, Step] = {
 """Stage -> the step that it belongs to."""
 
 _USUAL_FEATURES_SHARE = 0.6  # of the maximum number of features
-_ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.UNWRAPPING, Stage.PREVIEWS})
+_ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.PREVIEWS})
 """Stages that use only one core."""
 
-VARYING = frozenset({Stage.ALIGNMENT, Stage.UNWRAPPING})
-"""Stages whose cost also depends on unknown values, such as the number of rounds or charts. The pace is not learned from them."""
+VARYING = frozenset({Stage.ALIGNMENT})
+"""Stages whose cost also depends on unknown values, such as the number of rounds. The pace is not learned from them."""
 
 _USUAL_INLIERS = 300  # verified matches of a pair
 _USUAL_DOUBLINGS = 1
@@ -112,8 +111,10 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
         Stage.FUSION: 1.2 * fine_megapixels[-1],
         Stage.SURFACE: 3.0 + 0.2 * fine_megapixels[-1] + 1.95e-5 * _COST_OF_DOUBLING**deeper * points,
         Stage.CLEANING: 0.1 + 2e-6 * faces + 5e-6 * points,
-        Stage.UNWRAPPING: 3.2 * settings.texture_faces / 16_000,
-        Stage.TEXTURE: 0.1 + 0.32 * settings.texture_size**2 / 1e6 + 0.08 * seen_megapixels + 0.07 * aligned,
+        Stage.TEXTURE: 0.1
+        + 0.02 * settings.texture_size**2 / 1e6
+        + 0.09 * seen_megapixels
+        + (1.8e-5 + 7.5e-7 * aligned) * settings.texture_faces,
         Stage.COLOURS: (0.1 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
         Stage.PREVIEWS: 0.4 + 0.075 * settings.turn_frames + 6e-6 * points,
     }
