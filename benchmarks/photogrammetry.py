@@ -89,7 +89,8 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
     reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
     model = ["--model", "photogrammetry", "--param", f"quality={quality}"]
     started = time.monotonic()
-    with subprocess.Popen([sys.executable, "-P", *reconstruct, *model], stdout=subprocess.PIPE, text=True) as process:
+    command, env = [sys.executable, "-P", *reconstruct, *model], os.environ | {"KEEP_STAGES_SECONDS": "0"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or ()]
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -117,7 +117,12 @@ class Settings:
     MODEL_MEMORY_BYTES: int = _worker(0, "limit of a model process's resident memory; 0: no limit")
     STAGES_MAX_BYTES: int = _worker(
         17179869184,
-        "limit of the finished stages that one job keeps for its next attempt; 0: every attempt starts from the beginning",
+        "limit of the finished stages that one job keeps for its next attempt, and of all that finished jobs keep for others; "
+        "0: every attempt starts from the beginning",
+    )
+    KEEP_STAGES_SECONDS: int = _worker(
+        86400,
+        "time that a successful job's stages are kept, from which jobs with the same photos continue; 0: not kept",
     )
     INPUT_ROOTS: Names = _worker(
         ("/photos",),

@@ -93,7 +93,7 @@ class Progress:
     last_update_time: datetime | None = member(None, "When the worker reported this.")
     resumed_from: str = member(
         "",
-        "Stage of an earlier attempt from which this attempt continues, such as matches of attempt 1; empty if it began anew.",
+        "Stage of an earlier attempt or another job from which this attempt continues, such as matches of attempt 1; empty if it began anew.",
         max_length=128,
     )
 

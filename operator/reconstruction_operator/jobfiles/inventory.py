@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import deletion, notes, results, trash
+from reconstruction_operator.jobfiles import deletion, kept_stages, layout, notes, results, trash
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.telemetry import worker_metrics
@@ -66,6 +66,7 @@ class Inventory:
             lost = [folder for folder, owner in surveyed if owner is None and folder.root.exists()]
             worker_metrics.UNOWNED_FOLDERS.set(sum(not notes.is_bare(folder) for folder in lost))
             trash.expire(now)
+            kept_stages.expire(layout.kept_stages(), now)
             results.drop_stale()
         except OSError as error:
             logger.warning("the results of deleted jobs could not be listed: %s", error)

@@ -6,6 +6,7 @@
     <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder or of a part of it; `.deleted` exists only while it holds some
     <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job, kept until that time (`trash`)
     <JOBS_DIR>/.names/<digest>/<job id>      index entry of a result, by namespace and name of its job (`results`)
+    <JOBS_DIR>/.stages/…                     finished stages of successful runs, for other jobs (`kept_stages`)
 
 An attempt can have two runs, if Redis loses its data after the first one started. Other names that begin with a dot are
 moved aside by one atomic rename, to be deleted.
@@ -33,6 +34,7 @@ EARLY_LOOK = "early.glb"  # as in `models.interface`
 _DELETED = ".deleted"  # a separate folder of tombstones, so that a deletion need not list all jobs
 _TRASH = ".trash"
 _NAMES = ".names"
+_STAGES = ".stages"
 _GONE = ".gone-"  # tombstone of a superseded run's folder
 _RUN_CHARS = 8
 _UNIQUE_CHARS = len(uuid.uuid4().hex)
@@ -212,6 +214,11 @@ def trashed() -> dict[str, Path]:
 def names() -> Path:
     """Return the folder of the index of results."""
     return Path(config.settings.JOBS_DIR) / _NAMES
+
+
+def kept_stages() -> Path:
+    """Return the folder of stages that other jobs may use."""
+    return Path(config.settings.JOBS_DIR) / _STAGES
 
 
 def tombstones() -> list[Path]:

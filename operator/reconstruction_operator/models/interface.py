@@ -47,12 +47,14 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class StageFolder:
-    """The folder in which a run keeps its finished stages for the next attempt; used through `stages.Stages`."""
+    """The folder in which a run keeps its finished stages for the next attempt and for later jobs; used through `stages.Stages`."""
 
     path: Path  # made when the first stage begins; besides output and scratch the only folder that a model writes to
-    key: str  # digest of everything that the stages depend on: photos, model, version, parameters
+    key: str  # digest of what all stages depend on: namespace, photos, model and version
     attempt: int = 0  # 0: a bare task
     max_bytes: int = sys.maxsize  # of all sealed stages
+    job_id: str = ""
+    job: str = ""  # its name in its namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
-"""Stages: intermediate results that a model has finished, from which the next attempt of the same job continues.
+"""Stages: intermediate results that a model has finished, from which the next attempt, or another job with the same photos, continues.
 
-    <folder>/<stage>/            a sealed stage: its files, and `seal.json` with their digests
+    <folder>/<stage>~<key>/      a sealed stage: its files, and `seal.json` with their digests
     <folder>/.<stage>-<random>/  a stage that is being written, or was too large to be kept
 
 One rename seals a stage, after all its files are on the disk. So a killed process never leaves a sealed stage with incomplete files. The
 files of a sealed stage never change: a model that writes to one works on a copy. A stage is used only for the key that it was made with,
-and only if its files have the digests of the seal.
+and only if its files have the digests of the seal. The key is a digest of the photos, the model and the parameters that the stage reads.
 
-Before the run, the worker moves sealed stages of earlier attempts into the folder. No other process writes there.
+Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No other process
+writes there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ from reconstruction_operator.models.interface import StageFolder, Work
 
 SEAL = "seal.json"
 
-_VERSION = 1
+_VERSION = 2
+_KEY_CHARS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MAX_SEAL_BYTES = 1 << 20
 
@@ -42,39 +44,51 @@ class SealedStage:
 
     name: str
     path: Path
-    attempt: int  # that made the stage; 0: a bare task
+    maker: str  # "attempt 1", "job banana"; empty: unknown
 
     def __str__(self) -> str:
         """Return the text for the status: "matches of attempt 1"."""
-        return f"{self.name} of attempt {self.attempt}" if self.attempt else self.name
+        return f"{self.name} of {self.maker}" if self.maker else self.name
 
 
 class Stages:
     """The stages of one run."""
 
-    def __init__(self, folder: StageFolder) -> None:
+    def __init__(self, folder: StageFolder, reads: Callable[[str], object] = lambda _: None) -> None:
         self._folder = folder
+        self._reads = reads
+        self._basis = ""
         self._stages: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
 
     @classmethod
-    def of(cls, work: Work) -> Stages:
-        """Return the stages of that work. Without a stage folder, they are in the scratch folder, for this run alone."""
-        return cls(work.stages or StageFolder(work.scratch_dir / "stages", ""))
+    def of(cls, work: Work, reads: Callable[[str], object] | None = None) -> Stages:
+        """Return the stages of that work. Without a stage folder, they are in the scratch folder, for this run alone.
+
+        `reads` returns the parameters that the stage of a name depends on, as JSON values; by default all.
+        """
+        folder = work.stages or StageFolder(work.scratch_dir / "stages", "")
+        return cls(folder, reads or (lambda _: dict(work.parameters)))
 
     def find(self, name: str) -> SealedStage | None:
-        """Return the sealed stage of that name; None if there is none. A stage of another key, or an incomplete one, is deleted."""
-        path = self._folder.path / _checked(name)
+        """Return the sealed stage of that name and key; None if there is none. An incomplete stage is deleted."""
+        path = self._path(name)
         if name in self._stages:
             return self._stages[name]
         if not os.path.lexists(path):
             return None
-        attempt = self._maker(path)
-        if attempt is None:
-            logger.warning("stage %s is not used: it has another key, or is incomplete", name)
+        maker = self._maker(path)
+        if maker is None:
+            logger.warning("stage %s is not used: it is incomplete", name)
             _delete(path)
             return None
-        self._stages[name] = SealedStage(name, path, attempt)
+        self._stages[name] = SealedStage(name, path, maker)
         return self._stages[name]
+
+    def rest_on(self, name: str) -> None:
+        """Let the keys of other stages from now on depend on the contents of that sealed stage: they fit no other."""
+        stage = self.find(name)
+        # Stages that rest on one that was not kept are of no use to another run.
+        self._basis = uuid.uuid4().hex if stage is None else _digest(stage.path / SEAL)
 
     def begin(self, name: str) -> Path:
         """Make an empty folder for that stage.
@@ -101,10 +115,11 @@ class Stages:
             return written
         for folder in {path.parent for path, _, _ in described} | {written}:
             _flush(folder)
+        target = self._path(name)
         content = {
             "version": _VERSION,
-            "stage": name,
-            "key": self._folder.key,
+            "stage": target.name,
+            "job": [self._folder.job_id, self._folder.job],
             "attempt": self._folder.attempt,
             "files": [
                 {"name": path.relative_to(written).as_posix(), "bytes": size, "sha256": digest}
@@ -114,33 +129,48 @@ class Stages:
         (written / SEAL).write_text(json.dumps(content) + "\n")
         _flush(written / SEAL)
         _flush(written)
-        target = self._folder.path / _checked(name)
         _delete(target)
         written.rename(target)
         _flush(self._folder.path)
-        self._stages[name] = SealedStage(name, target, self._folder.attempt)
+        self._stages[name] = SealedStage(name, target, "")
         return target
 
     def drop(self, *names: str) -> None:
         """Delete stages that a later one has made unnecessary."""
         for name in names:
+            _delete(self._path(name))
             self._stages.pop(name, None)
-            _delete(self._folder.path / _checked(name))
+
+    def drop_others(self) -> None:
+        """Delete the stages that this run has neither made nor found: those of other parameters."""
+        own = {stage.path for stage in self._stages.values()}
+        for path in self._sealed():
+            if path not in own:
+                _delete(path)
+
+    def _path(self, name: str) -> Path:
+        if name in self._stages:
+            return self._stages[name].path
+        depends_on = [self._folder.key, _checked(name), self._reads(name), self._basis]
+        text = json.dumps(depends_on, sort_keys=True, default=str)
+        return self._folder.path / f"{name}~{hashlib.sha256(text.encode()).hexdigest()[:_KEY_CHARS]}"
 
     def _sealed(self) -> Iterator[Path]:
         return (path for path in self._folder.path.iterdir() if not path.name.startswith("."))
 
-    def _maker(self, path: Path) -> int | None:
-        """Return the attempt that sealed the stage; None if the stage cannot be used."""
+    def _maker(self, path: Path) -> str | None:
+        """Return what sealed the stage; None if the stage cannot be used."""
         with contextlib.suppress(
             OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError
         ):
             with (path / SEAL).open("rb") as file:
                 seal = json.loads(file.read(_MAX_SEAL_BYTES))
-            if (seal["version"], seal["stage"], seal["key"]) != (_VERSION, path.name, self._folder.key):
+            if (seal["version"], seal["stage"]) != (_VERSION, path.name) or not _is_whole(path, seal["files"]):
                 return None
-            if _is_whole(path, seal["files"]):
-                return int(seal["attempt"])
+            job_id, job = seal["job"]
+            if job_id != self._folder.job_id:
+                return f"job {job}" if job else "an earlier run"
+            return f"attempt {int(seal['attempt'])}" if seal["attempt"] else ""
         return None
 
 

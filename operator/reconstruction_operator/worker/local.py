@@ -11,28 +11,36 @@ The last line is a result or a failure. `remainingSeconds` is null while it is u
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import shutil
 import tempfile
+import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator import config
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.api.verdict import verdict
 from reconstruction_operator.contract.steps import STEPS, percent_at
+from reconstruction_operator.jobfiles import kept_stages
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.photos import KeptPhoto
-from reconstruction_operator.models.interface import Photo, Step, Work
+from reconstruction_operator.models.interface import Photo, StageFolder, Step, Work
 from reconstruction_operator.planning.status import details, messages
-from reconstruction_operator.transfer import fetch
+from reconstruction_operator.transfer import digests, fetch
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, section
 from reconstruction_operator.transfer.names import Ignored, flattened
 from reconstruction_operator.transfer.photos import masks, process
 from reconstruction_operator.worker.attempt.failures import failure_of
 from reconstruction_operator.worker.attempt.loading import check_count, with_masks
+from reconstruction_operator.worker.attempt.stages import key as stage_key
 from reconstruction_operator.worker.model.process import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose
 from reconstruction_operator.worker.model.threads import usable_threads
@@ -86,10 +94,13 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
         loaded, staging, scratch = (Path(space) / name for name in ("photos", "output", "scratch"))
         for folder in (loaded, staging, scratch):
             folder.mkdir()
-        taken = _load(request.photos, loaded, choice, lambda part, text: report(Step.LOAD, part, text))
-        work = Work(taken, scratch, staging, choice.parameters, usable_threads(request.threads))
+        taken, digest = _load(request.photos, loaded, choice, lambda part, text: report(Step.LOAD, part, text))
+        stages = _stages(Path(space) / "stages", choice, digest)
+        work = Work(taken, scratch, staging, choice.parameters, usable_threads(request.threads), stages)
         report(Step.PREPROCESS, 0.0)  # a model's process takes seconds until its first report
         result = run_model(choice.model, work, report=report, check=lambda: None)
+        if stages is not None:
+            _keep(stages)
         report(Step.FINALIZE, 0.0)
         files = manifests.describe_files(staging, lambda: None)
         for entry in staging.iterdir():
@@ -104,10 +115,35 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
     }
 
 
-def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[float, str], None]) -> tuple[Photo, ...]:
-    """Copy the photos with their masks from a folder, or single files. Return them checked and ready for models."""
+def _stages(folder: Path, choice: Choice, digest: str) -> StageFolder | None:
+    """Return the folder of the run's stages, with those of earlier runs from the user's cache; None if none are kept."""
+    if choice.simulated or not (config.settings.KEEP_STAGES_SECONDS and config.settings.STAGES_MAX_BYTES):
+        return None
+    key = stage_key(choice, {"input": digest})
+    kept_stages.expire(_cache(), time.time())
+    kept_stages.link(_cache(), key, folder)
+    return StageFolder(folder, key, max_bytes=config.settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)
+
+
+def _keep(stages: StageFolder) -> None:
+    """Keep the run's stages in the user's cache; without a cache on the same file system, they are not kept."""
+    until = time.time() + config.settings.KEEP_STAGES_SECONDS
+    with contextlib.suppress(OSError):
+        _cache().parent.mkdir(parents=True, exist_ok=True)
+        kept_stages.keep(_cache(), stages.path, stages.key, stages.job_id, until=until, max_bytes=stages.max_bytes)
+
+
+def _cache() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(root) / "reconstruction-operator" / "stages"
+
+
+def _load(
+    paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[float, str], None]
+) -> tuple[tuple[Photo, ...], str]:
+    """Copy the photos with their masks from a folder, or single files. Return them checked and ready for models, with their digest."""
     if choice.simulated:
-        return ()
+        return (), ""
     limits = Limits.from_config()
     copying = section(tick, 0.0, _COPY_SHARE)
     if len(paths) == 1 and paths[0].is_dir():
@@ -116,8 +152,12 @@ def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[flo
     else:
         copies, ignored = _copies(paths, into, copying), Ignored()
     check_count(masks.count_photos(copy.name for copy in copies), choice.model, ignored)
+    digest = digests.of_photos(
+        {path.name: partial(io.FileIO, path) for path in copies}, lambda _, text: tick(_COPY_SHARE, text)
+    )
     checked = process.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
-    return with_masks(into, [KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked])
+    kept = [KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked]
+    return with_masks(into, kept), digest
 
 
 def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None]) -> tuple[Path, ...]:

@@ -37,3 +37,23 @@ def test_a_model_gets_photos_with_masks_and_its_remaining_time_is_shown(tmp_path
     assert last["result"]["images"] == 2
     assert (out / "seen.txt").read_text().splitlines()[:2] == ["photos=a.jpg,b.jpg", "masks=a.mask.png,b.mask.png"]
     assert [line["remainingSeconds"] for line in reports if line["message"] == "half"] == [30.0]
+
+
+def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(make_photo())
+
+    def messages(output: str, **settings: str) -> list[str]:
+        done = subprocess.run(
+            [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--output", tmp_path / output]
+            + ["--model", "rough-staged", "--param", "dies=false"],
+            env=os.environ | {"PYTHONPATH": str(DATA / "models"), "XDG_CACHE_HOME": str(tmp_path / "cache")} | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return [json.loads(line).get("message", "") for line in done.stdout.splitlines()]
+
+    assert "features of an earlier run" not in messages("first")
+    assert "features of an earlier run" in messages("second")
+    assert "features of an earlier run" not in messages("third", KEEP_STAGES_SECONDS="0")

@@ -48,9 +48,9 @@ def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[st
 @pytest.mark.release
 def test_the_attempt_after_a_killed_worker_continues_from_its_stage(jobs: Jobs, seen: Seen, system: System) -> None:
     name = begin(jobs, 3)
-    wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/preprocessed")), "the first stage to be sealed")
+    wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/preprocessed~*")), "the first stage to be sealed")
     (stages,) = jobs.folder(name).glob("attempts/*/stages")
-    assert [path.name for path in stages.iterdir()] == ["preprocessed"]
+    assert [path.name.partition("~")[0] for path in stages.iterdir()] == ["preprocessed"]
     (stages / ".reconstructed-01234567").mkdir()
     (stages / ".reconstructed-01234567" / "SIMULATED.txt").write_text("half of the next stage")
 
@@ -63,7 +63,9 @@ def test_the_attempt_after_a_killed_worker_continues_from_its_stage(jobs: Jobs, 
 
 def test_a_resumed_job_continues_from_the_last_stage_it_finished(jobs: Jobs, seen: Seen) -> None:
     name = begin(jobs, 4)
-    wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/reconstructed")), "the second stage to be sealed")
+    wait_until(
+        lambda: list(jobs.folder(name).glob("attempts/*/stages/reconstructed~*")), "the second stage to be sealed"
+    )
 
     jobs.patch(name, suspend=True)
     jobs.wait_phase(name, "Suspended")

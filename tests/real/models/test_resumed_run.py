@@ -23,7 +23,7 @@ SMALL = {"maxImageSize": 1000, "textureSize": 256, "faces": 5_000}
 
 
 def stages_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path.name.partition("~")[0] for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def made_again(run: Run) -> list[str]:
@@ -45,7 +45,7 @@ def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Ru
     assert len(made_again(whole)) > 3
     assert stages_in(tmp_path / "camera") == ["matches", "photos"]
     assert stages_in(tmp_path / "depth map") == ["photos", "sparse-model"]
-    assert stages_in(kept.path) == ["depth-maps", "photos", "sparse-model"]
+    assert stages_in(kept.path) == ["dense-cloud", "photos", "sparse-model", "surface"]
 
     late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2), **SMALL)
     assert late.resumed_from == "sparse-model of attempt 1"
@@ -53,6 +53,10 @@ def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Ru
     assert made_again(late) == []
     assert late.quality == whole.quality
     assert sorted(path.name for path in late.output.iterdir()) == sorted(path.name for path in whole.output.iterdir())
+
+    large = engine(PHOTOS, tmp_path / "large", stages=replace(kept, job_id="2"), **SMALL | {"textureSize": 512})
+    assert large.resumed_from == "surface of an earlier run"
+    assert large.quality == whole.quality | {"textureCoverage": large.quality["textureCoverage"]}
 
     early = engine(PHOTOS, tmp_path / "early", stages=replace(kept, path=tmp_path / "camera", attempt=2), **SMALL)
     assert early.resumed_from == "matches of attempt 1"

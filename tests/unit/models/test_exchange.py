@@ -65,7 +65,7 @@ def test_numpy_numbers_become_plain_ones() -> None:
     assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
 
 
-@pytest.mark.parametrize("stages", [None, StageFolder(Path("/j/t"), "key", 3, 1 << 30)])
+@pytest.mark.parametrize("stages", [None, StageFolder(Path("/j/t"), "key", 3, 1 << 30, "uid", "banana")])
 def test_requests_round_trip(stages: StageFolder | None) -> None:
     photos = (Photo(Path("/j/a.jpg"), 640, 480, 9), Photo(Path("/j/b.jpg"), 640, 480, 9, Path("/j/b.mask.png")))
     work = Work(photos, Path("/j/s"), Path("/j/o"), {"quality": "fast"}, 2, stages)

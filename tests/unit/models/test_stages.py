@@ -30,13 +30,67 @@ def test_a_later_attempt_finds_a_sealed_stage_and_its_maker(folder: StageFolder)
     path = keep(folder)
     stage = Stages(replace(folder, attempt=2)).find("features")
     assert stage is not None
-    assert (stage.path, stage.attempt, str(stage)) == (path, 1, "features of attempt 1")
+    assert (stage.path, str(stage)) == (path, "features of attempt 1")
     assert (stage.path / "below" / "features.db").read_bytes() == b"descriptors"
 
 
-def change_key(path: Path) -> None:
+@pytest.mark.parametrize(("job", "text"), [("banana", "features of job banana"), ("", "features of an earlier run")])
+def test_the_stage_of_another_job_names_the_job(folder: StageFolder, job: str, text: str) -> None:
+    keep(replace(folder, job_id="1", job=job))
+    assert str(Stages(replace(folder, job_id="2", job="apple")).find("features")) == text
+
+
+def test_a_stage_fits_runs_with_the_same_key_and_the_parameters_that_it_reads(folder: StageFolder) -> None:
+    parameters = {"size": 1, "faces": 2}
+
+    def stages(**changes: object) -> Stages:
+        return Stages(folder, lambda _: (parameters | changes)["size"])
+
+    stages().seal("photos", stages().begin("photos"))
+    assert stages(faces=3).find("photos") is not None
+    assert stages(size=2).find("photos") is None
+    assert Stages(replace(folder, key="other"), lambda _: 1).find("photos") is None
+    assert stages().find("photos") is not None
+
+
+def test_a_stage_fits_only_the_contents_that_it_rests_on(folder: StageFolder) -> None:
+    first = Stages(folder)
+    first.seal("cameras", first.begin("cameras"))
+    first.rest_on("cameras")
+    first.seal("depths", first.begin("depths"))
+    assert Stages(folder).find("depths") is None
+
+    second = Stages(folder)
+    second.rest_on("cameras")
+    assert second.find("depths") is not None
+
+    keep(folder, "cameras", b"other")
+    third = Stages(folder)
+    third.rest_on("cameras")
+    assert third.find("depths") is None
+
+
+def test_nothing_fits_what_rests_on_a_stage_that_was_not_kept(folder: StageFolder) -> None:
+    for _ in range(2):
+        stages = Stages(folder)
+        stages.rest_on("cameras")
+        assert stages.find("depths") is None
+        stages.seal("depths", stages.begin("depths"))
+
+
+def test_stages_that_a_run_did_not_use_are_dropped(folder: StageFolder) -> None:
+    keep(folder, "photos")
+    keep(folder, "cameras")
+    stages = Stages(folder)
+    stages.find("photos")
+    stages.seal("depths", stages.begin("depths"))
+    stages.drop_others()
+    assert sorted(path.name.partition("~")[0] for path in folder.path.iterdir()) == ["depths", "photos"]
+
+
+def change_name(path: Path) -> None:
     seal = json.loads((path / SEAL).read_text())
-    (path / SEAL).write_text(json.dumps(seal | {"key": "other"}))
+    (path / SEAL).write_text(json.dumps(seal | {"stage": "other"}))
 
 
 def replace_by_link(path: Path) -> None:
@@ -47,7 +101,7 @@ def replace_by_link(path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(change_key, id="of-another-key"),
+        pytest.param(change_name, id="of-another-name"),
         pytest.param(lambda path: (path / SEAL).unlink(), id="without-a-seal"),
         pytest.param(lambda path: (path / SEAL).write_text("{"), id="with-half-a-seal"),
         pytest.param(lambda path: (path / "below" / "features.db").write_bytes(b"descriptorz"), id="changed"),
@@ -76,7 +130,7 @@ def test_a_dropped_stage_frees_space_for_another(folder: StageFolder) -> None:
     small = replace(folder, max_bytes=15)
     keep(small)
     Stages(small).drop("features")
-    assert keep(small, "matches").name == "matches"
+    assert keep(small, "matches").name.startswith("matches~")
 
 
 def test_files_are_on_the_disk_before_the_stage_gets_its_name(

@@ -64,7 +64,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
 
 def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) -> Result:
     cv2.setNumThreads(work.threads)
-    stages = Stages.of(work)
+    stages = stage_files.of_run(work, settings)
     stage_files.announce(stages, timetable)
     prepared, pictures = stage_files.prepared_photos(
         stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
@@ -94,12 +94,16 @@ def _model(run: Run) -> Result:
     region = None if inside else regions.of_interest(cameras, sparse.points)
     timetable.learn(Facts(doublings=region.doublings if settings.crop and region is not None else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
-    cloud = _dense_cloud(run, seen, cell)
+    cloud = stage_files.arrays(run.stages, stage_files.CLOUD, Cloud, lambda: _dense_cloud(run, seen, cell))
     region = regions.of_interest(cameras, cloud.points) if settings.crop and not inside else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
-    rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
 
+    def fit() -> Mesh:
+        return surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
+
+    rough = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
+    run.stages.drop_others()
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
     textured, gains, coverage = _texture(run, mesh, seen, frame, region)

@@ -1,7 +1,7 @@
-"""Stage files: saves finished pipeline stages, from which the next attempt resumes.
+"""Stage files: saves finished pipeline stages, from which the next attempt or another job resumes.
 
-The stages are the prepared photos, the database of features, the database with matches, the sparse model, and the depth maps. What is read
-back equals what was written, so a resumed run makes the same result as an uninterrupted run.
+The stages are the prepared photos, the database of features, the database with matches, the sparse model, the depth maps, the dense cloud
+and the surface. What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -11,28 +11,32 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from reconstruction_operator.models.interface import Photo
+from reconstruction_operator.models.interface import Photo, Work
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.input import backgrounds
 from reconstruction_operator.models.photogrammetry.input import photos as preparing
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
-PHOTOS, FEATURES, MATCHES, SPARSE, DEPTHS = "photos", "features", "matches", "sparse-model", "depth-maps"
+PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
+DEPTHS, CLOUD, SURFACE = "depth-maps", "dense-cloud", "surface"
 
 ENDS: Mapping[str, Stage] = MappingProxyType(
     {
@@ -41,21 +45,61 @@ ENDS: Mapping[str, Stage] = MappingProxyType(
         MATCHES: Stage.MATCHES,
         SPARSE: Stage.ALIGNMENT,
         DEPTHS: Stage.DEPTHS,
+        CLOUD: Stage.FUSION,
+        SURFACE: Stage.SURFACE,
     }
 )
 """Name of each kept stage -> the last pipeline stage that it contains, in order."""
 
+# Settings that each stage reads, in addition to those of the stages before it
+_READS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        PHOTOS: ("max_image_size",),
+        FEATURES: ("features", "enlarge"),
+        MATCHES: ("seed",),
+        SPARSE: (),
+        DEPTHS: (
+            "depth_size",
+            "depth_planes",
+            "depth_sources",
+            "refined_sizes",
+            "diagonal_paths",
+            "patch_match",
+        ),
+        CLOUD: ("crop", "octree_depth"),
+        SURFACE: (),
+    }
+)
+
 _PHOTOS = "photos.json"
 _DATABASE = "features.db"
 _SPARSE = "sparse.npz"
+_ARRAYS = "arrays.npz"
 _MAPS_HELD = 32  # cached depth maps: enough for the neighbours of the views that all threads work on
+
+_Arrays = TypeVar("_Arrays", Cloud, Mesh)
 
 logger = logging.getLogger(__name__)
 
 
+def of_run(work: Work, settings: QualitySettings) -> Stages:
+    """Return the stages of the run. Another job uses one if it has the same photos and the settings that the stage reads."""
+
+    def reads(name: str) -> list[object]:
+        names = list(_READS)
+        return [getattr(settings, read) for earlier in names[: names.index(name) + 1] for read in _READS[earlier]]
+
+    return Stages.of(work, reads)
+
+
 def announce(stages: Stages, timetable: Timetable) -> None:
-    """Report the stage after which the run resumes, if an earlier attempt has finished one."""
-    finished = [stage for name in ENDS if (stage := stages.find(name)) is not None]
+    """Report the stage after which the run resumes, if an earlier attempt or another job has finished one."""
+    finished = []
+    for name in ENDS:
+        if (stage := stages.find(name)) is not None:
+            finished.append(stage)
+            if name == SPARSE:
+                stages.rest_on(SPARSE)
     if finished:
         timetable.resume(ENDS[finished[-1].name], str(finished[-1]))
 
@@ -104,6 +148,7 @@ def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseMode
     model = align()
     if _keep(stages, SPARSE, lambda folder: write_sparse(folder / _SPARSE, model)):
         stages.drop(FEATURES, MATCHES)
+    stages.rest_on(SPARSE)
     return model
 
 
@@ -126,6 +171,19 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
             return DepthMap(file["depths"], file["sure"])
 
     return read
+
+
+def arrays(stages: Stages, name: str, kind: type[_Arrays], make: Callable[[], _Arrays]) -> _Arrays:
+    """Return the arrays of a data class, from the stage of that name or else by `make`. The cloud makes the depth maps unnecessary."""
+    stage = stages.find(name)
+    if stage is not None:
+        with np.load(stage.path / _ARRAYS) as file:
+            return kind(**{field.name: file[field.name] for field in fields(kind)})
+    made = make()
+    columns = {field.name: getattr(made, field.name) for field in fields(kind)}
+    if _keep(stages, name, lambda folder: np.savez(folder / _ARRAYS, **columns)) and name == CLOUD:
+        stages.drop(DEPTHS)
+    return made
 
 
 def _depths_file(folder: Path, index: int) -> Path:

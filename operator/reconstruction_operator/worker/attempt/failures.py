@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles import kept_stages, layout, trash
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.transfer.errors import StorageError
@@ -49,9 +50,13 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
 
 
 def with_room(failure: ReconstructionFailedError) -> ReconstructionFailedError:
-    """Return the failure. If the job volume is full, results in the trash are deleted before they expire, and the message says so."""
+    """Return the failure. If the job volume is full, kept stages and results in the trash are deleted before they expire.
+
+    The message says how many results.
+    """
     if failure.reason != "DISK_FULL":
         return failure
+    kept_stages.expire(layout.kept_stages(), math.inf)
     try:
         deleted = trash.make_room()
     except OSError as error:

@@ -87,7 +87,10 @@ class AttemptRun:
             raise with_room(failure_of(error, file_handler.job_dir(self._assignment.job_id))) from error
 
     def clean_up(self, end: End | None) -> None:
-        """Delete the run's files, except a result that counts, and photos and stages for the next attempt. `end` is the recorded end."""
+        """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other jobs.
+
+        `end` is the recorded end.
+        """
         space = self._workspace
         if not self._copies.withdraw(end, space) or space is None:
             return
@@ -97,6 +100,8 @@ class AttemptRun:
             )
             if workspace.keep_for_the_next(space, stages=useful):
                 return
+        if self.published and self._stages is not None and end is not None and end.outcome is Outcome.SUCCEEDED:
+            self._stages.keep()
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
@@ -170,7 +175,7 @@ class AttemptRun:
             space.discard()
             raise
         workspace.delete_predecessors(assignment.job_id, space)
-        self._stages = AttemptStages(space)
+        self._stages = AttemptStages(space, assignment)
         return space, None if assignment.is_bare else publishing.read_sealed(assignment.job_id)
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
@@ -198,17 +203,18 @@ class AttemptRun:
         return None
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, loaded: Loaded) -> Result:
-        stages = self._stages or AttemptStages(space)
+        stages = self._stages or AttemptStages(space, self._assignment)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
+        check, used = self._heartbeat.check, self._observer.used
+        folder = call_interruptibly(partial(stages.folder, choice, loaded.digest), check)
         work = Work(
             photos=loaded.photos,
             scratch_dir=space.scratch,
             output_dir=space.output,
             parameters=choice.parameters,
             threads=1 if choice.simulated else usable_threads(config.settings.WORKER_THREADS),
-            stages=stages.folder(choice, loaded.digest, self._assignment.attempt),
+            stages=folder,
         )
-        check, used = self._heartbeat.check, self._observer.used
         return run_model(choice.model, work, report=steps.report, check=check, used=used)
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import redis
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.transfer.photos import process
@@ -35,7 +37,7 @@ def die(folder: Path, attempt: int = 1, **envelope: object) -> None:
 def left() -> list[str]:
     """Return the files that attempts have left for the next one."""
     return sorted(
-        path.relative_to(space.root).as_posix()
+        re.sub("~[0-9a-f]{32}", "", path.relative_to(space.root).as_posix())
         for space in JobFolder.of(JOB).workspaces()
         for path in space.root.rglob("*")
     )
@@ -61,6 +63,26 @@ def test_the_attempt_after_a_failure_continues_from_its_stage(
     output = jobs_dir / JOB / "output"
     assert json.loads((output / "manifest.json").read_text())["resumedFrom"] == "features of attempt 1"
     assert [path.name for path in (jobs_dir / JOB).iterdir()] == ["output"]
+
+
+def test_a_job_continues_from_stages_of_another_until_that_is_deleted(
+    folder: Path, client: redis.Redis, jobs_dir: Path
+) -> None:
+    photos: dict[str, Any] = {"model": "rough-staged", "input_uri": f"file://{folder}"}
+    die(folder, namespace="red", name="first")
+    want(client, 2)
+    run(2, namespace="red", name="first", **photos)
+
+    want(client, 1, "uid-2")
+    run(1, job_id="uid-2", namespace="red", name="second", **photos)
+    assert end(client, 1, "uid-2").resumed_from == "features of job first"
+    want(client, 1, "uid-3")
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):  # it makes the stage anew
+        run(1, job_id="uid-3", namespace="blue", name="second", last=True, **photos)
+
+    for job_id in (JOB, "uid-2"):
+        delete_job_files(job_id)
+    assert not (jobs_dir / ".stages").exists()
 
 
 def test_unchanged_photos_are_not_decoded_again(

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from reconstruction_operator.models.interface import Photo, StageFolder, Step
+from reconstruction_operator.models.interface import Photo, StageFolder, Step, Work
 from reconstruction_operator.models.photogrammetry import stage_files
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.parameters import settings
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -57,7 +59,7 @@ class Pipeline:
 
 
 def kept(folder: StageFolder) -> list[str]:
-    return sorted(path.name for path in folder.path.iterdir())
+    return sorted(path.name.partition("~")[0] for path in folder.path.iterdir())
 
 
 def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: Path, folder: StageFolder) -> None:
@@ -144,13 +146,45 @@ def test_depth_maps_too_large_to_be_kept_are_still_read(folder: StageFolder) -> 
     small = StageFolder(folder.path, folder.key, 1, max_bytes=10)
     read = stage_files.depth_maps(Stages(small), handing_over([depth_map(0), depth_map(1)]))
     assert np.array_equal(read(1).depths, depth_map(1).depths)
-    assert not (folder.path / stage_files.DEPTHS).exists()
+    assert [name.partition("-")[0] for name in kept(folder)] == [".depth"]
 
 
 def test_few_depth_maps_are_held_however_many_are_read(folder: StageFolder) -> None:
     read = stage_files.depth_maps(Stages(folder), handing_over([depth_map(1)] * 90))
     held = weakref.WeakValueDictionary({index: read(index).depths for index in range(90)})
     assert len(held) == 32
+
+
+def test_a_cloud_is_read_back_to_the_last_digit_and_replaces_the_depth_maps(folder: StageFolder) -> None:
+    rng = np.random.default_rng(1)
+    made = Cloud(rng.normal(size=(7, 3)), rng.normal(size=(7, 3)))
+    stage_files.depth_maps(Stages(folder), handing_over([depth_map(0)]))
+    for make in (lambda: made, lambda: pytest.fail("made again")):
+        read = stage_files.arrays(Stages(folder), stage_files.CLOUD, Cloud, make)
+        assert np.array_equal(read.points, made.points)
+        assert np.array_equal(read.normals, made.normals)
+    assert kept(folder) == ["dense-cloud"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"textureSize": 512, "faces": 5000, "compress": True}, list(stage_files.ENDS)),
+        ({"crop": False}, ["photos", "features", "matches", "sparse-model", "depth-maps"]),
+        ({"seed": 1}, ["photos", "features"]),
+        ({"maxImageSize": 1000}, []),
+    ],
+)
+def test_a_stage_serves_runs_that_differ_only_in_what_it_does_not_read(
+    tmp_path: Path, folder: StageFolder, changed: dict[str, object], expected: list[str]
+) -> None:
+    def stages(parameters: dict[str, object]) -> Stages:
+        work = Work((), tmp_path, tmp_path, parameters, 1, folder)
+        return stage_files.of_run(work, settings({"quality": "fast"} | parameters))
+
+    for name in stage_files.ENDS:
+        stages({}).seal(name, stages({}).begin(name))
+    assert [name for name in stage_files.ENDS if stages(changed).find(name) is not None] == expected
 
 
 def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
@@ -177,8 +211,9 @@ def test_a_resumed_run_reports_its_stage(folder: StageFolder) -> None:
     timetable = Timetable(report, lambda _: dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
     stage_files.announce(Stages(folder), timetable)
     assert heard == []
-    stage_files.depth_maps(Stages(folder), handing_over([depth_map(0)]))
-    stage_files.sparse_model(Stages(folder), model)
+    stages = Stages(folder)
+    stage_files.sparse_model(stages, model)
+    stage_files.depth_maps(stages, handing_over([depth_map(0)]))
     stage_files.announce(Stages(folder), timetable)
     stage = "depth-maps of attempt 1"
     assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {stage}", stage)]

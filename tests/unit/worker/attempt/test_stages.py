@@ -1,14 +1,18 @@
-"""Stages of an attempt: their keys, and which of them the next attempt may use."""
+"""Stages of an attempt: their keys, and which of them the next attempt or another job may use."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import kept_stages, layout
 from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.model.selection import Choice, choose
 
@@ -23,8 +27,13 @@ def space(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def key(space: Workspace, choice: Choice | None = None, digest: str = "sha256:1") -> str:
-    folder = AttemptStages(space).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest, 1)
+def stages(space: Workspace, namespace: str = "red", attempt: int = 1) -> AttemptStages:
+    envelope = Envelope(attempt=attempt, namespace=namespace, name="banana")
+    return AttemptStages(space, Assignment("uid-1", "uid-1-1", "photogrammetry", envelope, "worker"))
+
+
+def key(space: Workspace, choice: Choice | None = None, digest: str = "sha256:1", namespace: str = "red") -> str:
+    folder = stages(space, namespace).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest)
     assert folder is not None
     return folder.key
 
@@ -33,18 +42,17 @@ def key(space: Workspace, choice: Choice | None = None, digest: str = "sha256:1"
     "other",
     [
         pytest.param({"digest": "sha256:2"}, id="photos"),
-        pytest.param({"choice": choose("photogrammetry", {"quality": "standard"})}, id="parameter"),
+        pytest.param({"namespace": "blue"}, id="namespace"),
         pytest.param({"choice": choose("placeholder", {})}, id="model"),
     ],
 )
-def test_stages_of_another_input_or_recipe_have_another_key(space: Workspace, other: dict[str, Any]) -> None:
+def test_stages_of_another_input_model_or_namespace_have_another_key(space: Workspace, other: dict[str, Any]) -> None:
     assert key(space) == key(space)
     assert key(space, **other) != key(space)
 
 
-def test_stages_of_simulations_depend_on_their_parameters(space: Workspace) -> None:
-    slow = choose("placeholder", {"stepSeconds": 2})
-    assert key(space, slow, "") == key(space, slow, "") != key(space, choose("placeholder", {}), "")
+def test_stages_serve_jobs_with_other_parameters(space: Workspace) -> None:
+    assert key(space, choose("photogrammetry", {"quality": "standard"})) == key(space)
 
 
 def test_stages_of_another_release_of_a_package_have_another_key(
@@ -58,7 +66,7 @@ def test_stages_of_another_release_of_a_package_have_another_key(
 
 def test_no_stage_is_kept_if_the_settings_allow_none(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, STAGES_MAX_BYTES=0)
-    assert AttemptStages(space).folder(choose("placeholder", {}), "", 1) is None
+    assert stages(space).folder(choose("placeholder", {}), "") is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,58 @@ def test_no_stage_is_kept_if_the_settings_allow_none(space: Workspace, monkeypat
 def test_a_stage_that_may_have_caused_a_crash_is_not_used_again(
     space: Workspace, end: End, resumed: bool, another: bool, expected: bool
 ) -> None:
-    stages = AttemptStages(space)
+    attempt = stages(space)
     if another:
         (space.stages / "matches").mkdir()
-    assert stages.are_useful(end, resumed=resumed) is expected
+    assert attempt.are_useful(end, resumed=resumed) is expected
+
+
+@pytest.fixture
+def kept(jobs_dir: Path, tmp_path: Path) -> Path:
+    """The stages of a job with the same photos, kept for others."""
+    stage = tmp_path / "other" / "matches"
+    stage.mkdir(parents=True)
+    kept_stages.keep(
+        layout.kept_stages(), stage.parent, key(Workspace(tmp_path)), "uid-0", until=time.time() + 99, max_bytes=99
+    )
+    return jobs_dir / ".stages"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("attempt", "expected"), [(1, {"features", "matches"}), (2, {"features"})])
+def test_only_the_first_attempt_uses_a_stage_of_another_job_which_may_cause_a_crash(
+    space: Workspace, kept: Path, attempt: int, expected: set[str]
+) -> None:
+    run = stages(space, attempt=attempt)
+    run.folder(choose("photogrammetry", {"quality": "fast"}), "sha256:1")
+    assert names(space.stages) == expected
+    assert not run.are_useful(CRASHED, resumed=True)
+    assert len(names(kept)) == 1
+
+
+@pytest.mark.parametrize(("deleted", "jobs"), [(False, {"uid-0", "uid-1"}), (True, {"uid-0"})])
+def test_a_deleted_job_keeps_no_stages(
+    space: Workspace, kept: Path, jobs_dir: Path, deleted: bool, jobs: set[str]
+) -> None:
+    run = stages(space)
+    run.folder(choose("photogrammetry", {"quality": "fast"}), "sha256:1")
+    if not deleted:
+        (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run.keep()
+    assert {entry.job_id for entry in kept_stages.entries(kept)} == jobs
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_stages_are_kept_for_the_time_of_the_settings(
+    space: Workspace, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    configure(monkeypatch, KEEP_STAGES_SECONDS=seconds)
+    (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run, before = stages(space), time.time()
+    run.folder(choose("photogrammetry", {"quality": "fast"}), "sha256:1")
+    run.keep()
+    untils = [entry.until for entry in kept_stages.entries(jobs_dir / ".stages")]
+    assert untils == ([pytest.approx(before + 60, abs=5)] if seconds else [])

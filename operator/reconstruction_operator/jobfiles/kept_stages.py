@@ -1,0 +1,116 @@
+"""Kept stages: finished stages of successful runs, from which other jobs of the same namespace with the same photos continue.
+
+    <folder>/<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
+
+The digest covers the namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
+workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. The folder is a cache: deleting
+it only costs time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_operator import disk
+
+_GONE = ".gone-"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The stages of one run."""
+
+    path: Path
+    digest: str
+    job_id: str
+    until: int  # seconds since 1970
+    bytes: int
+
+
+def keep(folder: Path, stages: Path, digest: str, job_id: str, *, until: float, max_bytes: int) -> None:
+    """Move the stages of a run into `folder`, and delete the oldest there beyond `max_bytes`. Nothing is kept on a short disk.
+
+    Raises OSError if they could not be moved.
+    """
+    size = sum(path.lstat().st_size for path in stages.rglob("*") if not path.is_dir())
+    folder.mkdir(exist_ok=True)
+    if disk.is_short(folder) or size > max_bytes:
+        return
+    forget(folder, job_id)
+    stages.rename(folder / f"{digest}~{job_id}~{int(until)}~{size}")
+    kept = sorted(entries(folder), key=lambda kept: kept.until)
+    excess = sum(entry.bytes for entry in kept) - max_bytes
+    for entry in kept:
+        if excess <= 0:
+            break
+        _delete(entry.path)
+        excess -= entry.bytes
+
+
+def link(folder: Path, digest: str, into: Path) -> None:
+    """Link the sealed stages with that digest into the folder `into`. Stages that cannot be linked are left out."""
+    for kept in entries(folder):
+        if kept.digest == digest:
+            for stage in disk.entries(kept.path):
+                if not stage.name.startswith(".") and not (into / stage.name).exists():
+                    _link(stage, into)
+
+
+def entries(folder: Path) -> Iterator[Kept]:
+    """Return what is kept in `folder`. Other names there are ignored."""
+    for path in disk.entries(folder):
+        parts = path.name.split("~")
+        if len(parts) == 4 and all(part.isascii() and part.isdigit() for part in parts[2:]):  # noqa: PLR2004  # as above
+            yield Kept(path, parts[0], parts[1], int(parts[2]), int(parts[3]))
+
+
+def forget(folder: Path, job_id: str) -> None:
+    """Delete the stages of that job. A failure is logged; they expire."""
+    for kept in entries(folder):
+        if kept.job_id == job_id:
+            _delete(kept.path)
+
+
+def expire(folder: Path, now: float) -> None:
+    """Delete the stages that expire by `now` (seconds since 1970), and the rest of interrupted deletions. Failures are logged."""
+    for kept in entries(folder):
+        if kept.until <= now:
+            _delete(kept.path)
+    for path in disk.entries(folder):
+        if path.name.startswith(_GONE):
+            _delete(path)
+
+
+def _link(stage: Path, into: Path) -> None:
+    target = into / f".{uuid.uuid4().hex}"
+    try:
+        target.mkdir(parents=True)
+        for path in sorted(stage.rglob("*")):
+            copy = target / path.relative_to(stage)
+            if path.is_dir() and not path.is_symlink():
+                copy.mkdir()
+            else:
+                os.link(path, copy, follow_symlinks=False)
+        target.rename(into / stage.name)
+    except OSError as error:  # a file system without hard links, or the stage is being deleted
+        logger.info("stage %s of another job is not used: %s", stage.name, error)
+        disk.delete_tree(target)
+
+
+def _delete(path: Path) -> None:
+    try:
+        gone = disk.set_aside(path, _GONE)
+        if gone is not None:
+            disk.delete_tree(gone)
+    except OSError as error:
+        logger.warning("could not delete %s: %s", path, error)
+    with contextlib.suppress(OSError):  # it holds others
+        path.parent.rmdir()

@@ -1,0 +1,91 @@
+"""Kept stages: found by their digest, linked, limited, and deleted with their job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from reconstruction_operator import disk
+from reconstruction_operator.jobfiles import kept_stages
+
+DAY = 86_400
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / ".stages"
+
+
+def keep(folder: Path, job_id: str, digest: str = "d1", *, until: float = DAY, max_bytes: int = 1 << 20) -> None:
+    """Keep one stage of 1,000 bytes, in a folder of its own and in a file."""
+    stage = folder.parent / job_id / "features~k1"
+    (stage / "below").mkdir(parents=True)
+    (stage / "below" / "features.db").write_bytes(b"f" * 1000)
+    (stage.parent / ".half").mkdir()
+    kept_stages.keep(folder, stage.parent, digest, job_id, until=until, max_bytes=max_bytes)
+
+
+def jobs(folder: Path) -> list[str]:
+    return sorted(kept.job_id for kept in kept_stages.entries(folder))
+
+
+def test_the_stages_of_the_same_digest_are_linked_and_survive_their_deletion(folder: Path, tmp_path: Path) -> None:
+    keep(folder, "job-1")
+    keep(folder, "job-2", "d2")
+    kept_stages.link(folder, "d1", tmp_path / "run")
+    kept_stages.link(folder, "d1", tmp_path / "run")
+    kept_stages.forget(folder, "job-1")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["features~k1"]
+    assert (tmp_path / "run" / "features~k1" / "below" / "features.db").read_bytes() == b"f" * 1000
+    assert jobs(folder) == ["job-2"]
+
+
+def test_a_stage_that_cannot_be_linked_is_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError
+
+    keep(folder, "job-1")
+    monkeypatch.setattr(os, "link", refuse)
+    kept_stages.link(folder, "d1", tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_links_in_a_stage_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    keep(folder, "job-1")
+    (entry,) = kept_stages.entries(folder)
+    (entry.path / "features~k1" / "etc").symlink_to("/etc")
+    kept_stages.link(folder, "d1", tmp_path / "run")
+    assert (tmp_path / "run" / "features~k1" / "etc").is_symlink()
+
+
+def test_the_oldest_stages_beyond_the_limit_are_deleted(folder: Path) -> None:
+    for number in (3, 1, 2):
+        keep(folder, f"job-{number}", until=DAY + number, max_bytes=2500)
+    assert jobs(folder) == ["job-2", "job-3"]
+    keep(folder, "job-4", max_bytes=500)
+    assert jobs(folder) == ["job-2", "job-3"]
+
+
+def test_nothing_is_kept_on_a_short_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "is_short", lambda _: True)
+    keep(folder, "job-1")
+    assert jobs(folder) == []
+
+
+def test_expired_stages_and_the_rest_of_a_deletion_are_deleted(folder: Path) -> None:
+    keep(folder, "job-1", until=100)
+    keep(folder, "job-2", until=200)
+    (folder / ".gone-1" / "features~k1").mkdir(parents=True)
+    (folder / "notes.txt").write_text("of a person")
+    kept_stages.expire(folder, 150)
+    assert {path.name.split("~")[0] for path in folder.iterdir()} == {"d1", "notes.txt"}
+    assert jobs(folder) == ["job-2"]
+
+
+def test_a_folder_without_stages_is_deleted(folder: Path) -> None:
+    keep(folder, "job-1")
+    kept_stages.forget(folder, "job-1")
+    assert not folder.exists()
