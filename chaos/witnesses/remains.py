@@ -39,7 +39,7 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
             if client is scene.state and not set(_UID.findall(key)) & uids:
                 for member in _members(client, key):
                     note(member, Leftover(f"{where}: in {key}", seconds))
-    for folder in (*scene.jobs_dir.iterdir(), *scene.jobs_dir.glob(".deleted/*")):
+    for folder in (*scene.jobs_dir.iterdir(), *scene.jobs_dir.glob(".deleted/*"), *scene.jobs_dir.glob(".stages/*")):
         note(folder.name, Leftover(str(folder)))
     return leftovers
 

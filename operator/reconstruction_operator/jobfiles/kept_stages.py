@@ -36,23 +36,19 @@ class Kept:
 
 
 def keep(folder: Path, stages: Path, digest: str, job_id: str, *, until: float, max_bytes: int) -> None:
-    """Move the stages of a run into `folder`, and delete the oldest there beyond `max_bytes`. Nothing is kept on a short disk.
+    """Move the stages of a run into `folder`, and delete the oldest there beyond `max_bytes`, or beyond what is left on the disk.
 
     Raises OSError if they could not be moved.
     """
     size = sum(path.lstat().st_size for path in stages.rglob("*") if not path.is_dir())
     folder.mkdir(exist_ok=True)
-    if disk.is_short(folder) or size > max_bytes:
-        return
-    forget(folder, job_id)
     stages.rename(folder / f"{digest}~{job_id}~{int(until)}~{size}")
-    kept = sorted(entries(folder), key=lambda kept: kept.until)
-    excess = sum(entry.bytes for entry in kept) - max_bytes
-    for entry in kept:
-        if excess <= 0:
-            break
-        _delete(entry.path)
-        excess -= entry.bytes
+    limit = 0 if disk.is_short(folder) else min(max_bytes, disk.free_bytes(folder) or 0)
+    for kept in sorted(entries(folder), key=lambda kept: -kept.until):
+        if kept.bytes <= limit:
+            limit -= kept.bytes
+        else:
+            _delete(kept.path)
 
 
 def link(folder: Path, digest: str, into: Path) -> None:
@@ -92,7 +88,8 @@ def expire(folder: Path, now: float) -> None:
 def _link(stage: Path, into: Path) -> None:
     target = into / f".{uuid.uuid4().hex}"
     try:
-        target.mkdir(parents=True)
+        into.mkdir(exist_ok=True)  # without `parents`: a superseded run must not make its workspace anew
+        target.mkdir()
         for path in sorted(stage.rglob("*")):
             copy = target / path.relative_to(stage)
             if path.is_dir() and not path.is_symlink():

@@ -117,25 +117,27 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
 
 def _stages(folder: Path, choice: Choice, digest: str) -> StageFolder | None:
     """Return the folder of the run's stages, with those of earlier runs from the user's cache; None if none are kept."""
-    if choice.simulated or not (config.settings.KEEP_STAGES_SECONDS and config.settings.STAGES_MAX_BYTES):
+    settings = config.settings
+    if choice.simulated or not (settings.KEEP_STAGES_SECONDS and settings.STAGES_MAX_BYTES):
         return None
     key = stage_key(choice, {"input": digest})
-    kept_stages.expire(_cache(), time.time())
-    kept_stages.link(_cache(), key, folder)
-    return StageFolder(folder, key, max_bytes=config.settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)
+    with contextlib.suppress(RuntimeError):  # the user has no home
+        kept_stages.expire(_cache(), time.time())
+        kept_stages.link(_cache(), key, folder)
+    return StageFolder(folder, key, max_bytes=settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)
 
 
 def _keep(stages: StageFolder) -> None:
-    """Keep the run's stages in the user's cache; without a cache on the same file system, they are not kept."""
+    """Keep the run's stages in the user's cache, if it is on the same file system."""
     until = time.time() + config.settings.KEEP_STAGES_SECONDS
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
         _cache().parent.mkdir(parents=True, exist_ok=True)
         kept_stages.keep(_cache(), stages.path, stages.key, stages.job_id, until=until, max_bytes=stages.max_bytes)
 
 
 def _cache() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(root) / "reconstruction-operator" / "stages"
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "reconstruction-operator" / "stages"
 
 
 def _load(

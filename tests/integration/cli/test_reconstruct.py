@@ -42,10 +42,11 @@ def test_a_model_gets_photos_with_masks_and_its_remaining_time_is_shown(tmp_path
 def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(make_photo())
 
+    command = [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--model", "rough-staged", "--param", "dies=false"]
+
     def messages(output: str, **settings: str) -> list[str]:
         done = subprocess.run(
-            [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--output", tmp_path / output]
-            + ["--model", "rough-staged", "--param", "dies=false"],
+            [*command, "--output", tmp_path / output],
             env=os.environ | {"PYTHONPATH": str(DATA / "models"), "XDG_CACHE_HOME": str(tmp_path / "cache")} | settings,
             capture_output=True,
             text=True,

@@ -17,13 +17,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / ".stages"
 
 
-def keep(folder: Path, job_id: str, digest: str = "d1", *, until: float = DAY, max_bytes: int = 1 << 20) -> None:
-    """Keep one stage of 1,000 bytes, in a folder of its own and in a file."""
+def keep(folder: Path, job_id: str, digest: str = "d1", *, until: float = DAY, size: int = 1000) -> None:
+    """Keep one stage, whose file is in a folder of its own. The limit is 2,500 bytes."""
     stage = folder.parent / job_id / "features~k1"
     (stage / "below").mkdir(parents=True)
-    (stage / "below" / "features.db").write_bytes(b"f" * 1000)
+    (stage / "below" / "features.db").write_bytes(b"f" * size)
     (stage.parent / ".half").mkdir()
-    kept_stages.keep(folder, stage.parent, digest, job_id, until=until, max_bytes=max_bytes)
+    kept_stages.keep(folder, stage.parent, digest, job_id, until=until, max_bytes=2500)
 
 
 def jobs(folder: Path) -> list[str]:
@@ -63,16 +63,21 @@ def test_links_in_a_stage_are_not_followed(folder: Path, tmp_path: Path) -> None
 
 def test_the_oldest_stages_beyond_the_limit_are_deleted(folder: Path) -> None:
     for number in (3, 1, 2):
-        keep(folder, f"job-{number}", until=DAY + number, max_bytes=2500)
+        keep(folder, f"job-{number}", until=DAY + number)
     assert jobs(folder) == ["job-2", "job-3"]
-    keep(folder, "job-4", max_bytes=500)
+    keep(folder, "job-4", size=3000)
     assert jobs(folder) == ["job-2", "job-3"]
 
 
-def test_nothing_is_kept_on_a_short_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "is_short", lambda _: True)
+@pytest.mark.parametrize(("free", "short", "kept"), [(1500, False, ["job-2"]), (1 << 40, True, [])])
+def test_no_more_is_kept_than_the_disk_has_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, free: int, short: bool, kept: list[str]
+) -> None:
     keep(folder, "job-1")
-    assert jobs(folder) == []
+    monkeypatch.setattr(disk, "free_bytes", lambda _: free)
+    monkeypatch.setattr(disk, "is_short", lambda _: short)
+    keep(folder, "job-2", until=DAY + 1)
+    assert jobs(folder) == kept
 
 
 def test_expired_stages_and_the_rest_of_a_deletion_are_deleted(folder: Path) -> None:

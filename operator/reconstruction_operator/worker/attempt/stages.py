@@ -33,15 +33,14 @@ class AttemptStages:
         most, assignment = config.settings.STAGES_MAX_BYTES, self._assignment
         if not most:
             return None
-        namespace = assignment.envelope.namespace
-        digest = key(choice, {"namespace": namespace, "input": input_digest})
+        envelope = assignment.envelope
+        digest = key(choice, {"tenant": f"{envelope.install_id}/{envelope.namespace}", "input": input_digest})
         if config.settings.KEEP_STAGES_SECONDS and input_digest and not assignment.is_bare:
             self._digest = digest
             if assignment.attempt == 1:  # a later attempt has them, unless one may have caused a crash
                 kept_stages.link(layout.kept_stages(), digest, self._space.stages)
                 self._inherited = self._names()
-        name = assignment.envelope.name
-        return StageFolder(self._space.stages, digest, assignment.attempt or 0, most, assignment.job_id, name)
+        return StageFolder(self._space.stages, digest, assignment.attempt or 0, most, assignment.job_id, envelope.name)
 
     def are_useful(self, end: End, *, resumed: bool) -> bool:
         """Return whether the next attempt should use the stages.
