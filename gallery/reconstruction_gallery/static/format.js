@@ -84,6 +84,7 @@ const LABELS = {
   extentX: "Width",
   extentY: "Height",
   extentZ: "Depth",
+  markers: "Markers that set the scale (sizes in m)",
 };
 
 /** Sort pairs of name and value as `LABELS` has them, the other ones last. */

@@ -40,10 +40,11 @@ def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> Non
         with Image.open(preview) as image:
             assert max(ImageStat.Stat(image.convert("L")).stddev) > 5, f"{preview.name} is blank"
 
-    larger = _SMALL | {"textureSize": 1024}
+    larger = _SMALL | {"textureSize": 1024, "markerSize": 0.1}
     second = jobs.create(modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/berlin"}, parameters=larger)
     again = jobs.wait_finished(second, timeout_seconds=_RECONSTRUCTION_SECONDS)["status"]
     assert again["progress"]["resumedFrom"] == f"surface of job {name}"
+    assert "AprilTag 36h11 was seen sharply by photos from two sides: the mesh is not in metres" in again["warning"]
     assert again["quality"] == status["quality"] | {"textureCoverage": again["quality"]["textureCoverage"]}
 
 

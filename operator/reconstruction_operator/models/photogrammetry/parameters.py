@@ -29,6 +29,7 @@ class QualitySettings:
     turn_frames: int = 24  # frames of the animation in which the model turns
     crop: bool = True  # keep only the region that the cameras look at, if they converge
     compress: bool = False  # also write model_compressed.glb
+    marker_size: float = 0.0  # m: side of the printed markers that set the scale; 0: none
     seed: int = 0  # of the random numbers
 
 
@@ -92,29 +93,32 @@ DEFAULT_QUALITY = "standard"
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A parameter that overrides `setting` of the chosen quality: a whole number within `limits`, or without them yes or no."""
+    """A parameter that overrides `setting` of the chosen quality: a number within `limits`, or without them yes or no."""
 
     setting: str
     help: str
     limits: tuple[int, int] | None = None
+    kind: str = "integer"  # of JSON Schema
 
     @property
     def allowed(self) -> str:
         """The allowed values in words, for error messages."""
-        return "true or false" if self.limits is None else "a whole number from {} to {}".format(*self.limits)
+        number = "a whole number" if self.kind == "integer" else "a number"
+        return "true or false" if self.limits is None else f"{number} from {self.limits[0]} to {self.limits[1]}"
 
     @property
     def schema(self) -> dict[str, object]:
         """The JSON Schema of the parameter."""
         if self.limits is None:
             return {"type": "boolean", "description": self.help}
-        return {"type": "integer", "minimum": self.limits[0], "maximum": self.limits[1], "description": self.help}
+        return {"type": self.kind, "minimum": self.limits[0], "maximum": self.limits[1], "description": self.help}
 
     def accepts(self, value: object) -> bool:
         """Return whether `value` is allowed. A bool is not a whole number, though in Python it is an int."""
         if self.limits is None or isinstance(value, bool):
             return self.limits is None and isinstance(value, bool)
-        return isinstance(value, int) and self.limits[0] <= value <= self.limits[1]
+        numbers = int if self.kind == "integer" else int | float
+        return isinstance(value, numbers) and self.limits[0] <= value <= self.limits[1]
 
 
 OVERRIDES: Mapping[str, Override] = {
@@ -124,6 +128,12 @@ OVERRIDES: Mapping[str, Override] = {
     "textureSize": Override("texture_size", "side of the texture in px", (256, 8192)),
     "faces": Override("faces", "maximum number of triangles in model_full.glb", (1_000, 1_000_000)),
     "crop": Override("crop", "keep only the region that the photos look at, not the far surroundings"),
+    "markerSize": Override(
+        "marker_size",
+        "side in metres, without the white border, of printed ArUco or AprilTag markers: the mesh is in metres; 0: none",
+        (0, 100),
+        kind="number",
+    ),
     "compress": Override("compress", "also write model_compressed.glb: the textured mesh, compressed by Draco"),
     "seed": Override("seed", "seed of the random numbers", (0, 2**31 - 1)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.output import early, glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
-from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
+from reconstruction_operator.models.photogrammetry.placing import frames, georeference, markers, upright
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -106,6 +106,8 @@ def _model(run: Run) -> Result:
     run.stages.drop_others()
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
+    measured = markers.scale(sparse, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
+    frame = replace(frame, scale=measured.metres) if measured else frame
     textured, gains, coverage = _texture(run, mesh, seen, frame, region)
     weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
@@ -125,7 +127,7 @@ def _model(run: Run) -> Result:
     results.write_models(work.output_dir, model, compress=settings.compress)
     poster = results.write_previews(work.output_dir, model, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
 
-    width, height, depth = (round(float(extent), 3) for extent in extents(placed.vertices))
+    width, height, depth = (float(f"{extent:.4g}") for extent in extents(placed.vertices))
     result = Result(
         quality={
             **acceptance.quality(sparse, len(run.prepared)),
@@ -136,8 +138,9 @@ def _model(run: Run) -> Result:
             "extentX": width,
             "extentY": height,
             "extentZ": depth,
+            **({"markers": measured.markers} if measured else {}),
         },
-        warning=acceptance.warning(sparse, run.sources),
+        warning=_warning(run, sparse, measured),
         placement=None if on_earth is None else on_earth.placement(frame),
     )
     findings = page.Findings(
@@ -213,6 +216,13 @@ def _placed(
         mesh = cleanup.above(mesh, ground.normal, ground.height)
     up = held.up if by_gps or ground is None else ground.normal
     return mesh, frames.make(mesh.vertices, up, cameras[0].centre), on_earth
+
+
+def _warning(run: Run, sparse: mapping.SparseModel, measured: markers.Scale | None) -> str:
+    """Return what reduces the quality of the result; empty if nothing does."""
+    unscaled = bool(run.settings.marker_size) and measured is None
+    text = f"no marker of {', '.join(markers.DICTIONARIES)} was seen sharply by photos from two sides: the mesh is not in metres"
+    return "; ".join(filter(None, [acceptance.warning(sparse, run.sources), text if unscaled else ""]))
 
 
 def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:

@@ -14,6 +14,7 @@ def test_default_parameters_are_those_of_standard() -> None:
         "textureSize": 4096,
         "faces": 200_000,
         "crop": True,
+        "markerSize": 0.0,
         "compress": False,
         "seed": 0,
     }
@@ -31,6 +32,7 @@ def test_given_parameters_override_the_quality() -> None:
         pytest.param("quality", "best", "one of preview, fast, standard, high", id="a-quality"),
         pytest.param("quality", ["fast"], "one of preview, fast, standard, high", id="a-list"),
         pytest.param("maxImageSize", 399, "a whole number from 400 to 4000", id="too-small"),
+        pytest.param("markerSize", -0.1, "a number from 0 to 100", id="no-length"),
         pytest.param("textureSize", 8193, "a whole number from 256 to 8192", id="too-large"),
         pytest.param("faces", "5000", "a whole number from 1000 to 1000000", id="a-number-in-quotes"),
         pytest.param("faces", 5000.5, "a whole number from 1000 to 1000000", id="a-fraction"),
@@ -46,6 +48,6 @@ def test_a_bad_parameter_is_refused_with_what_is_allowed(name: str, value: objec
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    names = "known are quality, maxImageSize, textureSize, faces, crop, compress, seed"
+    names = "known are quality, maxImageSize, textureSize, faces, crop, markerSize, compress, seed"
     with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {names}$"):
         MODEL.check_parameters({"qualtiy": "fast"})

@@ -1,4 +1,4 @@
-"""Model coordinates: +Y up, standing on the ground, centred, in a box of side 1."""
+"""Model coordinates: +Y up, standing on the ground, centred, in a box of side 1 or in metres."""
 
 from __future__ import annotations
 

@@ -1,0 +1,74 @@
+"""Markers: the scale from printed markers in photos, and what is not taken for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.placing import markers
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+
+SIDE_M = 0.08
+UNITS = 0.2  # the side of the printed markers in the world
+PX, BORDER_PX = 100, 20
+
+Printed = tuple[int, int, float, float, float]  # dictionary, number, side, and x and y of the middle in the plane z = 0
+
+
+def photo_of(camera: Camera, printed: Sequence[Printed]) -> np.ndarray:
+    picture = np.full((camera.height, camera.width), 128, dtype=np.uint8)
+    for kind, number, side, x, y in printed:
+        marker = cv2.aruco.generateImageMarker(cv2.aruco.getPredefinedDictionary(kind), number, PX)
+        paper = cv2.copyMakeBorder(marker, *[BORDER_PX] * 4, cv2.BORDER_CONSTANT, value=255)
+        half = side * (PX / 2 + BORDER_PX) / PX
+        corners = np.array(
+            [[x - half, y + half, 0], [x + half, y + half, 0], [x + half, y - half, 0], [x - half, y - half, 0]]
+        )
+        edge = len(paper) - 0.5
+        source = np.array([[-0.5, -0.5], [edge, -0.5], [edge, edge], [-0.5, edge]], dtype=np.float32)
+        onto = cv2.getPerspectiveTransform(source, camera.project(corners)[0].astype(np.float32))
+        cv2.warpPerspective(paper, onto, (camera.width, camera.height), picture, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT)
+    return picture
+
+
+def scale(
+    folder: Path, *printed: Printed, of_photo: Sequence[Sequence[Printed]] = (), across: float = 0.7
+) -> markers.Scale | None:
+    """Return the scale by four photos that show `printed`, or what `of_photo` has for each."""
+    photos = []
+    for index in range(4):
+        eye = np.array([across * (index - 1.5), 0.3, 1.5])
+        camera = looking_at(eye, np.zeros(3), np.array([0.0, 1.0, 0.0]), focal=700.0, size=600)
+        cv2.imwrite(str(folder / f"{index}.png"), photo_of(camera, of_photo[index] if of_photo else printed))
+        photos.append(AlignedPhoto(f"{index}.png", camera, 0.0, np.zeros(0, dtype=np.int64), np.zeros((0, 2))))
+    return markers.scale(SparseModel(tuple(photos), np.zeros((0, 3)), 0.0), folder, SIDE_M, 1)
+
+
+@pytest.mark.parametrize("kind", markers.DICTIONARIES.values(), ids=markers.DICTIONARIES)
+def test_markers_of_a_known_side_give_the_scale_within_half_a_percent(tmp_path: Path, kind: int) -> None:
+    found = scale(tmp_path, (kind, 7, UNITS, 0.2, 0.1), (kind, 8, UNITS, -0.2, -0.1))
+    assert found == markers.Scale(pytest.approx(SIDE_M / UNITS, rel=0.005), 2)
+
+
+def test_a_number_that_was_printed_twice_is_ignored(tmp_path: Path) -> None:
+    kind = cv2.aruco.DICT_4X4_50
+    left, right, other = (kind, 7, UNITS, -0.3, 0.0), (kind, 7, UNITS, 0.3, 0.0), (kind, 9, UNITS, 0.0, 0.3)
+    found = scale(tmp_path, of_photo=[[left, other], [right, other], [left, other], [right, other]])
+    assert found == markers.Scale(pytest.approx(SIDE_M / UNITS, rel=0.005), 1)
+
+
+@pytest.mark.parametrize(
+    ("printed", "across"),
+    [
+        pytest.param([], 0.7, id="no-marker"),
+        pytest.param([(cv2.aruco.DICT_4X4_50, 7, UNITS, 0.0, 0.0)], 0.0, id="photos-from-one-place"),
+    ],
+)
+def test_without_a_marker_seen_from_two_sides_there_is_no_scale(
+    tmp_path: Path, printed: list[Printed], across: float
+) -> None:
+    assert scale(tmp_path, *printed, across=across) is None
