@@ -18,20 +18,37 @@ class Mesh:
 
     def normals(self) -> Doubles:
         """(n, 3): unit normals of the vertices, weighted by face area."""
-        corners = self.vertices[self.faces]
-        face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         owners = self.faces.ravel()
-        repeated = np.repeat(face_normals, 3, axis=0)
+        repeated = np.repeat(self._crosses(), 3, axis=0)
         sums = [np.bincount(owners, repeated[:, axis], len(self.vertices)) for axis in range(3)]
-        normals: Doubles = np.stack(sums, axis=1).astype(np.float64)
-        unit: Doubles = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(float).tiny)
-        return unit
+        return _unit(np.stack(sums, axis=1).astype(np.float64))
+
+    def middles(self) -> Doubles:
+        """(m, 3): the middles of the faces."""
+        return np.asarray(self.vertices[self.faces].mean(axis=1))
+
+    def face_normals(self) -> Doubles:
+        """(m, 3): unit normals of the faces."""
+        return _unit(self._crosses())
+
+    def areas(self) -> Doubles:
+        """(m,): the areas of the faces."""
+        return np.asarray(np.linalg.norm(self._crosses(), axis=1) / 2)
+
+    def _crosses(self) -> Doubles:
+        """(m, 3): the normals of the faces, as long as twice their areas."""
+        first, second, third = (self.vertices[corner] for corner in self.faces.T)
+        return np.asarray(np.cross(second - first, third - first))
 
     def with_faces(self, keep: Mask) -> Mesh:
         """Return the faces where `keep` (m,) is true, and their vertices."""
         faces = self.faces[keep]
         used, renumbered = np.unique(faces, return_inverse=True)
         return Mesh(self.vertices[used], renumbered.reshape(faces.shape).astype(np.int64))
+
+
+def _unit(vectors: Doubles) -> Doubles:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny))
 
 
 def whole_faces(mesh: Mesh, vertices: Mask) -> Mask:

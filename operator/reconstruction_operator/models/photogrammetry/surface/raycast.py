@@ -37,14 +37,15 @@ class Caster:
         )
         self._lift = _LIFT * float(np.linalg.norm(extents(mesh.vertices)))
 
-    def cast(self, origins: Doubles, directions: Doubles) -> Hits:
-        """Return the first hits of rays from `origins` (n, 3) along `directions` (n, 3)."""
+    def cast(self, origins: Doubles, directions: Doubles, farthest: float = np.inf) -> Hits:
+        """Return the first hits of rays from `origins` (n, 3) along `directions` (n, 3), to `farthest` times their lengths."""
         faces, weights = [], []
-        for start in range(0, len(origins), _RAYS_AT_ONCE):
+        for start in range(0, max(len(origins), 1), _RAYS_AT_ONCE):
             chunk = slice(start, start + _RAYS_AT_ONCE)
             hits = self._scene.run(
                 np.ascontiguousarray(origins[chunk], dtype=np.float32),
                 np.ascontiguousarray(directions[chunk], dtype=np.float32),
+                dists=np.full(len(origins[chunk]), farthest, dtype=np.float32),
                 output=1,
             )
             second, third = hits["u"].astype(np.float64), hits["v"].astype(np.float64)
@@ -55,4 +56,4 @@ class Caster:
     def sees(self, points: Doubles, normals: Doubles, eye: Doubles) -> Mask:
         """(n,): whether nothing is between each surface point and `eye`."""
         start = points + normals * self._lift
-        return self.cast(start, eye - start).face < 0
+        return self.cast(start, eye - start, farthest=1.0).face < 0  # behind the eye, a room has a wall
