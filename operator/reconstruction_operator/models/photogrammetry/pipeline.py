@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, registration
-from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
+from reconstruction_operator.models.photogrammetry.surface import cleanup, evidence, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
@@ -104,7 +104,8 @@ def _model(run: Run) -> Result:
 
     rough = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
-    mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
+    cleaning = stage(Stage.CLEANING)
+    mesh = _cleaned(rough, cell_cloud.points, cell, region, seen, faces=settings.faces, progress=cleaning)
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
     measured = markers.scale(sparse, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
     frame = replace(frame, scale=measured.metres) if measured else frame
@@ -243,16 +244,25 @@ def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
 
 
 def _cleaned(
-    rough: Mesh, points: Doubles, cell: float, region: Region | None, faces: int, *, progress: StageProgress
+    rough: Mesh,
+    points: Doubles,
+    cell: float,
+    region: Region | None,
+    seen: Sequence[views.View],
+    *,
+    faces: int,
+    progress: StageProgress,
 ) -> Mesh:
-    """Return the part of `rough` that is near `points` and inside `region`, smoothed, with at most `faces` faces."""
+    """Return the part of `rough` that rests on `points` and photos and is inside `region`, smoothed, with at most `faces` faces."""
     progress(0.0, f"cleaning {len(rough.faces)} faces")
     spacing = cell * region.coarseness(rough.vertices) if region else cell
     mesh = cleanup.without_extrapolation(rough, points, spacing)
     progress(0.4, f"{len(mesh.faces)} faces rest on points")
     if region is not None:
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
-    mesh = cleanup.without_islands(mesh)
+    if len(mesh.faces) > 0:
+        far = cleanup.far_from(points, mesh, cell * region.coarseness(mesh.middles()) if region else cell)
+        mesh = cleanup.without_islands(evidence.without_contradictions(mesh, far, seen))
     progress(0.6, f"{len(mesh.faces)} faces without islands")
     if len(mesh.faces) < quality_gates.FACES.limit:
         raise ModelFailure(
@@ -274,8 +284,7 @@ def _texture(
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.25))
     paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
-    middles = reduced.vertices[reduced.faces].mean(axis=1)
-    coarseness = region.coarseness(middles) if region else np.ones(len(middles))
+    coarseness = region.coarseness(reduced.middles()) if region else np.ones(len(reduced.faces))
     atlas = patches.make(reduced, paint.labels, seen, coarseness, settings.texture_size)
     picture, coverage = texture.bake(
         atlas,

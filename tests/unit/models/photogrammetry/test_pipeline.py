@@ -58,7 +58,8 @@ def test_parts_outside_the_region_or_apart_are_removed() -> None:
         whole.vertices,
         CELL,
         Region(Ball(np.zeros(3), 10.0), Ball(np.zeros(3), 10.0), (), 0, about_core=True),
-        len(whole.faces),
+        [],
+        faces=len(whole.faces),
         progress=QUIET,
     )
     assert np.abs(mesh.vertices).max() < 1.1
@@ -67,4 +68,4 @@ def test_parts_outside_the_region_or_apart_are_removed() -> None:
 def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
     far = np.array([[50.0, 50.0, 50.0]])
     with pytest.raises(ModelFailure, match=r"NO_DENSE_SURFACE: only 0 faces of the surface rest on the photos"):
-        pipeline._cleaned(sphere(), far, CELL, None, 1000, progress=QUIET)
+        pipeline._cleaned(sphere(), far, CELL, None, [], faces=1000, progress=QUIET)

@@ -39,12 +39,13 @@ class View:
     sources: tuple[int, ...]  # indices of the views to compare with, best first
     mask: Path | None = None  # white where the photo shows a surface; None: everywhere
 
-    def shows(self, pixels: Doubles) -> Mask:
-        """(n,): whether the photo shows a surface at `pixels` (n, 2), which are inside the photo."""
+    def shows(self, pixels: Doubles, margin_px: int = 0) -> Mask:
+        """(n,): whether the photo shows a surface within `margin_px` of `pixels` (n, 2), which are inside the photo."""
         if self.mask is None:
             return np.ones(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
-        visible: Mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)[row, column] > 0
+        window = np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)
+        visible: Mask = cv2.dilate(read_pixels(self.mask, cv2.IMREAD_GRAYSCALE), window)[row, column] > 0
         return visible
 
     def visible(self, width: int, height: int) -> Mask:

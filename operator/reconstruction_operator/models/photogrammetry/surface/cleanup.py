@@ -37,8 +37,23 @@ def without_extrapolation(mesh: Mesh, points: Doubles, spacing: float | Doubles)
     near |= ~_grown(~_grown(near, adjacency, _NOTCH_RINGS) | border, adjacency, _NOTCH_RINGS)
     near &= distances < _FARTHEST_CELLS * spacing  # edges are long far from points
     near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
-    near |= _in_small_holes(mesh, near, border, adjacency)
-    return mesh.with_faces(whole_faces(mesh, near))
+    return without_weak(mesh, ~whole_faces(mesh, near))
+
+
+def far_from(points: Doubles, mesh: Mesh, spacing: float | Doubles) -> Mask:
+    """(m,): which faces are far from all `points`. `spacing` is that of the points, overall or at each face."""
+    reach = _REACH_CELLS * np.asarray(spacing)
+    distances, _ = cKDTree(points).query(mesh.middles(), distance_upper_bound=float(reach.max()))
+    return np.asarray(distances >= reach)
+
+
+def without_weak(mesh: Mesh, weak: Mask) -> Mesh:
+    """Remove the connected pieces of `weak` faces (m,) that are large or touch the border of the surface."""
+    count, labels = csgraph.connected_components(_adjacency(Mesh(mesh.vertices, mesh.faces[weak])), directed=False)
+    piece, areas = labels[mesh.faces[:, 0]], mesh.areas()
+    gone = np.bincount(piece, areas * weak, count) > _LARGEST_HOLE * areas.sum()
+    gone[labels[_on_border(mesh)]] = True
+    return mesh.with_faces(~(weak & gone[piece]))
 
 
 def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
@@ -46,29 +61,6 @@ def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
     for _ in range(rings):
         mask = mask | (adjacency @ mask.astype(np.float32) > 0)
     return mask
-
-
-def _in_small_holes(mesh: Mesh, near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> Mask:
-    """Return the vertices in small pieces that are not `near` and do not touch the `border` of the surface."""
-    far = np.flatnonzero(~near)
-    if len(far) == 0:
-        return np.zeros_like(near)
-    count, labels = csgraph.connected_components(adjacency[far][:, far], directed=False)
-    open_pieces = np.zeros(count, dtype=np.bool_)
-    open_pieces[labels[border[far]]] = True
-    areas = _areas(mesh)
-    small = np.bincount(labels, areas[far]) <= _LARGEST_HOLE * areas.sum()
-    result = np.zeros_like(near)
-    result[far] = (small & ~open_pieces)[labels]
-    return result
-
-
-def _areas(mesh: Mesh) -> Doubles:
-    """(n,): a third of the area of the faces around each vertex."""
-    first, second, third = (mesh.vertices[corner] for corner in mesh.faces.T)
-    thirds = np.linalg.norm(np.cross(second - first, third - first), axis=1) / 6
-    areas: Doubles = np.bincount(mesh.faces.ravel(), np.repeat(thirds, 3), len(mesh.vertices)).astype(np.float64)
-    return areas
 
 
 def above(mesh: Mesh, normal: Doubles, height: float) -> Mesh:
