@@ -81,6 +81,7 @@ const LABELS = {
   densePoints: "Points of the surface",
   reprojectionErrorPx: "Reprojection error, in px",
   textureCoverage: "Share of the surface with texture",
+  inventedShare: "Share of the surface that no photo shows",
   extentX: "Width",
   extentY: "Height",
   extentZ: "Depth",

@@ -136,6 +136,7 @@ def _model(run: Run) -> Result:
             "vertices": len(placed.vertices),
             "faces": len(placed.faces),
             "textureCoverage": round(coverage, 3),
+            "inventedShare": round(colour.unseen_share(mesh, weights), 3),
             "extentX": width,
             "extentY": height,
             "extentZ": depth,

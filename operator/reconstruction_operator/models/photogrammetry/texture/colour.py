@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
 _PHOTOS_PER_VERTEX = 3
@@ -23,6 +23,7 @@ _AROUND = 0.25  # factor by which photos are reduced for the colour around a ver
 _DETAIL_SIGMA = 3.0  # px of the reduced photo, over which the contrast is averaged
 _LEAST_DETAIL = 1.0  # level; smaller contrast is noise
 _UNSEEN_GREY = 128.0
+_FADE = 0.01  # of the diagonal: at this distance from all seen vertices, a colour would be invented
 _REMAP_ROW = 16_384  # OpenCV's remap accepts at most 32,767 columns
 
 
@@ -34,6 +35,13 @@ def view_weights(mesh: Mesh, views: Sequence[View], caster: Caster, progress: St
         weights[:, index] = _view_weight(mesh.vertices, normals, view, caster)
         progress((index + 1) / len(views), f"visibility {index + 1}/{len(views)}")
     return weights
+
+
+def unseen_share(mesh: Mesh, weights: Singles) -> float:
+    """Return the share of the surface's area, 0 to 1, of the faces without a corner that a view sees."""
+    areas = mesh.areas()
+    unseen = weights.max(axis=1)[mesh.faces].max(axis=1) == 0
+    return float(areas[unseen].sum() / areas.sum())
 
 
 def best_shares(weights: Singles) -> Singles:
@@ -95,7 +103,7 @@ def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> 
 def vertex_colours(
     mesh: Mesh, views: Sequence[View], shares: Singles, gains: Singles, progress: StageProgress
 ) -> Singles:
-    """(vertices, 3): RGB 0 to 255. A vertex that no view sees gets the colour of the nearest visible vertex.
+    """(vertices, 3): RGB 0 to 255; for a vertex that no view sees as `with_neighbours`.
 
     `shares` (vertices, views) come from `best_shares`, `gains` (views, 3) from `levelling.gains`.
     """
@@ -109,11 +117,12 @@ def vertex_colours(
 
 
 def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
-    """Fill `colours` (vertices, 3) where `seen` (vertices,) is false, with the colour of the nearest seen vertex."""
+    """Fill `colours` (vertices, 3) where `seen` (vertices,) is false: from the colour of the nearest seen vertex, it fades to grey."""
     if not seen.any():
         return np.full_like(colours, _UNSEEN_GREY)
-    _, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
-    colours[~seen] = colours[seen][nearest]
+    distances, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
+    grey = np.minimum(distances / (_FADE * np.linalg.norm(extents(mesh.vertices))), 1.0)[:, None]
+    colours[~seen] = colours[seen][nearest] * (1.0 - grey) + _UNSEEN_GREY * grey
     return colours
 
 

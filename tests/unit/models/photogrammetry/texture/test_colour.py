@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour
 
-from tests.support.engine.geometry import BLUE, QUIET, RED, sphere
+from tests.support.engine.geometry import BLUE, QUIET, RED, sheet, sphere
 
 
 @pytest.fixture
@@ -28,10 +29,16 @@ def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View],
     assert colours[seen & (x > 0.15)] == pytest.approx(np.tile(BLUE, (int((seen & (x > 0.15)).sum()), 1)), abs=8)
 
 
-def test_unseen_vertices_take_the_nearest_seen_colour(photographed: list[View], weights: Singles) -> None:
-    colours = colour.vertex_colours(sphere(), photographed, weights, np.ones((4, 3), np.float32), QUIET)
-    behind = (sphere().vertices[:, 2] < -0.5) & (sphere().vertices[:, 0] < -0.5)
-    assert colours[behind] == pytest.approx(np.tile(RED, (int(behind.sum()), 1)), abs=8)
+def test_unseen_vertices_fade_to_grey_beside_the_nearest_seen_one() -> None:
+    line = np.array([[0.0, 0.0, 0.0], [0.3 * colour._FADE, 0.0, 0.0], [1.0, 0.0, 0.0]])  # its diagonal is 1
+    colours = np.tile(np.array(RED, np.float32), (3, 1))
+    filled = colour.with_neighbours(Mesh(line, np.array([[0, 1, 2]])), colours, np.array([True, False, False]))
+    assert filled == pytest.approx(np.array([RED, 0.7 * np.array(RED) + 0.3 * 128, [128] * 3]))
+
+
+def test_the_unseen_share_is_that_of_the_area_without_a_seen_corner() -> None:
+    weights = (sheet(3).vertices[:, :1] < 0).astype(np.float32)
+    assert colour.unseen_share(sheet(3), weights) == pytest.approx(0.5)
 
 
 def test_view_weights_of_a_vertex_sum_to_one_over_its_best_photos(weights: Singles) -> None:
