@@ -124,6 +124,7 @@ def _model(run: Run) -> Result:
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
         sparse=userphotos.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
         subject=placed.vertices[subject] if subject.any() else placed.vertices,
+        inside=inside,
     )
     results.write_models(work.output_dir, model, compress=settings.compress)
     poster = results.write_previews(work.output_dir, model, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))

@@ -178,10 +178,8 @@ def _encoded(document: _Document, primitive: dict[str, Any], surface: dict[str, 
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "model"}],
         "meshes": [{"primitives": [{**primitive, "material": 0}]}],
-        # The surface is open where no photo sees it. Seen from behind, it must show its colours too.
-        "materials": [
-            {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0, **surface}, "doubleSided": True}
-        ],
+        # One-sided: no photo shows the back of a face, and a room is seen into from outside.
+        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0, **surface}}],
         **more,
         "accessors": document.accessors,
         "bufferViews": document.views,

@@ -16,12 +16,14 @@ TURN_PX = 320
 _SAMPLES = 768  # px of a picture before it is reduced to SIZE_PX
 _TURN_SAMPLES = 480  # px of a picture before it is reduced to TURN_PX
 _FOCAL = 1.6  # focal length as a multiple of the picture's size: a mild telephoto lens
+_WIDE_FOCAL = 0.5  # the same inside a scene: four pictures of 90 degrees show everything around
 _MARGIN = 0.05  # around the model, as a share of the picture's size
 _ELEVATION_DEG = (18.0, 50.0)  # range to which the elevation of the photos is clamped
 _ORBIT_GAP_DEG = 150.0  # with a larger gap, the photos do not surround the object
 _ARC_MARGIN_DEG = 12.0  # previews may be at most this far beyond the outermost photo
 _BACKGROUND_TOP = np.array([250.0, 250.0, 252.0])
 _BACKGROUND_BOTTOM = np.array([214.0, 218.0, 224.0])
+_BACK_GREY = 128.0  # of the backs of faces, which no photo shows
 _UP = np.array([0.0, 1.0, 0.0])
 _AMBIENT = 0.75  # photos already contain light, so a little shading is enough to show the shape
 _DIRECT = 0.4
@@ -89,6 +91,15 @@ def around(points: Doubles, views: Doubles) -> list[Camera]:
     return [_along(direction, target, distance, size) for direction in views]
 
 
+def from_inside(camera_centres: Doubles, count: int, *, moving: bool) -> list[Camera]:
+    """Return `count` cameras amid `camera_centres` (n, 3) that look around the horizon; `moving`: of TURN_PX instead of SIZE_PX."""
+    eye = np.median(camera_centres, axis=0)
+    size = _TURN_SAMPLES if moving else _SAMPLES
+    turns = 2 * np.pi * np.arange(count) / count
+    ahead = np.stack([-np.sin(turns), np.zeros(count), -np.cos(turns)], axis=1)
+    return [looking_at(eye, eye + direction, _UP, focal=_WIDE_FOCAL * size, size=size) for direction in ahead]
+
+
 def _along(direction: Doubles, target: Doubles, distance: float, size: int) -> Camera:
     return looking_at(target + direction * distance, target, _UP, focal=_FOCAL * size, size=size)
 
@@ -112,6 +123,7 @@ def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX)
     uv = np.einsum("nc,ncx->nx", weights, model.uv[corners])
     height, width = model.texture.shape[:2]
     colours = sample(model.texture, uv * np.array([width, height]) - 0.5)
+    colours[(model.mesh.face_normals()[hits.face[hit]] * rays[hit]).sum(axis=1) > 0] = _BACK_GREY
     normals = np.einsum("nc,ncx->nx", weights, model.normals[corners])
     picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
     square = picture.reshape(camera.height, camera.width, 3)

@@ -13,6 +13,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import camerafiles, glb, previews
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface import surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
@@ -37,6 +38,7 @@ class Model:
     cloud: Cloud
     sparse: SparseModel  # placed
     subject: Doubles  # (n, 3): vertices of the subject, which previews show
+    inside: bool  # whether the scene is around the cameras
 
 
 def write_models(folder: Path, model: Model, *, compress: bool) -> None:
@@ -55,20 +57,32 @@ def write_previews(folder: Path, model: Model, turn_frames: int, progress: Stage
     caster = Caster(model.textured.mesh)
     centres = np.stack([photo.camera.centre for photo in model.sparse.photos])
     pictures = []
-    for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
-        pictures.append(previews.render(model.textured, caster, previews.framed(model.subject, direction)))
+    for index, camera in enumerate(_stills(model, centres)):
+        pictures.append(previews.render(model.textured, caster, camera))
         Image.fromarray(pictures[-1]).save(folder / f"preview_{index}.png")
         progress(_SHARE_OF_STILLS * (index + 1) / _PREVIEWS, f"preview {index + 1}/{_PREVIEWS}")
     frames = []
-    for index, camera in enumerate(previews.around(model.subject, previews.directions(centres, turn_frames))):
+    if model.inside:
+        turn = previews.from_inside(centres, turn_frames, moving=True)
+    else:
+        turn = previews.around(model.subject, previews.directions(centres, turn_frames))
+    for index, camera in enumerate(turn):
         frames.append(Image.fromarray(previews.render(model.textured, caster, camera, previews.TURN_PX)))
         done = (index + 1) / turn_frames
         progress(
             _SHARE_OF_STILLS + (1.0 - _SHARE_OF_STILLS) * done,
             f"picture {index + 1}/{turn_frames} of the model as it turns",
         )
-    write_turn(folder / "preview_turn.webp", frames, whole=previews.surround(centres))
+    write_turn(folder / "preview_turn.webp", frames, whole=model.inside or previews.surround(centres))
     return pictures[0]
+
+
+def _stills(model: Model, centres: Doubles) -> list[Camera]:
+    """Return the cameras of the previews: from inside, or from around the subject, the last of which shows the whole model."""
+    if model.inside:
+        return previews.from_inside(centres, _PREVIEWS, moving=False)
+    *most, last = previews.directions(centres, _PREVIEWS)
+    return [*(previews.framed(model.subject, view) for view in most), previews.framed(model.mesh.vertices, last)]
 
 
 def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:

@@ -69,7 +69,9 @@ def test_a_model_has_normals_and_a_non_metallic_material(tmp_path: Path, kind: s
         path.write_bytes(glb.textured(coloured_square()))
     content = document(path)
     (primitive,) = content["meshes"][0]["primitives"]
-    surface = content["materials"][primitive["material"]]["pbrMetallicRoughness"]
+    material = content["materials"][primitive["material"]]
+    assert "doubleSided" not in material  # the default: viewers cull backs, of which no photo shows the colour
+    surface = material["pbrMetallicRoughness"]
     assert (surface["metallicFactor"], surface["roughnessFactor"]) == (0.0, 1.0)
     normals = np.asarray(trimesh.load_mesh(path, process=False).vertex_normals)
     assert "NORMAL" in primitive["attributes"]
