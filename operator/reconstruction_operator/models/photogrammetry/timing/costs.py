@@ -105,7 +105,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
         Stage.FEATURES: 0.3 * searched_megapixels + 9.5e-5 * features * count,
         Stage.MATCHES: 0.95e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
-        Stage.ALIGNMENT: 1.6e-4 * _USUAL_INLIERS * pairs + 0.11 * count,
+        Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
         Stage.FUSION: 1.2 * fine_megapixels[-1],
