@@ -12,12 +12,12 @@ GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 
 def jobs(namespace: str | None) -> str:
     """Return the path of all jobs of a namespace; of all jobs for None."""
-    return named(f"{GROUP}/{VERSION}", namespace, PLURAL)
+    return GROUP_PATH + _objects(namespace, PLURAL)
 
 
 def job(namespace: str, name: str) -> str:
     """Return the path of one job."""
-    return named(f"{GROUP}/{VERSION}", namespace, PLURAL, name)
+    return GROUP_PATH + _objects(namespace, PLURAL, name)
 
 
 def of(key: JobKey) -> str:
@@ -30,11 +30,6 @@ def core(namespace: str | None, plural: str, name: str = "") -> str:
     return "/api/v1" + _objects(namespace, plural, name)
 
 
-def named(group_version: str, namespace: str | None, plural: str, name: str = "") -> str:
-    """Return the path of objects of another API group, or of the one with that name."""
-    return f"/apis/{group_version}" + _objects(namespace, plural, name)
-
-
-def _objects(namespace: str | None, plural: str, name: str) -> str:
+def _objects(namespace: str | None, plural: str, name: str = "") -> str:
     inside = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
     return f"{inside}/{plural}" + (f"/{quote(name, safe='')}" if name else "")

@@ -44,13 +44,9 @@ class WorkQueue:
     def __init__(self) -> None:
         self._turns: dict[JobKey, Turn] = {}
         self._lines: dict[Turn, dict[str, dict[JobKey, None]]] = {turn: {} for turn in Turn}  # by namespace
-        self._lengths = dict.fromkeys(Turn, 0)
 
     def __len__(self) -> int:
         return len(self._turns)
-
-    def __contains__(self, key: JobKey) -> bool:
-        return key in self._turns
 
     def put(self, key: JobKey, turn: Turn) -> None:
         """Queue the key. If it is queued in this class or in a more urgent one, it keeps its place."""
@@ -60,7 +56,6 @@ class WorkQueue:
         self.discard(key)
         self._turns[key] = turn
         self._lines[turn].setdefault(key.namespace, {})[key] = None
-        self._lengths[turn] += 1
 
     def discard(self, key: JobKey) -> None:
         """Remove the key, if it is queued."""
@@ -71,20 +66,18 @@ class WorkQueue:
         del line[key.namespace][key]
         if not line[key.namespace]:
             del line[key.namespace]
-        self._lengths[turn] -= 1
 
     def clear(self) -> None:
         """Remove all keys; `Cache.begin` queues again what is needed."""
         self._turns.clear()
-        for turn, line in self._lines.items():
+        for line in self._lines.values():
             line.clear()
-            self._lengths[turn] = 0
 
     def take(self, at_most: int) -> list[JobKey]:
         """Take the next keys. Most are of the most urgent class; each other class that waits gets a small share."""
         taken: list[JobKey] = []
         for turn in Turn:
-            waiting = sum(1 for later in Turn if later > turn and self._lengths[later])
+            waiting = sum(1 for later in Turn if later > turn and self._lines[later])
             room = at_most - len(taken) - int(at_most * _RESERVED_SHARE) * waiting
             taken += self._take(turn, max(room, 0))
         return taken
@@ -102,7 +95,6 @@ class WorkQueue:
             if line:  # behind the others
                 lines[namespace] = line
                 namespaces.append(namespace)
-        self._lengths[turn] -= len(taken)
         return taken
 
 
@@ -112,9 +104,6 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[tuple[float, JobKey]] = []
         self._wanted: dict[JobKey, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._wanted)
 
     def wake(self, key: JobKey, at: float) -> None:
         """Make the job due at `at`, unless it is due earlier."""

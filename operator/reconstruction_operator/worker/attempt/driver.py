@@ -98,7 +98,7 @@ def carry_out(
     except ReconstructionFailedError as error:
         failure, end = error, End(Outcome.FAILED, error.reason, error.message, worker=assignment.worker)
     except InterruptedRunError as error:
-        where = ending.Where(run.reached, time.monotonic() - begun)
+        where = ending.place_of(run.reached, time.monotonic() - begun)
         end = ending.end_of_interruption(error.interruption, where, assignment.worker)
     if end is not None and end.outcome is Outcome.FAILED and run.result is not None:
         end = ending.with_result(end, run.result)

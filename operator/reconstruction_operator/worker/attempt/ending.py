@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -49,19 +49,12 @@ class RedisAwayTooLongError(Exception):
     """Redis was unavailable for so long that the end of an attempt could not be recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """How far an attempt got and how long it took, for messages."""
-
-    reached: Reached | None
-    seconds: float
-
-    def __str__(self) -> str:
-        """As in "at step 3 of 6 (Running reconstruction, 41%), after 12 s"."""
-        if self.reached is None:
-            return f"before its first step, after {self.seconds:.0f} s"
-        step = self.reached.step
-        return f"at step {step.index} of 6 ({step.name}, {int(self.reached.percent)}%), after {self.seconds:.0f} s"
+def place_of(reached: Reached | None, seconds: float) -> str:
+    """Return how far an attempt got: "at step 3 of 6 (Running reconstruction, 41%), after 12 s"."""
+    if reached is None:
+        return f"before its first step, after {seconds:.0f} s"
+    step = reached.step
+    return f"at step {step.index} of 6 ({step.name}, {int(reached.percent)}%), after {seconds:.0f} s"
 
 
 def end_of_success(manifest: Manifest, worker: str) -> End:
@@ -106,8 +99,8 @@ def with_result(end: End, manifest: Manifest) -> End:
     return replace(made, outcome=end.outcome, reason=end.reason, message=message, outputs=named)
 
 
-def end_of_interruption(interruption: Interruption, where: Where, worker: str) -> End | None:
-    """Return the end to record for an interrupted run; None if the attempt belongs to another run."""
+def end_of_interruption(interruption: Interruption, where: str, worker: str) -> End | None:
+    """Return the end to record for a run that was interrupted `where`; None if the attempt belongs to another run."""
     match interruption.kind:
         case InterruptionKind.SUPERSEDED:
             return None

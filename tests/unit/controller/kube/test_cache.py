@@ -48,7 +48,7 @@ def test_a_deleted_job_is_taken_once_and_leaves_the_work_queue(cache: Cache) -> 
     cache.remove(KEY)
 
     assert [job.key for job in cache.take_deleted()] == [KEY]
-    assert (cache.take_deleted(), cache.take(10), len(cache.timers)) == ([], [], 0)
+    assert (cache.take_deleted(), cache.take(10), cache.timers.next_at()) == ([], [], None)
 
 
 def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) -> None:
@@ -120,7 +120,7 @@ def test_a_job_that_is_first_seen_finished_is_not_enqueued(later: Cache) -> None
     later.put(finished("a"))
     later.begin()
 
-    assert (len(later), later.queued, len(later.timers)) == (1, 0, 0)
+    assert (len(later), later.queued, later.timers.next_at()) == (1, 0, None)
 
 
 def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:

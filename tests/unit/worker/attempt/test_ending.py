@@ -21,7 +21,7 @@ from reconstruction_operator.worker.heartbeat.interruption import Interruption, 
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED")
-WHERE = ending.Where(Reached(STEPS[2], 41, 0.5), 12.3)
+WHERE = ending.place_of(Reached(STEPS[2], 41, 0.5), 12.3)
 
 
 pytestmark = pytest.mark.usefixtures("redis_server", "jobs_dir")
