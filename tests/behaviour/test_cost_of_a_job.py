@@ -61,4 +61,4 @@ async def test_each_phase_that_is_observed_costs_one_look_one_write_and_one_enco
 
     assert encoded == system.server.written == phases
     of_progress = phases.count(Phase.RUNNING)
-    assert system.redis.asked == Counter(observe=len(phases), put_record=1, mark_sent=1, read_results=of_progress)
+    assert system.redis.asked == Counter(observe=len(phases), put_record=1, mark_sent=1, read_texts=of_progress)

@@ -154,7 +154,7 @@ def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mappi
                 models[digest] = announcement.from_text(text)
         return models
 
-    return Call(script("announcements"), names, (fields.MAX_VALUE_BYTES,), read)
+    return Call(script("read_texts"), names, (fields.MAX_VALUE_BYTES,), read)
 
 
 def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:

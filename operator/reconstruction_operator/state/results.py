@@ -44,7 +44,7 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     if not task_ids:
         return {}
     keys = [result_key(task_id) for task_id in task_ids]
-    values = await arun(client, Call(script("read_results"), tuple(keys), (fields.MAX_VALUE_BYTES,), tuple))
+    values = await arun(client, Call(script("read_texts"), tuple(keys), (fields.MAX_VALUE_BYTES,), tuple))
     reports = {
         task_id: fields.load_json(key, value, _parse)
         for task_id, key, value in zip(task_ids, keys, values, strict=True)

@@ -35,7 +35,7 @@ from tests.support.controller.loops import INSTALLATION, make_reconciler
 from tests.support.jobs import make_body, make_key
 
 FENCED = ("put_record", "assert_leader", "mark_sent", "take_claim", "forget")
-SCRIPTS = {name: script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_results")}
+SCRIPTS = {name: script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
 NAMES = {one.text: name for name, one in SCRIPTS.items()}
 TEXTS = {one.sha: one.text for one in SCRIPTS.values()}
 

@@ -10,7 +10,7 @@ from reconstruction_operator.planning import actions
 from reconstruction_operator.state import operator_calls, reads, scripts, worker_calls
 
 LUA = Path(scripts.__file__).parent / "lua"
-SHARED = {scripts.PRELUDE, "fence", "each"}
+SHARED = {scripts.PRELUDE, "fence", "each", "read_texts"}
 
 
 def calls_of(module: ModuleType) -> set[str]:
@@ -20,7 +20,7 @@ def calls_of(module: ModuleType) -> set[str]:
 
 
 def test_each_script_has_the_name_of_its_call() -> None:
-    made = calls_of(operator_calls) - {"for_action"} | calls_of(worker_calls) | calls_of(reads) | {"read_results"}
+    made = calls_of(operator_calls) - {"for_action"} | calls_of(worker_calls) | calls_of(reads) - {"announcements"}
     assert {path.stem for path in LUA.glob("*.lua")} == made | SHARED
 
 
