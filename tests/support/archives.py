@@ -63,17 +63,6 @@ def zip_that_lies_about_its_size() -> bytes:
     return bytes(data)
 
 
-def zip_that_announces_one_terabyte() -> bytes:
-    """Return an archive that announces this size in the extra field of ZIP64, with a file of 2 MB."""
-    extra = struct.pack("<HHQ", 1, 8, 1 << 40)
-    info = zipfile.ZipInfo("a.jpg")
-    info.extra = extra
-    data = bytearray(zipped((info, b"\0" * (2 * MB))))
-    at = data.index(b"PK\x01\x02")
-    data[at + 24 : at + 28] = b"\xff\xff\xff\xff"
-    return bytes(data)
-
-
 def zip_with_a_huge_directory() -> bytes:
     data = bytearray(zipped(("a.jpg", b"x")))
     at = data.rindex(b"PK\x05\x06")
@@ -96,15 +85,6 @@ def zip_with_a_real_huge_directory(entries: int) -> bytes:
     record = bytearray(data[end:])
     record[12:16] = struct.pack("<I", len(directory))
     return data[:start] + directory + bytes(record)
-
-
-def zip_with_a_huge_directory_of_64_bits() -> bytes:
-    """Return an archive with a 64-bit record, which zipfile prefers to the 32-bit one."""
-    data = zipped(("a.jpg", b"x"))
-    at = data.rindex(b"PK\x05\x06")
-    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 500 * MB, 0)
-    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
-    return data[:at] + record + locator + data[at:]
 
 
 def zip_with_entries_before_it() -> bytes:
@@ -131,13 +111,6 @@ def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes
     header = tarfile.TarInfo("pax")
     header.type, header.size = kind, len(raw)
     return header.tobuf(tarfile.USTAR_FORMAT) + raw + bytes(-len(raw) % 512)
-
-
-def tar_with_a_negative_name() -> bytes:
-    """Return an archive with a GNU long name of -1000 bytes."""
-    header = tarfile.TarInfo("././@LongLink")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, -1000
-    return header.tobuf(tarfile.GNU_FORMAT) + tarred(("a.jpg", b"x"))
 
 
 def sparse_tar(*, more: bool = False) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
-import lzma
 import stat
 import tarfile
 import zipfile
@@ -80,41 +79,28 @@ def test_tar_entry_of_negative_size_yields_no_photo(into: Path) -> None:
     ("content", "text"),
     [
         pytest.param(zipped(("../a.jpg", b"x")), "leads out of it", id="zip: dots"),
-        pytest.param(zipped(("a/../../b.jpg", b"x")), "leads out of it", id="zip: dots inside"),
         pytest.param(zipped(("/etc/a.jpg", b"x")), "leads out of it", id="zip: absolute"),
         pytest.param(zipped(("..\\a.jpg", b"x")), "leads out of it", id="zip: dots of Windows"),
         pytest.param(zipped(("C:\\a.jpg", b"x")), "leads out of it", id="zip: a drive of Windows"),
         pytest.param(zipped((zip_member("a.jpg", stat.S_IFLNK | 0o777), b"/etc/passwd")), "a link", id="zip: a link"),
-        pytest.param(zipped((zip_member("a.jpg", stat.S_IFIFO | 0o666), b"")), "a device", id="zip: a pipe"),
         pytest.param(zipped(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="zip: too many entries"),
         pytest.param(zipped(("a.jpg", b"\0" * (2 * MB))), "more than 1 MB", id="zip: a bomb"),
-        pytest.param(archives.zip_that_announces_one_terabyte(), "more than 1 MB", id="zip: announces 1 TB"),
         pytest.param(
             archives.zip_that_lies_about_its_size(),
             "damaged: Bad CRC-32 for file 'a.jpg'",
             id="zip: announces less than it holds",
         ),
         pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_BZIP2), "method 12", id="zip: bzip2"),
-        pytest.param(zipped(("a.jpg", b"x"), method=zipfile.ZIP_LZMA), "method 14", id="zip: lzma"),
         pytest.param(archives.zip_with_a_huge_directory(), "damaged", id="zip: announces a huge directory"),
-        pytest.param(archives.zip_with_a_huge_directory_of_64_bits(), "damaged", id="zip: the same in 64 bits"),
-        pytest.param(
-            archives.zip_with_a_real_huge_directory(10_000), "more than 20 files", id="zip: a large directory"
-        ),
         pytest.param(archives.encrypted_zip(), "password", id="zip: encrypted"),
         pytest.param(zipped(("a.jpg", b"x" * 5000))[:-30], "damaged", id="zip: cut off"),
-        pytest.param(b"PK\x03\x04" + b"x" * 200, "damaged", id="zip: only its magic"),
         pytest.param(zipped(("n" * 4097, b"x")), "name of more than 4096", id="zip: a long name"),
         pytest.param(archives.zip_with_entries_before_it(), "damaged: an entry is outside", id="zip: before it"),
         pytest.param(archives.zip_with_entries_behind_it(), "damaged: an entry is outside", id="zip: behind it"),
         pytest.param(tarred(("../a.jpg", b"x")), "leads out of it", id="tar: dots"),
-        pytest.param(tarred(("/etc/a.jpg", b"x")), "leads out of it", id="tar: absolute"),
         pytest.param(tarred((tar_member("a.jpg", tarfile.SYMTYPE, "/etc/passwd"), b"")), "a link", id="tar: a link"),
         pytest.param(tarred((tar_member("a.jpg", tarfile.LNKTYPE, "/etc/passwd"), b"")), "a link", id="tar: hard link"),
-        pytest.param(tarred((tar_member("a.jpg", tarfile.CHRTYPE), b"")), "a device", id="tar: a device"),
         pytest.param(tarred((tar_member("a.txt", tarfile.FIFOTYPE), b"")), "a device", id="tar: a pipe"),
-        pytest.param(tarred(*((f"{n}.txt", b"") for n in range(21))), "more than 20 files", id="tar: too many entries"),
-        pytest.param(gzip.compress(tarred(("a.jpg", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb"),
         pytest.param(
             gzip.compress(tarred(("a.txt", b"\0" * (2 * MB)))), "more than 1 MB", id="tar: a bomb that is no photo"
         ),
@@ -123,36 +109,18 @@ def test_tar_entry_of_negative_size_yields_no_photo(into: Path) -> None:
         pytest.param(sparse_tar(more=True), "damaged", id="tar: a chain of holes that is cut off"),
         pytest.param(pax_tar(("GNU.sparse.map", "0,1,5")) + ENTRY, "sparse file", id="tar: a map of holes, 0.1"),
         pytest.param(pax_tar(("GNU.sparse.size", "many")) + ENTRY, "damaged", id="tar: a map of holes, 0.0"),
-        pytest.param(pax_tar(("GNU.sparse.size", "5")) + ENTRY, "sparse file", id="tar: an empty map of holes, 0.0"),
-        pytest.param(pax_tar(("GNU.sparse.realsize", "many")) + ENTRY, "damaged", id="tar: only the size with holes"),
-        pytest.param(
-            pax_tar(("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")) + ENTRY, "damaged", id="tar: holes, 1.0"
-        ),
-        pytest.param(
-            pax_tar(("GNU.sparse.map", "0,1"), kind=tarfile.XGLTYPE) + ENTRY, "sparse file", id="tar: holes for all"
-        ),
         pytest.param(pax_tar(("path", "n" * 4097)) + ENTRY, "name of more than 4096 characters", id="tar: a long name"),
         pytest.param(
             pax_tar(("linkpath", "n" * 4097)) + ENTRY, "name of more than 4096", id="tar: a long name of a target"
         ),
         pytest.param(pax_tar(("size", "1" * 5000)), "damaged", id="tar: a size of 5000 digits"),
-        pytest.param(pax_tar(("size", "-1")), "damaged", id="tar: a size below zero"),
         pytest.param(pax_tar(("comment", "x")) * 2000 + ENTRY, "damaged", id="tar: many headers"),
-        pytest.param(pax_tar(raw=b"9 path=a\n"), "damaged", id="tar: a record with a wrong length"),
-        pytest.param(pax_tar(raw=b"\xff" * 20), "damaged", id="tar: an invalid header"),
         pytest.param(pax_tar(("path", "a.jpg"))[:-512], "damaged", id="tar: a header that is cut off"),
-        pytest.param(
-            tarred(("n" * 4097 + ".jpg", b"x"), form=tarfile.GNU_FORMAT), "name of more than 4096", id="tar: GNU name"
-        ),
-        pytest.param(archives.tar_with_a_negative_name(), "damaged", id="tar: a negative GNU name"),
         pytest.param(tarred(("a/" * 65 + "a.jpg", b"x")), "nested more than 64 deep", id="tar: folders in folders"),
         pytest.param(gzip.compress(tarred(("a.jpg", b"x" * 5000)))[:-30], "damaged", id="tar.gz: cut off"),
         pytest.param(tarred(("a.jpg", b"x" * 5000))[:2000], "damaged", id="tar: cut off"),
         pytest.param(gzip.compress(b"no tar at all" * 100), "damaged", id="gzip of something else"),
-        pytest.param(gzip.compress(b"") * 100_000, "damaged", id="gzip: empty pieces"),
         pytest.param(bz2.compress(tarred(*PHOTOS)), r"neither .* \(.zip, .tar, .tar.gz\)", id="tar.bz2"),
-        pytest.param(lzma.compress(tarred(*PHOTOS)), r"neither .* \(.zip, .tar, .tar.gz\)", id="tar.xz"),
-        pytest.param(b"Rar!\x1a\x07\x00", "neither a folder nor an archive", id="another kind of archive"),
         pytest.param(
             b"\xff\xd8\xff\xe0" + zipped(("a.jpg", b"x")), "neither a folder nor an archive", id="one behind a photo"
         ),
