@@ -24,16 +24,6 @@ def of_kind(objects: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, A
     return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
 
 
-def test_the_complete_installation_has_a_redis_and_a_worker(cluster: Cluster) -> None:
-    objects = build(cluster, "complete")
-
-    assert set(of_kind(objects, "Deployment", "StatefulSet")) == {
-        "reconstruction-operator",
-        "reconstruction-worker",
-        "redis",
-    }
-
-
 def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster) -> None:
     done = installed.kubectl("apply", "-k", _MANIFESTS / "complete", "--dry-run=server")
 
@@ -84,15 +74,15 @@ def test_every_setting_in_the_manifests_exists(cluster: Cluster) -> None:
     assert sorted(key for key in named if not hasattr(config, key)) == []
 
 
-def test_neither_worker_nor_redis_has_a_service_account_token(cluster: Cluster) -> None:
+def test_the_operator_alone_has_a_service_account_token(cluster: Cluster) -> None:
     workloads = of_kind(build(cluster, "complete"), "Deployment", "StatefulSet")
 
-    with_token = [
-        title
-        for title, workload in workloads.items()
-        if workload["spec"]["template"]["spec"].get("automountServiceAccountToken", True)
-    ]
-    assert with_token == ["reconstruction-operator"]
+    specs = {title: workload["spec"]["template"]["spec"] for title, workload in workloads.items()}
+    assert {title: spec.get("automountServiceAccountToken", True) for title, spec in specs.items()} == {
+        "reconstruction-operator": True,
+        "reconstruction-worker": False,
+        "redis": False,
+    }
 
 
 def test_every_pod_has_the_label_by_which_the_plugin_and_the_gallery_find_it(cluster: Cluster) -> None:

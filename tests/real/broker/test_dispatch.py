@@ -93,11 +93,6 @@ def test_a_thousand_messages_keep_their_order(dispatcher: Dispatcher, broker: re
     assert [one["headers"]["id"] for one in waiting(broker)] == [f"job-{number}-2" for number in range(1_000)]
 
 
-def test_every_queue_gets_its_own_messages(dispatcher: Dispatcher, broker: redis.Redis) -> None:
-    dispatcher.send([message(1, queue="celery-high"), message(2), message(3, queue="gpu-low"), message(4)])
-    assert [broker.llen(queue) for queue in ("celery-high", "celery", "gpu-low")] == [1, 2, 1]
-
-
 def test_sending_subscribes_to_no_result(
     dispatcher: Dispatcher, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

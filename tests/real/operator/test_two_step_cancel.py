@@ -1,12 +1,11 @@
-"""Two-step cancel: at each step, in the queue, withdrawn, rejected, and against other changes."""
+"""Two-step cancel: at each step, only requested, and of jobs that do not run."""
 
 from typing import Any
 
 import pytest
 import redis
 
-from devcluster.harness.jobs import Jobs, condition, is_true
-from devcluster.servers.api import USER_AGENT
+from devcluster.harness.jobs import Jobs, is_true
 
 STEPS = range(1, 7)
 _SIX_SECONDS = {"stepSeconds": 1}  # in all steps together
@@ -47,20 +46,6 @@ def test_a_request_alone_changes_only_the_condition(jobs: Jobs, state: redis.Red
     assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
 
 
-def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="slow", parameters=_SIX_SECONDS)
-    jobs.request_cancel(name)
-    jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
-
-    jobs.patch(name, cancelRequested=False)
-    job = jobs.wait(
-        name, "without a requested cancel", lambda job: condition(job, "CancelRequested").get("status") == "False"
-    )
-
-    assert not state.exists(f"cancel_request:{job['metadata']['uid']}")
-    assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
-
-
 @pytest.mark.parametrize(
     ("phase", "spec"),
     [
@@ -76,16 +61,3 @@ def test_a_job_that_does_not_run_is_cancelled_without_a_start(jobs: Jobs, phase:
     jobs.cancel(name)
 
     assert "startTime" not in jobs.wait_phase(name, "Cancelled")["status"]
-
-
-def test_events_report_both_steps(jobs: Jobs, held: str) -> None:
-    name = jobs.create_in("Queued", queue=held)
-    jobs.request_cancel(name)
-    jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
-    jobs.confirm_cancel(name)
-    jobs.wait_finished(name)
-
-    for reason in ("CancelRequested", "CancelConfirmed", "Cancelled"):
-        kind, _, note = jobs.wait_event(name, reason)
-        assert kind == "Normal"
-        assert (f"by {USER_AGENT} (Update, 20" in note) == (reason != "Cancelled")

@@ -13,7 +13,6 @@ from reconstruction_operator.api.status import Progress
     [
         (-5, "0s"),
         (0, "0s"),
-        (1, "1s"),
         (59, "59s"),
         (60, "1m"),
         (80, "1m20s"),

@@ -43,12 +43,10 @@ def test_messages_round_trip(message: ModelMessage) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
         b"not JSON",
         b"[]",
         b"{}",
         b'{"kind": "news"}',
-        b'{"kind": "progress"}',
         b'{"kind": "progress", "step": 9, "fraction": 0.1, "message": ""}',
         b'{"kind": "progress", "step": 3, "fraction": NaN, "message": ""}',
         b'{"kind": "result", "quality": [1], "simulated": false}',

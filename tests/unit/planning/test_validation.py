@@ -51,9 +51,6 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
     [
         pytest.param("gs://bucket/photos", "gs:// is not enabled", "use file:///folder, s3://bucket/folder/ or https://", id="gs"),
         pytest.param("s3:///photos", "names no bucket", "write s3://bucket/folder/", id="no-bucket"),
-        pytest.param("s3://../photos", "names no bucket", "write s3://bucket/folder/", id="an-upward-bucket"),
-        pytest.param("s3://buck%65t/photos", "names no bucket", "write s3://bucket/folder/", id="an-encoded-bucket"),
-        pytest.param("s3://bucket:80/photos", "names no bucket", "write s3://bucket/folder/", id="a-port"),
         pytest.param("s3://bucket/a?x", "s3:// takes no '?' or '#'", "write %3F", id="an-object-and-a-query"),
         pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="an-invalid-folder"),
         pytest.param("s3://bucket/a//b", "holds '//'", "name each folder once", id="an-empty-folder"),
@@ -61,7 +58,6 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("file:///", "the root folder cannot be used", "name a folder below it", id="the-root"),
         pytest.param("file:///./", "the root folder cannot be used", "name a folder below it", id="the-root-by-a-dot"),
         pytest.param("file:///photos/../etc", "contains '..'", "the folder itself", id="upwards"),
-        pytest.param("file:///photos/%2e%2e/etc", "contains '..'", "the folder itself", id="encoded-upwards"),
         pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
         pytest.param("file:///photos/a%C2%9B2J", "has control characters", "write file:///folder", id="a-c1-control"),
         pytest.param("file:///photos/a%E2%80%AEb", "has control characters", "write file:///folder", id="a-turned-direction"),
@@ -115,7 +111,6 @@ def nested(depth: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("parameters", "wrong"),
     [
-        pytest.param({}, "", id="none"),
         pytest.param({"quality": "fast"}, "", id="usual"),
         pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}'))}, "", id="as-large-as-allowed"),
         pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}') + 1)}, "has 16385 bytes of JSON, and at most 16384 are allowed", id="too-large"),

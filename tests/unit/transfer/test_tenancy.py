@@ -96,7 +96,6 @@ def test_a_namespace_reads_nothing_else_and_the_message_gives_the_reason(
         pytest.param("https://host/maps/../a.zip", False, id="dots"),
         pytest.param("https://host/maps/%2e%2e/a.zip", False, id="encoded dots"),
         pytest.param("https://host/maps/x\\..\\..\\a.zip", False, id="backslashes"),
-        pytest.param("https://host/maps/x%5c..%5c..%5ca.zip", False, id="encoded backslashes"),
         pytest.param("https://host/maps/..;/a.zip", False, id="dots with a parameter"),
         pytest.param("https://host/maps/%252e%252e/a.zip", False, id="dots encoded twice"),
         pytest.param("https://host/maps/50%25.zip", True, id="a percent sign"),

@@ -36,13 +36,6 @@ def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RU
         pytest.param(Status(), replace(RUNNING, phase=Phase.CANCELLED), Urgency.FINISHED, id="finished at once"),
         pytest.param(Status(), RUNNING, Urgency.PHASE, id="phase"),
         pytest.param(WAITING, replace(WAITING, phase=Phase.QUEUED), Urgency.PHASE, id="dispatched"),
-        pytest.param(
-            replace(WAITING, phase=Phase.QUEUED),
-            replace(WAITING, phase=Phase.QUEUED, observed_generation=2),
-            Urgency.PHASE,
-            id="a new spec was seen while it was queued",
-        ),
-        pytest.param(RUNNING, replace(RUNNING, phase=Phase.CANCELLING), Urgency.PHASE, id="cancelling"),
         pytest.param(Status(), WAITING, Urgency.WAITING, id="first seen to wait"),
         pytest.param(WAITING, replace(WAITING, message="place 5"), Urgency.WAITING, id="place in line"),
         pytest.param(WAITING, replace(WAITING, observed_generation=2), Urgency.PHASE, id="a new spec was seen to wait"),
@@ -56,7 +49,6 @@ def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RU
             id="a condition turned",
         ),
         pytest.param(RUNNING, replace(RUNNING, progress=Progress(percent=11)), Urgency.PROGRESS, id="progress"),
-        pytest.param(RUNNING, replace(RUNNING, message="later"), Urgency.PROGRESS, id="message"),
     ],
 )
 def test_the_urgency_of_a_write_follows_from_what_changed(stored: Status, wanted: Status, urgency: Urgency) -> None:

@@ -20,7 +20,6 @@ def report(fraction: float, elapsed: float, silence: float = 0.0) -> ProgressRep
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
-        pytest.param(report(0.0, 100), None, id="nothing-is-done"),
         pytest.param(report(0.02, 100), None, id="too-little-is-done"),
         pytest.param(report(0.5, 1.0), None, id="too-early"),
         pytest.param(report(0.5, 8), 8, id="half-way"),

@@ -9,15 +9,12 @@ from kubectl_recon.kube.manifests import name_for, parameter
     ("text", "value"),
     [
         ("faces=200000", 200_000),
-        ("scale=0.5", 0.5),
         ("texture=true", True),
-        ("mask=null", None),
         ("quality=fast", "fast"),
         ("tag=007", "007"),
         ("equation=a=b", "a=b"),
         ("steps=[1, 2]", [1, 2]),
         ('version="3"', "3"),
-        ("note=[open", "[open"),
         ("empty=", ""),
     ],
 )

@@ -86,7 +86,6 @@ def test_redirections_are_followed(server: Server, limits: Limits) -> None:
         pytest.param("/broken", "INPUT_UNREACHABLE", "returned HTTP 503", id="broken"),
         pytest.param("/loop", "INPUT_REFUSED", "more than 5 redirections", id="a loop"),
         pytest.param("/to-http", "INPUT_REFUSED", "only https:// is downloaded, not http://", id="to plain http"),
-        pytest.param("/to-file", "INPUT_REFUSED", "only https:// is downloaded, not file://", id="to a file"),
         pytest.param(
             "/to-other",
             "INPUT_REFUSED",
@@ -110,7 +109,6 @@ def test_faulty_answer_has_a_reason(path: str, reason: str, text: str, *, server
         "/broken": status(503),
         "/loop": to("/loop"),
         "/to-http": to(f"http://localhost:{server.port}/a.zip"),
-        "/to-file": to("file:///etc/passwd"),
         "/to-other": to("https://other.example/"),
         "/to-user": to(f"https://me:secret@localhost:{server.port}/"),
         "/large": sending(b"x", length=10_000_000),
