@@ -72,10 +72,10 @@ def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> d
     if not long or any(done.ended.get(uid, window[1]) < window[1] for uid in long):
         raise RuntimeError("a long job ended during the measurement")
     changes = [
-        first[uid, "Running"] - at for uid, at in done.claimed.items() if uid in brief and (uid, "Running") in first
-    ]
-    changes += [
-        first[uid, "Succeeded"] - at for uid, at in done.ended.items() if uid in brief and (uid, "Succeeded") in first
+        first[uid, phase] - at
+        for phase, changed in (("Running", done.claimed), ("Succeeded", done.ended))
+        for uid, at in changed.items()
+        if uid in brief and (uid, phase) in first
     ]
     within = {uid: [update for update in shown.get(uid, ()) if window[0] <= update[0] <= window[1]] for uid in long}
     delays = [

@@ -72,26 +72,23 @@ async def _run(client: LoadClient, watch: JobWatch, prefix: str, jobs: int) -> N
 
 
 async def _raw_limit(measured: Measured, count: int) -> float:
-    # The same warm server, without operator and worker.
+    """Return `1 / (1/creates + 2/status patches)`, both as rates of `count` requests over a few connections.
+
+    The server is the same, without operator and worker.
+    """
     for name in ("operator", "worker"):
         measured.system.processes[name].kill()
-    async with LoadClient(measured.system.cluster) as client:
-        return await _limit(client, count)
-
-
-async def _limit(client: LoadClient, count: int) -> float:
-    """Return `1 / (1/creates + 2/status patches)`, both as rates of `count` requests over a few connections."""
+    status = {"status": {"phase": "Suspended", "observedGeneration": 1}}
     names = [f"limit-{number}" for number in range(count)]
-    begun = time.monotonic()
-    await create_jobs(client, NAMESPACE, names, suspend=True)
-    created = time.monotonic()
+    async with LoadClient(measured.system.cluster) as client:
+        begun = time.monotonic()
+        await create_jobs(client, NAMESPACE, names, suspend=True)
+        created = time.monotonic()
 
-    def patch(name: str) -> Callable[[], Awaitable[object]]:
-        status = {"status": {"phase": "Suspended", "observedGeneration": 1}}
-        return lambda: client.request(
-            "PATCH", f"{path_of(NAMESPACE, name)}/status", body=status, content_type=MERGE_PATCH
-        )
+        def patch(name: str) -> Callable[[], Awaitable[object]]:
+            path = f"{path_of(NAMESPACE, name)}/status"
+            return lambda: client.request("PATCH", path, body=status, content_type=MERGE_PATCH)
 
-    await in_parallel(patch(name) for name in names)
-    patched = time.monotonic()
+        await in_parallel(patch(name) for name in names)
+        patched = time.monotonic()
     return count / ((created - begun) + 2 * (patched - created))

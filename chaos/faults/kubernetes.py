@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
+from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, at_each, nothing, undoable
 from chaos.polling import wait_for
 from chaos.system.proxies.api import ApiProxy, Refusal
 from chaos.system.scene import SETTINGS, leads
@@ -58,14 +58,8 @@ def _delete_crd(context: Context) -> Heal:
     return nothing
 
 
-def _kill_api(context: Context) -> Heal:
-    context.scene.cluster.kill_apiserver()
-    return context.scene.cluster.heal
-
-
-def _pause_api(context: Context) -> Heal:
-    context.scene.cluster.pause_apiserver()
-    return context.scene.cluster.heal
+_kill_api = undoable(lambda scene: scene.cluster.kill_apiserver(), lambda scene: scene.cluster.heal())
+_pause_api = undoable(lambda scene: scene.cluster.pause_apiserver(), lambda scene: scene.cluster.heal())
 
 
 def _second_installation(context: Context) -> Heal:
@@ -81,16 +75,15 @@ def _second_installation(context: Context) -> Heal:
         context.missed = True
         return stack.close
     system.start_operator(_STRANGER, KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=namespace)
-    if wait_for(lambda: leads(system, _STRANGER), _LEADS_SECONDS, context.scene.supervise) is None:
-        context.missed = True
-        stack.close()
-        _hand_over(context, namespace)
-        return nothing
 
     def heal() -> None:
         stack.close()
         _hand_over(context, namespace)
 
+    if wait_for(lambda: leads(system, _STRANGER), _LEADS_SECONDS, context.scene.supervise) is None:
+        context.missed = True
+        heal()
+        return nothing
     return heal
 
 
@@ -113,13 +106,7 @@ def _hand_over(context: Context, namespace: str) -> None:
 
 
 def _at_each_proxy(act: Callable[[ApiProxy], None]) -> Inject:
-    def inject(context: Context) -> Heal:
-        proxies = context.scene.api_proxies.values()
-        for proxy in proxies:
-            act(proxy)
-        return together([proxy.heal for proxy in proxies])
-
-    return inject
+    return lambda context: at_each(context.scene.api_proxies.values(), act)
 
 
 def _refuses(refusal: Refusal) -> Inject:

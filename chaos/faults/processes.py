@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
+from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together, undoable
 from chaos.system.scene import OPERATORS, WORKERS
 from devcluster import wait_until
 
@@ -162,9 +162,7 @@ def _kill_models_alone(context: Context) -> Heal:
     return nothing
 
 
-def _fill_disk(context: Context) -> Heal:
-    context.scene.disk.fill()
-    return context.scene.disk.empty
+_fill_disk = undoable(lambda scene: scene.disk.fill(), lambda scene: scene.disk.empty())
 
 
 def _make_read_only(context: Context) -> Heal:

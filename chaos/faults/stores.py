@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import redis
 
-from chaos.faults.table import Context, Fault, Heal, Inject, nothing, together
+from chaos.faults.table import Context, Fault, Heal, Inject, at_each, nothing, undoable
 from chaos.polling import wait_for
 from chaos.system.load import UserJob
+from chaos.system.proxies.tcp import TcpProxy
 from chaos.system.scene import OPERATORS, WORKERS
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; other faults can delay that
@@ -24,14 +25,9 @@ _KEYS_LOST = 5
 _SNAPSHOT = "older"
 
 
-def _kill(context: Context) -> Heal:
-    context.scene.redis.kill()
-    return context.scene.redis.heal
-
-
-def _empty(context: Context) -> Heal:
-    context.scene.redis.kill()
-    return context.scene.redis.restart
+_kill = undoable(lambda scene: scene.redis.kill(), lambda scene: scene.redis.heal())
+_empty = undoable(lambda scene: scene.redis.kill(), lambda scene: scene.redis.restart())
+_pause = undoable(lambda scene: scene.redis.pause(), lambda scene: scene.redis.resume())
 
 
 def _flush(context: Context) -> Heal:
@@ -39,17 +35,9 @@ def _flush(context: Context) -> Heal:
     return nothing
 
 
-def _pause(context: Context) -> Heal:
-    context.scene.redis.pause()
-    return context.scene.redis.resume
-
-
 def _slow(context: Context) -> Heal:
     seconds = context.chance.uniform(0.05, 0.4)
-    proxies = context.scene.redis_proxies.values()
-    for proxy in proxies:
-        proxy.delay(seconds)
-    return together([proxy.heal for proxy in proxies])
+    return at_each(context.scene.redis_proxies.values(), lambda proxy: proxy.delay(seconds))
 
 
 def _kill_clients(context: Context) -> Heal:
@@ -104,26 +92,24 @@ def _cuts_off(pick: Callable[[Context], Sequence[str]]) -> Inject:
     """Cut these processes off from Redis."""
 
     def inject(context: Context) -> Heal:
-        proxies = [context.scene.redis_proxies[name] for name in pick(context)]
-        refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
-        for proxy in proxies:
-            (proxy.refuse if refuses else proxy.silence)()
-        return together([proxy.heal for proxy in proxies])
+        return _cut_off(context, [context.scene.redis_proxies[name] for name in pick(context)])
 
     return inject
 
 
+def _cut_off(context: Context, proxies: Sequence[TcpProxy]) -> Heal:
+    refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
+    return at_each(proxies, TcpProxy.refuse if refuses else TcpProxy.silence)
+
+
 def _cut_off_objects(context: Context) -> Heal:
     """Cut all workers off from the object storage."""
-    proxy = context.scene.objects_proxy
-    (proxy.refuse if context.chance.random() < 0.5 else proxy.silence)()  # noqa: PLR2004 -- as above
-    return proxy.heal
+    return _cut_off(context, [context.scene.objects_proxy])
 
 
 def _slow_objects(context: Context) -> Heal:
-    proxy = context.scene.objects_proxy
-    proxy.delay(context.chance.uniform(0.05, 0.4))
-    return proxy.heal
+    seconds = context.chance.uniform(0.05, 0.4)
+    return at_each([context.scene.objects_proxy], lambda proxy: proxy.delay(seconds))
 
 
 def _shuffle_messages(context: Context) -> Heal:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from chaos.system.load import Load
+from chaos.system.proxies.proxy import Proxy
 from chaos.system.scene import Scene
+
+_Proxy = TypeVar("_Proxy", bound=Proxy)
 
 PATIENCE_SECONDS = 120.0
 """Timeout for every condition that a fault waits for."""
@@ -66,6 +70,24 @@ def together(heals: Sequence[Heal]) -> Heal:
             one()
 
     return heal
+
+
+def at_each(proxies: Iterable[_Proxy], act: Callable[[_Proxy], object]) -> Heal:
+    """Do this to each proxy, and return a function that heals them all."""
+    hit = list(proxies)
+    for proxy in hit:
+        act(proxy)
+    return together([proxy.heal for proxy in hit])
+
+
+def undoable(act: Callable[[Scene], object], undo: Callable[[Scene], object]) -> Inject:
+    """Return a fault that acts on the scene and is healed by undoing that."""
+
+    def inject(context: Context) -> Heal:
+        act(context.scene)
+        return lambda: undo(context.scene)
+
+    return inject
 
 
 def nothing() -> None:
