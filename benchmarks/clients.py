@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.access import find_cluster
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.reflector import Change, Reflector, follow_async
@@ -16,7 +17,7 @@ from reconstruction_operator.kube.reflector import Change, Reflector, follow_asy
 from devcluster import Cluster
 from devcluster.harness.jobs import phase
 from devcluster.harness.manifests import manifest
-from devcluster.harness.system import GROUP, JOBS
+from devcluster.harness.system import JOBS
 
 _CONNECTIONS = 8
 _LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
@@ -63,28 +64,24 @@ def requests_per_job(requests: Mapping[str, int], jobs: int) -> dict[str, float]
     return {name: number for name, number in figures.items() if number >= _LEAST_REQUESTS}
 
 
-async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connections: int = _CONNECTIONS) -> None:
-    """Make the calls, `connections` at a time."""
+async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
+    """Make the calls, over a few connections."""
     iterator = iter(calls)
 
     async def work() -> None:
         for call in iterator:
             await call()
 
-    await asyncio.gather(*(work() for _ in range(connections)))
-
-
-def path_of(namespace: str, name: str = "") -> str:
-    """Return the path of a job, or of all jobs of the namespace."""
-    return f"{GROUP}/namespaces/{namespace}/reconstructionjobs" + (f"/{name}" if name else "")
+    await asyncio.gather(*(work() for _ in range(_CONNECTIONS)))
 
 
 async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], **spec: Any) -> None:
     """Create placeholder jobs; `spec` adds fields."""
-    path = path_of(namespace)
 
     def call(name: str) -> Callable[[], Awaitable[object]]:
-        return lambda: client.request("POST", path, body=manifest(name, **({"modelType": "placeholder"} | spec)))
+        return lambda: client.request(
+            "POST", paths.jobs(namespace), body=manifest(name, **({"modelType": "placeholder"} | spec))
+        )
 
     await in_parallel(call(name) for name in names)
 

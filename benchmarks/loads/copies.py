@@ -17,8 +17,9 @@ from typing import Any
 
 import aiohttp
 import redis
+from reconstruction_operator.kube import paths
 
-from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel
 from benchmarks.systems import NAMESPACE
 from devcluster import Cluster, Redis
 from devcluster.harness.replicas import Replica
@@ -52,13 +53,9 @@ async def make_template(system: System, client: LoadClient) -> str:
     Replica(system).wait_ready()
     async with JobWatch(client) as watch:
         await create_jobs(client, NAMESPACE, [TEMPLATE])
-        await watch.wait_until(
-            lambda seen: (NAMESPACE, TEMPLATE) in seen.finished_at,
-            "the template to finish",
-            timeout_seconds=_TEMPLATE_SECONDS,
-        )
+        await watch.wait_finished(1, timeout_seconds=_TEMPLATE_SECONDS)
     system.processes["operator"].stop()
-    uid: str = (await client.request("GET", path_of(NAMESPACE, TEMPLATE)))["metadata"]["uid"]
+    uid: str = (await client.request("GET", paths.job(NAMESPACE, TEMPLATE)))["metadata"]["uid"]
     return uid
 
 

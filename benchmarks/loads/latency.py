@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import redis.asyncio
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import MERGE_PATCH
 
-from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
+from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_parallel
 from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
@@ -111,9 +112,8 @@ async def _cancel(measured: Measured, jobs: int) -> Figures:
 
         async def patch(name: str, field_name: str) -> None:
             confirmed[NAMESPACE, name] = time.monotonic()
-            await client.request(
-                "PATCH", path_of(NAMESPACE, name), body={"spec": {field_name: True}}, content_type=MERGE_PATCH
-            )
+            body = {"spec": {field_name: True}}
+            await client.request("PATCH", paths.job(NAMESPACE, name), body=body, content_type=MERGE_PATCH)
 
         await in_parallel(lambda name=name: patch(name, "cancelRequested") for name in names)  # type: ignore[misc]  # mypy infers no default
         await watch.wait_until(lambda seen: _requested(seen) >= jobs, "the requests", timeout_seconds=_SECONDS)

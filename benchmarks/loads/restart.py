@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable
 from contextlib import suppress
 
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
 
-from benchmarks.clients import JobWatch, LoadClient, create_jobs, path_of
+from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
@@ -79,7 +80,7 @@ async def _taken_over(client: LoadClient) -> None:
     async with asyncio.timeout(_COPIED_WITHIN_SECONDS):
         while True:
             with suppress(ApiError):  # the API server waits for 3 s before it refuses
-                await client.request("GET", f"{path_of(NAMESPACE, copies.TEMPLATE)}?resourceVersion={newest}")
+                await client.request("GET", f"{paths.job(NAMESPACE, copies.TEMPLATE)}?resourceVersion={newest}")
                 return
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 import redis.asyncio
+from reconstruction_operator.kube import paths
 
-from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel
 from benchmarks.fleet import journal
 from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
@@ -86,7 +87,7 @@ async def _create(client: LoadClient, numbers: Iterable[int]) -> None:
     def call(number: int) -> Callable[[], Awaitable[object]]:
         priority = _PRIORITIES[number % len(_PRIORITIES)]
         body = manifest(f"job-{number}", modelType="placeholder", priority=priority)
-        return lambda: client.request("POST", path_of(NAMESPACE), body=body)
+        return lambda: client.request("POST", paths.jobs(NAMESPACE), body=body)
 
     await in_parallel(call(number) for number in numbers)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
+from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import MERGE_PATCH
 
 from benchmarks.clients import (
@@ -18,7 +19,6 @@ from benchmarks.clients import (
     LoadClient,
     create_jobs,
     in_parallel,
-    path_of,
     requests_per_job,
 )
 from benchmarks.report import Figures
@@ -47,7 +47,7 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         commands = redis.commands() - commands
         requests = await client.requests_by_kind() - requests
         memory = memory_mib(measured.pids()["operator"])
-        size = len(json.dumps(await client.request("GET", path_of(NAMESPACE, "job-0"))))
+        size = len(json.dumps(await client.request("GET", paths.job(NAMESPACE, "job-0"))))
     raw = await _raw_limit(measured, count)
     return {
         "jobs/s": rate,
@@ -86,7 +86,7 @@ async def _raw_limit(measured: Measured, count: int) -> float:
         created = time.monotonic()
 
         def patch(name: str) -> Callable[[], Awaitable[object]]:
-            path = f"{path_of(NAMESPACE, name)}/status"
+            path = f"{paths.job(NAMESPACE, name)}/status"
             return lambda: client.request("PATCH", path, body=status, content_type=MERGE_PATCH)
 
         await in_parallel(patch(name) for name in names)

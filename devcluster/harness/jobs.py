@@ -16,7 +16,7 @@ from reconstruction_operator.kube.reflector import Change, Reflector, follow
 
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
-from devcluster.harness.system import GROUP, REPOSITORY, System
+from devcluster.harness.system import REPOSITORY, System
 from devcluster.servers.cluster import Cluster
 from devcluster.waiting import wait_until
 
@@ -47,29 +47,25 @@ class Jobs:
     system: System
     namespace: str
 
-    @property
-    def _path(self) -> str:
-        return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"
-
     def create(self, name: str | None = None, **spec: Any) -> str:
         """Create a job, of the placeholder model unless `spec` names another, and return its name."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
         wanted = {"modelType": "placeholder", "input": {"uri": f"file://{REPOSITORY}/tests/data/photos/berlin"}} | spec
-        self.system.cluster.api.post(self._path, manifest(name, **wanted))
+        self.system.cluster.api.post(paths.jobs(self.namespace), manifest(name, **wanted))
         return name
 
     def get(self, name: str) -> dict[str, Any]:
         """Return the object."""
-        body: dict[str, Any] = self.system.cluster.api.get(f"{self._path}/{name}")
+        body: dict[str, Any] = self.system.cluster.api.get(paths.job(self.namespace, name))
         return body
 
     def delete(self, name: str) -> None:
         """Delete the object, as `kubectl delete --wait=false`."""
-        self.system.cluster.api.delete(f"{self._path}/{name}")
+        self.system.cluster.api.delete(paths.job(self.namespace, name))
 
     def patch(self, name: str, **spec: Any) -> None:
         """Send a merge patch of the spec. If the server rejects it, raise ApiError with the message."""
-        self.system.cluster.api.patch(f"{self._path}/{name}", {"spec": spec})
+        self.system.cluster.api.patch(paths.job(self.namespace, name), {"spec": spec})
 
     def request_cancel(self, name: str) -> None:
         """Take the first step of a cancel."""
@@ -128,7 +124,7 @@ class Jobs:
 
     def wait_gone(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> None:
         """Wait until the object is deleted."""
-        path = f"{self._path}/{name}"
+        path = paths.job(self.namespace, name)
         wait_until(
             lambda: not self.system.cluster.api.is_there(path),
             f"the end of the object {name}",

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
-from devcluster.harness.system import GROUP
 from devcluster.servers.cluster import Cluster
 
 _STRICT: Final = "?fieldValidation=Strict"  # unknown fields are errors
@@ -43,12 +44,14 @@ class Kubectl:
 
     def create(self, name: str = "job", **spec: Any) -> str:
         """Create a job that must be admitted, with an input and the fields of `spec`, and return its name."""
-        self.cluster.api.post(f"{self._jobs}{_STRICT}", manifest(name, namespace=self.namespace, **spec))
+        self.cluster.api.post(
+            f"{paths.jobs(self.namespace)}{_STRICT}", manifest(name, namespace=self.namespace, **spec)
+        )
         return name
 
     def get(self, name: str) -> dict[str, Any]:
         """Return the job."""
-        body: dict[str, Any] = self.cluster.api.get(f"{self._jobs}/{name}")
+        body: dict[str, Any] = self.cluster.api.get(paths.job(self.namespace, name))
         return body
 
     def change(self, name: str, **spec: Any) -> CommandResult:
@@ -62,11 +65,7 @@ class Kubectl:
     def patch(self, path: str, body: dict[str, Any]) -> CommandResult:
         """Send a JSON merge patch of a job or of its subresource."""
         try:
-            self.cluster.api.patch(f"{self._jobs}/{path}{_STRICT}", body)
+            self.cluster.api.patch(f"{paths.jobs(self.namespace)}/{path}{_STRICT}", body)
         except ApiError as refusal:
             return CommandResult(accepted=False, text=refusal.message)
         return CommandResult(accepted=True, text="")
-
-    @property
-    def _jobs(self) -> str:
-        return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"

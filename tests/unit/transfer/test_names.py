@@ -38,6 +38,8 @@ def test_long_name_is_shortened_for_the_file_system() -> None:
     ("name", "expected"),
     [
         pytest.param("DSC_0426.JPG", True, id="upper case"),
+        pytest.param("a.jpeg", True, id="jpeg"),
+        pytest.param("a.webp", True, id="webp"),
         pytest.param("sub/a.tiff", True, id="in a folder"),
         pytest.param("LICENSE", False, id="no suffix"),
         pytest.param("a.heic", True, id="heic"),
@@ -45,6 +47,7 @@ def test_long_name_is_shortened_for_the_file_system() -> None:
         pytest.param("a.cr2", False, id="camera RAW"),
         pytest.param("._DSC_0426.JPG", False, id="macOS resource fork"),
         pytest.param("__MACOSX/set/a.jpg", False, id="macOS folder"),
+        pytest.param("@eaDir/a.jpg", False, id="thumbnail of a file server"),
     ],
 )
 def test_photos_are_recognized_by_suffix(name: str, expected: bool) -> None:
