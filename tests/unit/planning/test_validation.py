@@ -51,6 +51,7 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
     [
         pytest.param("gs://bucket/photos", "gs:// is not enabled", "use file:///folder, s3://bucket/folder/ or https://", id="gs"),
         pytest.param("s3:///photos", "names no bucket", "write s3://bucket/folder/", id="no-bucket"),
+        pytest.param("s3://bucket:80/photos", "names no bucket", "write s3://bucket/folder/", id="a-port"),
         pytest.param("s3://bucket/a?x", "s3:// takes no '?' or '#'", "write %3F", id="an-object-and-a-query"),
         pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="an-invalid-folder"),
         pytest.param("s3://bucket/a//b", "holds '//'", "name each folder once", id="an-empty-folder"),
