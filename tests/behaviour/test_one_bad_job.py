@@ -18,7 +18,7 @@ from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Observation
-from reconstruction_operator.state import errors
+from reconstruction_operator.state import calls
 
 from tests.support.controller.dispatch import make_admission
 from tests.support.controller.loops import make_reconciler
@@ -77,7 +77,7 @@ class Loop:
         await self.reconciler.round(1)
 
 
-@pytest.mark.parametrize("error", [OverflowError("x"), errors.UnexpectedReplyError("observe", 7)], ids=repr)
+@pytest.mark.parametrize("error", [OverflowError("x"), calls.UnexpectedReplyError("observe", 7)], ids=repr)
 async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Exception) -> None:
     loop = Loop(error)
 
@@ -91,7 +91,7 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
 
 
 @pytest.mark.parametrize(
-    "error", [redis.ConnectionError(), errors.DeposedError(fence=1, seen=2)], ids=lambda one: type(one).__name__
+    "error", [redis.ConnectionError(), calls.DeposedError(fence=1, seen=2)], ids=lambda one: type(one).__name__
 )
 async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(error: Exception) -> None:
     loop = Loop(error)

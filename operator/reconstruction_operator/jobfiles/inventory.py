@@ -20,7 +20,6 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import deletion, kept_stages, layout, notes, results, trash
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.telemetry import worker_metrics
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ class Inventory:
             surveyed = list(notes.surveyed())
             count = report(self._client, self._keys, [owner for _, owner in surveyed if owner is not None])
             now = calls.redis_seconds(self._client)  # of all workers: a clock that is ahead would empty the trash
-        except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
+        except (RedisError, calls.ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
             return
         if epoch != self._reported:

@@ -1,5 +1,7 @@
 """Calls: a script with its arguments as a value, run by `run`, `arun`, or `arun_all` for a batch.
 
+`script` returns the scripts: one file for each in `lua/`, after the prelude. The operator's are between the fence and the loop over a batch.
+
 A script of the operator takes several calls that have as many keys and arguments as each other (`lua/each.lua`).
 `arun_all` joins consecutive ones.
 
@@ -9,21 +11,42 @@ Every script is idempotent, since redis-py retries a command whose reply was los
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, Final, Generic, TypeVar, cast
 
 import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
-from reconstruction_operator.state.errors import DeposedError, ProtocolError
-
 T = TypeVar("T")
 
+PRELUDE: Final = "prelude"
+_FOLDER: Final = resources.files("reconstruction_operator.state") / "lua"
 _JOINED: Final = 500  # maximum of joined calls: some milliseconds in which Redis serves no other client
+
+
+class ProtocolError(Exception):
+    """Base of the errors below. Callers must also expect the errors of redis-py."""
+
+
+class DeposedError(ProtocolError):
+    """The operator's scripts were refused, and changed nothing, because a higher fence was seen: this operator must stop."""
+
+    def __init__(self, *, fence: int, seen: int) -> None:
+        super().__init__(f"deposed: this operator's fence is {fence}, but {seen} was seen in Redis")
+        self.seen = seen
+
+
+class UnexpectedReplyError(ProtocolError):
+    """A script's reply has a form that this version does not know: a defect, or mixed versions."""
+
+    def __init__(self, script: str, reply: object) -> None:
+        super().__init__(f"script {script} returned {reply!r:.200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +61,20 @@ class Script:
     def of(cls, name: str, text: str) -> Script:
         """Return the script of that text."""
         return cls(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@functools.cache
+def script(name: str, *, fenced: bool = False) -> Script:
+    """Return the script `lua/{name}.lua`. `fenced`: Redis refuses it to an operator that has been deposed."""
+    if not fenced:
+        return Script.of(name, part(PRELUDE) + part(name))
+    change = f"local function change(KEYS, ARGV)\n{part(name)}end\n"
+    return Script.of(name, part(PRELUDE) + part("fence") + change + part("each"))
+
+
+def part(name: str) -> str:
+    """Return the text of one file, which is a script only after the prelude."""
+    return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,8 @@ from reconstruction_operator.contract.preflight import Checked, CheckRequest
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Record
 from reconstruction_operator.planning import actions
 from reconstruction_operator.state import fields
-from reconstruction_operator.state.calls import Call
-from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
+from reconstruction_operator.state.calls import Call, DeposedError, UnexpectedReplyError, script
 from reconstruction_operator.state.replies import Epoch
-from reconstruction_operator.state.scripts import script
 from reconstruction_operator.state.timeline import LookCounts
 
 _CHECKS_MS: Final = 120_000  # lifetime of a request that no worker takes

@@ -14,10 +14,8 @@ from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, Record
 from reconstruction_operator.state import fields
-from reconstruction_operator.state.calls import Call
-from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.calls import Call, UnexpectedReplyError, script
 from reconstruction_operator.state.replies import Observed, WorkerInfo
-from reconstruction_operator.state.scripts import script
 from reconstruction_operator.state.timeline import LookCounts
 
 FOLDERS_BATCH: Final = 1_000

@@ -16,8 +16,7 @@ from reconstruction_operator.api.status import Inputs, StepTime
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.state import fields
-from reconstruction_operator.state.calls import Call, arun
-from reconstruction_operator.state.scripts import script
+from reconstruction_operator.state.calls import Call, arun, script
 
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix of key and channel
 _POLL_SECONDS: Final = 1.0  # a cancelled subscription ends within this time; silence is counted in its multiples

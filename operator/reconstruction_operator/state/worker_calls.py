@@ -17,10 +17,8 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
 from reconstruction_operator.state import fields
-from reconstruction_operator.state.calls import Call
-from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.calls import Call, UnexpectedReplyError, script
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
-from reconstruction_operator.state.scripts import script
 
 ANNOUNCE_SECONDS: Final = 60.0  # between two announcements of the same models
 _ANNOUNCED_MS: Final = 300_000

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.state import calls, errors
+from reconstruction_operator.state import calls
 from reconstruction_operator.state.calls import Call, run
 
 from tests.real.protocol.fibers import Fiber
@@ -64,7 +64,7 @@ class LossyRedis:
         before = self.now()
         try:
             calls.run(self.client, self.last)
-        except errors.ProtocolError:
+        except calls.ProtocolError:
             return
         after = self.now()
         assert after.values.keys() == before.values.keys(), f"{self.last.script.name} is not idempotent"

@@ -19,7 +19,7 @@ from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.types import Job, Observation, Timing
-from reconstruction_operator.state import calls, errors, operator_calls, reads
+from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.replies import Observed
 
@@ -62,11 +62,11 @@ class Operators(LossyRedis):
         """An operator's change; None if it was deposed."""
         try:
             return calls.run(self.client, make(self.keys, fence=operator.fence, install_id=INSTALL, **what))
-        except errors.DeposedError as error:
+        except calls.DeposedError as error:
             self._meets_another(operator, error)
             return None
 
-    def _meets_another(self, operator: Operator, error: errors.DeposedError) -> None:
+    def _meets_another(self, operator: Operator, error: calls.DeposedError) -> None:
         if operator is self.operators[self.leader]:  # it does lead: its next tenure is above the fence in Redis
             operator.fence = error.seen + 1
 
@@ -166,7 +166,7 @@ class Operators(LossyRedis):
         """Sweep all records, and the folders that workers have reported."""
         try:
             at_once(operator.sweeper.sweep("period", operator.fence))
-        except errors.DeposedError as error:
+        except calls.DeposedError as error:
             self._meets_another(operator, error)
 
     def turn(self, operator: Operator, job: str, *, actions: int | None = None, writes: bool = True) -> None:
@@ -269,7 +269,7 @@ class Operators(LossyRedis):
         """Send a message. The window holds, and nothing is sent that waits in the queue or that a worker has taken."""
         try:
             calls.run(self.client, operator_calls.assert_leader(self.keys, fence=operator.fence, install_id=INSTALL))
-        except errors.DeposedError as error:  # the broker knows no fences
+        except calls.DeposedError as error:  # the broker knows no fences
             self._meets_another(operator, error)
             return
         if operator is self.operators[self.leader]:  # the other one gets here only if Redis has lost the fence as well

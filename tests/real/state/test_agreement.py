@@ -7,7 +7,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reconstruction_operator.state import calls, fields
-from reconstruction_operator.state.scripts import PRELUDE, part
+from reconstruction_operator.state.calls import PRELUDE, part
 
 _JUDGE = calls.Script.of(
     "judge",

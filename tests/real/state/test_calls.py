@@ -8,8 +8,7 @@ import redis
 import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.state.calls import Call
-from reconstruction_operator.state.errors import DeposedError
+from reconstruction_operator.state.calls import Call, DeposedError
 
 from tests.support.protocol.caller import LEADER, PLACE
 

@@ -10,7 +10,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, fields, operator_calls, reads, worker_calls
-from reconstruction_operator.state.errors import DeposedError
+from reconstruction_operator.state.calls import DeposedError
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import LookCounts
 

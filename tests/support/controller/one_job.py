@@ -28,14 +28,13 @@ from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.installations import management
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.scripts import script
 
 from tests.support.controller.dispatch import make_admission
 from tests.support.controller.loops import INSTALLATION, make_reconciler
 from tests.support.jobs import make_body, make_key
 
 FENCED = ("put_record", "assert_leader", "mark_sent", "take_claim", "forget")
-SCRIPTS = {name: script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
+SCRIPTS = {name: calls.script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
 NAMES = {one.text: name for name, one in SCRIPTS.items()}
 TEXTS = {one.sha: one.text for one in SCRIPTS.values()}
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import fakeredis
 import pytest
 import redis
-from reconstruction_operator.state import calls
-from reconstruction_operator.state.calls import Call, Script
-from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.planning import actions
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state.calls import Call, Script, UnexpectedReplyError
 
 ADD = Script.of("add", "return redis.call('INCRBY', KEYS[1], ARGV[1])")
+LUA = Path(calls.__file__).parent / "lua"
+SHARED = {calls.PRELUDE, "fence", "each", "read_texts"}
 FAIL = Script.of("fail", "return redis.error_reply('ERR refused')")
 
 
@@ -63,3 +68,27 @@ async def test_an_empty_batch_needs_no_redis() -> None:
     assert await calls.arun_all(nowhere, []) == []
     with pytest.raises(redis.ConnectionError):
         await calls.arun_all(nowhere, [add(1)])
+
+
+def calls_of(module: ModuleType) -> set[str]:
+    """Names of the functions of a module that make a call of a script."""
+    functions = inspect.getmembers(module, inspect.isfunction)
+    return {name for name, one in functions if one.__module__ == module.__name__ and not name.startswith("_")}
+
+
+def test_each_script_has_the_name_of_its_call() -> None:
+    made = calls_of(operator_calls) - {"for_action"} | calls_of(worker_calls) | calls_of(reads) - {"announcements"}
+    assert {path.stem for path in LUA.glob("*.lua")} == made | SHARED
+
+
+def test_each_action_in_redis_has_the_name_of_its_call() -> None:
+    elsewhere = {"Dispatch", "DeleteFiles", "TakeBack", "DeleteObject"}
+    names = {one.__name__ for one in actions.Action.__args__} - elsewhere
+    snake = {"".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_") for name in names}
+    assert snake <= calls_of(operator_calls)
+
+
+def test_a_script_begins_with_the_prelude_and_the_operators_with_the_fence_too() -> None:
+    plain, fenced = calls.script("beat"), calls.script("forget", fenced=True)
+    assert [calls.part("fence") in one.text for one in (plain, fenced)] == [False, True]
+    assert plain.text.startswith(calls.part(calls.PRELUDE))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import operator_calls
-from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.calls import UnexpectedReplyError
 from reconstruction_operator.state.operator_calls import FORGET_MAX_ATTEMPTS, Leader
 
 LEADER: Leader = {"fence": 3, "install_id": "here"}

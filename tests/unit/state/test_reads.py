@@ -6,7 +6,7 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import reads
-from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.calls import UnexpectedReplyError
 from reconstruction_operator.state.fields import MAX_AHEAD
 
 KEYS = Keys()

@@ -9,7 +9,7 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End
 from reconstruction_operator.state import worker_calls
-from reconstruction_operator.state.errors import UnexpectedReplyError
+from reconstruction_operator.state.calls import UnexpectedReplyError
 from reconstruction_operator.state.replies import BeatReply
 
 OWN: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "token"}

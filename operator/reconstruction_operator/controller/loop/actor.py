@@ -26,7 +26,7 @@ from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.types import Job
-from reconstruction_operator.state import calls, errors, operator_calls
+from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.telemetry import metrics, spans, tracing
 
 
@@ -136,7 +136,7 @@ class Actor:
         replies = await calls.arun_all(self.state, [call for _, _, call in pairs])
         leads = False
         for (job, action, call), reply in zip(pairs, replies, strict=True):
-            if isinstance(reply, RedisError | errors.ProtocolError):
+            if isinstance(reply, RedisError | calls.ProtocolError):
                 results.failed[job.key] = f"{call.script.name}: {reply}"
                 continue
             leads = True
@@ -183,13 +183,13 @@ class Actor:
             )
             for job, action in going
         ]
-        replies: list[RedisError | errors.ProtocolError | None] = await calls.arun_all(self.state, marks)
+        replies: list[RedisError | calls.ProtocolError | None] = await calls.arun_all(self.state, marks)
         for (job, action), reply in zip(going, replies, strict=True):
             if isinstance(action, planned.Dispatch):
                 results.sent[job.key] = action
             else:
                 results.ordered[job.key] = action.queue
-            if isinstance(reply, RedisError | errors.ProtocolError):
+            if isinstance(reply, RedisError | calls.ProtocolError):
                 results.failed[job.key] = f"mark_sent: {reply}"
 
     async def _delete(self, actions: JobActions, results: ActResults) -> None:

@@ -25,7 +25,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.planning.types import Job
-from reconstruction_operator.state import calls, errors, operator_calls
+from reconstruction_operator.state import calls, operator_calls
 
 _log = logging.getLogger(__name__)
 
@@ -101,9 +101,9 @@ class Preflight:
                 continue
             try:
                 await self.round(fence)
-            except errors.DeposedError as error:
+            except calls.DeposedError as error:
                 self.election.deposed(error.seen)
-            except (RedisError, errors.ProtocolError) as error:
+            except (RedisError, calls.ProtocolError) as error:
                 _log.debug("Inputs could not be checked: %s", error)
 
     async def round(self, fence: int) -> None:

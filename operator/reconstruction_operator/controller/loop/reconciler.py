@@ -31,7 +31,7 @@ from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Plan, Timing
-from reconstruction_operator.state import errors
+from reconstruction_operator.state import calls
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class Reconciler:
                     await self._begin(fence)
                 await self._wait()
                 await self.round(fence)
-            except errors.DeposedError as error:
+            except calls.DeposedError as error:
                 self.election.deposed(error.seen)
             except RedisError as error:
                 metrics.RECONCILE_ERRORS.labels("redis").inc()
@@ -185,7 +185,7 @@ class Reconciler:
         try:
             with metrics.BATCH_TIME.time():
                 await self._batch(jobs, fence)
-        except (RedisError, errors.DeposedError, asyncio.CancelledError):
+        except (RedisError, calls.DeposedError, asyncio.CancelledError):
             self._enqueue(jobs)
             raise
         except Exception:  # noqa: BLE001  # one bad job never stops the others
@@ -223,7 +223,7 @@ class Reconciler:
             self._round_at = self.monotonic()
             try:
                 await self._batch([job], fence)
-            except (RedisError, errors.DeposedError, asyncio.CancelledError):
+            except (RedisError, calls.DeposedError, asyncio.CancelledError):
                 self._enqueue(jobs[index:])
                 raise
             except Exception:  # noqa: BLE001  # as in a round

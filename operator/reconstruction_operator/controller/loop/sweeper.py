@@ -28,7 +28,7 @@ from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Job
-from reconstruction_operator.state import calls, errors, operator_calls, reads
+from reconstruction_operator.state import calls, operator_calls, reads
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Sweeper:
                     if fence != self._fence:
                         await self._begin(fence)
                     await self.sweep(cause, fence)
-                except (RedisError, ApiError, errors.ProtocolError) as error:
+                except (RedisError, ApiError, calls.ProtocolError) as error:
                     _log.warning("A sweep failed and is retried: %s", error)
                     requests.restore(cause)
                     pause = _RETRY_SECONDS

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.broker.backlog import memory_share
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.state import calls, errors, operator_calls
+from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.timeline import Timeline
 from reconstruction_operator.telemetry import metrics
@@ -90,9 +90,9 @@ class RedisConnection:
         while True:
             try:
                 await self.check(self.election.fence)
-            except errors.DeposedError as error:
+            except calls.DeposedError as error:
                 self.election.deposed(error.seen)
-            except (RedisError, OSError, errors.ProtocolError) as error:
+            except (RedisError, OSError, calls.ProtocolError) as error:
                 self._lost(error)
             await asyncio.sleep(_PERIOD_SECONDS)
 

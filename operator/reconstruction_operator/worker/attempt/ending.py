@@ -19,7 +19,6 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
 from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.worker import deletion
@@ -155,7 +154,7 @@ def report_folder(owner: Owner) -> None:
         return
     try:
         calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
-    except (RedisError, ProtocolError) as error:  # the next worker that starts reports them
+    except (RedisError, calls.ProtocolError) as error:  # the next worker that starts reports them
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
 
 
@@ -185,7 +184,7 @@ def _delete_files(job_id: str) -> bool:
 
 def _is_superseded(heartbeat: Heartbeat) -> bool:
     """Ask Redis just before files are deleted: a run that was paused could delete its successor's result."""
-    with contextlib.suppress(RedisError, ProtocolError):  # without Redis, the last reply counts
+    with contextlib.suppress(RedisError, calls.ProtocolError):  # without Redis, the last reply counts
         heartbeat.ask_now()
     return heartbeat.superseded
 
@@ -202,7 +201,7 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
             forgotten_since = forgotten_since or time.monotonic()
             if not heartbeat.ask_now().owned or time.monotonic() - forgotten_since > _FORGOTTEN_SECONDS:
                 return reply
-        except (RedisError, ProtocolError) as error:
+        except (RedisError, calls.ProtocolError) as error:
             if time.monotonic() > deadline:
                 raise RedisAwayTooLongError(f"the end ({end.outcome}) could not be recorded: {error}") from error
             if pause == _FIRST_PAUSE_SECONDS:

@@ -15,7 +15,7 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.state.errors import ProtocolError
+from reconstruction_operator.state.calls import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind

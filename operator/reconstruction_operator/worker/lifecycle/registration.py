@@ -20,7 +20,6 @@ from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.state import calls, connections, worker_calls
-from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
 from reconstruction_operator.worker.model.selection import announced_models
@@ -109,7 +108,7 @@ class Registration(LifelongStep):
     def _try(self, what: str, call: calls.Call[T], then: Callable[[T], None] = lambda _: None) -> bool:
         try:
             reply = calls.run(self._client, call)
-        except (RedisError, ProtocolError) as error:
+        except (RedisError, calls.ProtocolError) as error:
             logger.warning("worker %s could not %s: %s", self._node, what, error)
             return False
         then(reply)

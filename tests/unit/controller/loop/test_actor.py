@@ -16,7 +16,7 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch, Forget, TakeBack
-from reconstruction_operator.state.errors import DeposedError
+from reconstruction_operator.state.calls import DeposedError
 
 from tests.support.jobs import make_body, make_job
 
