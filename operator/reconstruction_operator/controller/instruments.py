@@ -9,8 +9,8 @@ from prometheus_client import Histogram
 
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.planning.types import Job
-from reconstruction_operator.telemetry import metrics, spans, tracing
-from reconstruction_operator.telemetry.spans import Span
+from reconstruction_operator.telemetry import metrics, tracing
+from reconstruction_operator.telemetry.tracing import Span
 
 Emit = Callable[[Span], None]
 
@@ -42,14 +42,14 @@ def measure(job: Job, status: Status) -> None:
 
 def trace(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
     """Emit the operator's spans of what is new in `status`: the whole job, its waits, its cancel."""
-    root = spans.of_job(job.key.job_id)
+    root = tracing.of_job(job.key.job_id)
     before = job.status
 
     def span(name: str, start: datetime | None, end: datetime | None) -> None:
         if start is not None and end is not None:
             ids = root.child(name, status.attempt)
             attributes: dict[str, str | int] = {"job.attempt": status.attempt, "job.queue": job.queue}
-            emit(Span(spans.OPERATOR, name, ids, root, start, end, attributes))
+            emit(Span(tracing.OPERATOR, name, ids, root, start, end, attributes))
 
     # The status may name the worker before the first progress report: the span of the wait is emitted once both are known.
     if status.progress is not None and _reports(status) and not (_reports(before) and before.attempt == status.attempt):
@@ -72,7 +72,7 @@ def trace(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
     }
     error = "" if failed is None else f"{failed.reason}: {failed.message}"
     completed = status.completion_time or job.created
-    emit(Span(spans.OPERATOR, "ReconstructionJob", root, None, job.created, completed, attributes, error=error))
+    emit(Span(tracing.OPERATOR, "ReconstructionJob", root, None, job.created, completed, attributes, error=error))
 
 
 def _end(before: Status, status: Status) -> Phase | None:

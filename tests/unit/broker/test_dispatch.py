@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.telemetry import spans
+from reconstruction_operator.telemetry import tracing
 
 UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
-TRACEPARENT = str(spans.of_job(UID))
+TRACEPARENT = str(tracing.of_job(UID))
 
 
 @pytest.mark.parametrize(

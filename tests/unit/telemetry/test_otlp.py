@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.telemetry import otlp, spans, tracing
-from reconstruction_operator.telemetry.spans import Span, SpanIds
+from reconstruction_operator.telemetry import otlp, tracing
+from reconstruction_operator.telemetry.tracing import Span, SpanIds
 
 from devcluster.harness.collector import Collector, Received
 from tests.support.settings import configure
@@ -19,7 +19,7 @@ UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ROOT = SpanIds("0b7c4a9e6a554f579d8e1f2a3b4c5d6e", "00000000000000bb")
 SPAN = Span(
-    spans.WORKER,
+    tracing.WORKER,
     "attempt",
     SpanIds(ROOT.trace_id, "00000000000000aa"),
     ROOT,
@@ -78,7 +78,7 @@ def test_a_forked_process_exports_only_its_own_spans(collector: Collector) -> No
     tracing.emit(SPAN)
     child = os.fork()
     if child == 0:
-        tracing.emit(Span(spans.WORKER, "child", ROOT.child("child"), ROOT, START, START))
+        tracing.emit(Span(tracing.WORKER, "child", ROOT.child("child"), ROOT, START, START))
         tracing.flush(60)
         os._exit(0)
     os.waitpid(child, 0)

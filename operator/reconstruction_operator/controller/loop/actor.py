@@ -27,7 +27,7 @@ from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.telemetry import metrics, spans, tracing
+from reconstruction_operator.telemetry import metrics, tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ def message(
         parameters=spec.parameters,
         reuse=spec.reuse,
         retain_seconds=action.retain_seconds,
-        traceparent=str(spans.of_job(job_id)) if tracing.enabled() else "",
+        traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
         last=actions.job.status.failures >= spec.backoff_limit,
     )
     return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)

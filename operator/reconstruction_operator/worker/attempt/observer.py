@@ -16,10 +16,10 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEP_COUNT, StepInfo
 from reconstruction_operator.state import fields
-from reconstruction_operator.telemetry import spans, tracing
+from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
-from reconstruction_operator.telemetry.spans import Span, SpanIds
+from reconstruction_operator.telemetry.tracing import Span, SpanIds
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
@@ -126,7 +126,7 @@ class AttemptObserver:
             "outcome": outcome,
             "reason": reason,
         }
-        self.emit(Span(spans.WORKER, "attempt", self._ids, self._parent, self._begun.at, now.at, attributes, error))
+        self.emit(Span(tracing.WORKER, "attempt", self._ids, self._parent, self._begun.at, now.at, attributes, error))
 
     def _log_end(self, outcome: str, reason: str, message: str, seconds: float) -> None:
         why = ": ".join(part for part in (reason, message) if part)
@@ -142,7 +142,7 @@ class AttemptObserver:
         if completed:
             report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
         ids = self._ids.child(step.index)
-        self.emit(Span(spans.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
+        self.emit(Span(tracing.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
         self._step = None
 
     def _moment(self) -> _Moment:
@@ -151,7 +151,7 @@ class AttemptObserver:
     @property
     def _parent(self) -> SpanIds:
         """The sender's span; without one, the job's own."""
-        return SpanIds.parse(self.assignment.traceparent) or spans.of_job(self.assignment.job_id)
+        return SpanIds.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job_id)
 
     @property
     def _ids(self) -> SpanIds:

@@ -11,9 +11,9 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
-from reconstruction_operator.telemetry import relay, spans, tracing
+from reconstruction_operator.telemetry import relay, tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
-from reconstruction_operator.telemetry.spans import Span
+from reconstruction_operator.telemetry.tracing import Span
 from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
@@ -166,14 +166,14 @@ def test_an_unknown_model_is_not_a_label(value: Value, monkeypatch: pytest.Monke
 
 
 def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job() -> None:
-    observed = Observed(str(spans.of_job(UID)))
+    observed = Observed(str(tracing.of_job(UID)))
     for step, at in ((1, 1.0), (1, 2.0), (2, 3.0)):
         observed.reach(step, at=at)
     observed.end(End(Outcome.SUCCEEDED))
 
     *steps, attempt = observed.spans
     assert [span.name for span in steps] == ["Loading input files", "Preprocessing images"]
-    assert (attempt.name, attempt.parent) == ("attempt", spans.of_job(UID))
+    assert (attempt.name, attempt.parent) == ("attempt", tracing.of_job(UID))
     assert {span.parent for span in steps} == {attempt.ids}
     assert {span.ids.trace_id for span in observed.spans} == {UID.replace("-", "")}
     assert {span.error for span in observed.spans} == {""}
