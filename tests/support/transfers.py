@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator.transfer import fetch
-from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.names import Fetched
 from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 

@@ -17,7 +17,7 @@ import anyio.to_thread
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import failures, layout, store, worker_outputs
+from reconstruction_operator.transfer.objects import failures, layout, process, store
 from reconstruction_operator.transfer.objects.address import ObjectAddress, is_object
 from reconstruction_operator.transfer.objects.layout import Pointer
 
@@ -101,7 +101,7 @@ class Buckets:
 
     async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
         try:
-            address = worker_outputs.ObjectTarget(uri, key.namespace).address
+            address = process.ObjectTarget(uri, key.namespace).address
             bucket = self._store(replace(address, key=""))
         except (StorageError, OSError) as error:  # the settings do not allow the address, or are invalid
             text = (error.message if isinstance(error, StorageError) else str(error)).replace(

@@ -9,10 +9,10 @@ from pathlib import Path
 from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import digests, local, names, unpack_process, uris
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.objects import worker_inputs
+from reconstruction_operator.transfer.names import Fetched
+from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.photos import masks
 
 _CHUNK_BYTES = 1 << 20
@@ -41,7 +41,7 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
         case "https":
             return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
-            return worker_inputs.take(uri, into, kept, limits, tick)
+            return process.take(uri, into, kept, limits, tick)
         case scheme:
             raise unknown_scheme(scheme, limits)
 

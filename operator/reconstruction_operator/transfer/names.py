@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from reconstruction_operator.transfer.photos import masks
 
@@ -36,6 +36,19 @@ class Ignored:
 
     text: str = ""  # such as "3 other files ignored: 2 .cr2, 1 .txt"; empty: no such files
     unread: str = ""  # pictures in formats that no worker reads, such as "2 .cr2 (camera RAW)"; empty: no such files
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A fetched input: its photos in natural order of their names, and a description of the ignored files.
+
+    If the caller already knows the digest, the input was not copied and `photos` is empty.
+    """
+
+    photos: tuple[Path, ...]
+    ignored: Ignored
+    digest: str = ""  # digest of the input (`digests`); empty: not computed
+    etag: str = ""  # ETag of an archive on an https:// server; empty: the server sends none
 
 
 def is_junk(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Output targets: where a job's result is delivered, a folder (`folders.delivery`) or object storage (`objects.worker_outputs`)."""
+"""Output targets: where a job's result is delivered, a folder (`folders.delivery`) or object storage (`objects.process`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
+from reconstruction_operator.transfer.objects.process import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 

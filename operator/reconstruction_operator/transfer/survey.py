@@ -19,7 +19,8 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
-from reconstruction_operator.transfer.objects import downloading, worker_inputs
+from reconstruction_operator.transfer.objects import downloading
+from reconstruction_operator.transfer.objects.process import request_for
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.photos import checks, masks, process
 from reconstruction_operator.units import megabytes
@@ -94,7 +95,7 @@ def _archive(real: Path, label: str, limits: Limits) -> Survey:
 
 
 def _objects(uri: str, limits: Limits) -> Survey:
-    request = worker_inputs.request_for(uri, Path(os.devnull), limits)
+    request = request_for(uri, Path(os.devnull), limits)
     place = request.address
     # It waits for the server in this process, which the worker can kill.
     listing, samples = downloading.sample(open_store(place), request)

@@ -9,9 +9,8 @@ from typing import Any, BinaryIO
 
 from reconstruction_operator.transfer import unpacker
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick
-from reconstruction_operator.transfer.names import Ignored
+from reconstruction_operator.transfer.names import Fetched, Ignored
 from reconstruction_operator.transfer.programs import Program
 
 

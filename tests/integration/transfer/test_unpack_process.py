@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.transfer import unpack_process, unpacker
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.names import Fetched
 
 from tests.support import archives
 from tests.support.archives import MB, PHOTOS, pax_tar, tarred, zipped

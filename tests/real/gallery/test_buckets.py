@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
+from reconstruction_operator.transfer.objects.process import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 from devcluster.harness.gallery import Gallery

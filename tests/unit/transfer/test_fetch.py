@@ -14,8 +14,8 @@ from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.transfer import digests, uris
 from reconstruction_operator.transfer import fetch as inputs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.names import Fetched
 
 from tests.support.archives import zipped
 from tests.support.photos import make_photo

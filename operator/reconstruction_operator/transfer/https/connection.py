@@ -1,4 +1,4 @@
-"""HTTPS connection: the final response of a server, after all redirections.
+"""HTTPS connection: the final response of a server, after all redirections. A server that sends too slowly fails (slow loris).
 
 Against SSRF, every address is checked, including those of redirections. Against DNS rebinding (TOCTOU), the checked address is the one
 that is connected to.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin
 
 import urllib3
@@ -19,8 +20,11 @@ from urllib3.exceptions import HTTPError
 from reconstruction_operator.transfer import tenancy, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses
-from reconstruction_operator.transfer.https.speed import SpeedLimit, checking_sockets
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.units import megabytes
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 REFUSED: Final = "INPUT_REFUSED"
 UNREACHABLE: Final = "INPUT_UNREACHABLE"
@@ -34,6 +38,37 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MISSING: Final = (404, 410)
 _FORBIDDEN: Final = (401, 403, 407)
 _HTTPS_PORT: Final = 443
+_SPAN_SECONDS: Final = 120.0  # for the response, including redirections; and then for each _SPAN_BYTES of content
+_SPAN_BYTES: Final = 1 << 20
+
+
+class SpeedLimit:
+    """Minimum speed of a server. With a timeout for each read alone, a server could send single bytes for days."""
+
+    def __init__(self, uri: str) -> None:
+        self._shown = uris.redacted(uri)
+        self._since = time.monotonic()
+        self._bytes = 0
+        self._has_answered = False
+
+    def answered(self) -> None:
+        """Start timing the content: the response has begun."""
+        self._has_answered, self._since = True, time.monotonic()
+
+    def received(self, count: int) -> None:
+        """Add `count` bytes to the received content."""
+        self._bytes += count
+
+    def check(self) -> None:
+        """Raise StorageError (INPUT_UNREACHABLE) if the server is too slow."""
+        if time.monotonic() - self._since < _SPAN_SECONDS:
+            return
+        if not self._has_answered:
+            raise StorageError(UNREACHABLE, f"{self._shown} did not respond within {_SPAN_SECONDS:.0f} s")
+        if self._bytes < _SPAN_BYTES:
+            text = f"{self._shown} sent only {megabytes(self._bytes, 1)} within {_SPAN_SECONDS:.0f} s"
+            raise StorageError(UNREACHABLE, text)
+        self._since, self._bytes = time.monotonic(), 0
 
 
 @contextmanager
@@ -49,7 +84,7 @@ def answer(
     """Yield the response after all redirections, its URI, and its speed limit. NOT_MODIFIED is accepted only with an `etag`."""
     context = tls or ssl.create_default_context()
     speed = SpeedLimit(uri)
-    context.sslsocket_class = checking_sockets(speed)
+    context.sslsocket_class = _checking_sockets(speed)
 
     def attempt() -> None:
         tick(0.0, "connecting")
@@ -154,3 +189,14 @@ def _check_status(status: int, uri: str) -> None:
         raise StorageError(REFUSED, f"access to {label} is denied (HTTP {status})")
     if status != _OK:
         raise StorageError(UNREACHABLE, f"{label} returned HTTP {status}")
+
+
+def _checking_sockets(limit: SpeedLimit) -> type[ssl.SSLSocket]:
+    """Return a socket class that checks the limit before each read: even a header line can arrive byte by byte."""
+
+    class Socket(ssl.SSLSocket):
+        def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
+            limit.check()
+            return super().recv_into(buffer, nbytes, flags)
+
+    return Socket

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
+from reconstruction_operator.api import codec
 from reconstruction_operator.contract.manifest import Manifest
 
 POINTER: Final = "result.json"
@@ -38,23 +39,15 @@ class Pointer:
 
     def to_bytes(self) -> bytes:
         """Return the content of the object."""
-        content = {
-            "version": _VERSION,
-            "jobId": self.job_id,
-            "attempt": self.attempt,
-            "folder": self.folder,
-            "manifest": f"{self.folder}manifest.json",
-        }
+        content = {"version": _VERSION, **codec.encode(self), "manifest": f"{self.folder}manifest.json"}
         return (json.dumps(content, indent=2) + "\n").encode()
 
     @classmethod
     def parse(cls, text: bytes) -> Self | None:
         """Return the pointer in `text`; None if another program wrote it."""
         try:
-            data = json.loads(text)
-            attempt = data["attempt"]
-            return cls(str(data["jobId"]), attempt, str(data["folder"])) if type(attempt) is int else None
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            return codec.decode(cls, json.loads(text))
+        except (TypeError, ValueError, RecursionError):
             return None
 
 

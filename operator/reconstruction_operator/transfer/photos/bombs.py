@@ -1,6 +1,6 @@
 """Photo bombs: small files that cost a decoder minutes or gigabytes. These are recognized before a decoder opens them.
 
-The limits of the process (`program.py`) end all others.
+The limits of the process (`process.py`) end all others.
 """
 
 from __future__ import annotations

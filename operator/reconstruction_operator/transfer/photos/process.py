@@ -1,26 +1,34 @@
-"""Check process: starts the process that checks photos (`program.py`), and watches it.
+"""Check process: checks photos in a process of its own, which the worker's side starts and watches.
 
-A hostile photo can make a decoder crash, use gigabytes or compute for hours, and a thread in a decoder cannot be stopped.
+A hostile photo can make a decoder crash, use gigabytes or compute for hours, and a thread in a decoder cannot be stopped. The kernel
+limits the memory and the CPU time of the process, since neither Pillow nor libheif does.
 """
 
 from __future__ import annotations
 
+import math
+import resource
 import signal
+import time
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.photos import checks
 from reconstruction_operator.transfer.photos.checks import CheckedImage
 from reconstruction_operator.transfer.programs import HungError, Program
+from reconstruction_operator.transfer.unpacker import limit
 
-CPU_SECONDS: Final = int(programs.SILENCE_SECONDS)  # for one photo; an ordinary one needs less than one
 Start = tuple[bytes, str, bool]
 """First bytes of a photo, its label, and whether these are all its bytes."""
-_PROGRAM: Final = "reconstruction_operator.transfer.photos.program"
+_PROGRAM: Final = "reconstruction_operator.transfer.photos.process"
+_CPU_SECONDS: Final = int(programs.SILENCE_SECONDS)  # for one photo; an ordinary one needs less than one
+_MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the libraries, and some for headers
 
 
 def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
@@ -60,3 +68,26 @@ def check_starts(starts: Sequence[Start], limits: Limits) -> None:
         program.ask(((), tuple(starts), limits))
     finally:
         program.end()
+
+
+def _perform(request: tuple[Sequence[Path], Sequence[Start], Limits], progress: Progress) -> dict[str, Any]:
+    """In the process: check the photos, and return the sizes of those that are files."""
+    paths, starts, limits = request
+
+    def tick(_fraction: float, _text: str) -> None:
+        progress.objects += 1
+        progress.report()  # before the photo is opened: a crash is blamed on the newest report
+        limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _CPU_SECONDS)
+
+    def allow(count: int) -> None:
+        limit(resource.RLIMIT_AS, _MEMORY_BYTES + count)
+
+    for start, label, is_whole in starts:
+        tick(0.0, label)
+        allow(checks.DECODER_BYTES * limits.max_pixels)
+        checks.check_start(start, label, limits, is_whole=is_whole)
+    return {"checked": [astuple(photo) for photo in checks.check_all(paths, limits, tick, allow)]}
+
+
+if __name__ == "__main__":
+    programs.serve(_perform)

@@ -18,9 +18,8 @@ from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.names import Ignored
+from reconstruction_operator.transfer.names import Fetched, Ignored
 from reconstruction_operator.transfer.photos import masks, process
 
 _FETCH_SHARE = 0.5  # share of the step

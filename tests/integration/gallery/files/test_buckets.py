@@ -14,7 +14,7 @@ from reconstruction_gallery.files.opened import NoResultError, UnreadableResultE
 from reconstruction_gallery.files.results import Results
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manifest, SealedFile
-from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
+from reconstruction_operator.transfer.objects.process import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 from tests.support.results import JOB, seal_files

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.https import addresses, download, speed
+from reconstruction_operator.transfer.https import addresses, connection, download
 from reconstruction_operator.transfer.limits import Limits
 
 from tests.support.servers.https import Handle, Server, sending
@@ -157,7 +157,7 @@ def test_redirection_is_resolved_and_checked_again(
 
 def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the clock of the download is replaced, so the speed of the machine does not matter."""
-    monkeypatch.setattr(speed, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=itertools.count(step=10).__next__))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_download_from_a_server_above_the_minimum_speed_succeeds(
     server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
-    monkeypatch.setattr(speed, "_SPAN_BYTES", 2)
+    monkeypatch.setattr(connection, "_SPAN_BYTES", 2)
 
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)

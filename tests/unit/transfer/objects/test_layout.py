@@ -8,7 +8,7 @@ import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
+from reconstruction_operator.transfer.objects.process import ObjectTarget
 
 MANIFEST = Manifest("job1", "job1-2", attempt=2, uri="s3://b/meshes/", files=(SealedFile("model.glb", 4, "abc"),))
 

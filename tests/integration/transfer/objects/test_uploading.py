@@ -12,8 +12,7 @@ from reconstruction_operator.transfer.objects import layout, uploading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.destination import Destination
-from reconstruction_operator.transfer.objects.process import DeliverRequest
-from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
+from reconstruction_operator.transfer.objects.process import DeliverRequest, ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 from tests.support.results import JOB, seal
