@@ -10,11 +10,11 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from reconstruction_operator import disk
+from reconstruction_operator.api import codec
 from reconstruction_operator.jobfiles.layout import Workspace
 
 _NOTE = "photos.json"
@@ -29,6 +29,7 @@ class KeptPhoto:
     width: int
     height: int
     bytes: int  # of the user's file
+    sha256: str = ""  # of the file in the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class KeptPhotos:
 
     digest: str  # of the input (`contract.fingerprint`)
     photos: tuple[KeptPhoto, ...]
-    sha256: tuple[str, ...]  # of each file
     etag: str = ""  # of the https:// archive with the photos; empty for other inputs
 
     @property
@@ -51,40 +51,27 @@ def keep(
 ) -> None:
     """Keep the run's photos: write the note and rename their folder. `check` is called often, and may raise."""
     folder = workspace.photos
-    described = [
-        [photo.name, photo.width, photo.height, photo.bytes, _digest(folder / photo.name, check)] for photo in photos
-    ]
+    described = tuple(replace(photo, sha256=_digest(folder / photo.name, check)) for photo in photos)
     disk.delete_tree(workspace.loaded)
-    (folder / _NOTE).write_text(json.dumps({"digest": digest, "etag": etag, "photos": described}) + "\n")
+    (folder / _NOTE).write_text(json.dumps(codec.encode(KeptPhotos(digest, described, etag))) + "\n")
     folder.rename(workspace.loaded)
 
 
 def read(workspace: Workspace) -> KeptPhotos | None:
     """Return the photos that an earlier attempt has kept; None if there are none or the note is invalid."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return _parse(json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        kept = codec.decode(KeptPhotos, json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
+        if all(Path(photo.name).name == photo.name for photo in kept.photos):
+            return kept
     return None
 
 
 def are_whole(workspace: Workspace, kept: KeptPhotos, check: Callable[[], None]) -> bool:
     """Return whether all files still match their digests. `check` is called often, and may raise."""
     try:
-        pairs = zip(kept.photos, kept.sha256, strict=True)
-        return all(_digest(workspace.loaded / photo.name, check) == sha256 for photo, sha256 in pairs)
+        return all(_digest(workspace.loaded / photo.name, check) == photo.sha256 for photo in kept.photos)
     except OSError:
         return False
-
-
-def _parse(data: Any) -> KeptPhotos:
-    rows = [
-        (str(name), int(width), int(height), int(size), str(sha256))
-        for name, width, height, size, sha256 in data["photos"]
-    ]
-    if any(Path(name).name != name for name, *_ in rows):
-        raise ValueError("a photo outside its folder")
-    photos = tuple(KeptPhoto(name, width, height, size) for name, width, height, size, _ in rows)
-    etag = str(data.get("etag", ""))  # older releases did not write it
-    return KeptPhotos(str(data["digest"]), photos, tuple(sha256 for *_, sha256 in rows), etag)
 
 
 def _digest(path: Path, check: Callable[[], None]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,8 @@ def test_the_next_attempt_takes_kept_photos_over(kept: Workspace) -> None:
     successor = take_over()
     found = photos.read(successor)
     assert found is not None
-    assert (found.digest, found.photos, found.bytes) == ("sha256:1", PHOTOS, 14)
+    assert (found.digest, found.bytes) == ("sha256:1", 14)
+    assert tuple(replace(one, sha256="") for one in found.photos) == PHOTOS
     assert photos.are_whole(successor, found, proceed)
     assert not kept.root.exists()
 
@@ -60,7 +62,14 @@ def test_changed_or_missing_photos_are_detected(kept: Workspace, spoil: Callable
 
 
 @pytest.mark.parametrize(
-    "note", ["{", "[]", '{"digest": "x"}', '{"digest": "x", "photos": [["../a", 1, 1, 1, ""]]}', "[" * 100_000]
+    "note",
+    [
+        "{",
+        "[]",
+        '{"digest": "x"}',
+        '{"digest": "x", "photos": [{"name": "../a", "width": 1, "height": 1, "bytes": 1}]}',
+        "[" * 100_000,
+    ],
 )
 def test_an_invalid_note_is_ignored(kept: Workspace, note: str) -> None:
     (kept.loaded / "photos.json").write_text(note)
