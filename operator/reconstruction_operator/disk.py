@@ -12,7 +12,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+T = TypeVar("T")
 
 _DELETE_SECONDS = 10.0  # a process that still writes into the folder can make many tries fail
 _CHUNK_BYTES = 1 << 20
@@ -134,11 +136,8 @@ def sync(path: Path) -> None:
 
 def free_bytes(path: Path) -> int | None:
     """Return the bytes left on the disk of `path`, or of its nearest parent that exists."""
-    for candidate in (path, *path.parents):
-        with contextlib.suppress(OSError):
-            usage = os.statvfs(candidate)
-            return usage.f_bavail * usage.f_frsize
-    return None
+    usage = _nearest(path, os.statvfs)
+    return None if usage is None else usage.f_bavail * usage.f_frsize
 
 
 def is_short(path: Path) -> bool:
@@ -158,11 +157,12 @@ def lacks_inodes(usage: os.statvfs_result) -> bool:
 
 def shares_disk(path: Path, other: Path) -> bool:
     """Return whether both paths, or their nearest parents that exist, are on the same file system."""
-    return _device(path) == _device(other)
+    first, second = _nearest(path, os.stat), _nearest(other, os.stat)
+    return first is not None and second is not None and first.st_dev == second.st_dev
 
 
-def _device(path: Path) -> int | None:
+def _nearest(path: Path, measure: Callable[[Path], T]) -> T | None:
     for candidate in (path, *path.parents):
         with contextlib.suppress(OSError):
-            return candidate.stat().st_dev
+            return measure(candidate)
     return None

@@ -46,12 +46,10 @@ def drop_empty_folders(before: float) -> None:
     for folder in JobFolder.all():
         try:
             changed_at = _changed_at(folder)
-            if changed_at is not None and changed_at < before and folder.condemn():
-                for tombstone in folder.condemned():
-                    disk.delete_tree(tombstone)
+            if changed_at is not None and changed_at < before:
+                layout.delete(folder.root, folder.job_id)
         except (OSError, ValueError) as error:
             logger.warning("could not delete the empty folder %s: %s", folder.root, error)
-    layout.drop_empty()
 
 
 def _changed_at(folder: JobFolder) -> float | None:

@@ -121,13 +121,11 @@ def delete(kept: Kept) -> bool:
     with contextlib.suppress(OSError):
         manifest = manifests.read(kept.path)
     try:
-        tombstone = layout.condemn(kept.path, kept.job_id)
+        layout.delete(kept.path, kept.job_id)
     except FileNotFoundError:  # another worker was faster
         return False
     if manifest is not None and manifest.owner is not None:
         results.forget(manifest.owner)
-    disk.delete_tree(tombstone)
-    layout.drop_empty()
     with contextlib.suppress(OSError):
         layout.trash().rmdir()
     return True

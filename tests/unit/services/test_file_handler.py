@@ -14,12 +14,6 @@ def test_the_folders_have_their_public_paths(jobs_dir: Path) -> None:
     assert file_handler.output_dir("test123") == jobs_dir / "test123" / "output"
 
 
-def test_a_deletion_returns_whether_there_were_files(jobs_dir: Path) -> None:
-    file_handler.input_dir("job").mkdir(parents=True)
-    assert [file_handler.delete_job_files("job") for _ in range(2)] == [True, False]
-    assert list(jobs_dir.iterdir()) == []
-
-
 BAD_IDS = ["", ".", "..", "a/b", "../a", "/etc", "a/../b", "a..b", "-a", "a-", "a\n", "a\x00", "a" * 129, "ä", None, 7]
 
 
