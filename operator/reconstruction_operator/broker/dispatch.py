@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
-from celery import Celery
+from celery import Celery, Task
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.messaging import Producer
@@ -35,6 +35,11 @@ class Message:
     model_type: str = ""
     envelope: Envelope | None = None
     retain_seconds: int | None = None  # how long the result stays in the trash; None: as in the result's manifest
+
+
+def header(task: Task, name: str) -> str:
+    """Return that header of a task's message, as its sender or instrumentation has set it; empty if it has none."""
+    return str(getattr(task.request, name, None) or (task.request.headers or {}).get(name) or "")
 
 
 def cleanup_id(job_id: str) -> str:

@@ -6,7 +6,6 @@ from celery import Task, shared_task
 
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.broker import acknowledging, dispatch
-from reconstruction_operator.tasks import headers
 from reconstruction_operator.worker import deletion
 
 
@@ -20,6 +19,6 @@ def clean_up(self: Task, job_id: str) -> None:
 
     Raises ValueError for an unsafe job id. After any other error, the operator orders the deletion again.
     """
-    retained = headers.read(self, dispatch.RETAIN_HEADER)
+    retained = dispatch.header(self, dispatch.RETAIN_HEADER)
     seconds = int(retained) if retained.isascii() and retained.isdigit() else None
     deletion.clean_up(check_job_id(job_id), retain_seconds=seconds)

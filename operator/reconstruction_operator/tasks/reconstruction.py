@@ -17,12 +17,11 @@ from reconstruction_operator import (
     config,
 )
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.broker import acknowledging, reporting
+from reconstruction_operator.broker import acknowledging, dispatch, reporting
 from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimVerdict
-from reconstruction_operator.tasks import headers
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
@@ -102,7 +101,7 @@ def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any]
         model_type=model_type,
         envelope=envelope,
         worker=task.request.hostname or f"direct@{platform.node()}",
-        traceparent=envelope.traceparent or headers.read(task, "traceparent"),
+        traceparent=envelope.traceparent or dispatch.header(task, "traceparent"),
     )
 
 
