@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Mapping
 from functools import cache
@@ -27,7 +28,11 @@ def names() -> tuple[str, ...]:
 
 def available() -> tuple[str, ...]:
     """Return the names of the models that can run on this machine."""
-    return tuple(name for name in names() if _can_run(name))
+    found = []
+    for name in names():
+        with contextlib.suppress(ModelFailure):
+            found.append(find(name).name)
+    return tuple(found)
 
 
 def find(name: str) -> Model:
@@ -100,11 +105,3 @@ def _load(entry: EntryPoint) -> Model:
     if not isinstance(model, Model):
         raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")
     return model
-
-
-def _can_run(name: str) -> bool:
-    try:
-        find(name)
-    except ModelFailure:
-        return False
-    return True

@@ -109,7 +109,7 @@ class Stages:
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
         described = list(_described(written))
-        kept_bytes = sum(size for other in self._sealed() for size in _sizes(other))
+        kept_bytes = sum(file.stat().st_size for other in self._sealed() for file in _files(other))
         if kept_bytes + sum(size for _, size, _ in described) > self._folder.max_bytes:
             logger.warning("stage %s is not kept: the limit for all stages is %d bytes", name, self._folder.max_bytes)
             return written
@@ -181,7 +181,7 @@ def _checked(name: str) -> str:
 
 
 def _is_whole(path: Path, files: list[Mapping[str, Any]]) -> bool:
-    sizes = {file: size for file, size in zip(_files(path), _sizes(path), strict=True) if file != path / SEAL}
+    sizes = {file: file.stat().st_size for file in _files(path) if file != path / SEAL}
     sealed = {path / str(entry["name"]): entry for entry in files}
     return set(sizes) == set(sealed) and all(
         sizes[file] == entry["bytes"] and _digest(file) == entry["sha256"] for file, entry in sealed.items()
@@ -197,10 +197,6 @@ def _described(folder: Path) -> Iterator[tuple[Path, int, str]]:
 def _files(folder: Path) -> list[Path]:
     """Return all regular files in the folder and below it. Links are not followed."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _sizes(folder: Path) -> list[int]:
-    return [path.stat().st_size for path in _files(folder)]
 
 
 def _digest(path: Path) -> str:

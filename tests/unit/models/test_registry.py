@@ -44,11 +44,6 @@ def test_a_model_that_cannot_be_loaded_does_not_affect_others(rough_models: Path
     assert "placeholder" in registry.available()
 
 
-def test_reconviagen_names_its_missing_packages() -> None:
-    with pytest.raises(registry.UnavailableModelError, match="missing Python modules: torch"):
-        registry.find("reconviagen")
-
-
 def test_finding_models_imports_no_native_library() -> None:
     code = (
         "import sys; from reconstruction_operator.models import registry; registry.available();"
