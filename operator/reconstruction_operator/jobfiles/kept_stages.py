@@ -12,14 +12,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from reconstruction_operator import disk
-
-_GONE = ".gone-"
+from reconstruction_operator import config, disk
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +36,21 @@ class Kept:
     bytes: int
 
 
-def keep(folder: Path, stages: Path, digest: str, job_id: str, *, until: float, max_bytes: int) -> None:
-    """Move the stages of a run into `folder`, and delete the oldest there beyond `max_bytes`, or beyond what is left on the disk.
+def keep(folder: Path, stages: Path, digest: str, job_id: str) -> None:
+    """Move the stages of a run into `folder`, and delete the oldest there beyond the settings, or beyond what is left on the disk.
 
     Raises OSError if they could not be moved.
     """
     size = sum(path.lstat().st_size for path in stages.rglob("*") if not path.is_dir())
-    folder.mkdir(exist_ok=True)
-    stages.rename(folder / f"{digest}~{job_id}~{int(until)}~{size}")
-    limit = 0 if disk.is_short(folder) else min(max_bytes, disk.free_bytes(folder) or 0)
+    until = int(time.time()) + config.settings.KEEP_STAGES_SECONDS
+    folder.mkdir(parents=True, exist_ok=True)
+    stages.rename(folder / f"{digest}~{job_id}~{until}~{size}")
+    limit = 0 if disk.is_short(folder) else min(config.settings.STAGES_MAX_BYTES, disk.free_bytes(folder) or 0)
     for kept in sorted(entries(folder), key=lambda kept: -kept.until):
         if kept.bytes <= limit:
             limit -= kept.bytes
         else:
-            _delete(kept.path)
+            _delete(kept)
 
 
 def link(folder: Path, digest: str, into: Path) -> None:
@@ -72,42 +74,31 @@ def forget(folder: Path, job_id: str) -> None:
     """Delete the stages of that job. A failure is logged; they expire."""
     for kept in entries(folder):
         if kept.job_id == job_id:
-            _delete(kept.path)
+            _delete(kept)
 
 
 def expire(folder: Path, now: float) -> None:
-    """Delete the stages that expire by `now` (seconds since 1970), and the rest of interrupted deletions. Failures are logged."""
+    """Delete the stages that expire by `now` (seconds since 1970). Failures are logged."""
     for kept in entries(folder):
         if kept.until <= now:
-            _delete(kept.path)
-    for path in disk.entries(folder):
-        if path.name.startswith(_GONE):
-            _delete(path)
+            _delete(kept)
 
 
 def _link(stage: Path, into: Path) -> None:
     target = into / f".{uuid.uuid4().hex}"
     try:
         into.mkdir(exist_ok=True)  # without `parents`: a superseded run must not make its workspace anew
-        target.mkdir()
-        for path in sorted(stage.rglob("*")):
-            copy = target / path.relative_to(stage)
-            if path.is_dir() and not path.is_symlink():
-                copy.mkdir()
-            else:
-                os.link(path, copy, follow_symlinks=False)
+        shutil.copytree(stage, target, symlinks=True, copy_function=partial(os.link, follow_symlinks=False))
         target.rename(into / stage.name)
     except OSError as error:  # a file system without hard links, or the stage is being deleted
         logger.info("stage %s of another job is not used: %s", stage.name, error)
         disk.delete_tree(target)
 
 
-def _delete(path: Path) -> None:
+def _delete(kept: Kept) -> None:
     try:
-        gone = disk.set_aside(path, _GONE)
-        if gone is not None:
-            disk.delete_tree(gone)
+        disk.delete_tree(kept.path)  # a run that links them meanwhile finds that its copy is incomplete
     except OSError as error:
-        logger.warning("could not delete %s: %s", path, error)
+        logger.warning("could not delete %s: %s", kept.path, error)
     with contextlib.suppress(OSError):  # it holds others
-        path.parent.rmdir()
+        kept.path.parent.rmdir()

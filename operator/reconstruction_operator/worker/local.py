@@ -12,7 +12,6 @@ The last line is a result or a failure. `remainingSeconds` is null while it is u
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import shutil
 import tempfile
@@ -30,25 +29,24 @@ from reconstruction_operator.api.verdict import verdict
 from reconstruction_operator.contract.steps import STEPS, percent_at
 from reconstruction_operator.jobfiles import kept_stages
 from reconstruction_operator.jobfiles import manifest as manifests
-from reconstruction_operator.jobfiles.photos import KeptPhoto
-from reconstruction_operator.models.interface import Photo, StageFolder, Step, Work
+from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.models.interface import StageFolder, Step, Work
 from reconstruction_operator.planning.status import details, messages
-from reconstruction_operator.transfer import digests, fetch
+from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits, section
-from reconstruction_operator.transfer.names import Ignored, flattened
-from reconstruction_operator.transfer.photos import masks, process
+from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.names import Fetched, Ignored, flattened
 from reconstruction_operator.worker.attempt.failures import failure_of
-from reconstruction_operator.worker.attempt.loading import check_count, with_masks
+from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.stages import key as stage_key
+from reconstruction_operator.worker.attempt.steps import fraction_of_run
 from reconstruction_operator.worker.model.process import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose
-from reconstruction_operator.worker.model.threads import usable_threads
+from reconstruction_operator.worker.model.usage import usable_threads
 
 FAILED: Final = 3
 INTERRUPTED: Final = 130
 _OF_JOBS: Final = ("INVALID_PARAMETERS", "BACKEND_UNAVAILABLE", "OUTPUT_REFUSED")  # their advice speaks of a cluster
-_COPY_SHARE: Final = 0.3  # share of the first step; checking takes the rest
 
 OutputLine = Mapping[str, Any]
 
@@ -91,19 +89,21 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
     output.mkdir(parents=True, exist_ok=True)
     report = partial(_report, choice, emit)
     with tempfile.TemporaryDirectory(prefix=".reconstruction-", dir=output) as space:
-        loaded, staging, scratch = (Path(space) / name for name in ("photos", "output", "scratch"))
-        for folder in (loaded, staging, scratch):
+        workspace = Workspace(Path(space))
+        for folder in (workspace.photos, workspace.output, workspace.scratch):
             folder.mkdir()
-        taken, digest = _load(request.photos, loaded, choice, lambda part, text: report(Step.LOAD, part, text))
-        stages = _stages(Path(space) / "stages", choice, digest)
-        work = Work(taken, scratch, staging, choice.parameters, usable_threads(request.threads), stages)
+        loaded = _load(request.photos, workspace, choice, lambda part, text: report(Step.LOAD, part, text))
+        stages = _stages(workspace.stages, choice, loaded.digest)
+        threads = usable_threads(request.threads)
+        work = Work(loaded.photos, workspace.scratch, workspace.output, choice.parameters, threads, stages)
         report(Step.PREPROCESS, 0.0)  # a model's process takes seconds until its first report
         result = run_model(choice.model, work, report=report, check=lambda: None)
         if stages is not None:
-            _keep(stages)
+            with contextlib.suppress(OSError, RuntimeError):  # on another file system, or without a home
+                kept_stages.keep(_cache(), stages.path, stages.key, stages.job_id)
         report(Step.FINALIZE, 0.0)
-        files = manifests.describe_files(staging, lambda: None)
-        for entry in staging.iterdir():
+        files = manifests.describe_files(workspace.output, lambda: None)
+        for entry in workspace.output.iterdir():
             entry.rename(output / entry.name)
         report(Step.FINALIZE, 1.0)
     return {
@@ -111,7 +111,7 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
         "quality": dict(result.quality),
         "verdict": verdict("Succeeded", result.simulated, result.warning),
         "message": messages.succeeded(Status(simulated=result.simulated, warning=result.warning)),
-        "images": len(taken),
+        "images": len(loaded.photos),
     }
 
 
@@ -127,42 +127,22 @@ def _stages(folder: Path, choice: Choice, digest: str) -> StageFolder | None:
     return StageFolder(folder, key, max_bytes=settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)
 
 
-def _keep(stages: StageFolder) -> None:
-    """Keep the run's stages in the user's cache, if it is on the same file system."""
-    until = time.time() + config.settings.KEEP_STAGES_SECONDS
-    with contextlib.suppress(OSError, RuntimeError):
-        _cache().parent.mkdir(parents=True, exist_ok=True)
-        kept_stages.keep(_cache(), stages.path, stages.key, stages.job_id, until=until, max_bytes=stages.max_bytes)
-
-
 def _cache() -> Path:
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "reconstruction-operator" / "stages"
 
 
-def _load(
-    paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[float, str], None]
-) -> tuple[tuple[Photo, ...], str]:
-    """Copy the photos with their masks from a folder, or single files. Return them checked and ready for models, with their digest."""
+def _load(paths: Sequence[Path], workspace: Workspace, choice: Choice, tick: Tick) -> Loaded:
+    """Load the photos with their masks from a folder, or single files."""
     if choice.simulated:
-        return (), ""
-    limits = Limits.from_config()
-    copying = section(tick, 0.0, _COPY_SHARE)
+        return Loaded((), "")
+    take = partial(_take_files, paths, workspace.photos)
     if len(paths) == 1 and paths[0].is_dir():
-        fetched = fetch.take_folder(paths[0].resolve(), str(paths[0]), into, limits, copying)
-        copies, ignored = fetched.photos, fetched.ignored
-    else:
-        copies, ignored = _copies(paths, into, copying), Ignored()
-    check_count(masks.count_photos(copy.name for copy in copies), choice.model, ignored)
-    digest = digests.of_photos(
-        {path.name: partial(io.FileIO, path) for path in copies}, lambda _, text: tick(_COPY_SHARE, text)
-    )
-    checked = process.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
-    kept = [KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked]
-    return with_masks(into, kept), digest
+        take = partial(fetch.take_folder, paths[0].resolve(), str(paths[0]), workspace.photos)
+    return load_photos(take, model=choice.model, workspace=workspace, limits=Limits.from_config(), tick=tick)
 
 
-def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None]) -> tuple[Path, ...]:
+def _take_files(paths: Sequence[Path], into: Path, _: Limits, tick: Tick) -> Fetched:
     for path in paths:
         if not path.is_file():
             raise StorageError("INPUT_NOT_FOUND", f"{path} is not a file; name one folder, or files")
@@ -170,7 +150,7 @@ def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None
     for index, (path, target) in enumerate(zip(paths, targets, strict=True)):
         tick(index / len(paths), f"photo {index + 1}/{len(paths)}")
         shutil.copyfile(path, target)
-    return tuple(targets)
+    return Fetched(tuple(targets), Ignored())
 
 
 def _report(
@@ -184,15 +164,12 @@ def _report(
     remaining_seconds: float | None = None,
     **_: object,
 ) -> None:
-    shares = choice.model.step_shares
-    before = sum(shares.get(earlier, 0.0) for earlier in Step if earlier < step)
-    whole = min(1.0, before + shares.get(step, 0.0) * min(1.0, max(0.0, fraction)))
     emit(
         {
             "step": STEPS[step - 1].name,
             "index": int(step),
             "percent": int(percent_at(int(step), fraction)),
-            "fraction": round(whole, 4),
+            "fraction": round(fraction_of_run(choice.model.step_shares, step, fraction), 4),
             "message": resumed or message,
             "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),
         }

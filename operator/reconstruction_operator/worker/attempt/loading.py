@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.fingerprint import KnownInput
@@ -37,23 +36,27 @@ class Loaded:
     known: bool = False
 
 
-def load_photos(
-    job_id: str,
-    envelope: Envelope | None,
-    *,
-    model: Model,
-    workspace: Workspace,
-    limits: Limits,
-    tick: Tick,
-) -> Loaded:
-    """Return the checked photos of the envelope's input; without an envelope, of the job's own input folder.
+Take = Callable[[Limits, Tick], Fetched]
+"""Copies an input into `Workspace.photos`. An input that the limits know is only identified."""
+
+
+def input_of(job_id: str, envelope: Envelope | None, workspace: Workspace) -> Take:
+    """Return what takes the envelope's input; without an envelope, the photos in the job's own input folder."""
+    if envelope is not None:
+        return partial(fetch.fetch, envelope.input_uri, workspace.photos, workspace.fetched)
+    folder = file_handler.input_dir(job_id)
+    return partial(fetch.take_folder, folder.resolve(), str(folder), workspace.photos)
+
+
+def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limits, tick: Tick) -> Loaded:
+    """Return the checked photos of an input.
 
     Photos of an input in `limits.known` are not decoded. They are not even copied, if the digest can be computed before. The same
     holds for photos that an earlier attempt has checked and kept. An exception of `tick` ends the work.
 
     Raises StorageError if the input cannot be used.
     """
-    load = partial(_fetch, job_id, envelope, model=model, workspace=workspace, tick=tick)
+    load = partial(_fetch, take, model=model, tick=tick)
     kept = keeping.read(workspace)
     earlier = () if kept is None else (_known(kept),)
     fetched = load(replace(limits, known=(*limits.known, *earlier)))
@@ -73,16 +76,9 @@ def load_photos(
     return _loaded(workspace, described, fetched.digest)
 
 
-def _fetch(
-    job_id: str, envelope: Envelope | None, limits: Limits, *, model: Model, workspace: Workspace, tick: Tick
-) -> Fetched:
-    """Fetch the photos into the workspace and compute the digest of the input. A known input is only identified."""
-    fetching = section(tick, 0.0, _FETCH_SHARE)
-    if envelope is None:
-        folder = file_handler.input_dir(job_id)
-        fetched = fetch.take_folder(folder.resolve(), str(folder), workspace.photos, limits, fetching)
-    else:
-        fetched = fetch.fetch(envelope.input_uri, workspace.photos, workspace.fetched, limits, fetching)
+def _fetch(take: Take, limits: Limits, *, model: Model, tick: Tick) -> Fetched:
+    """Take the photos, and compute the digest of the input. A known input is only identified."""
+    fetched = take(limits, section(tick, 0.0, _FETCH_SHARE))
     if digests.is_known(fetched.digest, limits.known):
         return fetched
     check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)
@@ -96,17 +92,14 @@ def _known(kept: KeptPhotos) -> KnownInput:
     return KnownInput(kept.digest, count, kept.bytes, kept.etag)
 
 
-def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> Loaded:
-    return Loaded(with_masks(workspace.loaded, photos), digest, sum(photo.bytes for photo in photos))
-
-
-def with_masks(folder: Path, files: Sequence[KeptPhoto]) -> tuple[Photo, ...]:
-    """Return the photos among the checked files in the folder, each with its mask."""
-    named = {photo.name: photo for photo in files}
-    return tuple(
+def _loaded(workspace: Workspace, files: Sequence[KeptPhoto], digest: str) -> Loaded:
+    """Return the photos among the checked files, each with its mask."""
+    named, folder = {photo.name: photo for photo in files}, workspace.loaded
+    photos = tuple(
         Photo(folder / name, named[name].width, named[name].height, named[name].bytes, folder / mask if mask else None)
         for name, mask in masks.of_photos(named).items()
     )
+    return Loaded(photos, digest, sum(photo.bytes for photo in files))
 
 
 def check_count(count: int, model: Model, ignored: Ignored) -> None:

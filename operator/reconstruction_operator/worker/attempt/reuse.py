@@ -7,8 +7,8 @@ or in the trash.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -27,45 +27,27 @@ from reconstruction_operator.worker.model.selection import Choice
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reusable:
-    """The results on the workers' volume that a job may take over, newest first."""
-
-    results: tuple[EarlierResult, ...] = ()
-
-    @property
-    def known(self) -> tuple[KnownInput, ...]:
-        """The inputs that the results were made from."""
-        manifests = (result.manifest for result in self.results)
-        return tuple(KnownInput(source.input_digest, source.images, source.input_bytes) for source in manifests)
-
-    @property
-    def job_ids(self) -> frozenset[str]:
-        """The jobs that made the results."""
-        return frozenset(result.manifest.job_id for result in self.results)
-
-    def made_from(self, digest: str) -> tuple[EarlierResult, ...]:
-        """Return the results that were made from that input."""
-        return tuple(result for result in self.results if result.manifest.input_digest == digest)
-
-
-def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
-    """Return the results that the job may take over: those of its namespace and name.
+def reusable(assignment: Assignment, choice: Choice | None) -> tuple[EarlierResult, ...]:
+    """Return the results on the workers' volume that the job may take over, newest first: those of its namespace and name.
 
     With `choice`, only those of the same model in the same version and with the same parameters.
     """
     if choice is None:
-        return Reusable(_of_same_name(assignment))
+        return _of_same_name(assignment)
     if assignment.envelope.reuse != spec.IF_UNCHANGED or choice.simulated:
-        return Reusable()
+        return ()
     name = choice.model.name
     own = recipe(name, registry.version(name), choice.parameters)
     sealed = ((result, result.manifest) for result in _of_same_name(assignment))
-    return Reusable(
-        tuple(
-            result for result, source in sealed if source.input_digest and not source.simulated and source.recipe == own
-        )
+    return tuple(
+        result for result, source in sealed if source.input_digest and not source.simulated and source.recipe == own
     )
+
+
+def known_inputs(earlier: Iterable[EarlierResult]) -> tuple[KnownInput, ...]:
+    """Return the inputs that the results were made from."""
+    manifests = (result.manifest for result in earlier)
+    return tuple(KnownInput(source.input_digest, source.images, source.input_bytes) for source in manifests)
 
 
 def take_over(

@@ -28,9 +28,8 @@ from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import failure_of, with_room
-from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
+from reconstruction_operator.worker.attempt.loading import Loaded, input_of, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
-from reconstruction_operator.worker.attempt.reuse import Reusable
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
@@ -42,7 +41,7 @@ from reconstruction_operator.worker.heartbeat.interruption import (
 )
 from reconstruction_operator.worker.model.process import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose
-from reconstruction_operator.worker.model.threads import usable_threads
+from reconstruction_operator.worker.model.usage import usable_threads
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class AttemptRun:
         self._steps: Steps | None = None
         self._workspace: Workspace | None = None
         self._stages: AttemptStages | None = None
-        self._reusable = Reusable()
+        self._reusable: tuple[EarlierResult, ...] = ()  # newest first
         self._copies = Copies(assignment, heartbeat)
         self.published = False  # whether this run's own result became the job's
         self.result: Manifest | None = None  # the job's published result, of this run or another
@@ -141,19 +140,20 @@ class AttemptRun:
         )
         steps.report(Step.LOAD, 0.0)
         if choice is None:
-            newest = self._take_over(self._reusable.results, space)
+            newest = self._take_over(self._reusable, space)
             if newest is None:
                 text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
                 raise ModelFailure("RESULT_NOT_FOUND", text)
             return self._conclude(steps, space, newest)
-        loaded = self._load(choice, steps, space, self._reusable.known)
+        loaded = self._load(choice, steps, space, reuse.known_inputs(self._reusable))
         if loaded.known:
-            taken = self._take_over(self._reusable.made_from(loaded.digest), space)
+            same = (result for result in self._reusable if result.manifest.input_digest == loaded.digest)
+            taken = self._take_over(same, space)
             if taken is not None:
                 return self._conclude(steps, space, taken)
             workspace.empty(space.photos)
             loaded = self._load(choice, steps, space, ())
-        if self._reusable.results and assignment.envelope.output_uri:
+        if self._reusable and assignment.envelope.output_uri:
             self._copies.predecessors = frozenset()
             call_interruptibly(self._copies.check, check)
         result = self._reconstruct(choice, steps, space, loaded)
@@ -164,7 +164,7 @@ class AttemptRun:
         """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
         self._reusable = reuse.reusable(assignment, choice)
-        self._copies.predecessors = self._reusable.job_ids
+        self._copies.predecessors = frozenset(result.manifest.job_id for result in self._reusable)
         self._heartbeat.refresh()  # a run that was paused must not retire the workspace of its successor
         check()
         self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
@@ -186,7 +186,7 @@ class AttemptRun:
         tick = partial(steps.report, Step.LOAD)
         load = partial(load_photos, model=choice.model, workspace=space, limits=limits, tick=tick)
         envelope = None if assignment.is_bare else assignment.envelope
-        loaded = call_interruptibly(lambda: load(assignment.job_id, envelope), self._heartbeat.check)
+        loaded = call_interruptibly(lambda: load(input_of(assignment.job_id, envelope, space)), self._heartbeat.check)
         if not loaded.known:
             self._observer.input_digest = loaded.digest
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 
 from reconstruction_operator import config
@@ -56,12 +55,8 @@ class AttemptStages:
         job_id, folder = self._assignment.job_id, layout.kept_stages()
         if not self._digest or not self._names():
             return
-        settings = config.settings
-        until = time.time() + settings.KEEP_STAGES_SECONDS
         try:
-            kept_stages.keep(
-                folder, self._space.stages, self._digest, job_id, until=until, max_bytes=settings.STAGES_MAX_BYTES
-            )
+            kept_stages.keep(folder, self._space.stages, self._digest, job_id)
         except OSError as error:
             logger.warning("the stages of job %s are not kept: %s", job_id, error)
         if not JobFolder.of(job_id).output.exists():  # the job is being deleted

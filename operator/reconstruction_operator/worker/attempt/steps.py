@@ -36,30 +36,22 @@ Publish = Callable[[Reached, bool], None]
 """Called with the progress, and whether this report must not be skipped."""
 
 
+@dataclass(kw_only=True)
 class Steps:
     """The steps of one run. With `pace_seconds` the run is simulated, and each step takes that long."""
 
-    def __init__(
-        self,
-        *,
-        job_id: str,
-        shares: Mapping[Step, float],
-        pace_seconds: float | None,
-        heartbeat: Heartbeat,
-        publish: Publish,
-    ) -> None:
-        self._job_id = job_id
-        self._shares = shares
-        self._pace_seconds = pace_seconds
-        self._heartbeat = heartbeat
-        self._publish = publish
-        self._current: Step | None = None
-        self._begun_at = 0.0
-        self._resumed = ""
-        self._base = 0.0
-        self._remaining_seconds: float | None = None
-        self._quality: Mapping[str, int | float | str] = {}
-        self.reached = Reached(STEPS[0], 0, 0.0)  # the newest report
+    job_id: str
+    shares: Mapping[Step, float]
+    pace_seconds: float | None
+    heartbeat: Heartbeat
+    publish: Publish
+    reached: Reached = field(init=False, default=Reached(STEPS[0], 0, 0.0))  # the newest report
+    _current: Step | None = field(init=False, default=None)
+    _begun_at: float = field(init=False, default=0.0)
+    _resumed: str = field(init=False, default="")
+    _base: float = field(init=False, default=0.0)
+    _remaining_seconds: float | None = field(init=False, default=None)
+    _quality: Mapping[str, int | float | str] = field(init=False, default_factory=dict)
 
     def report(
         self,
@@ -76,11 +68,11 @@ class Steps:
         Raises InterruptedRunError if the run has to end.
         """
         if resumed:
-            self._resumed, self._base = resumed[:_MAX_MESSAGE_CHARS], self._whole(step, fraction)
+            self._resumed, self._base = resumed[:_MAX_MESSAGE_CHARS], fraction_of_run(self.shares, step, fraction)
         while self._current is None or self._current < step:
             self._begin(Step(1 if self._current is None else self._current + 1), at_once=bool(resumed))
-        self._heartbeat.check()
-        if (self._pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
+        self.heartbeat.check()
+        if (self.pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
             is_valid = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
             self._remaining_seconds = remaining_seconds if is_valid else None
             self._quality = quality or self._quality
@@ -102,29 +94,24 @@ class Steps:
     def _end_current(self, *, at_once: bool = False) -> None:
         if self._current is None:
             return
-        if self._pace_seconds is None:
+        if self.pace_seconds is None:
             self._reach(self._current, 1.0, "", keep=True)
         elif not at_once:
-            self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
+            self.heartbeat.wait(self._begun_at + self.pace_seconds - time.monotonic())
 
     def _check_flag(self) -> None:
         # While Redis is unreachable, a call would only time out. The heartbeat keeps polling, and logs the outage.
-        if not self._heartbeat.redis_is_away:
+        if not self.heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
-                if job_manager.is_job_cancelled(self._job_id):
-                    self._heartbeat.note_cancel()
-        self._heartbeat.check()
-
-    def _whole(self, step: Step, part: float) -> float:
-        """Return the fraction of the whole run when `part` (0.0 to 1.0) of the step is done."""
-        before = sum(self._shares.get(earlier, 0.0) for earlier in Step if earlier < step)
-        return min(1.0, before + self._shares.get(step, 0.0) * part)
+                if job_manager.is_job_cancelled(self.job_id):
+                    self.heartbeat.note_cancel()
+        self.heartbeat.check()
 
     def _reach(self, step: Step, fraction: float, message: str, *, keep: bool) -> None:
         part = min(1.0, max(0.0, fraction))
         info = STEPS[step - 1]
-        percent = info.percent if self._pace_seconds is not None else percent_at(info.index, part)
-        whole = self._whole(step, part)
+        percent = info.percent if self.pace_seconds is not None else percent_at(info.index, part)
+        whole = fraction_of_run(self.shares, step, part)
         self.reached = Reached(
             info,
             max(percent, self.reached.percent),
@@ -135,4 +122,10 @@ class Steps:
             self._remaining_seconds,
             self._quality,
         )
-        self._publish(self.reached, keep)
+        self.publish(self.reached, keep)
+
+
+def fraction_of_run(shares: Mapping[Step, float], step: Step, part: float) -> float:
+    """Return the fraction of the whole run when `part` (0.0 to 1.0) of the step is done."""
+    before = sum(shares.get(earlier, 0.0) for earlier in Step if earlier < step)
+    return min(1.0, before + shares.get(step, 0.0) * min(1.0, max(0.0, part)))

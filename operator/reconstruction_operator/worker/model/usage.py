@@ -1,10 +1,12 @@
-"""Usage watch: measures memory and CPU time of a model's processes, and enforces the worker's memory limit."""
+"""Resources of a model: the threads that it may use; the memory and CPU time that its processes use, with the worker's limit."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -12,6 +14,7 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.units import megabytes
 
 _PERIOD_SECONDS = 0.5
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,19 @@ class UsageWatch:
                 "OUT_OF_MEMORY",
                 f"{self._title} used {megabytes(used)} of memory; this worker allows {megabytes(self._limit_bytes)}",
             )
+
+
+def usable_threads(setting: int, cgroup_limit: Path = _CGROUP_LIMIT) -> int:
+    """Return the setting; for 0, the number of CPUs that this process may use by affinity and container limit (cgroup v2)."""
+    if setting > 0:
+        return setting
+    return max(1, min(len(os.sched_getaffinity(0)), _limit_of(cgroup_limit)))
+
+
+def _limit_of(file: Path) -> int:
+    unlimited = os.cpu_count() or 1
+    try:
+        quota, period = file.read_text().split()
+        return unlimited if quota == "max" else int(quota) // int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return unlimited

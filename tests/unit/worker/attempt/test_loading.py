@@ -12,7 +12,7 @@ from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.models.placeholder import PlaceholderModel
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
-from reconstruction_operator.worker.attempt.loading import load_photos
+from reconstruction_operator.worker.attempt.loading import input_of, load_photos
 
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, run
@@ -72,7 +72,8 @@ def test_masks_come_with_their_photos_and_do_not_count(photos: Path) -> None:
     envelope = Envelope(attempt=1, install_id="test", input_uri=f"file://{photos}")
     limits = Limits.from_config("default")
 
-    loaded = load_photos(JOB, envelope, model=ThreePhotos(), workspace=space, limits=limits, tick=lambda *_: None)
+    take = input_of(JOB, envelope, space)
+    loaded = load_photos(take, model=ThreePhotos(), workspace=space, limits=limits, tick=lambda *_: None)
 
     assert [(one.path.name, one.mask and one.mask.name) for one in loaded.photos] == [
         ("1.jpg", None),

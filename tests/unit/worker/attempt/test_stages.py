@@ -93,9 +93,7 @@ def kept(jobs_dir: Path, tmp_path: Path) -> Path:
     """The stages of a job with the same photos, kept for others."""
     stage = tmp_path / "other" / "matches"
     stage.mkdir(parents=True)
-    kept_stages.keep(
-        layout.kept_stages(), stage.parent, key(Workspace(tmp_path)), "uid-0", until=time.time() + 99, max_bytes=99
-    )
+    kept_stages.keep(layout.kept_stages(), stage.parent, key(Workspace(tmp_path)), "uid-0")
     return jobs_dir / ".stages"
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.worker.model.threads import usable_threads
+from reconstruction_operator.worker.model.usage import usable_threads
 
 OWN = len(os.sched_getaffinity(0))
 
