@@ -21,7 +21,6 @@ from reconstruction_operator.transfer import names
         pytest.param(["a\nb;c.jpg", "d.jpg"], ["a_b_c.jpg", "d.jpg"], id="characters that hurt shells and logs"),
         pytest.param(["größe.jpg", "写真.jpg"], ["größe.jpg", "写真.jpg"], id="letters of all languages stay"),
         pytest.param([], [], id="nothing"),
-        pytest.param(["only/one.jpg"], ["one.jpg"], id="one photo"),
     ],
 )
 def test_nested_names_are_flattened(given: list[str], expected: list[str]) -> None:
@@ -38,12 +37,9 @@ def test_long_name_is_shortened_for_the_file_system() -> None:
     ("name", "expected"),
     [
         pytest.param("DSC_0426.JPG", True, id="upper case"),
-        pytest.param("a.jpeg", True, id="jpeg"),
-        pytest.param("a.webp", True, id="webp"),
         pytest.param("sub/a.tiff", True, id="in a folder"),
         pytest.param("LICENSE", False, id="no suffix"),
         pytest.param("a.heic", True, id="heic"),
-        pytest.param("a.HIF", True, id="heic of a camera"),
         pytest.param("a.cr2", False, id="camera RAW"),
         pytest.param("._DSC_0426.JPG", False, id="macOS resource fork"),
         pytest.param("__MACOSX/set/a.jpg", False, id="macOS folder"),

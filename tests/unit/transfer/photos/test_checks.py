@@ -42,15 +42,7 @@ def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limit
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("JPEG", "a.jpg"),
-        ("JPEG", "a.JPEG"),
-        ("PNG", "a.png"),
-        ("WEBP", "a.webp"),
-        ("TIFF", "a.tif"),
-        ("TIFF", "a.tiff"),
-    ],
+    ("kind", "name"), [("JPEG", "a.JPEG"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("TIFF", "a.tiff")]
 )
 def test_polyglot_is_only_the_photo_that_it_begins_with(kind: str, name: str, into: Path, limits: Limits) -> None:
     content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
@@ -111,12 +103,6 @@ BAD_PHOTOS = {
     "too many pixels": (make_photo(size=(300, 300)), "IMAGE_TOO_LARGE", "0 megapixels; at most 0"),
     "too long a side": (make_photo(size=(401, 2)), "IMAGE_TOO_LARGE", "401 x 2 px; at most 400"),
     "a decompression bomb": (png_of_size(60_000, 60_000), "IMAGE_TOO_LARGE", "60000 x 60000 px"),
-    "a line of 100,000 pixels": (png_of_size(100_000, 1), "IMAGE_TOO_LARGE", "100000 x 1 px; at most 400"),
-    "a script with a picture's name": (
-        b"#!/bin/sh\nexit 0\n",
-        "CORRUPT_IMAGE",
-        "not a JPEG, PNG, WebP, TIFF or HEIC picture",
-    ),
     "an archive before a JPEG": (b"PK\x03\x04" + JPEG, "CORRUPT_IMAGE", "not a JPEG, PNG, WebP, TIFF or HEIC picture"),
     "a PNG that lacks most of its rows": (png_of_size(150, 150), "CORRUPT_IMAGE", "bad.jpg"),
 }

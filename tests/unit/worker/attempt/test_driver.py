@@ -30,8 +30,6 @@ def test_a_success_is_recorded_with_its_outputs(client: redis.Redis, jobs_dir: P
     ("reason", "outcome", "code"),
     [
         (StopReason.SUSPEND, Outcome.STOPPED, "SUSPENDED"),
-        (StopReason.DELETED, Outcome.STOPPED, "DELETED"),
-        (StopReason.SUPERSEDED, Outcome.STOPPED, "SUPERSEDED"),
         (StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT"),
     ],
 )

@@ -19,11 +19,6 @@ from tests.support.worker.attempts import JOB, end, run
 pytestmark = pytest.mark.usefixtures("wanted")
 
 
-def test_parameters_are_checked_before_the_input_is_read() -> None:
-    with pytest.raises(ReconstructionFailedError, match=r"INVALID_PARAMETERS: .*stepSeconds"):
-        run(parameters={"stepSeconds": "fast"})
-
-
 @pytest.mark.parametrize(
     ("entries", "refused"),
     [

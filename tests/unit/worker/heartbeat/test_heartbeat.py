@@ -58,7 +58,6 @@ def test_a_failed_beat_is_repeated(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("replies", "expected"),
     [
-        pytest.param([FINE], None, id="none"),
         pytest.param([CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancelled"),
         pytest.param([SUSPENDED], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stopped"),
         pytest.param([SUPERSEDED], Interruption(InterruptionKind.SUPERSEDED), id="superseded"),
@@ -74,16 +73,12 @@ def test_a_failed_beat_is_repeated(error: Exception) -> None:
         ),
     ],
 )
-def test_replies_become_an_interruption(replies: list[BeatReply], expected: Interruption | None) -> None:
+def test_replies_become_an_interruption(replies: list[BeatReply], expected: Interruption) -> None:
     heard = iter(replies)
     heartbeat = make(lambda: next(heard))
     for _ in replies:
         heartbeat.ask_now()
     assert heartbeat.interruption == expected
-
-
-def test_the_claims_reply_counts() -> None:
-    assert make(first=CANCELLED).interruption == Interruption(InterruptionKind.CANCELLED)
 
 
 def test_no_beat_comes_after_the_end() -> None:

@@ -37,7 +37,7 @@ def test_a_model_that_cannot_run_is_simulated_if_allowed(
     ("model_type", "simulate", "problem"),
     [
         pytest.param("photogrametry", "unavailable", "photogrametry", id="an unknown model is never simulated"),
-        pytest.param("reconviagen", "never", "missing Python modules", id="no simulation allowed"),
+        pytest.param("reconviagen", "never", "missing Python modules: torch", id="no simulation allowed"),
     ],
 )
 def test_a_model_that_cannot_run_is_refused(
