@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import trimesh
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from scipy.spatial import cKDTree
@@ -56,15 +57,11 @@ def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -
 
 
 def surface_points(mesh: Mesh, density: float, seed: int) -> Doubles:
-    """Return points (n, 3) evenly on the surface, `density` per unit of area, in the order of the faces."""
-    random = np.random.default_rng(seed)
-    corners = mesh.vertices[mesh.faces]
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
-    counts = np.diff(np.floor(np.cumsum(areas) * density), prepend=0.0).astype(np.int64)
-    first, second = random.random((2, counts.sum(), 1))
-    root = np.sqrt(first)
-    chosen = np.repeat(corners, counts, axis=0)
-    points: Doubles = (1 - root) * chosen[:, 0] + root * (1 - second) * chosen[:, 1] + root * second * chosen[:, 2]
+    """Return points (n, 3) evenly on the surface, `density` per unit of area."""
+    if len(mesh.faces) == 0:
+        return np.zeros((0, 3))
+    surface = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    points: Doubles = trimesh.sample.sample_surface(surface, int(surface.area * density), seed=seed)[0]
     return points
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ _ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
 _WALK_DISTANCE, _ROOM_DISTANCE, _EYE_HEIGHT = 4.0, 1.5, 1.7  # m
 _OFF_CENTRE = (-12, 9)  # px: left and top of photos whose principal point is 12 px to the right and 9 px above
 _CUT = 96  # px: the left tenth of a photo
+_HELD_OUT = 4  # photos of a ring
 _GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
 _UP = np.array([0.0, 0.0, 1.0])
 
@@ -35,6 +37,11 @@ class Scene:
     reach: float  # of the ground around it
     paint: Paint
     cameras: Sequence[Camera]
+    held_out: Sequence[Camera] = ()  # of photos that are compared with the result, and not part of its input
+
+    def painted(self) -> rendering.Subject:
+        """Return the subject on its ground, to be rendered."""
+        return rendering.Subject.of(shapes.joined(self.subject, shapes.ground(self.reach)), self.paint)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,8 +65,7 @@ class Truth:
 
 def orbit(count: int) -> Scene:
     """Return the bunny with `count` cameras around it."""
-    cameras = _around(count, _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT)
-    return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_BUNNY_DISTANCE / _FOCAL * 2), cameras)
+    return _ring(shapes.bunny(), 3.0, 0.4, count, _BUNNY_DISTANCE, aim_height=_BUNNY_AIM_HEIGHT)
 
 
 def off_centre(count: int) -> Scene:
@@ -71,8 +77,7 @@ def off_centre(count: int) -> Scene:
 
 def flight(count: int) -> Scene:
     """Return the house with `count` cameras around and above it."""
-    cameras = _around(count, _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT)
-    return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_HOUSE_DISTANCE / _FOCAL * 2), cameras)
+    return _ring(shapes.house(), 40.0, 2.0, count, _HOUSE_DISTANCE, aim_height=_HOUSE_AIM_HEIGHT)
 
 
 def walk(count: int) -> Scene:
@@ -108,8 +113,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
 def write(scene: Scene, folder: Path, threads: int) -> None:
     """Render the photos of `scene` into `folder`, and then write the truth."""
     folder.mkdir(parents=True, exist_ok=True)
-    whole = shapes.joined(scene.subject, shapes.ground(scene.reach))
-    subject = rendering.Subject.of(whole, scene.paint)
+    subject = scene.painted()
     names = [f"{index:03d}.jpg" for index in range(len(scene.cameras))]
 
     def one(index: int) -> None:
@@ -133,9 +137,15 @@ def read_truth(folder: Path) -> Truth:
         return Truth(Mesh(file["vertices"], file["faces"]), names, file["centres"])
 
 
-def _around(count: int, distance: float, aim_height: float) -> list[Camera]:
-    """Return cameras on a ring that rises and falls three times."""
-    angles = 2 * np.pi * np.arange(count) / count
+def _ring(subject: Mesh, reach: float, size: float, count: int, distance: float, *, aim_height: float) -> Scene:
+    around = partial(_around, count, distance, aim_height)
+    paint = Paint(size=size, finest=distance / _FOCAL * 2)
+    return Scene(subject, reach, paint, around(), around(turn=0.5)[:: count // _HELD_OUT])
+
+
+def _around(count: int, distance: float, aim_height: float, turn: float = 0.0) -> list[Camera]:
+    """Return cameras on a ring that rises and falls three times, turned by a part of the angle between two."""
+    angles = 2 * np.pi * (np.arange(count) + turn) / count
     elevations = np.radians(_ELEVATION_DEG + _SWING_DEG * np.sin(3 * angles + 1.0))
     directions = np.stack(
         [np.cos(angles) * np.cos(elevations), np.sin(angles) * np.cos(elevations), np.sin(elevations)], axis=1
