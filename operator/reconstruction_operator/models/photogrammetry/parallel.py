@@ -1,17 +1,21 @@
-"""Parallel work: runs independent pieces of numpy and OpenCV work in threads."""
+"""Parallel work: runs independent pieces of numpy and OpenCV work in as many threads as the memory is enough for."""
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
 
-from reconstruction_operator.models.photogrammetry import memory
-
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+_SHARE = 0.8  # usable share of the available memory; the rest is a reserve for growth
 
 
 def each(
@@ -30,7 +34,7 @@ def each(
     `function` or `done` cancels the items that have not begun, and is raised.
     """
     cv2.setNumThreads(1)
-    pool = ThreadPoolExecutor(memory.threads_for(threads, bytes_each))
+    pool = ThreadPoolExecutor(threads_for(threads, bytes_each))
     try:
         futures = [pool.submit(function, item) for item in items]
         for finished, future in enumerate(as_completed(futures), start=1):
@@ -44,3 +48,28 @@ def each(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         cv2.setNumThreads(threads)
+
+
+def threads_for(threads: int, bytes_each: int, root: Path = Path("/")) -> int:
+    """Return the number of threads for which the memory is enough: at most `threads`, at least one."""
+    return max(1, min(threads, int(_SHARE * available_bytes(root)) // bytes_each))
+
+
+def available_bytes(root: Path = Path("/")) -> int:
+    """Return the memory left on the machine, or in the container's control group if less. `root` contains /proc and /sys."""
+    left = [sys.maxsize]
+    with contextlib.suppress(OSError):
+        match = re.search(r"^MemAvailable:\s+(\d+) kB$", (root / "proc/meminfo").read_text(), re.MULTILINE)
+        left += [int(match[1]) * 1024] if match else []
+    group = root / "sys/fs/cgroup"
+    for folder, limit, used in (
+        (group, "memory.max", "memory.current"),
+        (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # another version of control groups; "max" means no limit
+            most = int((folder / limit).read_text())
+            cached = re.search(  # files that the kernel can free
+                r"^(?:total_)?inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE
+            )
+            left.append(most - int((folder / used).read_text()) + (int(cached[1]) if cached else 0))
+    return max(0, min(left))
