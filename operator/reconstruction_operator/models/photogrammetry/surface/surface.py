@@ -11,11 +11,12 @@ import numpy as np
 import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import helper_process, quality_gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud, thinned
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.poisson import fit
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
 _SCENE_PERCENTILE = 97.0  # of the points' distances; farther points are background
@@ -84,13 +85,10 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     points_path, mesh_path = scratch / "points.ply", scratch / "surface.ply"
     white = np.full(cloud.points.shape, 255, np.uint8)  # COLMAP's reader requires colours
     write_ply(points_path, cloud, white)
-    helper_process.run(
-        "reconstruction_operator.models.photogrammetry.surface.poisson",
-        [str(points_path), str(mesh_path), str(octree_depth)],
-        log=scratch / "poisson.log",
-        progress=progress,
-        message=f"surface through {len(cloud.points)} points",
-    )
+    message = f"surface through {len(cloud.points)} points"
+    progress(0.0, message)
+    fit(points_path, mesh_path, octree_depth)
+    progress(1.0, message)
     loaded = trimesh.load_mesh(mesh_path, process=False)
     faces: Integers = np.asarray(loaded.faces, dtype=np.int64)
     if len(faces) == 0:
@@ -104,10 +102,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
 def write_ply(path: Path, cloud: Cloud, colours: Pixels) -> None:
     """Write a binary PLY with normals and `colours` (points, 3)."""
     kinds = {**dict.fromkeys(("x", "y", "z", "nx", "ny", "nz"), "<f4"), **dict.fromkeys(("red", "green", "blue"), "u1")}
-    records = np.empty(len(cloud.points), dtype=list(kinds.items()))
-    columns = (*cloud.points.T, *cloud.normals.T, *colours.T)
-    for name, column in zip(kinds, columns, strict=True):
-        records[name] = column
+    records = np.rec.fromarrays((*cloud.points.T, *cloud.normals.T, *colours.T), dtype=list(kinds.items()))
     header = [
         "ply",
         "format binary_little_endian 1.0",
