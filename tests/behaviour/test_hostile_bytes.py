@@ -42,8 +42,8 @@ from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.models import exchange, stages
 from reconstruction_operator.models.interface import ModelFailure, Photo, StageFolder
 from reconstruction_operator.models.photogrammetry import stage_files
-from reconstruction_operator.models.photogrammetry.input import metadata, srgb
-from reconstruction_operator.models.photogrammetry.input.photos import prepare
+from reconstruction_operator.models.photogrammetry.input import metadata
+from reconstruction_operator.models.photogrammetry.input.photos import prepare, to_srgb
 from reconstruction_operator.planning import validation
 from reconstruction_operator.state import fields, reads, results
 from reconstruction_operator.transfer import errors, unpacker, uris
@@ -159,7 +159,7 @@ def photo(content: bytes, folder: Path) -> None:
 def tagged(content: bytes, _: Path) -> None:
     with Image.new("RGB", (8, 8)) as image, suppress(OSError, ValueError, SyntaxError):
         image.info |= {"exif": content, "xmp": content, "icc_profile": content}
-        srgb.converted(image)
+        to_srgb(image)
         metadata.read(image)
 
 
@@ -253,7 +253,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
     "photos": (
         photo, *(make_photo(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")),
         *(saved(Image.new(mode, (64, 48)), kind, exif=exif()) for mode, kind in (("CMYK", "JPEG"), ("RGB", "TIFF")))),
-    "EXIF, XMP and profiles": (tagged, exif(), b"MM\0*", b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(srgb._SRGB).tobytes()),
+    "EXIF, XMP and profiles": (tagged, exif(), b"MM\0*", b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()),
     "requests to the gallery": (
         request, b"GET " + _JOB + b"/files/model.glb?download" + _USER + b'Range: bytes=0-3\nIf-Range: "x"\nIf-None-Match: "y"',
         b"POST " + _JOB + b"/actions" + _USER + b'\n{"action":"request-cancel","uid":"uid-banana","reason":"why"}',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +12,18 @@ from typing import cast
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
 from reconstruction_operator.models.photogrammetry.arrays import Pixels
-from reconstruction_operator.models.photogrammetry.input import metadata, srgb
+from reconstruction_operator.models.photogrammetry.input import metadata
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95
 _SHOWN = 128  # minimum level of a mask where it shows the object
+_SRGB = ImageCms.createProfile("sRGB")
+_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bit depths of sensors; a 16-bit file can contain any of them
 _SHAPE_TOLERANCE = 0.02  # for the proportions of a mask, since sizes of small masks are rounded
 
 
@@ -81,7 +85,7 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     if scale < 1.0:
         size = (round(upright.width * scale), round(upright.height * scale))
         upright = upright.resize(size, Image.Resampling.LANCZOS)
-    srgb.converted(upright).save(target, quality=_JPEG_QUALITY, subsampling=0)
+    to_srgb(upright).save(target, quality=_JPEG_QUALITY, subsampling=0)
     if mask is not None:
         mask = mask.resize(upright.size).point(lambda value: 255 * (value >= _SHOWN))
         mask.save(target.with_name(mask_name(target.name)))
@@ -105,14 +109,14 @@ def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
     with Image.open(source, formats=PHOTO_FORMATS) as image:
         facts = metadata.read(image)
         image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that resizing would discard
-        return srgb.eight_bit(ImageOps.exif_transpose(image)), facts
+        return _eight_bit(ImageOps.exif_transpose(image)), facts
 
 
 def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
     """Return the mask in `file`, or else by the photo's own transparency; None: the whole photo is used."""
     if file is not None:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
-            mask = srgb.eight_bit(ImageOps.exif_transpose(image))
+            mask = _eight_bit(ImageOps.exif_transpose(image))
         across, along = mask.width * upright.height, mask.height * upright.width
         if abs(across - along) > _SHAPE_TOLERANCE * max(across, along):
             size = f"{mask.width} x {mask.height}"
@@ -130,3 +134,29 @@ def _cut_out(image: Image.Image) -> Image.Image | None:
     alpha = image.getchannel("A")
     lowest, _ = cast("tuple[int, int]", alpha.getextrema())
     return alpha if lowest < _SHOWN else None
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Return the photo (8 bits a channel) in sRGB, converted by its profile: many phones use Display P3, which would look pale."""
+    plain, profile = image.convert("RGB") if image.mode == "RGBA" else image, image.info.get("icc_profile")
+    if profile:
+        # A damaged profile, or one that does not match the photo's channels, is ignored.
+        with contextlib.suppress(ImageCms.PyCMSError):
+            rgb = ImageCms.profileToProfile(plain, io.BytesIO(profile), _SRGB, outputMode="RGB")
+            return cast("Image.Image", rgb)
+    return plain.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Return the photo as grey, RGB, RGBA or CMYK with 8 bits a channel.
+
+    16-bit grey is scaled from the bit depth that its brightest pixel needs: usually the sensor's.
+    """
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        whole = image.convert("I")
+        _, brightest = cast("tuple[int, int]", whole.getextrema())
+        depth = next((bits for bits in _GREY_DEPTHS if brightest < 1 << bits), _GREY_DEPTHS[-1])
+        return whole.point(lambda value: value * (1 / (1 << (depth - 8)))).convert("L")
+    if image.mode in ("LA", "PA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB", "RGBA", "CMYK") else image.convert("RGB")
