@@ -26,8 +26,6 @@ _PACKAGES = {
 }
 """Module to import -> package that provides it."""
 
-_BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 class PhotogrammetryModel:
     """Structure from motion, plane-sweep stereo and a Poisson surface on the CPU; `high` computes depth maps on a GPU if there is one."""
@@ -98,5 +96,4 @@ def _limit_threads(threads: int) -> None:
     """
     if "numpy" in sys.modules:
         return
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    os.environ.update(dict.fromkeys(_BLAS_VARIABLES, "1"))
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
