@@ -124,8 +124,7 @@ def bake(
     painted = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)
     painted[texels.row, texels.column] = 1
-    edges = np.diff(atlas.mesh.vertices[atlas.mesh.faces], axis=1)
-    areas = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    areas = atlas.mesh.areas()
     return fill_gaps(texture, painted), float(areas @ paint.labels.uses.any(axis=1) / areas.sum())
 
 
