@@ -17,6 +17,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.input.photos import read_pixels
+from reconstruction_operator.models.photogrammetry.sparse.cameras import nearest_to_lines
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 DICTIONARIES: Mapping[str, int] = {
@@ -25,7 +26,7 @@ DICTIONARIES: Mapping[str, int] = {
     "ArUco 6x6": cv2.aruco.DICT_6X6_250,
     "AprilTag 36h11": cv2.aruco.DICT_APRILTAG_36h11,
 }
-_LEAST_PARALLAX = 1e-3  # smallest eigenvalue for each line of sight: two that meet at 4 degrees
+_LEAST_PARALLAX = 1e-3  # for `nearest_to_lines`: two that meet at 4 degrees
 _WORST_ERROR_PX = 2.0  # mean distance of a corner from its lines of sight
 _UNEQUAL = 0.05  # maximum difference of a marker's sides, relative to their mean
 
@@ -89,11 +90,10 @@ def _meeting(sightings: Sequence[_Sighting], corner: int) -> Doubles | None:
     """(3,): the point nearest to the lines of sight to a corner, by least squares; None if it is not sharp."""
     eyes = np.stack([sighting.eye for sighting in sightings])
     rays = np.stack([sighting.rays[corner] for sighting in sightings])
-    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]  # projects onto the plane perpendicular to each line
-    if np.linalg.eigvalsh(across.sum(axis=0))[0] < _LEAST_PARALLAX * len(sightings):
+    point = nearest_to_lines(eyes, rays, _LEAST_PARALLAX)
+    if point is None:
         return None
-    point: Doubles = np.linalg.solve(across.sum(axis=0), (across @ eyes[:, :, None]).sum(axis=0)[:, 0])
-    aside = np.linalg.norm((across @ (point - eyes)[:, :, None])[:, :, 0], axis=1)
+    aside = np.linalg.norm(np.cross(rays, point - eyes), axis=1)
     focal = np.array([sighting.focal for sighting in sightings])
     errors_px = focal * aside / np.linalg.norm(point - eyes, axis=1)
     return point if errors_px.mean() <= _WORST_ERROR_PX else None

@@ -88,3 +88,18 @@ def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size
     rotation = np.stack([right, down, forward])
     middle = (size - 1) / 2
     return Camera(pinhole(focal, middle, middle), rotation, -rotation @ eye, size, size)
+
+
+def nearest_to_lines(starts: Doubles, directions: Doubles, least: float) -> Doubles | None:
+    """(3,): the point nearest to lines through `starts` (n, 3) along unit vectors (n, 3), by least squares.
+
+    None if the lines are nearly parallel: the smallest eigenvalue of the mean of I - d d^T is below `least`.
+    """
+    across = (
+        np.eye(3) - directions[:, :, None] * directions[:, None, :]
+    )  # projects onto the plane perpendicular to each
+    total = across.sum(axis=0)
+    if np.linalg.eigvalsh(total)[0] < least * len(starts):
+        return None
+    nearest: Doubles = np.linalg.solve(total, (across @ starts[:, :, None]).sum(axis=0)[:, 0])
+    return nearest

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, nearest_to_lines
 
-_LEAST_CONVERGENCE = 0.05  # minimum smallest eigenvalue of the mean of I - d d^T; below it, axes are nearly parallel
+_LEAST_CONVERGENCE = 0.05  # for `nearest_to_lines`; below it, axes are nearly parallel
 _FEWEST_VIEWS = 3  # minimum number of views that see a point; one less in small sets, where few points have three
 _SMALL_SET = 5  # a set with fewer photos is small
 _EXTENT_PERCENTILE = 98.0  # of the points' distances; farther points are outliers
@@ -117,14 +117,11 @@ def are_inside(cameras: Sequence[Camera], points: Doubles) -> bool:
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:
     """(3,): the point nearest to all optical axes, by least squares; None if the axes are nearly parallel."""
-    axes = np.stack([camera.rotation[2] for camera in cameras])
-    centres = np.stack([camera.centre for camera in cameras])
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]  # projects onto the plane perpendicular to each axis
-    total = across.sum(axis=0)
-    if np.linalg.eigvalsh(total)[0] < _LEAST_CONVERGENCE * len(cameras):
-        return None
-    nearest: Doubles = np.linalg.solve(total, (across @ centres[:, :, None]).sum(axis=0)[:, 0])
-    return nearest
+    centres, axes = (
+        np.stack([camera.centre for camera in cameras]),
+        np.stack([camera.rotation[2] for camera in cameras]),
+    )
+    return nearest_to_lines(centres, axes, _LEAST_CONVERGENCE)
 
 
 def room_around(camera: Camera, point: Doubles) -> float:
