@@ -38,14 +38,33 @@ def extract(
     If half of the photos have few, all small ones are searched again at twice their size. Raises ModelFailure (LOW_TEXTURE) if half
     of them have too few even so.
     """
-    search = partial(_search, photos, folder, database, features=features, threads=threads)
+
+    def search(doubled_up_to_px: int, progress: StageProgress) -> None:
+        with pycolmap.Database.open(database) as reader:
+
+            def measure() -> tuple[float, str]:
+                done = reader.num_images()  # a photo is written together with its features
+                return done / len(photos), f"features {done}/{len(photos)}"
+
+            for group in _by_camera(photos):
+                call = partial(
+                    _extract_group,
+                    group,
+                    folder,
+                    database,
+                    features,
+                    doubled_up_to_px=doubled_up_to_px,
+                    threads=threads,
+                )
+                progress.during(call, measure)
+
     doubled = SMALL_PHOTO_PX if enlarge else 0
     can_double = any(doubled < _longer_side(photo) <= _DOUBLED_UP_TO_PX for photo in photos)
-    search(doubled_up_to_px=doubled, progress=progress)
+    search(doubled, progress)
     median = statistics.median(_counts(database))
     if median < _FEW and can_double:
         database.unlink()
-        search(doubled_up_to_px=_DOUBLED_UP_TO_PX, progress=progress.part(1.0, 1.0))  # it never goes back
+        search(_DOUBLED_UP_TO_PX, progress.part(1.0, 1.0))  # it never goes back
         median = statistics.median(_counts(database))
     if median < quality_gates.FEATURES.limit:
         raise ModelFailure(
@@ -58,29 +77,6 @@ def extract(
 def mean(database: Path) -> float:
     """Return the mean number of features of the photos in `database`."""
     return statistics.fmean(_counts(database))
-
-
-def _search(
-    photos: Sequence[PreparedPhoto],
-    folder: Path,
-    database: Path,
-    *,
-    features: int,
-    threads: int,
-    doubled_up_to_px: int,
-    progress: StageProgress,
-) -> None:
-    with pycolmap.Database.open(database) as reader:
-
-        def measure() -> tuple[float, str]:
-            done = reader.num_images()  # a photo is written together with its features
-            return done / len(photos), f"features {done}/{len(photos)}"
-
-        for group in _by_camera(photos):
-            call = partial(
-                _extract_group, group, folder, database, features, doubled_up_to_px=doubled_up_to_px, threads=threads
-            )
-            progress.during(call, measure)
 
 
 def _longer_side(photo: PreparedPhoto) -> int:
