@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 
 from benchmarks.scenes.paint import Paint
 
@@ -57,10 +56,10 @@ def save(path: Path, picture: Pixels) -> None:
 def _sample(subject: Subject, camera: Camera) -> Singles:
     """Return the colour (height * width, 3) along each ray."""
     rays = camera.rays()
-    hits = subject.caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
+    face, weights = subject.caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     colours = np.tile(_SKY, (len(rays), 1))
-    hit = hits.face >= 0
-    corners, weights = subject.mesh.faces[hits.face[hit]], hits.weights[hit]
+    hit = face >= 0
+    corners, weights = subject.mesh.faces[face[hit]], weights[hit]
     points = np.einsum("nc,ncx->nx", weights, subject.mesh.vertices[corners])
     normals = np.einsum("nc,ncx->nx", weights, subject.normals[corners])
     lit = np.clip(normals @ _LIGHT / np.linalg.norm(normals, axis=1), 0.0, 1.0)

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from reconstruction_operator.models.interface import Result
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.report import page as report
+from reconstruction_operator.models.photogrammetry.output.results import Model
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from tests.support.browser import barriers, watched
@@ -69,8 +71,8 @@ def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Calla
     assert [issue for issue in issues(validator, made()) if issue["severity"] <= 1] == []  # errors and warnings
 
 
-def findings() -> report.Findings:
-    """Findings on a square and four cameras, one of them straight above. The names of the photos try to break out of the page."""
+def write_report(path: Path) -> None:
+    """Write the report of a square and four cameras, one of them straight above. The names of the photos try to break out of the page."""
     photos = []
     eyes = ((0.0, 0.5, 2.0), (2.0, 0.5, 0.0), (-1.5, 0.8, -1.5), (0.0, 2.0, 0.01))
     for number, eye in enumerate(eyes):
@@ -78,20 +80,29 @@ def findings() -> report.Findings:
         pixels, _ = camera.project(coloured_square().mesh.vertices)
         photos.append(photo_of(camera, f"{number}{HOSTILE}", np.arange(4), pixels + 0.3))
     left_out = (LeftOut(f"9{HOSTILE}", Why.NO_MATCHES),)
-    return report.Findings(
-        model=SparseModel(tuple(photos), coloured_square().mesh.vertices, 0.42, left_out),
-        textured=coloured_square(),
-        poster=np.full((64, 64, 3), 200, np.uint8),
+    square = coloured_square()
+    model = Model(
+        mesh=square.mesh,
+        colours=np.zeros((4, 3), np.float32),
         seen_by=np.array([0, 1, 2, 9]),
-        quality={"images": 5, "registered": 4},
+        textured=square,
+        cloud=Cloud(np.zeros((0, 3)), np.zeros((0, 3))),
+        sparse=SparseModel(tuple(photos), square.mesh.vertices, 0.42, left_out),
+        subject=square.mesh.vertices,
+        inside=False,
+    )
+    report.write(
+        path,
+        model,
+        Result(quality={"images": 5, "registered": 4}, warning=f"1 of 5 photos was left out {HOSTILE}"),
+        poster=np.full((64, 64, 3), 200, np.uint8),
         parameters={"quality": "fast", "crop": True},
         seconds={"Reconstruct": 83.2},
-        warning=f"1 of 5 photos was left out {HOSTILE}",
     )
 
 
 def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, tmp_path: Path) -> None:
-    report.write(tmp_path / "report.html", findings())
+    write_report(tmp_path / "report.html")
     page = browser.new_page(viewport={"width": 600, "height": 500})
     wrong = watched(page, "file:", "blob:", "data:")
     page.goto((tmp_path / "report.html").as_uri())

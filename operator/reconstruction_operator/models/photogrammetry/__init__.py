@@ -3,16 +3,16 @@
 `pipeline` runs the stages in order:
 
 - `input`: `photos`, `metadata`, `backgrounds` -> upright RGB files of bounded size, from photos as cameras write them
-- `sparse`: `features`, `pairs` (by `similarity`), `matching`, `registration`, `mapping`, `acceptance` -> camera poses and a sparse cloud
-- `dense`: `views`, `blank_areas`, `planesweep`, `aggregation`, `refinement`, `depthmaps` (or `patchmatch`), `fusion`, `clouds` -> a dense
-  cloud with normals
+- `sparse`: `features`, `pairs`, `registration`, `mapping`, `acceptance` -> camera poses and a sparse cloud
+- `dense`: `views`, `blank_areas`, `planesweep`, `refinement`, `depthmaps` (or `patchmatch`), `fusion`, `clouds` -> a dense cloud with
+  normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
-- `placing`: `upright`, `georeference`, `frames` -> the coordinates of the model: upright, of side 1, and its position on Earth
+- `placing`: `upright`, `georeference`, `markers` -> the coordinates of the model: upright, of side 1, and its position on Earth
 - `texture`: `colour`, `labelling`, `levelling`, `patches`, `texture` -> coloured and textured meshes
 - `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result
 
 Around the stages: `model` is the entry point, `parameters` has the settings of each quality, and `quality_gates` has the limits below which
-a run fails. `stage_files` saves finished stages. `timing` estimates the time left, and `progress` reports it. `parallel`, `memory` and `helper_process` run the heavy work.
+a run fails. `stage_files` saves finished stages. `timing` estimates the time left, and `progress` reports it. `parallel` runs the heavy work.
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """

@@ -66,8 +66,7 @@ class PhotogrammetryModel:
         settings = parameter_table.settings(work.parameters)
         if len(work.photos) < self.min_photos:
             raise ModelFailure(
-                "TOO_FEW_IMAGES",
-                f"{len(work.photos)} photos given, at least {self.min_photos} are needed",
+                "TOO_FEW_IMAGES", f"{len(work.photos)} photos given, at least {self.min_photos} are needed"
             )
         size = statistics.median(max(photo.width, photo.height) for photo in work.photos)
         if size < quality_gates.SIZE_PX.limit:
@@ -84,8 +83,7 @@ class PhotogrammetryModel:
             return reconstruct(work, settings, report)
         except MemoryError as error:
             raise ModelFailure(
-                "OUT_OF_MEMORY",
-                f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px",
+                "OUT_OF_MEMORY", f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px"
             ) from error
 
 

@@ -13,21 +13,20 @@ import numpy as np
 from reconstruction_operator.models.interface import EARLY_LOOK, ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.output import early, glb, results, userphotos
+from reconstruction_operator.models.photogrammetry.output import camerafiles, early, glb, results
 from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
-from reconstruction_operator.models.photogrammetry.placing import frames, georeference, markers, upright
-from reconstruction_operator.models.photogrammetry.placing.frames import Frame
+from reconstruction_operator.models.photogrammetry.placing import georeference, markers, upright
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference
+from reconstruction_operator.models.photogrammetry.placing.upright import Frame
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, matching, registration
-from reconstruction_operator.models.photogrammetry.surface import cleanup, evidence, regions, surface
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, pairs, registration
+from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.texture import colour, patches, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
@@ -48,7 +47,6 @@ class Run:
     stages: Stages
     prepared: list[PreparedPhoto]  # the photos, whose files are in `pictures`
     pictures: Path
-    folders: Mapping[str, Path]  # for the files of each stage
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -58,33 +56,28 @@ class Run:
 
 def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
     """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
-    with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
-        return _reconstructed(work, settings, timetable)
-
-
-def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) -> Result:
     cv2.setNumThreads(work.threads)
     stages = stage_files.of_run(work, settings)
-    stage_files.announce(stages, timetable)
-    prepared, pictures = stage_files.prepared_photos(
-        stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
-    )
-    folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
-    for folder in folders.values():
-        folder.mkdir()
-    return _model(Run(work, settings, timetable, stages, prepared, pictures, folders))
+    with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
+        stage_files.announce(stages, timetable)
+        prepared, pictures = stage_files.prepared_photos(
+            stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
+        )
+        return _model(Run(work, settings, timetable, stages, prepared, pictures))
 
 
 def _model(run: Run) -> Result:
     """Reconstruct the photos; raises as `reconstruct`."""
-    work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.timetable.stage, run.folders
+    work, settings, timetable, stage = run.work, run.settings, run.timetable, run.timetable.stage
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
     _show_early(run, sparse)
     timetable.learn(Facts(aligned=len(sparse.photos)))
+    undistorted = work.scratch_dir / "views"
+    undistorted.mkdir()
     seen = views.make(
         sparse,
         run.pictures,
-        folders["views"],
+        undistorted,
         sources=settings.depth_sources,
         threads=run.work.threads,
         progress=stage(Stage.VIEWS),
@@ -100,7 +93,7 @@ def _model(run: Run) -> Result:
     timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
 
     def fit() -> Mesh:
-        return surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
+        return surface.poisson(cell_cloud, work.scratch_dir, octree_depth=octree_depth, progress=stage(Stage.SURFACE))
 
     rough = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
@@ -122,7 +115,7 @@ def _model(run: Run) -> Result:
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
-        sparse=userphotos.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
+        sparse=camerafiles.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
         subject=placed.vertices[subject] if subject.any() else placed.vertices,
         inside=inside,
     )
@@ -146,17 +139,11 @@ def _model(run: Run) -> Result:
         warning=_warning(run, sparse, measured),
         placement=None if on_earth is None else on_earth.placement(frame),
     )
-    findings = page.Findings(
-        model=model.sparse,
-        textured=model.textured,
-        poster=poster,
-        seen_by=model.seen_by,
-        quality=result.quality,
-        parameters=work.parameters,
-        seconds={step.name.capitalize(): seconds for step, seconds in timetable.taken_seconds().items()},
-        warning=result.warning,
+    seconds = {step.name.capitalize(): taken for step, taken in timetable.taken_seconds().items()}
+    # Last: it has the duration of each step.
+    page.write(
+        work.output_dir / "report.html", model, result, poster=poster, parameters=work.parameters, seconds=seconds
     )
-    page.write(work.output_dir / "report.html", findings)  # last: it has the duration of each step
     stage(Stage.PREVIEWS)(1.0, "report written")
     return result
 
@@ -164,14 +151,13 @@ def _model(run: Run) -> Result:
 def _aligned(run: Run) -> mapping.SparseModel:
     """Return the sparse model of the photos."""
     settings, stage, threads = run.settings, run.timetable.stage, run.work.threads
-    database, seed = run.work.scratch_dir / "features.db", settings.seed
+    database, count = run.work.scratch_dir / "features.db", len(run.prepared)
+    matched = mapping.Matched(database, run.pictures, run.work.scratch_dir, count, settings.seed, threads)
 
     def match() -> None:
-        chosen = registration.choose(database, seed)
+        chosen = pairs.choose(database, settings.seed)
         run.timetable.learn(Facts(features=features.mean(database)))
-        matching.match(
-            chosen, database, run.folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
-        )
+        registration.match(chosen, matched, stage(Stage.MATCHES))
 
     stage_files.matched_database(
         run.stages,
@@ -187,10 +173,9 @@ def _aligned(run: Run) -> mapping.SparseModel:
         ),
         match=match,
     )
-    acceptance.check_matches(database, len(run.prepared))
-    matched = mapping.Matched(database, run.pictures, run.folders["sparse"], len(run.prepared), seed, threads)
+    acceptance.check_matches(database, count)
     model = registration.register(matched, stage(Stage.ALIGNMENT))
-    run.timetable.announce(acceptance.quality(model, len(run.prepared)))
+    run.timetable.announce(acceptance.quality(model, count))
     acceptance.check(model, run.sources)
     return model
 
@@ -218,7 +203,7 @@ def _placed(
     if ground is not None:
         mesh = cleanup.above(mesh, ground.normal, ground.height)
     up = held.up if by_gps or ground is None else ground.normal
-    return mesh, frames.make(mesh.vertices, up, cameras[0].centre), on_earth
+    return mesh, upright.frame(mesh.vertices, up, cameras[0].centre), on_earth
 
 
 def _warning(run: Run, sparse: mapping.SparseModel, measured: markers.Scale | None) -> str:
@@ -231,14 +216,14 @@ def _warning(run: Run, sparse: mapping.SparseModel, measured: markers.Scale | No
 def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
     settings, threads = run.settings, run.work.threads
     size = settings.refined_sizes[-1]
-    cameras = [grey_views.reduced_camera(view.camera, size) for view in seen]
+    cameras = [views.reduced_camera(view.camera, size) for view in seen]
     progress = run.timetable.stage(Stage.DEPTHS)
 
     def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
-            patchmatch.compute(seen, cameras, run.folders["depths"], progress=progress, write=write)
+            patchmatch.compute(seen, cameras, run.work.scratch_dir / "depths", progress=progress, write=write)
         else:
-            read = grey_views.reader(seen, size)
+            read = views.grey_reader(seen, size)
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
     depth_map, sources = stage_files.depth_maps(run.stages, compute), [view.sources for view in seen]
@@ -264,13 +249,10 @@ def _cleaned(
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     if len(mesh.faces) > 0:
         far = cleanup.far_from(points, mesh, cell * region.coarseness(mesh.middles()) if region else cell)
-        mesh = cleanup.without_islands(evidence.without_contradictions(mesh, far, seen))
+        mesh = cleanup.without_islands(cleanup.without_contradictions(mesh, far, seen))
     progress(0.6, f"{len(mesh.faces)} faces without islands")
     if len(mesh.faces) < quality_gates.FACES.limit:
-        raise ModelFailure(
-            "NO_DENSE_SURFACE",
-            f"only {len(mesh.faces)} faces of the surface rest on the photos",
-        )
+        raise ModelFailure("NO_DENSE_SURFACE", f"only {len(mesh.faces)} faces of the surface rest on the photos")
     mesh = cleanup.smoothed(mesh, _SMOOTHING_ROUNDS)
     progress(0.8, f"reducing {len(mesh.faces)} faces")
     mesh = cleanup.decimated(mesh, faces)
@@ -285,7 +267,7 @@ def _texture(
     settings, stage = run.settings, run.timetable.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.25))
-    paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
+    paint = texture.mix(reduced, weights, *colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
     coarseness = region.coarseness(reduced.middles()) if region else np.ones(len(reduced.faces))
     atlas = patches.make(reduced, paint.labels, seen, coarseness, settings.texture_size)
     picture, coverage = texture.bake(

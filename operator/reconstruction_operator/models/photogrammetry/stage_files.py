@@ -28,8 +28,7 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
@@ -38,38 +37,23 @@ from reconstruction_operator.models.stages import Stages
 PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
 DEPTHS, CLOUD, SURFACE = "depth-maps", "dense-cloud", "surface"
 
-ENDS: Mapping[str, Stage] = MappingProxyType(
+# The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in addition to
+# those of the stages before it
+_KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     {
-        PHOTOS: Stage.PHOTOS,
-        FEATURES: Stage.FEATURES,
-        MATCHES: Stage.MATCHES,
-        SPARSE: Stage.ALIGNMENT,
-        DEPTHS: Stage.DEPTHS,
-        CLOUD: Stage.FUSION,
-        SURFACE: Stage.SURFACE,
-    }
-)
-"""Name of each kept stage -> the last pipeline stage that it contains, in order."""
-
-# Settings that each stage reads, in addition to those of the stages before it
-_READS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        PHOTOS: ("max_image_size",),
-        FEATURES: ("features", "enlarge"),
-        MATCHES: ("seed",),
-        SPARSE: (),
+        PHOTOS: (Stage.PHOTOS, ("max_image_size",)),
+        FEATURES: (Stage.FEATURES, ("features", "enlarge")),
+        MATCHES: (Stage.MATCHES, ("seed",)),
+        SPARSE: (Stage.ALIGNMENT, ()),
         DEPTHS: (
-            "depth_size",
-            "depth_planes",
-            "depth_sources",
-            "refined_sizes",
-            "diagonal_paths",
-            "patch_match",
+            Stage.DEPTHS,
+            ("depth_size", "depth_planes", "depth_sources", "refined_sizes", "diagonal_paths", "patch_match"),
         ),
-        CLOUD: ("crop", "octree_depth"),
-        SURFACE: (),
+        CLOUD: (Stage.FUSION, ("crop", "octree_depth")),
+        SURFACE: (Stage.SURFACE, ()),
     }
 )
+NAMES = tuple(_KEPT)
 
 _PHOTOS = "photos.json"
 _DATABASE = "features.db"
@@ -86,8 +70,7 @@ def of_run(work: Work, settings: QualitySettings) -> Stages:
     """Return the stages of the run. Another job uses one if it has the same photos and the settings that the stage reads."""
 
     def reads(name: str) -> list[object]:
-        names = list(_READS)
-        return [getattr(settings, read) for earlier in names[: names.index(name) + 1] for read in _READS[earlier]]
+        return [getattr(settings, read) for kept in NAMES[: NAMES.index(name) + 1] for read in _KEPT[kept][1]]
 
     return Stages.of(work, reads)
 
@@ -95,13 +78,13 @@ def of_run(work: Work, settings: QualitySettings) -> Stages:
 def announce(stages: Stages, timetable: Timetable) -> None:
     """Report the stage after which the run resumes, if an earlier attempt or another job has finished one."""
     finished = []
-    for name in ENDS:
+    for name in NAMES:
         if (stage := stages.find(name)) is not None:
             finished.append(stage)
             if name == SPARSE:
                 stages.rest_on(SPARSE)
     if finished:
-        timetable.resume(ENDS[finished[-1].name], str(finished[-1]))
+        timetable.resume(_KEPT[finished[-1].name][0], str(finished[-1]))
 
 
 def prepared_photos(

@@ -19,11 +19,6 @@ def from_one_place(folder: Path) -> list[Path]:
     return scenes.save(folder, [scenes.ground_photo(camera, 1) for camera in scenes.turning(4, size=300)])
 
 
-def identical(folder: Path) -> list[Path]:
-    (camera,) = scenes.around(1, size=300)
-    return scenes.save(folder, [scenes.box_photo(camera, 1)] * 3)
-
-
 def of_different_boxes(folder: Path) -> list[Path]:
     cameras = scenes.around(3, arc_deg=60.0, size=300)
     return scenes.save(folder, [scenes.box_photo(camera, seed) for seed, camera in enumerate(cameras)])
@@ -45,7 +40,6 @@ def plain(folder: Path) -> list[Path]:
             "NO_PARALLAX: the 4 photos were taken from one place: 0% of their overlapping pairs show parallax",
             id="a-camera-that-only-turns",
         ),
-        pytest.param(identical, "NO_PARALLAX: the 3 photos were taken from one place", id="identical-photos"),
         pytest.param(
             of_different_boxes,
             "NOT_ENOUGH_OVERLAP: 0 of 3 photos overlap enough to be aligned, at least 3 are needed",

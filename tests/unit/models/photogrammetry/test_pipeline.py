@@ -10,7 +10,7 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import pipeline
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.placing import geodesy
+from reconstruction_operator.models.photogrammetry.placing import georeference
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
@@ -32,7 +32,7 @@ def walked(radius_m: float, drift_m: float) -> tuple[list[View], list[PreparedPh
         rotation = np.stack([np.cross(ahead, [0.0, 0.0, 1.0]), [0.0, 0.0, -1.0], ahead])
         centre, drifted = -radius_m * ahead, np.array([0.0, 0.0, drift_m / 2 * np.sin(angle)])
         camera = Camera(np.diag([900.0, 900.0, 1.0]), rotation, -rotation @ centre, 800, 600)
-        latitude, longitude, altitude = geodesy.from_local(centre + drifted, home)
+        latitude, longitude, altitude = georeference.from_local(centre + drifted, home)
         place = (float(latitude), float(longitude), float(altitude))
         seen.append(View(f"{index}.jpg", Path(), camera, 0.1, 100.0, ()))
         prepared.append(PreparedPhoto(f"{index}.jpg", "", 800, 600, None, "", place=place))

@@ -16,8 +16,7 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.parameters import settings
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
@@ -169,7 +168,7 @@ def test_a_cloud_is_read_back_to_the_last_digit_and_replaces_the_depth_maps(fold
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"textureSize": 512, "faces": 5000, "compress": True}, list(stage_files.ENDS)),
+        ({"textureSize": 512, "faces": 5000, "compress": True}, list(stage_files.NAMES)),
         ({"crop": False}, ["photos", "features", "matches", "sparse-model", "depth-maps"]),
         ({"seed": 1}, ["photos", "features"]),
         ({"maxImageSize": 1000}, []),
@@ -182,9 +181,9 @@ def test_a_stage_serves_runs_that_differ_only_in_what_it_does_not_read(
         work = Work((), tmp_path, tmp_path, parameters, 1, folder)
         return stage_files.of_run(work, settings({"quality": "fast"} | parameters))
 
-    for name in stage_files.ENDS:
+    for name in stage_files.NAMES:
         stages({}).seal(name, stages({}).begin(name))
-    assert [name for name in stage_files.ENDS if stages(changed).find(name) is not None] == expected
+    assert [name for name in stage_files.NAMES if stages(changed).find(name) is not None] == expected
 
 
 def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:

@@ -13,9 +13,8 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Mask, Singles
-from reconstruction_operator.models.photogrammetry.dense import aggregation, planesweep, refinement
-from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
-from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.dense import planesweep, refinement
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView, View
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
@@ -57,12 +56,15 @@ def compute(
         view = views[index]
         write(index, _depth_map(view, grey(index), [grey(source) for source in view.sources], settings))
 
-    def done(finished: int, of: int) -> None:
-        progress(finished / of, f"depth map {finished}/{of}")
-
     sweep_bytes = settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
     refinement_bytes = settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
-    parallel.each(compute_view, range(len(views)), threads, done, bytes_each=sweep_bytes + refinement_bytes)
+    parallel.each(
+        compute_view,
+        range(len(views)),
+        threads,
+        lambda done, of: progress(done / of, f"depth map {done}/{of}"),
+        bytes_each=sweep_bytes + refinement_bytes,
+    )
 
 
 def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], settings: QualitySettings) -> DepthMap:
@@ -75,7 +77,7 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
     )
     inverse = np.linspace(1.0 / far, 1.0 / near, planes)  # even, so that pixels move evenly in the sources' photos
     costs = planesweep.costs(small, others, inverse)
-    total = aggregation.aggregate(costs, small.grey, diagonals=settings.diagonal_paths)
+    total = planesweep.aggregate(costs, small.grey, diagonals=settings.diagonal_paths)
     inverses, sure = choose_planes(total, inverse)
     step = float(inverse[1] - inverse[0]) / _STEPS_OF_A_PLANE
     sound = np.ones_like(sure)

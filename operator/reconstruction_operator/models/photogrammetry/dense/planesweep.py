@@ -1,11 +1,15 @@
-"""Plane sweep: the matching cost of each pixel for each plane of constant depth.
+"""Plane sweep: the matching cost of each pixel for each plane of constant depth, and its semi-global aggregation.
 
-Collins 1996, "A space-sweep approach to true multi-image matching".
+Collins 1996, "A space-sweep approach to true multi-image matching". Aggregation (Hirschmueller 2008, "Stereo processing by semi-global
+matching and mutual information") smooths depth between neighbouring pixels, except at edges of the photo: costs are summed along straight
+paths from all sides. On a path, the cost of a plane at a pixel is its own cost plus the cheapest transition from the previous pixel: a
+change by one plane costs little, a jump costs more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,11 +17,17 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import correlation
 from reconstruction_operator.models.photogrammetry.dense.correlation import Window
-from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+
+_Array = TypeVar("_Array", Costs, Singles)
 
 COST_SCALE = 1000  # units of cost for 1.0 less correlation; a correlation of -1 costs 2000
 _FEWEST_PLANES = 32
+_SMALL_STEP = 30  # cost of a change by one plane, in units of COST_SCALE
+_JUMP = 450  # cost of a larger change where the photo is flat
+_JUMP_AT_EDGE = 150  # minimum cost of a jump, at edges
+_EDGE_GREY = 0.04  # difference of grey (0 to 1) that halves the cost of a jump
 
 
 def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far: float, most: int) -> int:
@@ -59,3 +69,55 @@ def _warped(camera: Camera, sources: Sequence[GreyView], inverse_depth: float) -
             borderValue=correlation.OUTSIDE,
         )
         yield np.asarray(warped, dtype=np.float32)
+
+
+def aggregate(costs: Costs, grey: Singles, *, diagonals: bool) -> Costs:
+    """(h, w, planes): the sum over 4 or 8 paths of `costs` (h, w, planes; at most 2,000 each).
+
+    `grey` (h, w) is the photo. The sum is at most 8 * (2000 + 450) < 2^16, so it cannot overflow.
+    """
+    total = np.zeros_like(costs)
+    for shift in (0, -1, 1) if diagonals else (0,):
+        for backwards in (False, True):
+            _along_columns(costs, grey, total, shift=shift, backwards=backwards)
+    sideways = np.ascontiguousarray(costs.transpose(1, 0, 2))
+    total_sideways = np.zeros_like(sideways)
+    grey_sideways = np.ascontiguousarray(grey.T)
+    for backwards in (False, True):
+        _along_columns(sideways, grey_sideways, total_sideways, shift=0, backwards=backwards)
+    total += total_sideways.transpose(1, 0, 2)
+    return total
+
+
+def _along_columns(costs: Costs, grey: Singles, total: Costs, *, shift: int, backwards: bool) -> None:
+    """Add to `total` the paths that move one row down (or up) and `shift` columns sideways at each step."""
+    rows = range(len(costs))
+    order = reversed(rows) if backwards else rows
+    before: Costs | None = None
+    before_grey = grey[0]
+    for row in order:
+        if before is None:
+            path = costs[row].copy()
+        else:
+            came_from = _shifted(before, shift)
+            edges = np.abs(grey[row] - _shifted(before_grey, shift)) / np.float32(_EDGE_GREY)
+            jump = np.maximum(_JUMP / (1 + edges), _JUMP_AT_EDGE).astype(np.uint16)
+            cheapest = came_from.min(axis=1)
+            path = np.minimum(came_from, (cheapest + jump)[:, None])
+            step = came_from + np.uint16(_SMALL_STEP)
+            np.minimum(path[:, 1:], step[:, :-1], out=path[:, 1:])
+            np.minimum(path[:, :-1], step[:, 1:], out=path[:, :-1])
+            path -= cheapest[:, None]
+            path += costs[row]
+        total[row] += path
+        before, before_grey = path, grey[row]
+
+
+def _shifted(values: _Array, shift: int) -> _Array:
+    """Return `values` moved by `shift` along the first axis; the border is repeated."""
+    if shift == 0:
+        return values
+    moved = np.roll(values, shift, axis=0)
+    border = 0 if shift > 0 else -1
+    moved[border] = values[border]
+    return moved

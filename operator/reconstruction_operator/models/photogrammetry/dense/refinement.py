@@ -14,7 +14,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense import correlation
 from reconstruction_operator.models.photogrammetry.dense.correlation import Window
-from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _COARSE_PX = 480  # up to this size, the small window is used

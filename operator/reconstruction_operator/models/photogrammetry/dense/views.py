@@ -1,16 +1,17 @@
-"""Views: undistorted photos, each with the neighbouring views that are suitable for stereo."""
+"""Views: undistorted photos, each with the neighbouring views that are suitable for stereo; in grey at the size of depth maps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense import blank_areas
 from reconstruction_operator.models.photogrammetry.input.photos import mask_name, read_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -25,6 +26,7 @@ _JPEG_QUALITY = 97
 _HIDDEN_GREY = 128  # hidden areas get no texture, so that nothing is matched there
 _NEARER = 0.8  # minimum depth, as a factor of the depth of the nearest sparse points
 _FARTHER = 1.3  # maximum depth, as a factor of the depth of the farthest
+_HELD = 32  # cached grey views: enough for the neighbours of the views that all threads work on
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -141,3 +143,37 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
         cv2.imwrite(str(output / mask_name(photo.name)), visible.astype(np.uint8) * 255)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return camera
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class GreyView:
+    """A photo in grey at the size of a depth map."""
+
+    grey: Singles  # (h, w), 0 to 1
+    camera: Camera
+
+    def reduced(self, size: int) -> GreyView:
+        """Return the view reduced to at most `size` px on the longer side."""
+        camera = reduced_camera(self.camera, size)
+        if (camera.height, camera.width) == self.grey.shape:
+            return self
+        small = cv2.resize(self.grey, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        return GreyView(np.asarray(small, dtype=np.float32), camera)
+
+
+def reduced_camera(camera: Camera, size: int) -> Camera:
+    """Return the camera of the same photo, reduced to at most `size` px on the longer side."""
+    scale = min(1.0, size / max(camera.width, camera.height))
+    width, height = round(camera.width * scale), round(camera.height * scale)
+    return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
+
+
+def grey_reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
+    """Return a function that reads a grey view of at most `size` px. It caches a few: a large set does not fit into memory."""
+
+    @lru_cache(_HELD)
+    def read(index: int) -> GreyView:
+        grey = cv2.cvtColor(views[index].image(), cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
+        return GreyView(grey, views[index].camera).reduced(size)
+
+    return read

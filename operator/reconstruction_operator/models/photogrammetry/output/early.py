@@ -12,7 +12,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Singles
 from reconstruction_operator.models.photogrammetry.output import glb
-from reconstruction_operator.models.photogrammetry.placing import frames
+from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
@@ -36,7 +36,7 @@ def write(path: Path, sparse: SparseModel, up: Doubles, pictures: Path) -> None:
     near = np.flatnonzero(distances <= _FAR * np.percentile(distances, _MOST_PERCENT))
     near = near[:: -(-len(near) // _MOST_POINTS)]
     cameras = [photo.camera for photo in sparse.photos]
-    frame = frames.make(sparse.points[near], up, cameras[0].centre)
+    frame = upright.frame(sparse.points[near], up, cameras[0].centre)
 
     points = frame.apply(sparse.points[near])[:, None] + _POINT_SIZE / np.sqrt(len(near)) * _TETRAHEDRON
     corners = np.stack([_pyramid(camera, _CAMERA_SIZE / frame.scale) for camera in cameras])

@@ -8,7 +8,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.output.glb import Textured
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
 from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 SIZE_PX = 512
@@ -115,15 +115,15 @@ def _distance(points: Doubles, target: Doubles, direction: Doubles, size: int) -
 def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX) -> Pixels:
     """(size, size, 3): RGB picture of `model`, reduced from the larger picture of `camera`, so that edges are smooth."""
     rays = camera.rays()
-    hits = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
+    face, weights = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     picture = _background(camera.height, camera.width)
-    hit = hits.face >= 0
-    corners = model.mesh.faces[hits.face[hit]]
-    weights = hits.weights[hit]
+    hit = face >= 0
+    face, weights = face[hit], weights[hit]
+    corners = model.mesh.faces[face]
     uv = np.einsum("nc,ncx->nx", weights, model.uv[corners])
     height, width = model.texture.shape[:2]
     colours = sample(model.texture, uv * np.array([width, height]) - 0.5)
-    colours[(model.mesh.face_normals()[hits.face[hit]] * rays[hit]).sum(axis=1) > 0] = _BACK_GREY
+    colours[(model.mesh.face_normals()[face] * rays[hit]).sum(axis=1) > 0] = _BACK_GREY
     normals = np.einsum("nc,ncx->nx", weights, model.normals[corners])
     picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
     square = picture.reshape(camera.height, camera.width, 3)
@@ -148,6 +148,4 @@ def _shade(normals: Doubles, camera: Camera) -> Singles:
 
 def _background(height: int, width: int) -> Singles:
     """(height * width, 3): light grey, a little darker towards the bottom."""
-    down = np.linspace(0.0, 1.0, height)[:, None]
-    column = _BACKGROUND_TOP * (1.0 - down) + _BACKGROUND_BOTTOM * down
-    return np.repeat(column, width, axis=0).astype(np.float32)
+    return np.repeat(np.linspace(_BACKGROUND_TOP, _BACKGROUND_BOTTOM, height), width, axis=0).astype(np.float32)

@@ -2,6 +2,9 @@
 
 It is the least-squares similarity that maps the cameras to their positions (Umeyama 1991, "Least-squares estimation of transformation
 parameters between two point patterns"). It is used only if the cameras are far apart compared with the errors of GPS.
+
+Places on Earth (WGS 84) are converted by the formulas of Hofmann-Wellenhof et al. 2008, "GNSS", section 8.2. Heights are assumed to be
+ellipsoidal.
 """
 
 from __future__ import annotations
@@ -13,9 +16,7 @@ import numpy as np
 
 from reconstruction_operator.models.interface import Placement
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.placing import geodesy
-from reconstruction_operator.models.photogrammetry.placing.frames import Frame
-from reconstruction_operator.models.photogrammetry.placing.upright import Held
+from reconstruction_operator.models.photogrammetry.placing.upright import Frame, Held
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _FEWEST_POSITIONS = 4
@@ -29,6 +30,11 @@ _WIDE_M = 40.0
 _TRIALS = 200
 _SEED = 0
 _REACH_DEG = 10.0  # maximum angle between the ground's normal and up, since the ground may slope
+
+_AXIS_M = 6_378_137.0
+_FLATTENING = 1 / 298.257223563
+_ECCENTRICITY2 = _FLATTENING * (2 - _FLATTENING)
+_ROUNDS = 6  # of `from_local`; enough for an error below a millimetre
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,8 +60,8 @@ class Georeference:
     def placement(self, frame: Frame) -> Placement:
         """Return the placement of the model: its origin is the place, and its coordinates are those of `frame`."""
         here = self.scale * self.rotation @ frame.origin + self.translation
-        latitude, longitude, altitude = place = geodesy.from_local(here, self.origin)
-        turned = geodesy.axes(place) @ geodesy.axes(self.origin).T @ self.rotation @ frame.rotation.T
+        latitude, longitude, altitude = place = from_local(here, self.origin)
+        turned = axes(place) @ axes(self.origin).T @ self.rotation @ frame.rotation.T
         return Placement(
             float(latitude),
             float(longitude),
@@ -72,7 +78,7 @@ def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] 
         return None
     centres, positions = np.stack([centre for centre, _ in placed]), np.array([place for _, place in placed])
     origin: Doubles = np.median(positions, axis=0)
-    metres = geodesy.to_local(positions, origin)
+    metres = to_local(positions, origin)
     if not _is_determined(centres, least=0.0):
         return None
     inliers = _without_outliers(centres, metres)
@@ -120,3 +126,49 @@ def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubl
     scale = float((sizes * signs).sum() / (from_middle**2).sum())
     translation: Doubles = target.mean(axis=0) - scale * rotation @ source.mean(axis=0)
     return scale, rotation, translation
+
+
+def to_local(places: Doubles, origin: Doubles) -> Doubles:
+    """(n, 3): metres east, north and up of `origin`. `places` (n, 3) are latitude and longitude in degrees, and height in metres."""
+    moved: Doubles = (_to_earth(places) - _to_earth(origin[None])) @ axes(origin).T
+    return moved
+
+
+def from_local(metres: Doubles, origin: Doubles) -> Doubles:
+    """(3,): the place that is `metres` (3,) east, north and up of `origin`."""
+    x, y, z = _to_earth(origin[None])[0] + axes(origin).T @ metres
+    across = float(np.hypot(x, y))
+    latitude, height = float(np.arctan2(z, across * (1 - _ECCENTRICITY2))), 0.0
+    for _ in range(_ROUNDS):
+        normal = _AXIS_M / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
+        height = across / np.cos(latitude) - normal
+        latitude = float(np.arctan2(z, across * (1 - _ECCENTRICITY2 * normal / (normal + height))))
+    return np.array([np.degrees(latitude), np.degrees(np.arctan2(y, x)), height])
+
+
+def axes(origin: Doubles) -> Doubles:
+    """(3, 3): east, north and up at `origin` as rows, in the coordinates of the Earth."""
+    latitude, longitude = np.radians(origin[:2])
+    sin_lat, cos_lat, sin_lon, cos_lon = np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)
+    return np.array(
+        [
+            [-sin_lon, cos_lon, 0.0],
+            [-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat],
+            [cos_lat * cos_lon, cos_lat * sin_lon, sin_lat],
+        ]
+    )
+
+
+def _to_earth(places: Doubles) -> Doubles:
+    """(n, 3): metres from the centre of the Earth."""
+    latitude, longitude, height = np.radians(places[:, 0]), np.radians(places[:, 1]), places[:, 2]
+    normal = _AXIS_M / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
+    across = (normal + height) * np.cos(latitude)
+    return np.stack(
+        [
+            across * np.cos(longitude),
+            across * np.sin(longitude),
+            (normal * (1 - _ECCENTRICITY2) + height) * np.sin(latitude),
+        ],
+        axis=1,
+    )

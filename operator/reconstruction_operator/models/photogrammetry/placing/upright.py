@@ -1,8 +1,9 @@
-"""Up direction: finds which way is up in a scene, from the poses of its cameras and from its ground.
+"""Upright model: finds which way is up in a scene, from the poses of its cameras and from its ground, and the coordinates of the model.
 
 People and drones hold cameras level: the x axes of all photos are horizontal, in whatever direction the cameras look. So up is the
 direction most perpendicular to these axes (Szeliski 2006, "Image alignment and stitching", on straightening panoramas). If the gimbal pitch
-of a photo is known, it determines up by itself. The ground refines the result.
+of a photo is known, it determines up by itself. The ground refines the result. In the coordinates of the model, +Y is up; it is centred, in
+a box of side 1 or in metres.
 """
 
 from __future__ import annotations
@@ -128,3 +129,28 @@ def _mean_up(cameras: Sequence[Camera]) -> Doubles:
     chosen = up if np.linalg.norm(up) >= _LEAST_SIGN else against
     unit: Doubles = chosen / max(float(np.linalg.norm(chosen)), np.finfo(float).tiny)
     return unit
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """The transformation to model coordinates: model = scale * rotation @ (world - origin)."""
+
+    rotation: Doubles  # (3, 3)
+    origin: Doubles  # (3,)
+    scale: float
+
+    def apply(self, points: Doubles) -> Doubles:
+        """Return world points (n, 3) in model coordinates."""
+        moved: Doubles = (points - self.origin) @ self.rotation.T * self.scale
+        return moved
+
+
+def frame(points: Doubles, up: Doubles, eye: Doubles) -> Frame:
+    """Return the frame of a model with the surface `points` (n, 3). Its front faces the camera at `eye` (3,)."""
+    front = eye - np.median(points, axis=0)
+    front = front - up * (front @ up)
+    front /= max(float(np.linalg.norm(front)), np.finfo(float).tiny)
+    rotation = np.stack([np.cross(up, front), up, front])
+    turned = points @ rotation.T
+    middle = (turned.max(axis=0) + turned.min(axis=0)) / 2
+    return Frame(rotation, rotation.T @ middle, 1.0 / float(extents(turned).max()))

@@ -5,11 +5,16 @@ at once (Pan et al. 2024, "Global structure-from-motion revisited"), and bridges
 
 Global mapping alone is not enough. On a walk straight ahead, it aligns photos whose lines of sight hardly intersect, so that depth cannot
 be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its failure shows a lack of parallax.
+
+One more bundle adjustment of the finished model also refines the principal points, where the optical axes meet the photos. Until then they
+are the centres of the photos. A lens that is off by a hundredth of the width shifts and turns all cameras.
 """
 
 from __future__ import annotations
 
+import enum
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +27,15 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut
 
 _WORST_ERROR_PX = 3.0
 _GROWTH = 1.3  # of a model between two adjustments of it as a whole; COLMAP's default of 1.1 takes a third longer
 _FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP's default is 100
 _FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
+_FEWEST_PHOTOS = 8  # of one camera, so that its principal point is known better than by the centre
+_FARTHEST_SHARE = 0.03  # of the width: a principal point that moves farther compensates for another error
+_FARTHEST_CROPPED_SHARE = 0.25  # the same for a camera with fewer photos, which may be cropped
+_TOLERANCE = 1e-6  # relative fall of the cost; steps below it no longer move the cameras
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +47,23 @@ class AlignedPhoto:
     radial: float  # k in x (1 + k r^2), in units of the focal length
     seen: Integers  # indices into the sparse points
     pixels: Doubles  # (len(seen), 2): column and row of each of these points in the photo
+
+
+class Why(enum.StrEnum):
+    """Why a photo is not in the model, in words for users."""
+
+    NO_FEATURES = "too few distinct points"
+    NO_MATCHES = "overlaps with no other photo"
+    APART = "aligned with others, which show another object or another side"
+    NOT_ALIGNED = "overlaps with others, but could not be aligned with them"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A photo that is not in the sparse model. `name` is that of the prepared photo, as in `AlignedPhoto`."""
+
+    name: str
+    why: Why
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -59,11 +84,11 @@ class SparseModel:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Matched:
-    """The matched photos of one run."""
+    """The photos of one run, for matching and alignment."""
 
     database: Path
     pictures: Path  # the folder of the photos
-    scratch: Path  # a folder for COLMAP's files
+    scratch: Path  # a folder for COLMAP's files and lists of pairs
     count: int  # of the photos
     seed: int
     threads: int
@@ -90,7 +115,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     reconstructions: dict[int, Any] = pycolmap.incremental_mapping(
         matched.database,
         matched.pictures,
-        _new_folder(matched),
+        Path(tempfile.mkdtemp(dir=matched.scratch)),
         options,
         initial_image_pair_callback=lambda: report(2),
         next_image_callback=lambda: report(1),
@@ -105,7 +130,7 @@ def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list
     options.random_seed = matched.seed
     progress(0.0, message)
     reconstructions: dict[int, Any] = pycolmap.global_mapping(
-        matched.database, matched.pictures, _new_folder(matched), options
+        matched.database, matched.pictures, Path(tempfile.mkdtemp(dir=matched.scratch)), options
     )
     return trusted(reconstructions.values())
 
@@ -115,10 +140,6 @@ def trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:
     models = [sparse_model(reconstruction) for reconstruction in reconstructions]
     fitting = [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
     return sorted(fitting, key=lambda model: (-len(model.photos), -len(model.points)))
-
-
-def _new_folder(matched: Matched) -> Path:
-    return Path(tempfile.mkdtemp(dir=matched.scratch))
 
 
 def sparse_model(reconstruction: Any) -> SparseModel:
@@ -147,3 +168,42 @@ def sparse_model(reconstruction: Any) -> SparseModel:
     points = np.array([point.xyz for point in reconstruction.points3D.values()], dtype=np.float64).reshape(-1, 3)
     error = float(reconstruction.compute_mean_reprojection_error())
     return SparseModel(tuple(photos), points, error, reconstruction=reconstruction)
+
+
+def with_principal_points(model: SparseModel, threads: int) -> SparseModel:
+    """Return `model` with refined principal points, cameras and points.
+
+    It is unchanged if no camera took enough photos, a principal point moves too far, or the reprojection error does not fall.
+    """
+    before: Any = model.reconstruction
+    taken = Counter(before.images[image].camera_id for image in before.reg_image_ids())
+    if max(taken.values()) < _FEWEST_PHOTOS:
+        return model
+    after = _adjusted(before, threads)
+    for camera, count in taken.items():
+        moved = after.cameras[camera].params[1:3] - before.cameras[camera].params[1:3]
+        farthest = _FARTHEST_SHARE if count >= _FEWEST_PHOTOS else _FARTHEST_CROPPED_SHARE
+        if np.linalg.norm(moved) > farthest * before.cameras[camera].width:
+            return model
+    adjusted = sparse_model(after)
+    return adjusted if adjusted.reprojection_error_px < model.reprojection_error_px else model
+
+
+def _adjusted(before: Any, threads: int) -> Any:
+    """Return COLMAP's reconstruction `before` after the adjustment. Intrinsics of all cameras are free: wrong ones shift the others."""
+    after = pycolmap.Reconstruction(before)
+    options = pycolmap.BundleAdjustmentOptions()
+    options.refine_principal_point = True
+    options.print_summary = False
+    # Wrong matches pull little, though mapping kept them.
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.loss_function_scale = before.compute_mean_reprojection_error()
+    options.ceres.solver_options.function_tolerance = _TOLERANCE
+    options.ceres.solver_options.num_threads = threads
+    config = pycolmap.BundleAdjustmentConfig()
+    for image in after.reg_image_ids():
+        config.add_image(image)
+    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    pycolmap.create_default_bundle_adjuster(options, config, after).solve()
+    after.update_point_3d_errors()
+    return after

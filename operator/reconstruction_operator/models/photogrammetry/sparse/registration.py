@@ -1,17 +1,18 @@
 """Registration: matches and aligns photos in rounds, until few are left out.
 
-1. The photos are aligned one by one, with the pairs from `choose`.
+1. The photos are aligned one by one, with the pairs from `pairs.choose`.
 2. If some are left out, all are aligned with fewer matches required: one by one, then all at once. This is fast.
 3. The photos still left out are matched again, by guided matching, with their neighbours and the neighbours of those. Photos without
    neighbours are matched with the most similar aligned photos. All are aligned again, as in 1 and 2.
 4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned again.
 
-The model with most photos is kept, and its cameras are refined.
+The model with most photos is kept, and its cameras are refined. Matches are verified by two-view geometry, and kept in COLMAP's database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -20,18 +21,10 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import (
-    features,
-    left_out,
-    mapping,
-    matching,
-    pairs,
-    principal_points,
-    similarity,
-)
-from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
-from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
+from reconstruction_operator.models.photogrammetry.sparse import features, mapping, pairs
+from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, Matched, SparseModel, Why
+from reconstruction_operator.models.photogrammetry.sparse.pairs import Descriptors, Pair
 
 _ENOUGH_SHARE = 0.8  # with a smaller share aligned, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # those of 100 photos; up to ten minutes on two cores
@@ -39,16 +32,8 @@ _FEW_FEATURES = 4_000  # mean of the photos; with more, guided matching is slow 
 _NEARLY_ALL_SHARE = 0.95  # with a smaller share aligned, fewer matches are tried too
 
 
-def choose(database: Path, seed: int) -> list[Pair]:
-    """Return the pairs of photos in `database` to match before `register`. Descriptors are computed only for larger sets."""
-    names = similarity.names(database)
-    if len(names) <= pairs.EXHAUSTIVE_UP_TO:
-        return list(combinations(names, 2))
-    return pairs.choose(similarity.of_photos(database, seed))
-
-
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
-    """Return the largest consistent model, which may be small or empty. The pairs from `choose` must be matched."""
+    """Return the largest consistent model, which may be small or empty. The pairs from `pairs.choose` must be matched."""
     count = matched.count
     models = mapping.one_by_one(matched, progress.part(0.0, 0.7))
     if _aligned(models) < count:
@@ -62,10 +47,74 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
         models += more
         models += _by_few_matches(matched, models, progress.part(0.95, 1.0)) if more else []
     best = _largest(models)
-    model = principal_points.refined(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
+    model = mapping.with_principal_points(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
-    out = left_out.left_out(matched.database, model.names, apart(models, model))
+    out = _left_out(matched.database, model.names, apart(models, model))
     return replace(model, left_out=out, reconstruction=None)
+
+
+def match(pairs: Iterable[Pair], matched: Matched, progress: StageProgress, *, guided: bool = False) -> int:
+    """Match those of `pairs` (of photos in `matched`) that are not matched yet; return their number.
+
+    With `guided`, the features of an overlapping pair are matched again along epipolar
+    lines. This nearly doubles the matches of that pair, and takes about ten times as long.
+    """
+    options = pycolmap.FeatureMatchingOptions()
+    options.num_threads = matched.threads
+    options.use_gpu = False
+    options.guided_matching = guided
+    verification = pycolmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = matched.seed
+    pairing = pycolmap.ImportedPairingOptions()
+
+    def call() -> None:
+        # One call for all pairs, since each call rebuilds the search structures of its photos.
+        pycolmap.match_image_pairs(
+            matched.database,
+            matching_options=options,
+            pairing_options=pairing,
+            verification_options=verification,
+            device=CPU,
+        )
+
+    with pycolmap.Database.open(matched.database) as reader:
+        images = {str(image.name): image.image_id for image in reader.read_all_images()}
+        new = [pair for pair in dict.fromkeys(pairs) if not reader.exists_matches(images[pair[0]], images[pair[1]])]
+        if not new:
+            return 0
+        with tempfile.NamedTemporaryFile("w", dir=matched.scratch, suffix=".txt", delete=False) as file:
+            file.writelines(f"{first} {second}\n" for first, second in new)
+        pairing.match_list_path = Path(file.name)
+        before = reader.num_matched_image_pairs()
+
+        def measure() -> tuple[float, str]:
+            done = reader.num_matched_image_pairs() - before
+            return done / len(new), f"matched {done}/{len(new)} pairs"
+
+        progress.during(call, measure)
+    return len(new)
+
+
+def overlapping(database: Path) -> list[Pair]:
+    """Return the pairs in `database` that have verified matches."""
+    with pycolmap.Database.open(database) as opened:
+        names = {image.image_id: str(image.name) for image in opened.read_all_images()}
+        ids, inliers = opened.read_two_view_geometry_num_inliers()
+        return [
+            (names[first], names[second])
+            for first, second in (
+                pycolmap.pair_id_to_image_pair(pair) for pair, count in zip(ids, inliers, strict=True) if count
+            )
+        ]
+
+
+def forget(pairs: Iterable[Pair], database: Path) -> None:
+    """Delete the matches of those pairs."""
+    with pycolmap.Database.open(database) as opened:
+        images = {str(image.name): image.image_id for image in opened.read_all_images()}
+        for first, second in pairs:
+            opened.delete_matches(images[first], images[second])
+            opened.delete_two_view_geometry(images[first], images[second])
 
 
 def apart(models: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
@@ -75,6 +124,24 @@ def apart(models: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
     """
     others = (model.names for model in models if 2 * len(model.names & best.names) <= len(model.names))
     return frozenset().union(*others) - best.names
+
+
+def _left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> tuple[LeftOut, ...]:
+    """Return the photos in `database` whose names are not in `aligned`, in the order of their names.
+
+    The photos in `apart` were aligned in another model.
+    """
+    inside, elsewhere = set(aligned), set(apart)
+    matched = {name for pair in overlapping(database) for name in pair}
+    photos = []
+    with pycolmap.Database.open(database) as opened:
+        for image in sorted(opened.read_all_images(), key=lambda image: str(image.name)):
+            why = Why.NOT_ALIGNED if image.name in matched else Why.NO_MATCHES
+            if opened.num_keypoints_for_image(image.image_id) < quality_gates.POINTS_SEEN.limit:
+                why = Why.NO_FEATURES
+            if image.name not in inside:
+                photos.append(LeftOut(image.name, Why.APART if image.name in elsewhere else why))
+    return tuple(photos)
 
 
 def _by_few_matches(matched: Matched, models: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
@@ -95,37 +162,35 @@ def _with_pairs_around(matched: Matched, models: Sequence[SparseModel], progress
     if best is None:
         return []
     guided = features.mean(matched.database) <= _FEW_FEATURES
-    descriptors = similarity.of_photos(matched.database, matched.seed)
+    descriptors = pairs.of_photos(matched.database, matched.seed)
     return _with(matched, _around(matched, descriptors, best, again=guided), progress, guided=guided)
 
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
     """Align again with the matches of all pairs. Return nothing if these are too many, or were matched already."""
-    every = list(combinations(similarity.names(matched.database), 2))
+    every = list(combinations(pairs.names(matched.database), 2))
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 
 def _around(matched: Matched, descriptors: Descriptors, best: SparseModel, *, again: bool) -> list[Pair]:
     """Return pairs of the photos that `best` leaves out. With `again`, include matched pairs, and delete their matches."""
-    overlapping = matching.overlapping(matched.database)
+    verified = overlapping(matched.database)
     left_out = frozenset(descriptors.names) - best.names
-    alone = left_out.difference(*overlapping)
-    chosen = [*pairs.around(overlapping, left_out), *pairs.towards(descriptors, alone, best.names)]
+    alone = left_out.difference(*verified)
+    chosen = [*pairs.around(verified, left_out), *pairs.towards(descriptors, alone, best.names)]
     if again:
-        weak = [pair for pair in overlapping if not left_out.isdisjoint(pair)]
-        matching.forget(weak, matched.database)
+        weak = [pair for pair in verified if not left_out.isdisjoint(pair)]
+        forget(weak, matched.database)
         chosen += weak
     return chosen
 
 
 def _with(matched: Matched, more: Sequence[Pair], progress: StageProgress, *, guided: bool) -> list[SparseModel]:
     """Match those pairs too, and align again. Return nothing if they were all matched already."""
-    database, scratch, seed, threads = matched.database, matched.scratch, matched.seed, matched.threads
-    first, second = progress.part(0.0, 0.7), progress.part(0.7, 1.0)
-    if not matching.match(more, database, scratch, seed=seed, threads=threads, progress=first, guided=guided):
+    if not match(more, matched, progress.part(0.0, 0.7), guided=guided):
         return []
     # From the start: continuing from the existing model aligned fewer photos.
-    return mapping.one_by_one(matched, second)
+    return mapping.one_by_one(matched, progress.part(0.7, 1.0))
 
 
 def _largest(models: Sequence[SparseModel]) -> SparseModel | None:

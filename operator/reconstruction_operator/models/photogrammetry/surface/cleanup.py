@@ -1,6 +1,11 @@
-"""Mesh clean-up: removes extrapolated surface and islands, smooths, and reduces triangles."""
+"""Mesh clean-up: removes surface without points, surface that the photos contradict, and islands; smooths, and reduces triangles.
+
+The fit of the surface closes gaps: sheets between roofs and chimneys, where photos show the sky; the floor of a balcony, which no photo shows.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import fast_simplification
 import numpy as np
@@ -8,8 +13,9 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
 
 _DEEPEST = 0.02  # maximum depth of uneven ground, as a share of the diagonal
 _SMALLEST_ISLAND = 0.02  # minimum number of faces, relative to the largest piece
@@ -18,6 +24,11 @@ _FARTHEST_CELLS = 12.0  # the same in closed notches and holes
 _NOTCH_RINGS = 6  # notches and holes up to twice as many edges wide are closed
 _SPIKE_RINGS = 3  # spikes up to twice as many edges wide are cut
 _LARGEST_HOLE = 0.1  # maximum area, as a share of the surface; vertices are few far from points
+_GRAZING_COSINE = 0.15  # minimum; silhouettes are uncertain by a pixel
+_FEWEST_BLANK = 2  # photos with a blank area at the face
+_LEAST_BLANK_SHARE = 0.2  # of the photos that would show the face: a plain wall may look like sky in some
+_MOST = 0.5  # minimum share among the faces around a face
+_MARGIN_PX = 1  # by which a face must be inside a blank area
 # Taubin 1995, "A signal processing approach to fair surface design": a step inwards and one outwards remove noise and keep the volume.
 _TAUBIN_SHRINK = 0.5
 _TAUBIN_GROW = -0.53
@@ -54,6 +65,48 @@ def without_weak(mesh: Mesh, weak: Mask) -> Mesh:
     gone = np.bincount(piece, areas * weak, count) > _LARGEST_HOLE * areas.sum()
     gone[labels[_on_border(mesh)]] = True
     return mesh.with_faces(~(weak & gone[piece]))
+
+
+def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh:
+    """Return the faces of `mesh` that may exist. `far` (m,): no point is near the face."""
+    suspected = np.zeros(len(mesh.vertices), dtype=np.int64)
+    for view in views:
+        if view.mask is not None:
+            inside, pixels = _inside(view, mesh.vertices)
+            suspected[inside] += ~view.shows(pixels, _MARGIN_PX)
+    doubted = np.flatnonzero(far | (suspected >= _FEWEST_BLANK)[mesh.faces].any(axis=1))
+    middles, normals, caster = mesh.middles(), mesh.face_normals(), Caster(mesh)
+    blank, seen, seen_blank = np.zeros((3, len(far)), dtype=np.int64)
+    for view in views:
+        inside, pixels = _inside(view, middles[doubted])
+        faces, is_blank = doubted[inside], ~view.shows(pixels, _MARGIN_PX)
+        blank[faces] += is_blank
+        to_camera = view.camera.centre - middles[faces]
+        cosine = (to_camera * normals[faces]).sum(axis=1) / np.linalg.norm(to_camera, axis=1)
+        open_to = cosine > _GRAZING_COSINE
+        open_to[open_to] = caster.sees(middles[faces[open_to]], normals[faces[open_to]], view.camera.centre)
+        seen[faces] += open_to
+        seen_blank[faces] += open_to & is_blank
+    # Nothing is between a camera and the sky. But a mask may hide what is in front of the object: then the points decide.
+    contradicted = far & (blank >= _FEWEST_BLANK)
+    contradicted |= (seen_blank >= _FEWEST_BLANK) & (seen_blank >= _LEAST_BLANK_SHARE * seen)
+    kept = ~_majority(mesh, contradicted)
+    return without_weak(mesh.with_faces(kept), (far & (seen == seen_blank))[kept])
+
+
+def _majority(mesh: Mesh, chosen: Mask) -> Mask:
+    """(m,): the faces around which most faces are `chosen`: its border becomes smooth, and single faces go."""
+    corners, count = mesh.faces.ravel(), len(mesh.vertices)
+    around = np.bincount(corners, np.repeat(chosen, 3), count) / np.maximum(np.bincount(corners, minlength=count), 1)
+    return np.asarray(around[mesh.faces].mean(axis=1) > _MOST)
+
+
+def _inside(view: View, points: Doubles) -> tuple[Integers, Doubles]:
+    """Return the indices of those of `points` (n, 3) that are inside the photo, and their pixels."""
+    pixels, depth = view.camera.project(points)
+    size = np.array([view.camera.width, view.camera.height])
+    inside = np.flatnonzero((depth > 0) & ((pixels >= 0) & (pixels <= size - 1)).all(axis=1))
+    return inside, pixels[inside]
 
 
 def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
@@ -124,7 +177,8 @@ def _on_border(mesh: Mesh) -> Mask:
 
 def _edge_counts(mesh: Mesh) -> sparse.csr_matrix:
     """(n, n): the number of faces of each edge, in the upper triangle."""
-    first, second = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]).T
-    ends = (np.minimum(first, second), np.maximum(first, second))
+    first, second = np.sort(mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1).T
     count = len(mesh.vertices)
-    return sparse.csr_matrix((np.ones(len(first)), ends), shape=(count, count))  # duplicate entries are summed
+    return sparse.csr_matrix(
+        (np.ones(len(first)), (first, second)), shape=(count, count)
+    )  # duplicate entries are summed

@@ -1,12 +1,17 @@
-"""Triangle mesh: normals, face selection, extents."""
+"""Triangle mesh: normals, face selection, extents, and ray casting on the CPU (Embree; Wald et al. 2014)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask
+
+_RAYS_AT_ONCE = 1_000_000
+_LIFT = 2e-3  # of the scene's diagonal: rays start at this height above the surface, to avoid self-occlusion
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,3 +66,42 @@ def extents(points: Doubles) -> Doubles:
     """(3,): the size of the bounding box."""
     size: Doubles = points.max(axis=0) - points.min(axis=0)
     return size
+
+
+class Caster:
+    """The acceleration structure of one mesh."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._scene = EmbreeScene()
+        # The scene does not own its geometry, which must live as long as the scene.
+        self._geometry = TriangleMesh(
+            self._scene,
+            np.ascontiguousarray(mesh.vertices, dtype=np.float32),
+            np.ascontiguousarray(mesh.faces, dtype=np.int32),
+        )
+        self._lift = _LIFT * float(np.linalg.norm(extents(mesh.vertices)))
+
+    def cast(self, origins: Doubles, directions: Doubles, farthest: float = np.inf) -> tuple[Integers, Doubles]:
+        """Return the first face (n,) on each ray, -1 for a miss, and the barycentric weights (n, 3) of its vertices there.
+
+        The rays are from `origins` (n, 3) along `directions` (n, 3), to `farthest` times their lengths.
+        """
+        faces, weights = [], []
+        for start in range(0, max(len(origins), 1), _RAYS_AT_ONCE):
+            chunk = slice(start, start + _RAYS_AT_ONCE)
+            hits = self._scene.run(
+                np.ascontiguousarray(origins[chunk], dtype=np.float32),
+                np.ascontiguousarray(directions[chunk], dtype=np.float32),
+                dists=np.full(len(origins[chunk]), farthest, dtype=np.float32),
+                output=1,
+            )
+            second, third = hits["u"].astype(np.float64), hits["v"].astype(np.float64)
+            faces.append(hits["primID"].astype(np.int64))
+            weights.append(np.stack([1.0 - second - third, second, third], axis=1))
+        return np.concatenate(faces), np.concatenate(weights)
+
+    def sees(self, points: Doubles, normals: Doubles, eye: Doubles) -> Mask:
+        """(n,): whether nothing is between each surface point and `eye`."""
+        start = points + normals * self._lift
+        return self.cast(start, eye - start, farthest=1.0)[0] < 0  # behind the eye, a room has a wall

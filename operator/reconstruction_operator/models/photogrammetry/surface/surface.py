@@ -92,10 +92,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     loaded = trimesh.load_mesh(mesh_path, process=False)
     faces: Integers = np.asarray(loaded.faces, dtype=np.int64)
     if len(faces) == 0:
-        raise ModelFailure(
-            "NO_DENSE_SURFACE",
-            f"no surface could be fitted to the {len(cloud.points)} points",
-        )
+        raise ModelFailure("NO_DENSE_SURFACE", f"no surface could be fitted to the {len(cloud.points)} points")
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), faces)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,8 +11,7 @@ from scipy.spatial import cKDTree
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents
 
 _PHOTOS_PER_VERTEX = 3
 _GRAZING_COSINE = 0.15  # minimum; at flatter angles, the photo is smeared over the surface
@@ -71,16 +69,12 @@ def _view_weight(points: Doubles, normals: Doubles, view: View, caster: Caster) 
     return weight
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Surroundings:
-    """What each view shows around the pixel of each vertex, even if the vertex is hidden."""
+def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> tuple[Singles, Singles]:
+    """Return what each view shows around the pixel of each vertex of `mesh`, even if the vertex is hidden.
 
-    colours: Singles  # (vertices, views, 3): RGB 0 to 255
-    detail: Singles  # (vertices, views): mean contrast of neighbouring pixels, in levels; low out of focus
-
-
-def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> Surroundings:
-    """Return the surroundings of the vertices of `mesh`."""
+    These are colours (vertices, views, 3), RGB 0 to 255, and the mean contrast of neighbouring pixels (vertices, views) in levels, which is
+    low out of focus.
+    """
     colours = np.zeros((len(mesh.vertices), len(views), 3), dtype=np.float32)
     detail = np.zeros(colours.shape[:2], dtype=np.float32)
     for index, view in enumerate(views):
@@ -97,7 +91,7 @@ def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> 
             sample(np.repeat(contrast[:, :, None], 3, axis=2).astype(np.float32), pixels)[:, 0] + _LEAST_DETAIL
         )
         progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
-    return Surroundings(colours, detail)
+    return colours, detail
 
 
 def vertex_colours(

@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture import labelling, levelling
-from reconstruction_operator.models.photogrammetry.texture.colour import Surroundings, sample, with_neighbours
+from reconstruction_operator.models.photogrammetry.texture.colour import sample, with_neighbours
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 from reconstruction_operator.models.photogrammetry.texture.patches import Atlas
 
@@ -49,11 +49,11 @@ class Paint:
     elsewhere: Singles  # (vertices, 3): colours where no photo sees the surface
 
 
-def mix(mesh: Mesh, weights: Singles, around: Surroundings) -> Paint:
-    """Return the paint for `mesh`, from the `weights` (vertices, views) of the views and their surroundings of the vertices."""
-    gains = levelling.gains(around.colours, weights > 0)
-    levelled = around.colours * gains
-    labels = labelling.choose(mesh, weights * around.detail, levelled)
+def mix(mesh: Mesh, weights: Singles, colours: Singles, detail: Singles) -> Paint:
+    """Return the paint for `mesh`, from the `weights` (vertices, views) of the views and what `colour.surroundings` returned."""
+    gains = levelling.gains(colours, weights > 0)
+    levelled = colours * gains
+    labels = labelling.choose(mesh, weights * detail, levelled)
     offsets = levelling.offsets(mesh, labels, levelled)
     painted = np.einsum("nv,nvc->nc", labels.shares, levelled + offsets)
     elsewhere = with_neighbours(mesh, painted, labels.shares.sum(axis=1) > 0)
@@ -78,13 +78,7 @@ def rasterise(atlas: Atlas, size: int) -> Texels:
 
 
 def bake(
-    atlas: Atlas,
-    views: Sequence[View],
-    paint: Paint,
-    *,
-    size: int,
-    threads: int,
-    progress: StageProgress,
+    atlas: Atlas, views: Sequence[View], paint: Paint, *, size: int, threads: int, progress: StageProgress
 ) -> tuple[Pixels, float]:
     """Return the RGB texture (size, size, 3), and the share of the surface that photos cover (0 to 1)."""
     progress(0.0, "laying out the texture")

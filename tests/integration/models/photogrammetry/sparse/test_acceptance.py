@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, matching, registration
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, pairs, registration
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched
 
 from tests.support.engine import scenes
@@ -21,8 +21,8 @@ def test_the_photos_of_a_second_object_are_named(tmp_path: Path) -> None:
     prepared = [PreparedPhoto(path.name, f"IMG_{path.name}", 300, 300, 360.0, "one") for path in paths]
     database = tmp_path / "features.db"
     features.extract(prepared, tmp_path / "photos", database, features=1500, threads=1, progress=QUIET)
-    matching.match(registration.choose(database, 0), database, tmp_path, seed=0, threads=1, progress=QUIET)
     matched = Matched(database, tmp_path / "photos", tmp_path, len(prepared), seed=0, threads=1)
+    registration.match(pairs.choose(database, 0), matched, QUIET)
     model = registration.register(matched, QUIET)
     sources = {photo.name: photo.source for photo in prepared}
     acceptance.check(model, sources)

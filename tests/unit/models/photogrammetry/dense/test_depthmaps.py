@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import depthmaps
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
-from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
-from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView, View
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import aggregation, depthmaps, planesweep
-from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, planesweep
 from reconstruction_operator.models.photogrammetry.dense.planesweep import COST_SCALE
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 INTRINSICS = np.array([[120.0, 0.0, 39.5], [0.0, 120.0, 29.5], [0.0, 0.0, 1.0]])
@@ -29,7 +29,7 @@ def test_a_wall_is_found_at_its_depth() -> None:
     inverse = np.linspace(1 / 4.0, 1 / 1.5, 33)
     sources = [photo_of_the_wall(-0.15), photo_of_the_wall(0.15, brightness=0.1)]
     costs = planesweep.costs(photo_of_the_wall(0.0), sources, inverse)
-    total = aggregation.aggregate(costs, photo_of_the_wall(0.0).grey, diagonals=True)
+    total = planesweep.aggregate(costs, photo_of_the_wall(0.0).grey, diagonals=True)
 
     inverses, sure = depthmaps.choose_planes(total, inverse)
 
@@ -57,3 +57,24 @@ def test_a_plane_for_each_pixel_that_the_widest_source_moves(most: int, planes: 
     near, far = photo_of_the_wall(0.1).camera, photo_of_the_wall(0.5).camera
     # Focal length 120 px, 0.5 aside: 60 px at depth 1 and 20 px at depth 3.
     assert planesweep.planes_needed(photo_of_the_wall(0.0).camera, [near, far], 1.0, 3.0, most) == planes
+
+
+@pytest.mark.parametrize("diagonals", [False, True])
+def test_aggregation_corrects_an_isolated_outlier(diagonals: bool) -> None:
+    costs = np.full((9, 11, 8), 500, np.uint16)
+    costs[:, :, 3] = 100
+    costs[4, 5] = 500
+    costs[4, 5, 7] = 60  # noise
+    total = planesweep.aggregate(costs, np.zeros((9, 11), np.float32), diagonals=diagonals)
+    assert (total.argmin(axis=2) == 3).all()
+
+
+def test_aggregation_keeps_a_depth_step_at_an_edge_of_the_photo() -> None:
+    costs = np.full((10, 20, 8), 400, np.uint16)
+    costs[:, :10, 1] = 0
+    costs[:, 10:, 6] = 0
+    grey = np.zeros((10, 20), np.float32)
+    grey[:, 10:] = 1.0
+    best = planesweep.aggregate(costs, grey, diagonals=True).argmin(axis=2)
+    assert (best[:, :10] == 1).all()
+    assert (best[:, 10:] == 6).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import refinement
-from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 INTRINSICS = np.array([[120.0, 0.0, 39.5], [0.0, 120.0, 29.5], [0.0, 0.0, 1.0]])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import cv2
@@ -89,3 +90,10 @@ def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(folder: Path) -> No
     shown = view.visible(20, 40)
     assert shown.shape == (40, 20)
     assert shown.mean(axis=1).tolist() == [0.0] * 15 + [1.0] * 25
+
+
+def test_few_grey_views_are_held_however_many_are_read(folder: Path) -> None:
+    cv2.imwrite(str(folder / "a.jpg"), np.zeros((400, 400, 3), np.uint8))
+    read = views.grey_reader([made(folder, aligned(at_angle(0)))] * 90, 80)
+    held = weakref.WeakValueDictionary({index: read(index).grey for index in range(90)})
+    assert len(held) == 32

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, SparseModel, Why
 
 from tests.support.engine import scenes
 from tests.support.engine.geometry import photo_of

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Photo
-from reconstruction_operator.models.photogrammetry.output import camerafiles, userphotos
-from reconstruction_operator.models.photogrammetry.placing.frames import Frame
+from reconstruction_operator.models.photogrammetry.output import camerafiles
+from reconstruction_operator.models.photogrammetry.placing.upright import Frame
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
@@ -19,7 +19,7 @@ def placed(sparse: SparseModel) -> SparseModel:
     """In a frame that is turned, moved and scaled, with photos of twice the size and names of the user's."""
     frame = Frame(TURNED, np.array([1.0, 2.0, 3.0]), 0.25)
     originals = {f"{index:04d}.jpg": Photo(Path(f"/photos/IMG {index} ü.jpg"), 800, 800, 1) for index in range(4)}
-    return userphotos.placed(sparse, frame, originals)
+    return camerafiles.placed(sparse, frame, originals)
 
 
 def test_cameras_json_projects_points_of_the_model_into_the_users_photos(placed: SparseModel, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.output import previews
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
 
 from tests.support.engine.geometry import coloured_square
 

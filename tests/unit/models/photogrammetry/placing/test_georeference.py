@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.placing import frames, geodesy, georeference
+from reconstruction_operator.models.photogrammetry.placing import georeference, upright
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 HOME = np.array([52.5163, 13.3777, 71.0])
@@ -21,7 +21,7 @@ def flight(metres: Doubles, noise_m: float = 0.0) -> tuple[list[Camera], list[tu
     for metre in metres:
         centre = TURN.T @ metre / METRES_PER_WORLD + [3.0, -2.0, 1.0]
         cameras.append(Camera(np.eye(3), np.eye(3), -centre, 100, 100))
-        latitude, longitude, altitude = geodesy.from_local(metre + random.normal(0.0, noise_m, 3), HOME)
+        latitude, longitude, altitude = georeference.from_local(metre + random.normal(0.0, noise_m, 3), HOME)
         places.append((float(latitude), float(longitude), float(altitude)))
     return cameras, places
 
@@ -32,9 +32,9 @@ GRID = np.array(
 
 
 def test_places_and_local_metres_are_the_same_both_ways() -> None:
-    place = geodesy.from_local(np.array([1200.0, -800.0, 45.5]), HOME)
-    assert geodesy.to_local(place[None], HOME)[0] == pytest.approx([1200.0, -800.0, 45.5], abs=1e-6)
-    north = geodesy.to_local(HOME[None] + [[1e-3, 0.0, 0.0]], HOME)[0]
+    place = georeference.from_local(np.array([1200.0, -800.0, 45.5]), HOME)
+    assert georeference.to_local(place[None], HOME)[0] == pytest.approx([1200.0, -800.0, 45.5], abs=1e-6)
+    north = georeference.to_local(HOME[None] + [[1e-3, 0.0, 0.0]], HOME)[0]
     assert north == pytest.approx([0.0, 111.27, 0.0], abs=0.05)  # a degree is 111.27 km there
 
 
@@ -45,13 +45,13 @@ def test_a_vertex_has_the_place_in_the_manifest(noise_m: float, most_m: float) -
     assert on_earth is not None
     truth = np.array([[0.0, 0.0, 0.0], [60.0, 10.0, 2.0], [20.0, 70.0, 8.0], [30.0, 20.0, 0.0]])
     world = truth @ TURN / METRES_PER_WORLD + [3.0, -2.0, 1.0]
-    frame = frames.make(world, on_earth.held.up, cameras[0].centre)
+    frame = upright.frame(world, on_earth.held.up, cameras[0].centre)
     placement = on_earth.placement(frame)
     origin = np.array([placement.latitude, placement.longitude, placement.altitude])
     rotation = np.array(placement.rotation).reshape(3, 3)
     local = placement.metres_per_unit * frame.apply(world) @ rotation.T
     for metre, expected in zip(local, truth, strict=True):
-        there = geodesy.to_local(geodesy.from_local(metre, origin)[None], HOME)[0]
+        there = georeference.to_local(georeference.from_local(metre, origin)[None], HOME)[0]
         assert np.linalg.norm(there - expected) < most_m
 
 

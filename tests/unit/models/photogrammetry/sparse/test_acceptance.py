@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse import acceptance
-from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, SparseModel, Why
 
 from tests.support.engine import scenes
 from tests.support.engine.geometry import photo_of
@@ -84,3 +87,86 @@ def test_an_accepted_model_has_a_warning_if_photos_are_missing(sparse: SparseMod
 
 def test_one_photo_left_out_of_many_gives_no_warning() -> None:
     assert acceptance.warning(model(39), {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(40)}) == ""
+
+
+def homography(first: Camera, second: Camera) -> Doubles:
+    """The homography of the ground, the plane y = 0."""
+    onto = [
+        camera.intrinsics @ np.column_stack([camera.rotation[:, 0], camera.rotation[:, 2], camera.translation])
+        for camera in (first, second)
+    ]
+    return onto[1] @ np.linalg.inv(onto[0])
+
+
+def database(path: Path, cameras: list[Camera], *, focal_known: bool) -> Path:
+    """The pairs of neighbours among photos of the ground."""
+    with pycolmap.Database.open(path) as opened:
+        first = cameras[0]
+        model = pycolmap.Camera(
+            model="SIMPLE_RADIAL",
+            width=first.width,
+            height=first.height,
+            params=[
+                first.intrinsics[0, 0] if focal_known else 7 * first.width,
+                first.intrinsics[0, 2],
+                first.intrinsics[1, 2],
+                0.0,
+            ],
+            has_prior_focal_length=focal_known,
+        )
+        camera = opened.write_camera(model)
+        images = [
+            opened.write_image(pycolmap.Image(name=f"{number}.jpg", camera_id=camera)) for number in range(len(cameras))
+        ]
+        for number in range(len(cameras) - 1):
+            geometry = pycolmap.TwoViewGeometry()
+            geometry.config = pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC
+            geometry.H = homography(cameras[number], cameras[number + 1])
+            geometry.inlier_matches = np.stack([np.arange(100)] * 2, axis=1).astype(np.uint32)
+            opened.write_two_view_geometry(images[number], images[number + 1], geometry)
+    return path
+
+
+def walking(count: int, step: float) -> list[Camera]:
+    """Cameras on a straight walk above the ground; the distance to what they look at is 5."""
+    eyes = [np.array([step * number, 3.0, 0.0]) for number in range(count)]
+    return [looking_at(eye, eye + np.array([0.0, -3.0, 4.0]), scenes.UP, focal=480.0, size=400) for eye in eyes]
+
+
+@pytest.mark.parametrize("focal_known", [True, False], ids=["focal-length-known", "unknown"])
+@pytest.mark.parametrize(
+    ("cameras", "expected"),
+    [
+        pytest.param(scenes.turning(5), 0.0, id="turning-on-the-spot"),
+        pytest.param([scenes.turning(1)[0]] * 5, 0.0, id="the-same-photo"),
+        pytest.param(walking(5, step=1.0), 1.0, id="walking"),
+        pytest.param(scenes.around(5, height=3.0), 1.0, id="around-an-object"),
+        pytest.param([*scenes.turning(3), *walking(3, step=1.0)[1:]], 0.5, id="turning-then-walking"),
+    ],
+)
+def test_parallax_is_the_share_of_pairs_from_different_places(
+    cameras: list[Camera], expected: float, focal_known: bool, tmp_path: Path
+) -> None:
+    share = acceptance.parallax_share(database(tmp_path / "features.db", cameras, focal_known=focal_known))
+    assert share == pytest.approx(expected)
+
+
+def test_pairs_that_no_homography_explains_have_parallax(tmp_path: Path) -> None:
+    path = database(tmp_path / "features.db", scenes.turning(2), focal_known=True)
+    with pycolmap.Database.open(path) as opened:
+        first, second = (image.image_id for image in opened.read_all_images())
+        geometry = opened.read_two_view_geometry(first, second)
+        geometry.config = pycolmap.TwoViewGeometryConfiguration.CALIBRATED
+        opened.update_two_view_geometry(first, second, geometry)
+    assert acceptance.parallax_share(path) == 1.0
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(1.0, 11.4), (0.1, 1.15)])
+def test_the_angle_is_that_between_the_lines_of_sight(apart: float, expected: float) -> None:
+    points = np.random.default_rng(0).uniform(-0.1, 0.1, (50, 3))
+    photos = []
+    for x in (-apart / 2, 0.0, apart / 2):
+        camera = looking_at(np.array([x, 0.0, 5.0]), np.zeros(3), scenes.UP, focal=500.0, size=400)
+        seen = np.arange(50)
+        photos.append(photo_of(camera, f"{x}.jpg", seen))
+    assert acceptance.median_angle_deg(SparseModel(tuple(photos), points, 0.5)) == pytest.approx(expected, rel=0.05)

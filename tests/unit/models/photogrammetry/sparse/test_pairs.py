@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.sparse import pairs
-from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
+from reconstruction_operator.models.photogrammetry.sparse.pairs import Descriptors, Pair
+
+from tests.support.engine import databases, scenes
 
 
 def places(count: int) -> Integers:
@@ -31,7 +34,7 @@ def is_each_once(chosen: list[Pair]) -> bool:
 
 @pytest.mark.parametrize("count", [21, 66, 200])
 def test_photos_of_a_larger_set_are_paired_with_similar_photos(count: int) -> None:
-    chosen = pairs.choose(walk(count))
+    chosen = pairs.similar(walk(count))
     assert is_each_once(chosen)
     assert len(chosen) <= 10 * count
     near = {frozenset(pair) for pair in chosen}
@@ -43,7 +46,7 @@ def test_photos_of_a_larger_set_are_paired_with_similar_photos(count: int) -> No
 
 
 def test_photos_are_paired_with_neighbours_by_name_in_a_ring() -> None:
-    chosen = pairs.choose(walk(100))
+    chosen = pairs.similar(walk(100))
     assert {1, 2, 98, 99} <= apart(chosen, np.arange(100))
 
 
@@ -63,3 +66,38 @@ def test_photos_left_out_are_paired_with_what_overlaps_with_their_neighbours() -
     assert pairs.around(overlapping, {"a"}) == [("a", "c"), ("a", "d")]
     assert pairs.around(overlapping, {"e"}) == [("b", "e")]
     assert pairs.around(overlapping, set()) == []
+
+
+WIDTH, HEIGHT = 160, 120
+COLUMNS = {"d.png": 0, "b.png": 40, "e.png": 80, "a.png": 600, "c.png": 640}  # where on the wall each photo begins
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("descriptors")
+    wall = scenes.noise(1, 5 * WIDTH, HEIGHT)
+    pictures = {name: wall[:, column : column + WIDTH] for name, column in COLUMNS.items()}
+    pictures["blank.png"] = np.full((HEIGHT, WIDTH), 128, np.uint8)
+    return databases.of_pictures(folder, pictures)
+
+
+@pytest.fixture(scope="module")
+def descriptors(database: Path) -> Descriptors:
+    return pairs.of_photos(database, seed=1)
+
+
+def test_overlapping_photos_are_more_similar_than_others(descriptors: Descriptors) -> None:
+    assert descriptors.names == ("a.png", "b.png", "blank.png", "c.png", "d.png", "e.png")
+    a, b, _, c, d, e = range(6)
+    overlapping = [descriptors.similarity[pair] for pair in ((d, b), (b, e), (a, c))]
+    others = [descriptors.similarity[first, other] for first in (a, c) for other in (b, d, e)]
+    assert min(overlapping) > 2 * max(0.1, *others)
+
+
+def test_a_photo_without_features_is_similar_to_no_other(descriptors: Descriptors) -> None:
+    assert not descriptors.similarity[descriptors.names.index("blank.png")].any()
+
+
+def test_the_same_seed_gives_the_same_descriptors(descriptors: Descriptors, database: Path) -> None:
+    assert np.array_equal(pairs.of_photos(database, seed=1).vectors, descriptors.vectors)
+    assert not np.array_equal(pairs.of_photos(database, seed=2).vectors, descriptors.vectors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import registration
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, SparseModel, Why
+from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
-from tests.support.engine.databases import forget_matches, matched, synthesize
+from tests.support.engine import scenes
+from tests.support.engine.databases import forget_matches, matched, of_pictures, synthesize
 from tests.support.engine.geometry import QUIET, photo_of
 
 PHOTOS = 6
@@ -92,3 +94,83 @@ def test_photos_are_apart_if_their_model_shares_few_photos_with_the_largest(
     best = model_of("abcdefghi")
 
     assert registration.apart([model_of(names) for names in others] + [best], best) == expected
+
+
+def test_each_photo_left_out_has_its_reason(tmp_path: Path) -> None:
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, 5
+    with pycolmap.Database.open(tmp_path / "features.db") as database:
+        pycolmap.synthesize_dataset(options, database)
+        aligned, elsewhere, unaligned, unmatched, blank = database.read_all_images()
+        for other in (aligned, elsewhere, unaligned, blank):
+            database.delete_two_view_geometry(unmatched.image_id, other.image_id)
+        database.update_keypoints(blank.image_id, database.read_keypoints(blank.image_id)[:10])
+
+    assert registration._left_out(tmp_path / "features.db", [aligned.name], [aligned.name, elsewhere.name]) == (
+        LeftOut(elsewhere.name, Why.APART),
+        LeftOut(unaligned.name, Why.NOT_ALIGNED),
+        LeftOut(unmatched.name, Why.NO_MATCHES),
+        LeftOut(blank.name, Why.NO_FEATURES),
+    )
+
+
+WIDTH, HEIGHT = 160, 120
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> Path:
+    """Features of `left.png` and `right.png`, which overlap by three quarters, and of `other.png`."""
+    picture = scenes.noise(1, 2 * WIDTH, HEIGHT)
+    shift = WIDTH // 4
+    pictures = {
+        "left.png": picture[:, :WIDTH],
+        "right.png": picture[:, shift : shift + WIDTH],
+        "other.png": picture[::-1, WIDTH:][:, ::-1],
+    }
+    return of_pictures(tmp_path, pictures)
+
+
+def match(pairs: Sequence[Pair], wall: Path, progress: StageProgress = QUIET, *, guided: bool = False) -> int:
+    return registration.match(pairs, matched(wall, 3), progress, guided=guided)
+
+
+def inliers(wall: Path) -> dict[frozenset[str], int]:
+    """The number of verified matches of each matched pair."""
+    with pycolmap.Database.open(wall) as opened:
+        images = opened.read_all_images()
+        return {
+            frozenset({image.name, other.name}): len(
+                opened.read_two_view_geometry(image.image_id, other.image_id).inlier_matches
+            )
+            for number, image in enumerate(images)
+            for other in images[:number]
+            if opened.exists_two_view_geometry(image.image_id, other.image_id)
+        }
+
+
+def test_photos_that_overlap_have_verified_matches_and_others_have_none(wall: Path) -> None:
+    match([("left.png", "right.png"), ("left.png", "other.png")], wall)
+    counts = inliers(wall)
+    assert counts.keys() == {frozenset({"left.png", "right.png"}), frozenset({"left.png", "other.png"})}
+    assert counts[frozenset({"left.png", "right.png"})] > 100
+    assert counts[frozenset({"left.png", "other.png"})] == 0
+
+
+def test_pairs_that_are_matched_already_are_left_out(wall: Path) -> None:
+    heard: list[tuple[float, str]] = []
+    progress = StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.RECONSTRUCT)
+    assert match([("left.png", "other.png")], wall) == 1
+    assert match([("other.png", "left.png"), ("left.png", "right.png")], wall, progress) == 1
+    assert heard[-1] == (1.0, "matched 1/1 pairs")
+    assert len(inliers(wall)) == 2
+    assert match([("left.png", "right.png")], wall) == 0
+
+
+def test_forgotten_matches_are_found_again_and_guided_matching_finds_more(wall: Path) -> None:
+    match([("left.png", "right.png"), ("left.png", "other.png")], wall)
+    (plain,) = (count for count in inliers(wall).values() if count)
+    assert registration.overlapping(wall) == [("left.png", "right.png")]
+    registration.forget([("right.png", "left.png")], wall)
+    assert registration.overlapping(wall) == []
+    assert match([("left.png", "right.png")], wall, guided=True) == 1
+    assert inliers(wall)[frozenset({"left.png", "right.png"})] > plain

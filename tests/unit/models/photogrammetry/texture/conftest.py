@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
 
 from tests.support.engine.geometry import BLUE, RED, camera, sphere
 
@@ -18,8 +18,8 @@ def photographed(tmp_path: Path) -> list[View]:
     mesh = sphere()
     for index, (x, z) in enumerate(((-2.5, 2.6), (-0.5, 3.4), (0.6, 3.5), (2.4, 2.5))):
         view_camera = camera(x, z)
-        hits = Caster(mesh).cast(np.broadcast_to(view_camera.centre, (300 * 300, 3)), view_camera.rays())
-        points = np.einsum("nc,ncx->nx", hits.weights, mesh.vertices[mesh.faces[hits.face]])
+        face, weights = Caster(mesh).cast(np.broadcast_to(view_camera.centre, (300 * 300, 3)), view_camera.rays())
+        points = np.einsum("nc,ncx->nx", weights, mesh.vertices[mesh.faces[face]])
         picture = np.where(points[:, :1] < 0, RED, BLUE).reshape(300, 300, 3).astype(np.uint8)
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture[:, :, ::-1])
         views.append(View(f"{index}.png", tmp_path / f"{index}.png", view_camera, 1.0, 5.0, ()))

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.texture import colour
 
 from tests.support.engine.geometry import BLUE, QUIET, RED, sheet, sphere
@@ -66,9 +65,9 @@ def test_a_photo_out_of_focus_shows_less_detail(photographed: list[View]) -> Non
     sharp, blurred = photographed[1], photographed[2]
     cv2.imwrite(str(sharp.path), noise)
     cv2.imwrite(str(blurred.path), cv2.GaussianBlur(noise, (0, 0), 2.0))
-    around = colour.surroundings(sphere(), [sharp, blurred], QUIET)
+    _, detail = colour.surroundings(sphere(), [sharp, blurred], QUIET)
     front = sphere().vertices[:, 2] > 0.8
-    assert (around.detail[front, 0] > 4 * around.detail[front, 1]).all()
+    assert (detail[front, 0] > 4 * detail[front, 1]).all()
 
 
 def test_sample_interpolates_between_pixels() -> None:

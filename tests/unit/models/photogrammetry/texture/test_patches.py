@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour, labelling, patches
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 

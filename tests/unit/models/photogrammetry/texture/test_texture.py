@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.texture import colour, patches, texture
 from reconstruction_operator.models.photogrammetry.texture.patches import Atlas
 
@@ -16,7 +15,7 @@ from tests.support.engine.geometry import BLUE, QUIET, RED, sphere
 def baked(photographed: list[View]) -> tuple[Atlas, Pixels, float]:
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
-    paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
+    paint = texture.mix(mesh, weights, *colour.surroundings(mesh, photographed, QUIET))
     atlas = patches.make(mesh, paint.labels, photographed, np.ones(len(mesh.faces)), 256)
     return atlas, *texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
 

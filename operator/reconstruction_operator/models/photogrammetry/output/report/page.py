@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from importlib import resources
@@ -21,11 +21,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from reconstruction_operator.models.photogrammetry.arrays import Integers, Pixels
+from reconstruction_operator.models.interface import Result
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels
 from reconstruction_operator.models.photogrammetry.output import glb
-from reconstruction_operator.models.photogrammetry.output.report import plan
-from reconstruction_operator.models.photogrammetry.output.userphotos import reprojections
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+from reconstruction_operator.models.photogrammetry.output.camerafiles import reprojections
+from reconstruction_operator.models.photogrammetry.output.results import Model
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 _VIEWER = resources.files(__package__) / "viewer" / "model-viewer.min.js.gz"
 _ASSETS = resources.files(__package__)
@@ -33,27 +35,26 @@ _TEXTURE_PX = 2048
 _JPEG_QUALITY = 80  # of the texture in the page; model.glb has the better one
 _POSTER_QUALITY = 80
 _MOST_WITNESSES = 5  # maximum count; vertices that more photos see are in the same row
+_ACROSS = 1000.0  # of the plan of the cameras, in units of its drawing
+_MARGIN = 60.0  # around the plan
+_SIGHT = 55.0  # length of a camera's field of view
+_TEXT = 22.0
+_DOWNWARDS = 0.2  # minimum level part of the line of sight; with less, the camera looks up or down
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Findings:
-    """The contents of the page."""
-
-    model: SparseModel  # placed
-    textured: glb.Textured
-    poster: Pixels  # (h, w, 3): shown until the model is loaded, and without WebGL
-    seen_by: Integers  # (vertices of the model,): how many photos see each
-    quality: Mapping[str, int | float | str]
-    parameters: Mapping[str, object]
-    seconds: Mapping[str, float]  # by step
-    warning: str
-
-
-def write(path: Path, findings: Findings) -> None:
-    """Write the page as one file."""
+def write(
+    path: Path,
+    model: Model,
+    result: Result,
+    *,
+    poster: Pixels,
+    parameters: Mapping[str, object],
+    seconds: Mapping[str, float],
+) -> None:
+    """Write the page as one file. `poster` (h, w, 3) is shown until the model is loaded, and without WebGL; `seconds` are by step."""
     style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
-    durations = {name: timedelta(seconds=round(seconds)) for name, seconds in findings.seconds.items()}
-    used = len(findings.model.photos)
+    durations = {name: timedelta(seconds=round(taken)) for name, taken in seconds.items()}
+    used = len(model.sparse.photos)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # WebAssembly: <model-viewer> has a decoder in it.
     policy = (
@@ -66,26 +67,26 @@ def write(path: Path, findings: Findings) -> None:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Reconstruction report</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
         "<h1>Reconstruction report</h1>",
-        f"<p>{used} of {used + len(findings.model.left_out)} photos used.</p>",
-        _section("Warning", f'<p class="warnings">{escape(findings.warning)}</p>') if findings.warning else "",
-        _viewer(findings),
-        _section("Cameras from above", plan.drawing(findings.model, findings.textured.mesh)),
-        _section("Coverage", _coverage(findings.seen_by)),
-        _section("Photos", _photos(findings)),
-        _section("Numbers", _facts({**findings.quality, **findings.parameters})),
+        f"<p>{used} of {used + len(model.sparse.left_out)} photos used.</p>",
+        _section("Warning", f'<p class="warnings">{escape(result.warning)}</p>') if result.warning else "",
+        _viewer(poster),
+        _section("Cameras from above", _plan(model.sparse, model.textured.mesh)),
+        _section("Coverage", _coverage(model.seen_by)),
+        _section("Photos", _photos(model.sparse)),
+        _section("Numbers", _facts({**result.quality, **parameters})),
         _section("Durations", _facts(durations)),
         "</main>",
         _packed("viewer-script", _VIEWER.read_bytes()),
-        _packed("model-data", gzip.compress(_small_model(findings.textured), mtime=0)),
+        _packed("model-data", gzip.compress(_small_model(model.textured), mtime=0)),
         f'<script type="module">{script}</script>\n</body>\n</html>',
     ]
     text = "\n".join(part for part in parts if part) + "\n"
     path.write_bytes(text.encode(errors="replace"))  # file names may contain bytes that are not text
 
 
-def _viewer(findings: Findings) -> str:
+def _viewer(poster: Pixels) -> str:
     encoded = io.BytesIO()
-    Image.fromarray(findings.poster).save(encoded, "WEBP", quality=_POSTER_QUALITY)
+    Image.fromarray(poster).save(encoded, "WEBP", quality=_POSTER_QUALITY)
     picture = base64.b64encode(encoded.getvalue()).decode()
     return _section(
         "Model",
@@ -101,6 +102,53 @@ def _small_model(model: glb.Textured) -> bytes:
     return glb.textured(replace(model, texture=np.asarray(texture, dtype=np.uint8)), jpeg_quality=_JPEG_QUALITY)
 
 
+def _plan(model: SparseModel, mesh: Mesh) -> str:
+    """Draw the cameras from above, as SVG: the outline of `mesh`, and each photo of the placed `model` with its number. The front of the model is at the bottom."""
+    footprint = mesh.vertices[:, [0, 2]]
+    centres = np.stack([photo.camera.centre[[0, 2]] for photo in model.photos])
+    everything = np.concatenate([footprint, centres])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    scale = (_ACROSS - 2 * _MARGIN) / max(float((high - low).max()), np.finfo(float).tiny)
+
+    def placed(points: Doubles) -> Doubles:
+        moved: Doubles = (points - low) * scale + _MARGIN
+        return moved
+
+    outline = cv2.convexHull(placed(footprint).astype(np.float32)).reshape(-1, 2)
+    width, height = (high - low) * scale + 2 * _MARGIN
+    cameras = "\n".join(
+        _camera(number, photo, place)
+        for number, (photo, place) in enumerate(zip(model.photos, placed(centres), strict=True), start=1)
+    )
+    return (
+        f'<svg class="plan" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+        f'aria-label="{len(model.photos)} cameras around the model, from above">\n'
+        f'<polygon class="model" points="{_points(outline.astype(np.float64))}"/>\n{cameras}\n</svg>'
+    )
+
+
+def _camera(number: int, photo: AlignedPhoto, place: Doubles) -> str:
+    sight = photo.camera.rotation[2][[0, 2]]
+    shape = f'<circle class="camera" cx="{place[0]:.0f}" cy="{place[1]:.0f}" r="{_SIGHT / 4:.0f}"/>'
+    behind = np.array([0.0, 0.0])
+    length = float(np.linalg.norm(sight))
+    if length > _DOWNWARDS:
+        ahead = sight / length * _SIGHT
+        aside = np.array([-ahead[1], ahead[0]]) * photo.camera.width / 2 / photo.camera.lens[0]
+        corners = np.stack([place, place + ahead + aside, place + ahead - aside])
+        shape = f'<polygon class="camera" points="{_points(corners)}"/>'
+        behind = -ahead / _SIGHT * _TEXT
+    x, y = place + behind
+    return (
+        f"<g><title>{number}: {escape(photo.name)}</title>{shape}"
+        f'<text x="{x:.0f}" y="{y + _TEXT / 3:.0f}" font-size="{_TEXT:.0f}">{number}</text></g>'
+    )
+
+
+def _points(corners: Doubles) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+
+
 def _coverage(seen_by: Integers) -> str:
     counts = np.bincount(np.minimum(seen_by, _MOST_WITNESSES), minlength=_MOST_WITNESSES + 1)
     shares = counts / max(int(counts.sum()), 1)
@@ -113,8 +161,7 @@ def _coverage(seen_by: Integers) -> str:
     return f"<p>How much of the surface is seen by how many photos.</p>\n<table><tbody>{rows}</tbody></table>"
 
 
-def _photos(findings: Findings) -> str:
-    model = findings.model
+def _photos(model: SparseModel) -> str:
     used = [
         (str(number), photo.name, "used", str(len(photo.seen)), f"{reprojections(photo, model.points).mean():.2f}")
         for number, photo in enumerate(model.photos, start=1)

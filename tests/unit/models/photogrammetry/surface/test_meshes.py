@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 
 from tests.support.engine.geometry import sphere
 
