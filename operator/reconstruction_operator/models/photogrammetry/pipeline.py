@@ -57,8 +57,8 @@ class Run:
 def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
     """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
     cv2.setNumThreads(work.threads)
-    stages = stage_files.of_run(work, settings)
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
+        stages = stage_files.of_run(work, settings)
         stage_files.announce(stages, timetable)
         prepared, pictures = stage_files.prepared_photos(
             stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
@@ -72,12 +72,10 @@ def _model(run: Run) -> Result:
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
     _show_early(run, sparse)
     timetable.learn(Facts(aligned=len(sparse.photos)))
-    undistorted = work.scratch_dir / "views"
-    undistorted.mkdir()
     seen = views.make(
         sparse,
         run.pictures,
-        undistorted,
+        work.scratch_dir / "views",
         sources=settings.depth_sources,
         threads=run.work.threads,
         progress=stage(Stage.VIEWS),

@@ -66,7 +66,8 @@ class View:
 def make(
     model: SparseModel, folder: Path, output: Path, *, sources: int, threads: int, progress: StageProgress
 ) -> list[View]:
-    """Undistort the photos of `model` (files in `folder`) into `output`, and choose up to `sources` sources for each."""
+    """Undistort the photos of `model` (files in `folder`) into the new folder `output`, and choose up to `sources` sources for each."""
+    output.mkdir()
     cameras = parallel.each(
         lambda photo: _undistort(photo, model.points[photo.seen], folder, output),
         model.photos,

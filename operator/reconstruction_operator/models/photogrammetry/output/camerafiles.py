@@ -1,7 +1,7 @@
 """Camera files: writes `cameras.json`, and the sparse model in COLMAP's binary format.
 
-Both use the coordinates of the mesh, and the names and sizes of the users' photos. docs/results.md describes `cameras.json`, and colmap.github.io/format.html describes COLMAP's format,
-which viewers and trainers of radiance fields read.
+Both use the coordinates of the mesh, and the names and sizes of the users' photos. docs/results.md describes `cameras.json`, and
+colmap.github.io/format.html describes COLMAP's format, which viewers and trainers of radiance fields read.
 """
 
 from __future__ import annotations

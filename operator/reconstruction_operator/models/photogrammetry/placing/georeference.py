@@ -61,7 +61,7 @@ class Georeference:
         """Return the placement of the model: its origin is the place, and its coordinates are those of `frame`."""
         here = self.scale * self.rotation @ frame.origin + self.translation
         latitude, longitude, altitude = place = from_local(here, self.origin)
-        turned = axes(place) @ axes(self.origin).T @ self.rotation @ frame.rotation.T
+        turned = _axes(place) @ _axes(self.origin).T @ self.rotation @ frame.rotation.T
         return Placement(
             float(latitude),
             float(longitude),
@@ -130,13 +130,13 @@ def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubl
 
 def to_local(places: Doubles, origin: Doubles) -> Doubles:
     """(n, 3): metres east, north and up of `origin`. `places` (n, 3) are latitude and longitude in degrees, and height in metres."""
-    moved: Doubles = (_to_earth(places) - _to_earth(origin[None])) @ axes(origin).T
+    moved: Doubles = (_to_earth(places) - _to_earth(origin[None])) @ _axes(origin).T
     return moved
 
 
 def from_local(metres: Doubles, origin: Doubles) -> Doubles:
     """(3,): the place that is `metres` (3,) east, north and up of `origin`."""
-    x, y, z = _to_earth(origin[None])[0] + axes(origin).T @ metres
+    x, y, z = _to_earth(origin[None])[0] + _axes(origin).T @ metres
     across = float(np.hypot(x, y))
     latitude, height = float(np.arctan2(z, across * (1 - _ECCENTRICITY2))), 0.0
     for _ in range(_ROUNDS):
@@ -146,7 +146,7 @@ def from_local(metres: Doubles, origin: Doubles) -> Doubles:
     return np.array([np.degrees(latitude), np.degrees(np.arctan2(y, x)), height])
 
 
-def axes(origin: Doubles) -> Doubles:
+def _axes(origin: Doubles) -> Doubles:
     """(3, 3): east, north and up at `origin` as rows, in the coordinates of the Earth."""
     latitude, longitude = np.radians(origin[:2])
     sin_lat, cos_lat, sin_lon, cos_lon = np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)

@@ -27,7 +27,7 @@ _LARGEST_HOLE = 0.1  # maximum area, as a share of the surface; vertices are few
 _GRAZING_COSINE = 0.15  # minimum; silhouettes are uncertain by a pixel
 _FEWEST_BLANK = 2  # photos with a blank area at the face
 _LEAST_BLANK_SHARE = 0.2  # of the photos that would show the face: a plain wall may look like sky in some
-_MOST = 0.5  # minimum share among the faces around a face
+_MAJORITY = 0.5  # minimum share among the faces around a face
 _MARGIN_PX = 1  # by which a face must be inside a blank area
 # Taubin 1995, "A signal processing approach to fair surface design": a step inwards and one outwards remove noise and keep the volume.
 _TAUBIN_SHRINK = 0.5
@@ -98,7 +98,7 @@ def _majority(mesh: Mesh, chosen: Mask) -> Mask:
     """(m,): the faces around which most faces are `chosen`: its border becomes smooth, and single faces go."""
     corners, count = mesh.faces.ravel(), len(mesh.vertices)
     around = np.bincount(corners, np.repeat(chosen, 3), count) / np.maximum(np.bincount(corners, minlength=count), 1)
-    return np.asarray(around[mesh.faces].mean(axis=1) > _MOST)
+    return np.asarray(around[mesh.faces].mean(axis=1) > _MAJORITY)
 
 
 def _inside(view: View, points: Doubles) -> tuple[Integers, Doubles]:

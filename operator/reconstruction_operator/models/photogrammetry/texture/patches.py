@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import trimesh
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask, Pixels
 from reconstruction_operator.models.photogrammetry.dense.views import View
@@ -79,8 +81,9 @@ def _connected(mesh: Mesh, kind: Doubles, whole: Mask) -> Integers:
     """(faces,): the number of the patch of each face. Connected `whole` faces of one `kind` (faces, k) are a patch, others are alone."""
     first, second = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).face_adjacency.T
     joined = whole[first] & whole[second] & (kind[first] == kind[second]).all(axis=1)
-    pairs = np.stack([first[joined], second[joined]], axis=1)
-    return np.asarray(trimesh.graph.connected_component_labels(pairs, len(mesh.faces)), dtype=np.int64)
+    ends, count = (first[joined], second[joined]), len(mesh.faces)
+    graph = sparse.csr_matrix((np.ones(joined.sum()), ends), shape=(count, count))
+    return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _covered(corners: Doubles) -> Pixels:

@@ -29,9 +29,8 @@ def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the photos are, beside the folder of the views."""
-    for name in ("in", "out"):
-        (tmp_path / name).mkdir()
+    """Where the photos are; the folder of the views is beside it."""
+    (tmp_path / "in").mkdir()
     return tmp_path / "in"
 
 
