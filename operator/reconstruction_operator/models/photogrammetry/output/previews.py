@@ -65,8 +65,7 @@ def _arc(camera_centres: Doubles) -> tuple[float, float]:
 
 
 def _azimuths(camera_centres: Doubles) -> Doubles:
-    degrees: Doubles = np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2]))
-    return degrees
+    return np.asarray(np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2])))
 
 
 def framed(points: Doubles, direction: Doubles) -> Camera:

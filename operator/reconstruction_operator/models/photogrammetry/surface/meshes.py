@@ -58,14 +58,12 @@ def _unit(vectors: Doubles) -> Doubles:
 
 def whole_faces(mesh: Mesh, vertices: Mask) -> Mask:
     """(m,): the faces whose three vertices are all in `vertices` (n,)."""
-    whole: Mask = np.asarray(vertices[mesh.faces].all(axis=1))
-    return whole
+    return np.asarray(vertices[mesh.faces].all(axis=1))
 
 
 def extents(points: Doubles) -> Doubles:
     """(3,): the size of the bounding box."""
-    size: Doubles = points.max(axis=0) - points.min(axis=0)
-    return size
+    return np.asarray(np.ptp(points, axis=0))
 
 
 class Caster:
