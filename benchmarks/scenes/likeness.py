@@ -10,8 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Pixels, Singles
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 from benchmarks.scenes import rendering
@@ -30,10 +29,10 @@ def likeness(mesh: Mesh, visual: Any, scene: Scene) -> tuple[float, float]:
         photo = rendering.photo(painted, camera, seed=0)
         rays = camera.rays()
         eyes = np.broadcast_to(camera.centre, rays.shape)
-        hits, shown = caster.cast(eyes, rays), (subject.cast(eyes, rays).face >= 0).reshape(photo.shape[:2])
-        hit = hits.face >= 0
+        (face, weights), shown = caster.cast(eyes, rays), (subject.cast(eyes, rays)[0] >= 0).reshape(photo.shape[:2])
+        hit = face >= 0
         pixels = np.full((len(hit), 3), _MISSING, dtype=np.float32)
-        pixels[hit] = sample(texture, np.einsum("nc,ncx->nx", hits.weights[hit], texels[mesh.faces[hits.face[hit]]]))
+        pixels[hit] = sample(texture, np.einsum("nc,ncx->nx", weights[hit], texels[mesh.faces[face[hit]]]))
         picture = pixels.reshape(photo.shape)
         error = float(((picture - photo)[shown] ** 2).mean())
         values.append((10 * np.log10(255**2 / error), float(similarity(picture, photo)[shown].mean())))
