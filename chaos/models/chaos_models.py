@@ -107,8 +107,10 @@ class _Quarters:
     """The stages of a run, one for each quarter of its time; the next attempt continues from them."""
 
     def __init__(self, work: Work) -> None:
-        self._stages = Stages.of(work)
         self._job = work.scratch_dir.parent.parent.parent.name
+        self._stages = Stages.of(
+            work, lambda _: self._job
+        )  # a job that went on from another's would be too short for faults
 
     def resume(self, report: Report) -> int:
         """Return how many quarters earlier attempts have finished.

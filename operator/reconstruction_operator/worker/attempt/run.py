@@ -94,9 +94,7 @@ class AttemptRun:
         if not self._copies.withdraw(end, space) or space is None:
             return
         if end is not None and self._is_repeated(end):
-            useful = self._stages is not None and self._stages.are_useful(
-                end, resumed=bool(self._observer.resumed_from)
-            )
+            useful = self._stages is not None and self._stages.are_useful(end)
             if workspace.keep_for_the_next(space, stages=useful):
                 return
         if self.published and self._stages is not None and end is not None and end.outcome is Outcome.SUCCEEDED:

@@ -41,14 +41,12 @@ class AttemptStages:
                 self._inherited = self._names()
         return StageFolder(self._space.stages, digest, assignment.attempt or 0, most, assignment.job_id, envelope.name)
 
-    def are_useful(self, end: End, *, resumed: bool) -> bool:
+    def are_useful(self, end: End) -> bool:
         """Return whether the next attempt should use the stages.
 
-        If the model resumed from a stage and crashed before it finished another one, that stage may have caused the crash.
+        If the run began with stages and crashed before it finished another one, one of them may have caused the crash.
         """
-        if end.reason != "BACKEND_CRASHED" or not resumed:
-            return True
-        return not self._names() <= self._inherited
+        return end.reason != "BACKEND_CRASHED" or not self._inherited or not self._names() <= self._inherited
 
     def keep(self) -> None:
         """Keep the stages of a published result for other jobs. Failures are only logged."""

@@ -70,22 +70,24 @@ def test_no_stage_is_kept_if_the_settings_allow_none(space: Workspace, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("end", "resumed", "another", "expected"),
+    ("end", "begun_with", "another", "expected"),
     [
-        pytest.param(CRASHED, True, False, False, id="crashed-after-resuming"),
-        pytest.param(CRASHED, True, True, True, id="crashed-in-a-later-stage"),
-        pytest.param(CRASHED, False, False, True, id="crashed-from-the-beginning"),
-        pytest.param(End(Outcome.FAILED, "OUT_OF_MEMORY"), True, False, True, id="too-little-memory"),
-        pytest.param(End(Outcome.STOPPED, "SUSPENDED"), True, False, True, id="suspended"),
+        pytest.param(CRASHED, ["features"], False, False, id="crashed-after-resuming"),
+        pytest.param(CRASHED, ["features"], True, True, id="crashed-in-a-later-stage"),
+        pytest.param(CRASHED, [], True, True, id="crashed-from-the-beginning"),
+        pytest.param(End(Outcome.FAILED, "OUT_OF_MEMORY"), ["features"], False, True, id="too-little-memory"),
+        pytest.param(End(Outcome.STOPPED, "SUSPENDED"), ["features"], False, True, id="suspended"),
     ],
 )
 def test_a_stage_that_may_have_caused_a_crash_is_not_used_again(
-    space: Workspace, end: End, resumed: bool, another: bool, expected: bool
+    space: Workspace, end: End, begun_with: list[str], another: bool, expected: bool
 ) -> None:
+    if not begun_with:
+        (space.stages / "features").rmdir()
     attempt = stages(space)
     if another:
         (space.stages / "matches").mkdir()
-    assert attempt.are_useful(end, resumed=resumed) is expected
+    assert attempt.are_useful(end) is expected
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ def test_only_the_first_attempt_uses_a_stage_of_another_job_which_may_cause_a_cr
     run = stages(space, attempt=attempt)
     run.folder(choose("photogrammetry", {"quality": "fast"}), "sha256:1")
     assert names(space.stages) == expected
-    assert not run.are_useful(CRASHED, resumed=True)
+    assert not run.are_useful(CRASHED)
     assert len(names(kept)) == 1
 
 
