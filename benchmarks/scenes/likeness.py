@@ -42,9 +42,9 @@ def likeness(mesh: Mesh, visual: Any, scene: Scene) -> tuple[float, float]:
 
 def similarity(first: Singles | Pixels, second: Singles | Pixels) -> Singles:
     """(height, width): the structural similarity around each pixel of two pictures, RGB 0 to 255."""
-    one, two = (cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2GRAY) for picture in (first, second))
-    products = (one, two, one * two, one * one + two * two)
-    mean_one, mean_two, both, squares = (cv2.GaussianBlur(product, (0, 0), 1.5) for product in products)
-    (small, large), means, powers = _STABILISERS, mean_one * mean_two, mean_one**2 + mean_two**2
+    grey, other = (cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2GRAY) for picture in (first, second))
+    products = (grey, other, grey * other, grey * grey + other * other)
+    mean, mean_other, both, squares = (cv2.GaussianBlur(product, (0, 0), 1.5) for product in products)
+    (small, large), means, powers = _STABILISERS, mean * mean_other, mean**2 + mean_other**2
     alike = (2 * means + small) / (powers + small) * (2 * (both - means) + large) / (squares - powers + large)
     return np.asarray(alike, dtype=np.float32)

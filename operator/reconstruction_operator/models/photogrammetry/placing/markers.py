@@ -51,9 +51,9 @@ class _Sighting:
 
 def scale(model: SparseModel, pictures: Path, side_m: float, threads: int) -> Scale | None:
     """Return the scale by the markers of `side_m` in the photos of `model` (files in `pictures`); None without a sharp marker."""
-    found = parallel.each(lambda photo: _sightings(photo, pictures), model.photos, threads, lambda *_: None)
+    by_photo = parallel.each(lambda photo: _sightings(photo, pictures), model.photos, threads, lambda *_: None)
     by_number: dict[tuple[int, int], list[_Sighting]] = {}
-    for sighting in (sighting for of_photo in found for sighting in of_photo):
+    for sighting in (sighting for of_photo in by_photo for sighting in of_photo):
         by_number.setdefault(sighting.number, []).append(sighting)
     sides = [side for seen in by_number.values() if (side := _side(seen)) is not None]
     return Scale(side_m / float(np.median(sides)), len(sides)) if sides else None

@@ -49,9 +49,9 @@ class Descriptors:
 
 def choose(database: Path, seed: int) -> list[Pair]:
     """Return the pairs of photos in `database` to match first. Descriptors are computed only for larger sets."""
-    found = names(database)
-    few = len(found) <= _EXHAUSTIVE_UP_TO
-    return list(itertools.combinations(found, 2)) if few else similar(of_photos(database, seed))
+    images = names(database)
+    few = len(images) <= _EXHAUSTIVE_UP_TO
+    return list(itertools.combinations(images, 2)) if few else similar(of_photos(database, seed))
 
 
 def similar(descriptors: Descriptors) -> list[Pair]:
