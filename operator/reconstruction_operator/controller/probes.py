@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from reconstruction_operator.telemetry import metrics
+
+if TYPE_CHECKING:
+    from reconstruction_operator.controller.components import Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +26,6 @@ class Check:
 
     name: str
     problem: str = ""
-
-
-class Probed(Protocol):
-    """A program that the probes check."""
-
-    def health(self) -> Sequence[Check]:
-        """Return checks that fail if a restart would help."""
-
-    def readiness(self) -> Sequence[Check]:
-        """Return checks that fail while the program cannot work."""
-
-    def measure(self) -> None:
-        """Update the gauges."""
 
 
 def late(what: str, seconds: float, limit_seconds: float) -> str:
@@ -47,7 +37,7 @@ class ProbeServer:
     """Serves the probes of `program` until it is closed. Without a program, which waits for what it needs, it is alive and not ready."""
 
     def __init__(self, *, host: str, port: int) -> None:
-        self.program: Probed | None = None
+        self.program: Operator | None = None
         app = web.Application()
         app.add_routes(
             [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._metrics)]

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import aiohttp
 import msgspec
@@ -41,14 +41,6 @@ _AUTHORIZED_SECONDS: Final = 10.0  # for which a loaded token is used: they are 
 
 UserHeaders = Sequence[tuple[str, str]]
 """The headers that name a user: a token, or an impersonation by the program's own credentials."""
-
-
-class SupportsRequest(Protocol):
-    """The part of `Api` that the writers use."""
-
-    async def request(  # noqa: D102  # as Api.request
-        self, method: str, path: str, *, body: Any, content_type: str, timeout_seconds: float
-    ) -> dict[str, Any]: ...
 
 
 async def find_cluster() -> ClusterAccess:

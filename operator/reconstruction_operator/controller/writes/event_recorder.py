@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import API_VERSION, KIND, MANAGER, JobKey
 from reconstruction_operator.controller.kube.objects import micro_time
-from reconstruction_operator.kube.client import UNCHECKED, SupportsRequest
+from reconstruction_operator.kube.client import UNCHECKED, Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
@@ -54,7 +54,7 @@ def event_body(key: JobKey, event: Event, at: datetime, name: str, instance: str
 class EventRecorder:
     """Accepts Events (`record`); `run` posts them."""
 
-    api: SupportsRequest
+    api: Api
     instance: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _queue: asyncio.Queue[tuple[JobKey, Event, datetime]] = field(default_factory=asyncio.Queue, init=False)

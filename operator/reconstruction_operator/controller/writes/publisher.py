@@ -13,7 +13,7 @@ from typing import Final
 from reconstruction_operator.contract.info import BEAT_SECONDS, NAME, NAMESPACE, InstallationInfo
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.kube import paths
-from reconstruction_operator.kube.client import APPLY_PATCH, SupportsRequest
+from reconstruction_operator.kube.client import APPLY_PATCH, Api
 from reconstruction_operator.kube.errors import ApiError
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _PERIOD_SECONDS: Final = 2.0
 class Publisher:
     """Publishes what `info` returns. A write that fails is repeated with the next beat, and delays nothing else."""
 
-    api: SupportsRequest
+    api: Api
     election: LeaderElection
     info: Callable[[], InstallationInfo]
     _published: InstallationInfo | None = field(default=None, init=False)

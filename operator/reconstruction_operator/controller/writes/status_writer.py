@@ -33,7 +33,7 @@ from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.write_queue import PendingWrite, WriteQueue, urgency_of
 from reconstruction_operator.kube import paths
-from reconstruction_operator.kube.client import JSON_PATCH, UNCHECKED, SupportsRequest
+from reconstruction_operator.kube.client import JSON_PATCH, UNCHECKED, Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
@@ -66,7 +66,7 @@ def status_patch(key: JobKey, version: int, status: dict[str, Any]) -> list[Oper
 class StatusWriter:
     """Accepts statuses (`offer`); `run` writes them while this replica leads."""
 
-    api: SupportsRequest
+    api: Api
     cache: Cache
     election: LeaderElection
     events: EventRecorder
