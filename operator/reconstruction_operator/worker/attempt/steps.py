@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redis.exceptions import RedisError
 
@@ -48,10 +48,6 @@ class Steps:
     reached: Reached = field(init=False, default=Reached(STEPS[0], 0, 0.0))  # the newest report
     _current: Step | None = field(init=False, default=None)
     _begun_at: float = field(init=False, default=0.0)
-    _resumed: str = field(init=False, default="")
-    _base: float = field(init=False, default=0.0)
-    _remaining_seconds: float | None = field(init=False, default=None)
-    _quality: Mapping[str, int | float | str] = field(init=False, default_factory=dict)
 
     def report(
         self,
@@ -68,14 +64,15 @@ class Steps:
         Raises InterruptedRunError if the run has to end.
         """
         if resumed:
-            self._resumed, self._base = resumed[:_MAX_MESSAGE_CHARS], fraction_of_run(self.shares, step, fraction)
+            base = fraction_of_run(self.shares, step, fraction)
+            self.reached = replace(self.reached, resumed=resumed[:_MAX_MESSAGE_CHARS], base=base)
         while self._current is None or self._current < step:
             self._begin(Step(1 if self._current is None else self._current + 1), at_once=bool(resumed))
         self.heartbeat.check()
         if (self.pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
             is_valid = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
-            self._remaining_seconds = remaining_seconds if is_valid else None
-            self._quality = quality or self._quality
+            known, left = quality or self.reached.quality, remaining_seconds if is_valid else None
+            self.reached = replace(self.reached, remaining_seconds=left, quality=known)
             self._reach(step, fraction, message, keep=bool(resumed))
 
     def complete(self) -> None:
@@ -112,15 +109,12 @@ class Steps:
         info = STEPS[step - 1]
         percent = info.percent if self.pace_seconds is not None else percent_at(info.index, part)
         whole = fraction_of_run(self.shares, step, part)
-        self.reached = Reached(
-            info,
-            max(percent, self.reached.percent),
-            max(whole, self.reached.fraction),
-            message[:_MAX_MESSAGE_CHARS],
-            self._resumed,
-            self._base,
-            self._remaining_seconds,
-            self._quality,
+        self.reached = replace(
+            self.reached,
+            step=info,
+            percent=max(percent, self.reached.percent),
+            fraction=max(whole, self.reached.fraction),
+            message=message[:_MAX_MESSAGE_CHARS],
         )
         self.publish(self.reached, keep)
 
