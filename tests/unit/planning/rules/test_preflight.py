@@ -16,7 +16,6 @@ from tests.support.plans import NOW, TASK, look
 
 MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
 USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
-UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is unavailable")
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 SEEN = Observation(workers=1, checked=MISSING)
 IN_QUEUE = replace(SEEN, record=RECORD)
@@ -35,7 +34,6 @@ END = (TakeClaim(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
         pytest.param(replace(QUEUED, start_time=NOW), IN_QUEUE, (), id="had-begun-before"),
         pytest.param(QUEUED, replace(IN_QUEUE, epoch_age_seconds=1.0), (), id="redis-lost-data"),
         pytest.param(QUEUED, replace(IN_QUEUE, checked=USABLE), (), id="usable"),
-        pytest.param(QUEUED, replace(IN_QUEUE, checked=UNREACHABLE), (), id="another-try-may-succeed"),
     ],
 )
 def test_an_unusable_input_ends_only_an_attempt_that_no_worker_runs(
