@@ -165,6 +165,15 @@ class Workspace:
                 folder.rmdir()
 
 
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """One result in the trash."""
+
+    path: Path
+    job_id: str
+    until: int  # seconds since 1970
+
+
 @lru_cache(maxsize=64)
 def _folder(jobs_dir: str, job_id: str) -> JobFolder:
     return JobFolder(Path(jobs_dir) / job_id)
@@ -201,11 +210,11 @@ def trash() -> Path:
     return Path(config.settings.JOBS_DIR) / _TRASH
 
 
-def trashed() -> dict[str, Path]:
+def trashed() -> dict[str, Trashed]:
     """Return the results in the trash, by the ids of their jobs. Another worker may move them meanwhile."""
     parts = (name.rpartition("~") for name in disk.names(trash()))
     return {
-        job_id: trash() / f"{job_id}~{until}"
+        job_id: Trashed(trash() / f"{job_id}~{until}", job_id, int(until))
         for job_id, _, until in parts
         if job_id and until.isascii() and until.isdigit()
     }

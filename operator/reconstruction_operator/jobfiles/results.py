@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,30 +96,23 @@ def _folder(namespace: str, name: str) -> Path:
 
 
 def _entered(folder: Path) -> list[str]:
-    """Return the job ids of the newest entries, newest first. Remove entries without a result."""
+    """Return the job ids of the newest entries that have a result, newest first."""
     dated = []
     for path in disk.entries(folder):
         with contextlib.suppress(OSError, ValueError):
             dated.append((path.stat().st_mtime, check_job_id(path.name)))
-    newest: list[str] = []
     trashed = layout.trashed() if dated else {}
-    for _, job_id in sorted(dated, reverse=True):
-        if len(newest) == _NEWEST:
-            break
-        if JobFolder.of(job_id).root.exists() or job_id in trashed:
-            newest.append(job_id)
-        else:
-            with contextlib.suppress(OSError):
-                (folder / job_id).unlink()
-    return newest
+    job_ids = (job_id for _, job_id in sorted(dated, reverse=True))
+    made = (job_id for job_id in job_ids if JobFolder.of(job_id).root.exists() or job_id in trashed)
+    return list(itertools.islice(made, _NEWEST))
 
 
 def of_job(job_id: str) -> EarlierResult | None:
     """Return the complete result of the job, from its folder or the trash; None if there is none."""
     # In this order, since the result may meanwhile be moved from the job's folder to the trash.
     result = _whole(JobFolder.of(job_id).output, job_id)
-    path = None if result else layout.trashed().get(job_id)
-    return result if path is None else _whole(path, job_id)
+    trashed = None if result else layout.trashed().get(job_id)
+    return result if trashed is None else _whole(trashed.path, job_id)
 
 
 def _whole(path: Path, job_id: str) -> EarlierResult | None:

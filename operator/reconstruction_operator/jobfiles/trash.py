@@ -9,8 +9,6 @@ complete in one of these three places.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from reconstruction_operator import disk
@@ -20,22 +18,9 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import layout, results
 from reconstruction_operator.jobfiles import manifest as manifests
-from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.jobfiles.layout import JobFolder, Trashed
 
 _OCCUPIED_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One result in the trash."""
-
-    path: Path
-    job_id: str
-    until: int  # seconds since 1970
-
-    def sealed(self) -> Manifest | None:
-        """Return the manifest if the result is complete."""
-        return manifests.read_sealed(self.path, self.job_id)
 
 
 def keep(folder: JobFolder, until: float) -> bool:
@@ -57,9 +42,9 @@ def keep(folder: JobFolder, until: float) -> bool:
     return False
 
 
-def entries() -> list[Kept]:
+def entries() -> list[Trashed]:
     """Return all results in the trash, sorted by expiry."""
-    return sorted(map(_kept, layout.trashed().values()), key=lambda kept: (kept.until, kept.job_id))
+    return sorted(layout.trashed().values(), key=lambda kept: (kept.until, kept.job_id))
 
 
 def restorable() -> list[dict[str, Any]]:
@@ -67,14 +52,13 @@ def restorable() -> list[dict[str, Any]]:
     return [
         {**_taking_over(manifest, manifest.owner), "until": kept.until}
         for kept in entries()
-        if (manifest := kept.sealed()) is not None and manifest.owner is not None
+        if (manifest := manifests.read_sealed(kept.path, kept.job_id)) is not None and manifest.owner is not None
     ]
 
 
-def find(job_id: str) -> Kept | None:
+def find(job_id: str) -> Trashed | None:
     """Return that job's result if it is in the trash."""
-    path = layout.trashed().get(job_id)
-    return None if path is None else _kept(path)
+    return layout.trashed().get(job_id)
 
 
 def seconds_of(folder: JobFolder) -> int:
@@ -110,12 +94,7 @@ def _taking_over(manifest: Manifest, owner: Owner) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {**spec, "reuse": REQUIRED}}
 
 
-def _kept(path: Path) -> Kept:
-    job_id, _, until = path.name.rpartition("~")
-    return Kept(path, job_id, int(until))
-
-
-def delete(kept: Kept) -> bool:
+def delete(kept: Trashed) -> bool:
     """Delete one result from the trash; return whether this call deleted it. Raises OSError if it could not be deleted."""
     manifest = None
     with contextlib.suppress(OSError):

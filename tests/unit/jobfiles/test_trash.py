@@ -51,7 +51,7 @@ def test_only_the_result_of_a_deleted_job_stays_in_the_trash(jobs_dir: Path) -> 
     assert names(jobs_dir / ".trash" / f"uid-1~{UNTIL}") == {"model.glb", "manifest.json"}
     kept = trash.find("uid-1")
     assert kept is not None
-    assert (kept.until, kept.sealed()) == (UNTIL, manifests.read(kept.path))
+    assert (kept.until, manifests.read_sealed(kept.path, "uid-1")) == (UNTIL, manifests.read(kept.path))
 
 
 @pytest.mark.parametrize("shared", [".deleted", ".trash"])
@@ -154,12 +154,6 @@ def test_an_entry_with_a_result_of_another_name_is_ignored(jobs_dir: Path) -> No
     publish("uid-1")
     results.note(Owner("uid-1", "mine", "blue", "banana", "celery", 1))
     assert list(results.find("blue", "banana", besides="")) == []
-
-
-def test_entries_without_a_result_are_removed(jobs_dir: Path) -> None:
-    results.note(Owner.of("uid-1", ENVELOPE))
-    assert list(results.find("red", "banana", besides="")) == []
-    assert list(jobs_dir.glob(".names/*/*")) == []
 
 
 def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> None:
