@@ -9,47 +9,175 @@ from typing import Any
 
 import pytest
 
-from chaos.judge.evidence import Evidence, Lag, Leftover, Slack
+from chaos.judge.evidence import DeliveredCopy, Evidence, Lag, Leftover, Output, Slack, Window
 from chaos.judge.invariants import judge
-from tests.unit.chaos.judge.cases import (
-    AGAIN,
-    CANCELLED,
-    COPY,
-    COULD_HAVE_KNOWN,
-    CUT,
-    DELETED,
-    FAILED,
-    FIRST,
-    FLUSHED,
-    KEPT,
-    LATE,
-    LATE_CANCEL,
-    LEADER,
-    MUCH_LATER,
-    POISONED,
-    REPORTED,
-    RETENTION,
-    STANDBY,
-    STOPPED,
-    SUCCEEDED,
-    UID,
-    broken,
-    cancelled,
-    confirmed,
-    delivered,
-    evidence,
-    in_parallel,
-    job,
-    of_poison,
-    output,
-    patient,
-    problems,
-    run,
-    running,
-    tried_twice,
-    with_files,
-    with_messages,
+from chaos.system.load import UserJob
+from chaos.witnesses.journal import ModelRun
+from chaos.witnesses.watcher import History, Snapshot
+
+UID = "00000000-0000-0000-0000-000000000001"
+RETENTION = 3600.0
+
+SUCCEEDED = Snapshot(
+    20.0,
+    "Succeeded",
+    1,
+    100,
+    frozenset({"Complete", "Finished"}),
+    "",
+    0,
+    False,
+    "Succeeded",
+    output_bytes=9,
+    completed_at=19.0,
 )
+CANCELLED = Snapshot(20.0, "Cancelled", 1, 40, frozenset({"Cancelled", "Finished"}), "", finished_reason="Cancelled")
+FAILED = Snapshot(
+    20.0, "Failed", 1, 40, frozenset({"Failed", "Finished"}), "NotEnoughOverlap", failures=1, finished_reason="Failed"
+)
+
+
+def job(scenario: str = "steady") -> UserJob:
+    return UserJob(uid=UID, namespace="red", name="job-1", scenario=scenario, backoff_limit=2, created_at=1.0)
+
+
+def running(at: float, percent: int, attempt: int = 1) -> Snapshot:
+    return Snapshot(at, "Running", attempt, percent, frozenset(), "")
+
+
+def run(
+    attempt: int = 1, start: float = 5.0, last: float = 15.0, *, ended: bool = True, pid: int = 0, worker: str = "a"
+) -> ModelRun:
+    return ModelRun(UID, attempt, pid or 100 + attempt, start, last, ended, worker, task_pid=900)
+
+
+def output(attempt: int = 1, at: float = 18.0, digest: str = "a") -> Output:
+    return Output(at, attempt, digest, f"{UID}.{attempt}.{100 + attempt}", bytes=9)
+
+
+def evidence(
+    its_job: UserJob | None = None,
+    *snapshots: Snapshot,
+    runs: tuple[ModelRun, ...] = (run(),),
+    outputs: tuple[Output, ...] = (output(),),
+    final: Output | None = None,
+    successes: int = 1,
+    windows: tuple[Window, ...] = (),
+    lags: tuple[Lag, ...] = (),
+    leftovers: tuple[Leftover, ...] = (),
+    flags: tuple[str, ...] = (),
+    gone_at: float | None = None,
+    unseen: bool = False,
+) -> Evidence:
+    subject = its_job or job()
+    shown = list(snapshots or (running(6.0, 20), running(10.0, 60), SUCCEEDED))
+    history = History(UID, "red", "job-1", shown, gone_at, unseen)
+    return Evidence(
+        jobs=[subject],
+        histories={UID: history},
+        runs={UID: runs},
+        outputs={UID: outputs},
+        final=dict.fromkeys([UID], last) if (last := final or next(reversed(outputs), None)) is not None else {},
+        successes={UID: successes},
+        prefork=frozenset({"a"}),
+        windows=windows,
+        lags=lags,
+        leftovers={UID: leftovers},
+        flags={UID: flags},
+        ended_at=100.0,
+        retention_seconds=RETENTION,
+    )
+
+
+def problems(found: Evidence) -> list[tuple[int, str]]:
+    return [(verdict.invariant, verdict.problem) for verdict in judge(found) if verdict.problem]
+
+
+def broken(found: Evidence) -> set[int]:
+    return {invariant for invariant, _ in problems(found)}
+
+
+def confirmed(at: float = 10.0) -> UserJob:
+    return replace(job("cancel"), requested_at=at - 1.0, confirmed_at=at)
+
+
+STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True, harms=True)
+LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, blocks_users=True, deposes=True)
+FLUSHED = Window("Redis: FLUSHALL", begin=8.0, end=9.0, blocks_users=True, forgets=True)
+FIRST = run(1, 5.0, 8.0, ended=False)
+
+
+def tried_twice(
+    *, failures: int = 1, runs: tuple[ModelRun, ...] = (FIRST, run(2, 11.0, 17.0)), windows: tuple[Window, ...] = ()
+) -> Evidence:
+    end = replace(SUCCEEDED, attempt=2, failures=failures)
+    return evidence(None, running(6.0, 20), end, runs=runs, outputs=(output(2),), windows=windows)
+
+
+PLACE = "file:///delivered/red/job-1"
+REPORTED = replace(SUCCEEDED, output_uri=PLACE)
+COPY = DeliveredCopy(17.0, UID, "a", uri=PLACE)
+POISONED = replace(FAILED, failures=3, reason="WorkerLost")
+
+
+def delivered(
+    its_job: UserJob | None = None,
+    *snapshots: Snapshot,
+    there: DeliveredCopy | None = COPY,
+    earlier: tuple[DeliveredCopy, ...] = (COPY,),
+    hidden: tuple[str, ...] = (),
+    outputs: tuple[Output, ...] = (output(),),
+    gone_at: float | None = None,
+) -> Evidence:
+    wanted = replace(its_job or job(), output_uri=PLACE)
+    found = evidence(wanted, *(snapshots or (running(6.0, 20), REPORTED)), outputs=outputs, gone_at=gone_at)
+    found.delivered = {} if there is None else {UID: there}
+    found.deliveries = {UID: earlier}
+    found.hidden = {UID: hidden}
+    return found
+
+
+SECOND = (running(6.0, 20), replace(SUCCEEDED, attempt=2))
+TOGETHER = (run(1, 5.0, 12.0, ended=False), run(2, 10.0, 18.0))
+LATE = (run(1, 5.0, 20.0, ended=False), run(2, 10.0, 18.0))
+AGAIN = (run(1, 5.0, 12.0, ended=False, pid=7), run(1, 10.0, 15.0))
+MUCH_LATER = (run(1, 5.0, 28.0, ended=False, pid=7), run(1, 26.0, 30.0))
+DELETED = replace(job(), deleted_at=30.0)
+LATE_CANCEL = replace(CANCELLED, at=31.0)
+KEPT = replace(job(), ttl_seconds=10)
+CUT = replace(STOPPED, begin=8.0, end=24.0)
+COULD_HAVE_KNOWN = (run(start=15.5, last=16.0, ended=False),)
+
+
+def in_parallel(*windows: Window, runs: tuple[ModelRun, ...] = TOGETHER) -> Evidence:
+    return evidence(None, *SECOND, runs=runs, outputs=(output(2),), windows=windows)
+
+
+def cancelled(
+    *windows: Window,
+    end: Snapshot = CANCELLED,
+    runs: tuple[ModelRun, ...] = (run(),),
+    outputs: tuple[Output, ...] = (),
+    leftovers: tuple[Leftover, ...] = (),
+) -> Evidence:
+    """Return the evidence of a job whose cancel was confirmed at 10."""
+    snapshots = (running(6.0, 20), end) if end is CANCELLED else (end,)
+    return evidence(confirmed(), *snapshots, runs=runs, outputs=outputs, windows=windows, leftovers=leftovers)
+
+
+def with_messages(found: Evidence) -> Evidence:
+    found.messages = {UID: ["unacked"]}
+    return found
+
+
+def with_files(found: Evidence) -> Evidence:
+    found.with_files = frozenset({UID})
+    return found
+
+
+def of_poison(*hidden: str) -> Evidence:
+    return delivered(job("poison"), POISONED, outputs=(), hidden=hidden)
+
 
 Rows = Mapping[str, Evidence]
 
@@ -69,31 +197,18 @@ ALLOWED: Rows = {
     "a later cut begins before the run had to stop": in_parallel(
         STOPPED, replace(STOPPED, begin=18.0, end=19.0), runs=LATE
     ),
-    "a cut hit the worker of the superseded attempt": in_parallel(replace(STOPPED, victims=frozenset({"a"}))),
-    "a cut hit the model of the superseded attempt": in_parallel(replace(STOPPED, victims=frozenset({"101", "100"}))),
-    "patience gives a busy machine more time": patient(in_parallel(STOPPED, runs=LATE)),
-    "an attempt that Redis lost runs twice until its next heartbeat": evidence(runs=AGAIN, windows=(FLUSHED,)),
-    "the model of a cancelled job stopped": cancelled(runs=(run(last=11.0, ended=False),)),
     "an attempt began just after the cancel": cancelled(runs=(run(start=11.0, last=12.0, ended=False),)),
     "an attempt began while no operator led": cancelled(LEADER, runs=COULD_HAVE_KNOWN),
-    "an attempt began while its worker was stopped": cancelled(STOPPED, runs=COULD_HAVE_KNOWN),
     "a fault delayed the cancel": cancelled(LEADER, end=LATE_CANCEL, runs=()),
     "a copy was delivered": delivered(),
-    # The superseded attempt never published its result.
-    "a copy of a superseded attempt was there": delivered(earlier=(replace(COPY, at=15.0, digest="b"), COPY)),
     "the job was deleted before its files were polled": delivered(DELETED, outputs=()),
     "a later attempt reports the existing result": evidence(successes=2),
     "a cut-off worker published shortly after the cancel": cancelled(CUT, outputs=(output(at=25.0),)),
     "a leftover of a deleted job expires": evidence(DELETED, leftovers=(Leftover("state: claim:x", 60.0),)),
-    "a job that exists has a record and files": evidence(leftovers=(Leftover("state: job:x"), Leftover("/jobs/x"))),
     "a leftover copy while an unsuccessful job has files": with_files(of_poison(".job-1.x-1.partial")),
     "an attempt failed by a harmful fault": tried_twice(windows=(STOPPED,)),
     "an attempt failed in a shared process": tried_twice(runs=(replace(FIRST, worker="threads"), run(2, 11.0, 17.0))),
-    "the worker of the failed attempt is unknown": tried_twice(runs=(run(2),)),
     "a fault hit the worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"a"})),)),
-    "a fault hit the model": tried_twice(windows=(replace(STOPPED, victims=frozenset({"101"})),)),
-    "a fault hit the pool process": tried_twice(windows=(replace(STOPPED, victims=frozenset({"900"})),)),
-    "poison failed within its backoff limit": evidence(job("poison"), POISONED, outputs=()),
     "an object disappears after its time to live": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=29.0),
     "an object ends and expires unseen": evidence(KEPT, running(6.0, 20), gone_at=29.0, unseen=True),
 }
@@ -117,9 +232,7 @@ BREAKS: Mapping[int, Rows] = {
     1: {
         "it hangs": evidence(None, running(6.0, 20)),
         "it was reopened": evidence(None, SUCCEEDED, running(30.0, 100)),
-        "it ended twice": evidence(None, SUCCEEDED, replace(CANCELLED, at=30.0, percent=100)),
         "conditions disagree": evidence(None, replace(SUCCEEDED, true_conditions=frozenset({"Finished"}))),
-        "two conditions": evidence(None, replace(SUCCEEDED, true_conditions=frozenset({"Complete", "Failed"}))),
         "a cancel without a confirmation": evidence(None, CANCELLED, outputs=()),
         "a healthy job failed": evidence(None, FAILED, outputs=()),
         "a hopeless job succeeded": evidence(job("unusable"), SUCCEEDED),
@@ -129,28 +242,20 @@ BREAKS: Mapping[int, Rows] = {
         "a condition shows an end before the phase": evidence(
             None, replace(running(6.0, 20), true_conditions=frozenset({"Finished"}))
         ),
-        "a failure without a harmful fault": evidence(None, replace(SUCCEEDED, failures=1), windows=(LEADER,)),
-        "two failures by one fault": tried_twice(failures=2, windows=(STOPPED,)),
         "the job is unknown": replace(evidence(), histories={}),
     },
     2: {
         "parallel attempts without a cut": in_parallel(),
-        "parallel attempts and a fault that cuts nothing": in_parallel(LEADER),
         "a superseded attempt that noticed too late": in_parallel(STOPPED, runs=LATE),
         "a later cut after the run had to stop": in_parallel(
             STOPPED, replace(STOPPED, begin=19.5, end=19.9), runs=LATE
         ),
         "a cut that hit another attempt": in_parallel(replace(STOPPED, victims=frozenset({"b", "7"}))),
         "a cut that hit nothing": in_parallel(replace(STOPPED, hit=False)),
-        "a flush and a later attempt in parallel": in_parallel(FLUSHED),
         "a cut that ended long before": evidence(
             runs=(run(1, 5.0, 52.0, ended=False), run(2, 50.0, 60.0)), outputs=(output(2),), windows=(STOPPED,)
         ),
-        "two runs of an attempt without a flush": evidence(runs=AGAIN),
         "a flush that hit nothing": evidence(runs=AGAIN, windows=(replace(FLUSHED, hit=False),)),
-        "two runs of an attempt after its heartbeat": evidence(
-            runs=(run(1, 5.0, 15.5, ended=False, pid=7), run(1, 10.0, 16.0)), windows=(FLUSHED,)
-        ),
         "two runs of an attempt long after a flush": evidence(runs=MUCH_LATER, windows=(FLUSHED,)),
         "two processes of an attempt": evidence(runs=(run(1, 5.0, 12.0, pid=7), run(1, 6.0, 15.0))),
         "the result was replaced": evidence(outputs=(output(), output(at=40.0, digest="b"))),
@@ -159,82 +264,50 @@ BREAKS: Mapping[int, Rows] = {
         "it is not complete": evidence(outputs=(replace(output(), problem="model.glb is short"),)),
         "there is no result": evidence(outputs=()),
         "another one is there at the end": evidence(final=output(digest="b")),
-        "it is damaged at the end": evidence(final=replace(output(), problem="model.glb is short")),
-        "it is of a later attempt": evidence(runs=(run(2),), outputs=(output(2),)),
-        "the status has another size": evidence(None, replace(SUCCEEDED, output_bytes=8)),
         "two attempts succeeded": evidence(successes=2, outputs=(output(), output(digest="b"))),
         "it came after the cancel": cancelled(outputs=(output(at=40.0),)),
         "it came long after the cut and the cancel": cancelled(CUT, outputs=(output(at=40.0),)),
         "the copy is not there": delivered(there=None),
-        "the copy does not remain when the object is deleted": delivered(DELETED, there=None),
         "the copy does not remain when the object expires": delivered(there=None, gone_at=50.0),
-        "the copy is damaged": delivered(there=replace(COPY, problem="model.glb is short")),
-        "the copy is another result": delivered(there=replace(COPY, digest="b")),
         "the copy is another job's": delivered(there=replace(COPY, job_id="another")),
         "the copy was replaced and put back": delivered(earlier=(COPY, replace(COPY, at=30.0, digest="b"))),
-        "the status has another URI": delivered(None, replace(REPORTED, output_uri="file:///jobs/x")),
     },
     3: {
         "it failed": cancelled(end=FAILED),
-        "it succeeded long after": evidence(confirmed(2.0), SUCCEEDED),
-        "a fault that does not block users": evidence(confirmed(2.0), SUCCEEDED, windows=(STANDBY,)),
         "a fault that came too late": evidence(confirmed(2.0), SUCCEEDED, windows=(LEADER,)),
-        "a fault that blocked no user": evidence(
-            confirmed(2.0), SUCCEEDED, windows=(replace(LEADER, begin=1.0, end=2.0, hit=False),)
-        ),
         "it ran on": cancelled(runs=(run(last=30.0, ended=False),)),
         "another attempt began": cancelled(
             replace(STOPPED, end=40.0), runs=(run(last=11.0, ended=False), run(2, 25.0, 26.0, ended=False))
         ),
         "its files stayed": cancelled(leftovers=(Leftover("/jobs/x"),)),
         "it took too long": cancelled(end=LATE_CANCEL, runs=()),
-        "a fault that hit nothing": cancelled(replace(LEADER, hit=False), end=LATE_CANCEL, runs=()),
         "an attempt began that could have known": cancelled(runs=COULD_HAVE_KNOWN),
-        "an attempt began that could have known, and another was stopped": cancelled(
-            replace(STOPPED, victims=frozenset({"b"})), runs=COULD_HAVE_KNOWN
-        ),
         "its result was delivered": delivered(confirmed(), CANCELLED, outputs=()),
-    },
-    6: {
-        "the job is unknown": replace(evidence(), histories={}),
-        "it hangs": evidence(None, running(6.0, 20)),
-        "it disappeared before its end": evidence(None, running(6.0, 20), gone_at=9.0),
     },
 }
 
 BREAKS_ALONE: Mapping[int, Rows] = {
     1: {
         "no fault": tried_twice(),
-        "a harmless fault": tried_twice(windows=(LEADER,)),
         "a fault that hit another worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"b"})),)),
-        "a fault that hit another child": tried_twice(windows=(replace(STOPPED, victims=frozenset({"901"})),)),
-        "a fault that hit another model": tried_twice(windows=(replace(STOPPED, victims=frozenset({"102"})),)),
-        "a fault that hit nothing": tried_twice(windows=(replace(STOPPED, hit=False),)),
-        "a fault that was over long before": tried_twice(windows=(replace(STOPPED, begin=-30.0, end=-20.0),)),
         "a fault that came long after": tried_twice(windows=(replace(STOPPED, begin=18.0 + Slack().loss, end=40.0),)),
     },
     4: {
         "the flag of a withdrawn request": evidence(
             replace(job("withdraw"), requested_at=3.0, withdrawn_at=4.0), flags=(f"cancel_request:{UID}",)
         ),
-        "the flag of a cancel without a request": evidence(flags=(f"cancel:{UID}",)),
         "a key of a deleted job": evidence(DELETED, leftovers=(Leftover("state: claim:x"),)),
-        "files of a deleted job": evidence(DELETED, leftovers=(Leftover("/jobs/x"),)),
         "a key that expires too late": evidence(DELETED, leftovers=(Leftover("state: claim:x", RETENTION * 2),)),
         "a key without a TTL": evidence(DELETED, leftovers=(Leftover("state: cancel:x", 60.0, expires=False),)),
         "a heartbeat of a finished job": evidence(leftovers=(Leftover("state: alive:x", 2.0),)),
         "a message of a finished job": with_messages(evidence()),
         "a message of a deleted job": with_messages(evidence(DELETED, running(6.0, 20))),
-        "a partial copy": delivered(hidden=(".job-1.x-1.partial",)),
-        "a replaced copy": delivered(hidden=(".job-1.replaced-0",)),
         "a partial copy of a deleted job": delivered(
             replace(job(), deleted_at=9.0), running(6.0, 20), hidden=(".job-1.x-1.partial",)
         ),
-        "a partial copy of a failed job": of_poison(".job-1.x-1.partial"),
     },
     5: {
         "falling progress": evidence(None, running(6.0, 60), running(7.0, 20), SUCCEEDED),
-        "a falling attempt": evidence(None, running(6.0, 20, attempt=2), replace(SUCCEEDED, percent=100)),
         "a late status": evidence(lags=(Lag(UID, 9.0, 40.0),)),
         "a status that never came": evidence(lags=(Lag(UID, 9.0, None),)),
     },
