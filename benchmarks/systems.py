@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster import Cluster, Redis
@@ -20,26 +19,17 @@ CONCURRENCY = 2
 _START_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A running system."""
-
-    system: System
-
-    def pids(self) -> dict[str, int]:
-        """Return the pids by part, for `usage`."""
-        cluster = {
-            name: pids[1] for name, pids in self.system.cluster.pids.items() if name in ("kube-apiserver", "etcd")
-        }
-        return (
-            cluster
-            | {"redis": self.system.redis.process.pid}
-            | {name: process.pid for name, process in self.system.processes.items()}
-        )
+def pids(system: System) -> dict[str, int]:
+    """Return the pids by part, for `usage`."""
+    return {
+        **{name: pids[1] for name, pids in system.cluster.pids.items() if name in ("kube-apiserver", "etcd")},
+        "redis": system.redis.process.pid,
+        **{name: process.pid for name, process in system.processes.items()},
+    }
 
 
 @contextmanager
-def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iterator[Measured]:
+def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iterator[System]:
     """Run our operator with its default settings, and one prefork worker."""
     with _prepared(settings) as system:
         if operator:
@@ -48,11 +38,11 @@ def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iter
         if worker:
             system.start_worker(concurrency=CONCURRENCY)
             system.wait_registered()
-        yield Measured(system)
+        yield system
 
 
 @contextmanager
-def ordinary(**settings: str) -> Iterator[Measured]:
+def ordinary(**settings: str) -> Iterator[System]:
     """Run the ordinary operator, and one prefork worker with the ordinary task."""
     with _prepared(settings) as system:
         paths = {"PYTHONPATH": str(CHECKOUT), "KUBECONFIG": str(system.cluster.kubeconfig)}
@@ -65,7 +55,7 @@ def ordinary(**settings: str) -> Iterator[Measured]:
         operator = system.start_program("operator", [python, "-m", "benchmarks.ordinary.operator"], **paths)
         _wait_logged(worker, "ready.")
         _wait_logged(operator, "Initial authentication has finished")
-        yield Measured(system)
+        yield system
 
 
 @contextmanager

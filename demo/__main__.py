@@ -79,9 +79,7 @@ def _play(
     ready: stage.DemoServers, display: Display, places: Places, clock: Callable[[], float], taken: photos.Photos
 ) -> None:
     board = story.play(ready.kubectl, display, clock, taken)
-    lines = results.collect(ready.kubectl, places, board.jobs[taken.job])
-    results.check_cancelled(ready.kubectl, places, story.CANCELLED_JOB)
-    for line in lines:
+    for line in results.collect(ready.kubectl, places, board.jobs[taken.job]):
         display.text(line)
 
 

@@ -47,15 +47,5 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> list[str]:
     return shown
 
 
-def check_cancelled(kubectl: ShownKubectl, places: Places, name: str) -> None:
-    """Raise DemoError unless a cancelled job is Cancelled and has left no files."""
-    job: dict[str, Any] = kubectl.read("get", f"recon/{name}")
-    if job["status"]["phase"] != "Cancelled":
-        raise DemoError(f"The job {name} ended as {job['status']['phase']} instead of Cancelled.")
-    folder = places.jobs / job["metadata"]["uid"]
-    if folder.exists():
-        raise DemoError(f"The cancelled job {name} left files in {folder}.")
-
-
 def _file(path: Path, places: Places) -> str:
     return f"{places.shown(path)}  ({path.stat().st_size / 1e6:.1f} MB)"

@@ -11,7 +11,6 @@ from demo.kubectl import ShownKubectl
 from demo.photos import Photos
 from demo.watching import Watching
 
-CANCELLED_JOB = "placeholder"
 _CANCELLED = "manifests/examples/placeholder.yaml"
 _READING_SECONDS = 2.0  # between the two steps of the cancel: time to read the first
 _STEP_TIMEOUT = "120s"
@@ -34,7 +33,7 @@ def play(kubectl: ShownKubectl, display: Display, clock: Callable[[], float], ph
 
 
 def _cancel(kubectl: ShownKubectl, display: Display) -> None:
-    job = f"recon/{CANCELLED_JOB}"
+    job = "recon/placeholder"
     kubectl.run("wait", "--for=jsonpath={.status.phase}=Running", job, f"--timeout={_STEP_TIMEOUT}")
     display.title("The placeholder is cancelled in two steps")
     display.text("A confirmation without a request is refused, by the API server itself:")

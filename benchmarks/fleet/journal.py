@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from benchmarks.fleet.program import NODE
 from devcluster.files import CHECKOUT
@@ -25,20 +23,6 @@ class Journal:
     claimed: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     reported: dict[str, list[tuple[float, int]]] = field(default_factory=dict)  # (time, percentage)
-
-    @classmethod
-    def of(cls, lines: Iterable[str]) -> Self:
-        """Return the journal with these lines."""
-        journal = cls()
-        for line in lines:
-            at, what, job_id, percent = json.loads(line)
-            if what == "claimed":
-                journal.claimed[job_id] = at
-            elif what == "ended":
-                journal.ended[job_id] = at
-            else:
-                journal.reported.setdefault(job_id, []).append((at, percent))
-        return journal
 
     def first_report(self, job_id: str, percent: int) -> float | None:
         """Return when the job first reported that percentage."""
@@ -63,4 +47,13 @@ def start_fleet(system: System, *, slots: int, job_seconds: float) -> None:
 def read(system: System) -> Journal:
     """Return the journal of the system's fleet so far."""
     whole = (system.folder / _FILE).read_text().rpartition("\n")[0]  # the last line may be incomplete
-    return Journal.of(whole.splitlines())
+    journal = Journal()
+    for line in whole.splitlines():
+        at, what, job_id, percent = json.loads(line)
+        if what == "claimed":
+            journal.claimed[job_id] = at
+        elif what == "ended":
+            journal.ended[job_id] = at
+        else:
+            journal.reported.setdefault(job_id, []).append((at, percent))
+    return journal

@@ -26,7 +26,7 @@ from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
 
-_REGISTRY = "/registry/reconstruction.dev/reconstructionjobs"
+_REGISTRY = f"/registry/reconstruction.dev/reconstructionjobs/{NAMESPACE}"
 _OBJECTS_IN_ONE_WRITE = 100  # etcd accepts 128 operations and 1.5 MiB
 _KEYS_IN_ONE_WRITE = 5_000
 _AGE = timedelta(days=1)  # of the copies: the operator may process a recently finished job again
@@ -64,8 +64,8 @@ def identities(count: int) -> list[Identity]:
     return [(f"finished-{number:06}", str(uuid.uuid4())) for number in range(count)]
 
 
-async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Sequence[Identity]) -> None:
-    """Write copies of a stored object that are a day older."""
+async def copy_object(cluster: Cluster, copies: Sequence[Identity]) -> None:
+    """Write copies of the template that are a day older."""
     url, pair = cluster.etcd
     tls = ssl.create_default_context(cafile=str(cluster.ca))
     tls.load_cert_chain(pair.certificate, pair.key)
@@ -77,12 +77,12 @@ async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Seque
                     raise RuntimeError(f"etcd: {answer.status} {await answer.text()}")
                 return await answer.json()
 
-        answer = await call("range", {"key": _encoded(f"{_REGISTRY}/{namespace}/{name}")})
+        answer = await call("range", {"key": _encoded(f"{_REGISTRY}/{TEMPLATE}")})
         original = _older(json.loads(base64.b64decode(answer["kvs"][0]["value"])))
 
         def write(some: Sequence[Identity]) -> Any:
             puts = [
-                {"requestPut": {"key": _encoded(f"{_REGISTRY}/{namespace}/{its}"), "value": _copy(original, its, uid)}}
+                {"requestPut": {"key": _encoded(f"{_REGISTRY}/{its}"), "value": _copy(original, its, uid)}}
                 for its, uid in some
             ]
             return lambda: call("txn", {"success": puts})

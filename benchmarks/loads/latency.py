@@ -15,8 +15,9 @@ from reconstruction_operator.kube.client import MERGE_PATCH
 
 from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_parallel
 from benchmarks.report import Figures, percentiles
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, ours, pids
 from benchmarks.usage import Meter
+from devcluster.harness.system import System
 
 _STEPS = 6
 _RESULTS = "celery-task-meta-"
@@ -25,14 +26,14 @@ _SECONDS = 300.0  # timeout, on the slowest machine
 
 def progress_latency(jobs: int = 50) -> Figures:
     """Run `jobs` jobs with steps of 1 s: from the report of a step in Redis to a watch event that shows it."""
-    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="1") as measured:
-        return asyncio.run(_progress(measured, jobs))
+    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="1") as system:
+        return asyncio.run(_progress(system, jobs))
 
 
 def cancel_latency(jobs: int = 100) -> Figures:
     """Confirm the requested cancels of `jobs` running jobs at once: from the confirmation to the phase Cancelled."""
-    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="60") as measured:
-        return asyncio.run(_cancel(measured, jobs))
+    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="60") as system:
+        return asyncio.run(_cancel(system, jobs))
 
 
 # --- Progress ---------------------------------------------------------------------------------------------------------
@@ -60,8 +61,7 @@ async def _listening(url: str) -> AsyncIterator[dict[tuple[str, int], float]]:
             await asyncio.gather(listening, return_exceptions=True)
 
 
-async def _progress(measured: Measured, jobs: int) -> Figures:
-    system = measured.system
+async def _progress(system: System, jobs: int) -> Figures:
     system.start_worker(pool="threads", concurrency=jobs)
     system.wait_registered()
     async with (
@@ -69,7 +69,7 @@ async def _progress(measured: Measured, jobs: int) -> Figures:
         JobWatch(client, keep_events=True) as watch,
         _listening(system.redis.url(0)) as reported,
     ):
-        meter = Meter(measured.pids())
+        meter = Meter(pids(system))
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
         await watch.wait_finished(jobs, timeout_seconds=_SECONDS)
         return {**progress_figures(reported, watch.seen.events, jobs), **meter.cores()}
@@ -100,8 +100,7 @@ def progress_figures(
 # --- Cancels ----------------------------------------------------------------------------------------------------------
 
 
-async def _cancel(measured: Measured, jobs: int) -> Figures:
-    system = measured.system
+async def _cancel(system: System, jobs: int) -> Figures:
     system.start_worker(pool="threads", concurrency=jobs)
     system.wait_registered()
     names = [f"job-{number}" for number in range(jobs)]
@@ -117,7 +116,7 @@ async def _cancel(measured: Measured, jobs: int) -> Figures:
 
         await in_parallel(lambda name=name: patch(name, "cancelRequested") for name in names)  # type: ignore[misc]  # mypy infers no default
         await watch.wait_until(lambda seen: _requested(seen) >= jobs, "the requests", timeout_seconds=_SECONDS)
-        meter = Meter(measured.pids())
+        meter = Meter(pids(system))
         await in_parallel(lambda name=name: patch(name, "cancelConfirmed") for name in names)  # type: ignore[misc]  # the same
         await watch.wait_phase("Cancelled", jobs, timeout_seconds=_SECONDS)
         cores, seconds = meter.cores(), [at - confirmed[key] for key, at in watch.seen.finished_at.items()]

@@ -13,8 +13,9 @@ from reconstruction_operator.contract.keys import Keys
 
 from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.report import Figures, percentiles
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, ours, pids
 from benchmarks.usage import Meter
+from devcluster.harness.system import System
 
 _SECONDS = 300.0  # timeout, on the slowest machine
 _POLL_SECONDS = 0.05
@@ -22,12 +23,11 @@ _POLL_SECONDS = 0.05
 
 def lost_worker(jobs: int = 50) -> Figures:
     """Run `jobs` jobs on one worker and kill it with SIGKILL: from the kill to the claim of each job's next attempt."""
-    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="600") as measured:
-        return asyncio.run(_lost_worker(measured, jobs))
+    with ours(worker=False, PLACEHOLDER_STEP_SECONDS="600") as system:
+        return asyncio.run(_lost_worker(system, jobs))
 
 
-async def _lost_worker(measured: Measured, jobs: int) -> Figures:
-    system = measured.system
+async def _lost_worker(system: System, jobs: int) -> Figures:
     system.start_worker("lost", pool="threads", concurrency=jobs)
     system.wait_registered("lost")
     async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
@@ -37,7 +37,7 @@ async def _lost_worker(measured: Measured, jobs: int) -> Figures:
         system.start_worker("heir", pool="threads", concurrency=jobs)
         await asyncio.to_thread(system.wait_registered, "heir")
         worker = psutil.Process(system.processes["lost"].pid)
-        killed, meter = time.monotonic(), Meter({name: pid for name, pid in measured.pids().items() if name != "lost"})
+        killed, meter = time.monotonic(), Meter({name: pid for name, pid in pids(system).items() if name != "lost"})
         for process in [*worker.children(recursive=True), worker]:
             os.kill(process.pid, signal.SIGKILL)
         seconds = await _claims(system.redis.url(1), uids, killed)

@@ -13,10 +13,10 @@ from reconstruction_operator.kube.errors import ApiError
 from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
 from benchmarks.report import Figures
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, ours, pids
 from benchmarks.usage import Meter, cpu_seconds, memory_mib
 from devcluster.harness.replicas import Replica
-from devcluster.harness.system import JOBS
+from devcluster.harness.system import JOBS, System
 
 _SERVED_WITHIN_SECONDS = 300.0
 _COPIED_WITHIN_SECONDS = 300.0
@@ -26,25 +26,24 @@ _POLL_SECONDS = 0.1
 
 def restart(objects: int, *, records: bool = True) -> Figures:
     """Start the operator with `objects` jobs that ended a day ago. Without `records`, Redis has no keys of them."""
-    with ours(operator=False) as measured:
-        return asyncio.run(_restart(measured, objects, records=records))
+    with ours(operator=False) as system:
+        return asyncio.run(_restart(system, objects, records=records))
 
 
-async def _restart(measured: Measured, objects: int, *, records: bool) -> Figures:
-    system = measured.system
+async def _restart(system: System, objects: int, *, records: bool) -> Figures:
     async with LoadClient(system.cluster) as client:
         uid = await copies.make_template(system, client)
         made = copies.identities(objects)
         if records:
             copies.copy_keys(system.redis, uid, made)
         async with JobWatch(client) as watch:
-            await copies.copy_object(system.cluster, NAMESPACE, copies.TEMPLATE, made)
+            await copies.copy_object(system.cluster, made)
             await _taken_over(client)
             before = await client.requests_by_kind()
             begun = time.monotonic()
             system.start_operator()
             await create_jobs(client, NAMESPACE, ["new"])
-            pid, starting = measured.pids()["operator"], Meter(measured.pids())
+            pid, starting = pids(system)["operator"], Meter(pids(system))
             ready, served, caught_up = await asyncio.gather(
                 _after(begun, asyncio.to_thread(Replica(system).wait_ready)),
                 _served(watch, begun),

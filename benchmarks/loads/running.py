@@ -12,29 +12,28 @@ from benchmarks.fleet import journal
 from benchmarks.fleet.journal import Journal
 from benchmarks.fleet.program import BRIEF
 from benchmarks.report import Figures, percentile, percentiles
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, ours, pids
 from benchmarks.usage import Meter
+from devcluster.harness.system import System
 
 _WINDOW_SECONDS = 30.0  # measured while all jobs run
 _RAMP_SECONDS = 40.0  # for each 500 jobs, on the slowest machine
 _BRIEF_JOBS = 60  # that start and end within the window
 
-_Key = tuple[str, str]
-
 
 def running(jobs: int) -> Figures:
     """Run `jobs` jobs that report each second; once all run, start some brief jobs beside them."""
     ramp = _RAMP_SECONDS * max(1.0, jobs / 500)
-    with ours(worker=False) as measured:
-        journal.start_fleet(measured.system, slots=jobs + _BRIEF_JOBS, job_seconds=ramp + _WINDOW_SECONDS)
-        return asyncio.run(_running(measured, jobs, ramp))
+    with ours(worker=False) as system:
+        journal.start_fleet(system, slots=jobs + _BRIEF_JOBS, job_seconds=ramp + _WINDOW_SECONDS)
+        return asyncio.run(_running(system, jobs, ramp))
 
 
-async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
-    async with LoadClient(measured.system.cluster) as client, JobWatch(client, keep_events=True) as watch:
+async def _running(system: System, jobs: int, ramp: float) -> Figures:
+    async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
         await create_jobs(client, NAMESPACE, (f"long-{number}" for number in range(jobs)))
         await watch.wait_phase("Running", jobs, timeout_seconds=ramp)
-        before, meter, begun = await client.requests_by_kind(), Meter(measured.pids()), time.monotonic()
+        before, meter, begun = await client.requests_by_kind(), Meter(pids(system)), time.monotonic()
         for number in range(_BRIEF_JOBS):
             await create_jobs(client, NAMESPACE, [f"{BRIEF}-{number}"])
             await asyncio.sleep(_WINDOW_SECONDS / 2 / _BRIEF_JOBS)
@@ -45,7 +44,7 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
         seconds = window[1] - window[0]
         writes = sum(requests[kind] for kind in WRITES_OF_JOBS)
         return {
-            **seen_figures(watch.seen, journal.read(measured.system), window),
+            **seen_figures(watch.seen, journal.read(system), window),
             "writes/s": writes / seconds,
             "operator's CPU, % of a core": 100 * cpu["operator"] / seconds,
             **meter.memory(),
@@ -55,19 +54,19 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
 
 def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> dict[str, float]:
     """Return figures of what a watcher saw and the fleet's journal recorded. `window` is the time in which all long jobs ran."""
-    names: dict[str, _Key] = {}
+    names: dict[str, str] = {}
     shown: dict[str, list[tuple[float, int]]] = {}  # when each percentage of a job was shown
     first: dict[tuple[str, str], float] = {}  # when each phase was first shown
     for at, body in seen.events:
         uid, status = body["metadata"]["uid"], body.get("status", {})
-        names[uid] = (body["metadata"]["namespace"], body["metadata"]["name"])
+        names[uid] = body["metadata"]["name"]
         first.setdefault((uid, status.get("phase", "")), at)
         percent = status.get("progress", {}).get("percent")
         if percent is not None and status.get("phase") == "Running":
             percents = shown.setdefault(uid, [])
             if not percents or percents[-1][1] != percent:
                 percents.append((at, percent))
-    brief = {uid for uid, (_, name) in names.items() if name.startswith(BRIEF)}
+    brief = {uid for uid, name in names.items() if name.startswith(BRIEF)}
     long = [uid for uid in names if uid not in brief]
     if not long or any(done.ended.get(uid, window[1]) < window[1] for uid in long):
         raise RuntimeError("a long job ended during the measurement")

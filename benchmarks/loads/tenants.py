@@ -13,9 +13,10 @@ from reconstruction_operator.kube import paths
 from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel
 from benchmarks.fleet import journal
 from benchmarks.report import Figures, percentiles
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, ours, pids
 from benchmarks.usage import Meter
 from devcluster.harness.manifests import manifest
+from devcluster.harness.system import System
 from devcluster.servers.redis import Redis
 
 _OTHER = "bench-few"
@@ -34,18 +35,17 @@ def tenants(jobs: int, watch_seconds: float | None = None) -> Figures:
 
     Stop at the last job's end, or `watch_seconds` after the last create.
     """
-    with ours(worker=False) as measured:
-        measured.system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": _OTHER}})
-        journal.start_fleet(measured.system, slots=_SLOTS, job_seconds=_RUN_SECONDS)
-        return asyncio.run(_tenants(measured, jobs, watch_seconds))
+    with ours(worker=False) as system:
+        system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": _OTHER}})
+        journal.start_fleet(system, slots=_SLOTS, job_seconds=_RUN_SECONDS)
+        return asyncio.run(_tenants(system, jobs, watch_seconds))
 
 
-async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -> Figures:
-    system = measured.system
+async def _tenants(system: System, jobs: int, watch_seconds: float | None) -> Figures:
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
         most = {"messages": 0, "memory": 0}
         sampling = asyncio.create_task(_sample(system.redis, most))
-        meter, begun = Meter(measured.pids()), time.monotonic()
+        meter, begun = Meter(pids(system)), time.monotonic()
         created: dict[str, float] = {}
         await _create(client, range(jobs // 2))
         for number in range(_FEW):

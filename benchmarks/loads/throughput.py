@@ -22,33 +22,33 @@ from benchmarks.clients import (
     requests_per_job,
 )
 from benchmarks.report import Figures
-from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.systems import NAMESPACE, ours, pids
 from benchmarks.usage import Meter, memory_mib
+from devcluster.harness.system import System
 
-System = Callable[[], AbstractContextManager[Measured]]
 _WARM_UP_JOBS = 50  # so that connections are open and scripts loaded
 _JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
 
 
-def throughput(count: int, system: System = ours) -> Figures:
+def throughput(count: int, start: Callable[[], AbstractContextManager[System]] = ours) -> Figures:
     """Run `count` placeholder jobs with steps of 0 s, created at once: from the first create to the last end."""
-    with system() as measured:
-        return asyncio.run(_throughput(measured, count))
+    with start() as system:
+        return asyncio.run(_throughput(system, count))
 
 
-async def _throughput(measured: Measured, count: int) -> Figures:
-    redis = measured.system.redis
-    async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
+async def _throughput(system: System, count: int) -> Figures:
+    redis = system.redis
+    async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
         await _run(client, watch, "warm", _WARM_UP_JOBS)
         requests, commands = await client.requests_by_kind(), redis.commands()
-        meter, begun = Meter(measured.pids()), time.monotonic()
+        meter, begun = Meter(pids(system)), time.monotonic()
         await _run(client, watch, "job", count)
         rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per_job(count), meter.cores()
         commands = redis.commands() - commands
         requests = await client.requests_by_kind() - requests
-        memory = memory_mib(measured.pids()["operator"])
+        memory = memory_mib(pids(system)["operator"])
         size = len(json.dumps(await client.request("GET", paths.job(NAMESPACE, "job-0"))))
-    raw = await _raw_limit(measured, count)
+    raw = await _raw_limit(system, count)
     return {
         "jobs/s": rate,
         "API server's own limit, jobs/s": raw,
@@ -71,16 +71,16 @@ async def _run(client: LoadClient, watch: JobWatch, prefix: str, jobs: int) -> N
     await watch.wait_finished(before + jobs, timeout_seconds=60 + jobs * _JOB_SECONDS)
 
 
-async def _raw_limit(measured: Measured, count: int) -> float:
+async def _raw_limit(system: System, count: int) -> float:
     """Return `1 / (1/creates + 2/status patches)`, both as rates of `count` requests over a few connections.
 
     The server is the same, without operator and worker.
     """
     for name in ("operator", "worker"):
-        measured.system.processes[name].kill()
+        system.processes[name].kill()
     status = {"status": {"phase": "Suspended", "observedGeneration": 1}}
     names = [f"limit-{number}" for number in range(count)]
-    async with LoadClient(measured.system.cluster) as client:
+    async with LoadClient(system.cluster) as client:
         begun = time.monotonic()
         await create_jobs(client, NAMESPACE, names, suspend=True)
         created = time.monotonic()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 from typing import Final
 
@@ -88,25 +89,37 @@ def _roll(context: Context) -> Heal:
     return nothing
 
 
-def _signals_child(number: Signals, heal_number: Signals | None = None) -> Inject:
-    """Signal a worker's pool process; `heal_number` undoes it."""
+def _signals(
+    pick: Callable[[Context], Sequence[Callable[[Signals], None]]], number: Signals, heal_number: Signals | None = None
+) -> Inject:
+    """Signal what `pick` returns; `heal_number` undoes it."""
 
     def inject(context: Context) -> Heal:
-        children = [child for worker in WORKERS for child in context.scene.children(worker)]
-        context.missed = not children
-        if not children:
-            return nothing
-        child = context.chance.choice(children)
-        context.victims.add(str(child.pid))
+        targets = pick(context)
 
         def send(signal: Signals) -> None:
-            with contextlib.suppress(psutil.Error):
-                child.send_signal(signal)
+            for target in targets:
+                with contextlib.suppress(psutil.Error, ProcessLookupError):
+                    target(signal)
 
         send(number)
         return nothing if heal_number is None else lambda: send(heal_number)
 
     return inject
+
+
+def _child(context: Context) -> list[Callable[[Signals], None]]:
+    """Pick a worker's pool process."""
+    children = [child for worker in WORKERS for child in context.scene.children(worker)]
+    chosen = context.chance.sample(children, min(1, len(children)))
+    context.missed = not chosen
+    context.victims |= {str(child.pid) for child in chosen}
+    return [child.send_signal for child in chosen]
+
+
+def _models(context: Context) -> list[Callable[[Signals], None]]:
+    """Pick some models with their guards."""
+    return [partial(os.killpg, guard.pid) for guard in _some_models(context)]
 
 
 def _set_clock_off(context: Context) -> Heal:
@@ -134,23 +147,6 @@ def _some_models(context: Context) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             context.victims |= {str(process.pid) for process in (guard, *guard.children())}
     return chosen
-
-
-def _signals_models(number: Signals, heal_number: Signals | None = None) -> Inject:
-    """Signal some models and their guards; `heal_number` undoes it."""
-
-    def inject(context: Context) -> Heal:
-        groups = [process.pid for process in _some_models(context)]
-
-        def send(signal: Signals) -> None:
-            for group in groups:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(group, signal)
-
-        send(number)
-        return nothing if heal_number is None else lambda: send(heal_number)
-
-    return inject
 
 
 def _kill_models_alone(context: Context) -> Heal:
@@ -192,16 +188,18 @@ _WORKERS: Final = (
         hold=(1.0, 12.0),
         **_STOPS,
     ),
-    Fault("worker, a child: SIGKILL", "workers", _signals_child(SIGKILL), harms=True),
-    Fault("worker, a child: SIGTERM", "workers", _signals_child(SIGTERM), harms=True),
-    Fault("worker, a child: SIGSTOP, SIGCONT", "workers", _signals_child(SIGSTOP, SIGCONT), hold=(1.0, 20.0), **_STOPS),
+    Fault("worker, a child: SIGKILL", "workers", _signals(_child, SIGKILL), harms=True),
+    Fault("worker, a child: SIGTERM", "workers", _signals(_child, SIGTERM), harms=True),
+    Fault(
+        "worker, a child: SIGSTOP, SIGCONT", "workers", _signals(_child, SIGSTOP, SIGCONT), hold=(1.0, 20.0), **_STOPS
+    ),
     Fault("worker: clock off by minutes", "workers", _set_clock_off, hold=(6.0, 12.0)),
 )
 _MODELS: Final = (
-    Fault("model process: SIGKILL", "models", _signals_models(SIGKILL), harms=True),
+    Fault("model process: SIGKILL", "models", _signals(_models, SIGKILL), harms=True),
     Fault("model process without its guard: SIGKILL", "models", _kill_models_alone, harms=True),
-    Fault("model process: SIGTERM", "models", _signals_models(SIGTERM), harms=True),
-    Fault("model process: SIGSTOP, SIGCONT", "models", _signals_models(SIGSTOP, SIGCONT), hold=(1.0, 12.0), **_STOPS),
+    Fault("model process: SIGTERM", "models", _signals(_models, SIGTERM), harms=True),
+    Fault("model process: SIGSTOP, SIGCONT", "models", _signals(_models, SIGSTOP, SIGCONT), hold=(1.0, 12.0), **_STOPS),
 )
 _DISK: Final = (
     Fault("disk of the job folders full", "disk", _fill_disk, hold=(1.0, 6.0), needs_disk=True, harms=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import redis
@@ -13,7 +13,7 @@ from chaos.faults.table import Context, Fault, Heal, Inject, at_each, nothing, u
 from chaos.polling import wait_for
 from chaos.system.load import UserJob
 from chaos.system.proxies.tcp import TcpProxy
-from chaos.system.scene import OPERATORS, WORKERS
+from chaos.system.scene import OPERATORS, WORKERS, Scene
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; other faults can delay that
 _QUEUES = ("celery-high", "celery", "celery-low")
@@ -35,9 +35,14 @@ def _flush(context: Context) -> Heal:
     return nothing
 
 
-def _slow(context: Context) -> Heal:
-    seconds = context.chance.uniform(0.05, 0.4)
-    return at_each(context.scene.redis_proxies.values(), lambda proxy: proxy.delay(seconds))
+def _slows(pick: Callable[[Scene], Iterable[TcpProxy]]) -> Inject:
+    """Delay what passes these proxies."""
+
+    def inject(context: Context) -> Heal:
+        seconds = context.chance.uniform(0.05, 0.4)
+        return at_each(pick(context.scene), lambda proxy: proxy.delay(seconds))
+
+    return inject
 
 
 def _kill_clients(context: Context) -> Heal:
@@ -82,34 +87,19 @@ def _cut_off_leader_from_api(context: Context) -> Heal:
     return proxy.heal
 
 
-def _any_worker(context: Context) -> list[str]:
+def _any_worker(context: Context) -> list[TcpProxy]:
     name = context.chance.choice(WORKERS)
     context.victims.add(name)
-    return [name]
+    return [context.scene.redis_proxies[name]]
 
 
-def _cuts_off(pick: Callable[[Context], Sequence[str]]) -> Inject:
-    """Cut these processes off from Redis."""
-
+def _cuts(pick: Callable[[Context], Sequence[TcpProxy]]) -> Inject:
     def inject(context: Context) -> Heal:
-        return _cut_off(context, [context.scene.redis_proxies[name] for name in pick(context)])
+        proxies = pick(context)
+        refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
+        return at_each(proxies, TcpProxy.refuse if refuses else TcpProxy.silence)
 
     return inject
-
-
-def _cut_off(context: Context, proxies: Sequence[TcpProxy]) -> Heal:
-    refuses = context.chance.random() < 0.5  # noqa: PLR2004 -- half of the cuts refuse, half are silent
-    return at_each(proxies, TcpProxy.refuse if refuses else TcpProxy.silence)
-
-
-def _cut_off_objects(context: Context) -> Heal:
-    """Cut all workers off from the object storage."""
-    return _cut_off(context, [context.scene.objects_proxy])
-
-
-def _slow_objects(context: Context) -> Heal:
-    seconds = context.chance.uniform(0.05, 0.4)
-    return at_each([context.scene.objects_proxy], lambda proxy: proxy.delay(seconds))
 
 
 def _shuffle_messages(context: Context) -> Heal:
@@ -207,21 +197,31 @@ FAULTS: Final = (
     _of_redis("killed, back without its data", _empty, (0.5, 6.0), forgets=True),
     Fault("Redis: FLUSHALL", "redis", _flush, blocks_users=True, forgets=True),
     _of_redis("paused", _pause, (1.0, 12.0)),
-    Fault("Redis: slow", "redis", _slow, (4.0, 10.0), blocks_users=True),
+    Fault("Redis: slow", "redis", _slows(lambda scene: scene.redis_proxies.values()), (4.0, 10.0), blocks_users=True),
     Fault("Redis: all connections cut (CLIENT KILL)", "redis", _kill_clients, (0.0, 1.0), blocks_users=True),
     _of_redis("out of memory", _full, (1.0, 8.0)),
     _of_redis("read-only replica", _read_only, (1.0, 8.0)),
-    _of_network("the operators cut off from Redis", _cuts_off(lambda _: OPERATORS), (1.0, 10.0), blocks_users=True),
+    _of_network(
+        "the operators cut off from Redis",
+        _cuts(lambda context: [context.scene.redis_proxies[name] for name in OPERATORS]),
+        (1.0, 10.0),
+        blocks_users=True,
+    ),
     _of_network(
         "the leader alone cut off from Redis",
-        _cuts_off(lambda context: [_leader(context)]),
+        _cuts(lambda context: [context.scene.redis_proxies[_leader(context)]]),
         (2.0, 10.0),
         blocks_users=True,
     ),
     _of_network("the leader alone cut off from the API server", _cut_off_leader_from_api, (2.0, 10.0), deposes=True),
-    _of_network("a worker cut off from Redis", _cuts_off(_any_worker), (1.0, 20.0), cuts=True, harms=True),
-    Fault("object storage: cut off from the workers", "storage", _cut_off_objects, (1.0, 8.0)),
-    Fault("object storage: slow", "storage", _slow_objects, (4.0, 10.0)),
+    _of_network("a worker cut off from Redis", _cuts(_any_worker), (1.0, 20.0), cuts=True, harms=True),
+    Fault(
+        "object storage: cut off from the workers",
+        "storage",
+        _cuts(lambda context: [context.scene.objects_proxy]),
+        (1.0, 8.0),
+    ),
+    Fault("object storage: slow", "storage", _slows(lambda scene: [scene.objects_proxy]), (4.0, 10.0)),
     Fault("messages: duplicated and reordered", "messages", _shuffle_messages, (0.0, 1.0)),
     Fault(
         "messages: sent again after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)

@@ -14,7 +14,6 @@ from chaos.running import RunResult
 from chaos.system.load import UserJob
 
 _MAX_SHOWN = 60
-_SAMPLE_SECONDS = 0.5
 
 
 def is_good(outcome: RunResult, verdicts: Sequence[Verdict]) -> bool:
@@ -40,23 +39,11 @@ def _summary(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
     broken = sum(1 for verdict in verdicts if verdict.problem)
     minutes = (evidence.ended_at - outcome.begun_at) / 60
     attempts = sum(len(runs) for runs in evidence.runs.values())
-    counts = under_way_counts(evidence)
-    at_once = (
-        f"{statistics.median(counts):.0f} of them under way at a time (at least {min(counts)}), " if counts else ""
-    )
     return (
         f"Seed {outcome.options.seed}: {len(_faults(evidence))} faults in {outcome.options.seconds / 60:.0f} minutes "
-        f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {at_once}{attempts} model processes. "
+        f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {attempts} model processes. "
         f"{len(verdicts)} checks, {broken} broken."
     )
-
-
-def under_way_counts(evidence: Evidence) -> list[int]:
-    """Return the number of unfinished jobs at each half second of the faults, as the API showed them."""
-    seconds = evidence.faults_ended_at - evidence.faults_begun_at
-    spans = [(job.created_at, _over_at(evidence, job)) for job in evidence.jobs]
-    times = [evidence.faults_begun_at + number * _SAMPLE_SECONDS for number in range(int(seconds / _SAMPLE_SECONDS))]
-    return [sum(1 for begin, end in spans if begin <= at and (end is None or at < end)) for at in times]
 
 
 def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:

@@ -1,14 +1,12 @@
-"""Text check: no file names a package registry's host or a path of one machine, and no test name is too long."""
+"""Text check: no file names a package registry's host or a path of one machine."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-MAX_TEST_NAME: Final = 80  # characters
 # Joined, so that this file does not contain the hosts.
 REGISTRY_HOSTS: Final = tuple(
     ".".join(parts)
@@ -22,7 +20,6 @@ REGISTRY_HOSTS: Final = tuple(
         ("archive", "ubuntu", "com"),
     )
 )
-_TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 
 
 def tracked_texts(checkout: Path) -> dict[str, str]:
@@ -41,7 +38,7 @@ def problems(checkout: Path) -> list[str]:
     texts = tracked_texts(checkout)
     # The path of a checkout at /src, or of a home at /, would match everywhere.
     here = [f"{path}/" for path in (checkout, Path.home()) if len(path.parts) > 1 and path != Path("/src")]
-    return [*forbidden_words(texts, [*REGISTRY_HOSTS, *here]), *long_test_names(texts)]
+    return list(forbidden_words(texts, [*REGISTRY_HOSTS, *here]))
 
 
 def forbidden_words(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:
@@ -50,12 +47,3 @@ def forbidden_words(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[
         for word in words:
             if word in text:
                 yield f"{name} names {word}: take it from the tool's own configuration, or derive it"
-
-
-def long_test_names(texts: Mapping[str, str]) -> Iterator[str]:
-    """Yield tests whose names are too long for a report."""
-    for name, text in texts.items():
-        if name.startswith("tests/") and name.endswith(".py"):
-            for test in _TEST.findall(text):
-                if len(test) > MAX_TEST_NAME:
-                    yield f"{name}: {test} has {len(test)} characters; at most {MAX_TEST_NAME}"
