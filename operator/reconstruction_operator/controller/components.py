@@ -80,8 +80,15 @@ class Operator:
             self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
         )
         # The loop
-        timing = _timing()
-        admission = Admission(self.cache, self.view.queues, _window(), _rules())
+        timing = Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})
+        window = DispatchWindow(
+            queue=settings.DISPATCH_WINDOW,
+            namespace=settings.DISPATCH_NAMESPACE_WINDOW,
+            total=settings.DISPATCH_TOTAL_WINDOW,
+            total_bytes=settings.DISPATCH_TOTAL_BYTES,
+        )
+        quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
+        admission = Admission(self.cache, self.view.queues, window, Rules(quotas, settings.POOL_NAMESPACES))
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
         self.brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE)
         self.sweeper = Sweeper(
@@ -211,23 +218,3 @@ def _settle_memory() -> None:
     """Exclude the listed jobs from garbage collection: most of them will never change again."""
     gc.collect()
     gc.freeze()
-
-
-def _window() -> DispatchWindow:
-    settings = config.settings
-    return DispatchWindow(
-        queue=settings.DISPATCH_WINDOW,
-        namespace=settings.DISPATCH_NAMESPACE_WINDOW,
-        total=settings.DISPATCH_TOTAL_WINDOW,
-        total_bytes=settings.DISPATCH_TOTAL_BYTES,
-    )
-
-
-def _rules() -> Rules:
-    settings = config.settings
-    quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
-    return Rules(quotas, settings.POOL_NAMESPACES)
-
-
-def _timing() -> Timing:
-    return Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})

@@ -20,16 +20,15 @@ from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import (
     cancelling,
-    deadlines,
     deleting,
     dispatching,
     ends,
     finished,
     flags,
-    preflight,
     restarting,
     running,
     suspending,
+    unstarted,
     validating,
 )
 from reconstruction_operator.planning.status import columns
@@ -50,8 +49,8 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     restarting.inherit,
     running.reopen,
     running.recover,
-    deadlines.decide,
-    preflight.decide,
+    unstarted.past_deadline,
+    unstarted.unusable_input,
     dispatching.decide,
 )
 

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import metadata
 from typing import Final
 
@@ -32,7 +32,6 @@ _QUEUE_SPANS: Final = 2_048
 _BATCH_SPANS: Final = 256
 _DELAY_MILLISECONDS: Final = 1_000
 _TIMEOUT_SECONDS: Final = 5.0  # of one batch, with all retries
-_NANOSECONDS: Final = 1_000_000_000
 _VERSION: Final = metadata.version("reconstruction-operator")
 
 _ids: Final[ContextVar[SpanIds]] = ContextVar("ids")  # of the span that is being started
@@ -129,5 +128,4 @@ def _context(parent: SpanIds | None) -> Context:
 
 
 def _nanoseconds(moment: datetime) -> int:
-    since = moment - datetime.fromtimestamp(0, UTC)
-    return (since.days * 86_400 + since.seconds) * _NANOSECONDS + since.microseconds * 1_000
+    return round(moment.timestamp() * 1_000_000) * 1_000

@@ -45,7 +45,8 @@ async def test_gauges_count_the_jobs_of_the_cache(operator: Operator) -> None:
     assert components.metrics.LEADER._value.get() == 0
 
 
-def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(
         monkeypatch,
         DISPATCH_WINDOW=1,
@@ -57,6 +58,11 @@ def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.Mon
         NAMESPACE_MAX_HIGH=(("*", 7),),
         BACKOFF_SECONDS=8.0,
     )
-    assert components._window() == DispatchWindow(queue=1, namespace=2, total=3, total_bytes=4)
-    assert components._rules().quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
-    assert components._timing().backoff_seconds == 8.0
+
+
+@pytest.mark.usefixtures("settings")
+async def test_windows_quotas_and_times_come_from_the_settings(operator: Operator) -> None:
+    loop = operator.reconciler
+    assert loop.admission.window == DispatchWindow(queue=1, namespace=2, total=3, total_bytes=4)
+    assert loop.admission.rules.quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
+    assert loop.timing.backoff_seconds == 8.0

@@ -218,10 +218,10 @@ class Cache:
         if old is not None and job is not None and job.contested and old.status.installation != job.status.installation:
             self._handed_over[key.uid] = job
         if old is not None:
-            self.counts.remove(old)
+            self.counts.count(old, -1)
         self._active.pop(key.uid, None)
         if job is not None:
-            self.counts.add(job)
+            self.counts.count(job, 1)
             self._jobs[key.uid] = job
             if job.status.phase in IN_FLIGHT:
                 self._active[key.uid] = None

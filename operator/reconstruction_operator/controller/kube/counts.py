@@ -28,19 +28,12 @@ class Counts:
         # Our jobs that wait for a worker or run on one, by queue
         self.demand = {phase: Counter[str]() for phase in _WANTS_WORKER}
 
-    def add(self, job: Job) -> None:
-        """Count a job in its new state."""
-        self._count(job, 1)
-
-    def remove(self, job: Job) -> None:
-        """Stop counting a job in its old state."""
-        self._count(job, -1)
-
     def phases(self) -> Mapping[Phase, int]:
         """How many jobs are in each phase; a job without a phase counts as Pending."""
         return {phase: self._phases[phase] for phase in Phase}
 
-    def _count(self, job: Job, step: int) -> None:
+    def count(self, job: Job, step: int) -> None:
+        """Count a job in its new state (`step` 1), or stop counting it in its old one (-1)."""
         phase = job.status.phase or Phase.PENDING
         self._phases[phase] += step
         self.contested += step if job.contested and not phase.finished else 0

@@ -159,7 +159,7 @@ class Orphans:
         for job_id, state in seen.items():
             try:
                 actions = self._plan(job_id, state, at, now)
-            except Exception:  # noqa: BLE001  # state bad record never stops the others
+            except Exception:  # noqa: BLE001  # one bad record never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("The orphaned record of %s could not be planned", job_id)
                 self._orphans[job_id].next_at = now + _LAST_SECONDS
@@ -175,14 +175,11 @@ class Orphans:
             # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
-        if orphan.handed_over and (record is None or not self.installation.owns(record)):
-            del self._orphans[job_id]
-            return None
-        if record is None:
+        if record is None and not orphan.handed_over:
             # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are deleted.
             del self._orphans[job_id]
             return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(orphan.attempt),))
-        if not self.installation.owns(record):
+        if record is None or not self.installation.owns(record):
             del self._orphans[job_id]
             return None
         limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS

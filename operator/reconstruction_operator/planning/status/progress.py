@@ -1,4 +1,4 @@
-"""Progress of the status, from a worker's reports: never backwards, and debounced."""
+"""Progress of the status, from a worker's reports: never backwards, debounced, and with an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.status import ConditionType, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
-from reconstruction_operator.planning.status.eta import eta_seconds
 from reconstruction_operator.planning.times import pause_end, whole
 from reconstruction_operator.planning.types import Timing
 
@@ -19,6 +18,11 @@ _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
 _ETA_CHANGE_SHARE = 0.1  # share of the old estimate; a smaller change is not worth a write
 _DONE_PERCENT = 100
 _TENTHS_SECONDS = 4.0  # between writes for less than a percent: often enough to be seen to move
+_MIN_FRACTION = 0.03  # of the run: below this the pace means nothing
+_MIN_ELAPSED_SECONDS = 2.0  # the same
+# (below, rounded to): more precision would flicker
+_GRAIN_SECONDS = ((30.0, 1), (120.0, 5), (600.0, 10), (3600.0, 60))
+_COARSE_GRAIN_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +113,40 @@ def _noticeable(old: int | None, new: int | None) -> bool:
     if old is None or new is None:
         return old != new
     return abs(new - old) >= max(_ETA_CHANGE_SECONDS, old * _ETA_CHANGE_SHARE)
+
+
+def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
+    """Return the estimated seconds left, rounded more coarsely the more there are; None if they are unknown.
+
+    The time since the report is subtracted. But silence may mean that the step has slowed down: so the estimate never falls
+    below the silence times the fraction that is left.
+    """
+    reported = min(report.at or now, now)
+    rest = report.remaining_seconds
+    if rest is None:
+        rest = _by_pace(report, reported)
+    if rest is None:
+        return None
+    silence = max(0.0, (now - reported).total_seconds())
+    return _rounded(max(rest - silence, silence * _left(report), 0.0))
+
+
+def _by_pace(report: ProgressReport, reported: datetime) -> float | None:
+    """Return the seconds left at the run's pace up to the report; None while the run is too young."""
+    if report.started_at is None:
+        return None
+    elapsed = (reported - report.started_at).total_seconds()
+    done = report.fraction - report.base  # since the run resumed
+    if not done >= _MIN_FRACTION or elapsed < _MIN_ELAPSED_SECONDS:
+        return None
+    return elapsed * _left(report) / done
+
+
+def _left(report: ProgressReport) -> float:
+    """Return the fraction that is left; reports outside of 0 to 1 are clamped."""
+    return 1.0 - min(1.0, max(0.0, report.fraction))
+
+
+def _rounded(seconds: float) -> int:
+    grain = next((grain for below, grain in _GRAIN_SECONDS if seconds < below), _COARSE_GRAIN_SECONDS)
+    return round(seconds / grain) * grain

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from reconstruction_operator.contract.records import ProgressReport
-from reconstruction_operator.planning.status.eta import eta_seconds
+from reconstruction_operator.planning.status.progress import eta_seconds
 
 from tests.support.plans import NOW
 
