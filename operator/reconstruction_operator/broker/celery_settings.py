@@ -58,7 +58,7 @@ def settings() -> dict[str, Any]:
         # https://github.com/celery/celery/issues/5716, https://github.com/celery/celery/issues/7946
         "broker_channel_error_retry": True,
         "result_backend": config.settings.CELERY_RESULT_BACKEND,
-        "result_backend_transport_options": connections.result_transport_options(),
+        "result_backend_transport_options": connections.transport_options(config.settings.CELERY_RESULT_BACKEND),
         "result_backend_always_retry": True,  # otherwise a report raises at once while Redis is unreachable
         "result_expires": config.settings.RESULT_EXPIRES_SECONDS,
         "redis_socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,

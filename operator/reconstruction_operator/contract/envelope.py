@@ -39,8 +39,7 @@ class Envelope:
 
     def to_json(self) -> dict[str, Any]:
         """Return the mapping that is sent."""
-        encoded: dict[str, Any] = codec.encode(self)
-        return encoded
+        return codec.encode(self)
 
     @classmethod
     def from_json(cls, data: object) -> Envelope:

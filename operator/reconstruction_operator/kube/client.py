@@ -60,13 +60,11 @@ class Api:
         find: Callable[[], Awaitable[ClusterAccess]] = find_cluster,
         *,
         program: str = "reconstruction-operator",
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
         self._find = find
         self._program = program
         self._refused_at = -_REFRESH_SECONDS
-        self._monotonic = monotonic
         # By whether they have the program's own client certificate: a user's request must never carry it.
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._answered_at: float | None = None  # monotonic; any response counts
@@ -76,7 +74,7 @@ class Api:
     @property
     def silent_seconds(self) -> float:
         """How long ago the API server last responded; infinite if it never did."""
-        return math.inf if self._answered_at is None else self._monotonic() - self._answered_at
+        return math.inf if self._answered_at is None else time.monotonic() - self._answered_at
 
     async def close(self) -> None:
         """Close the connections."""
@@ -131,14 +129,12 @@ class Api:
                     raise TooLargeError(max_bytes)
             return bytes(text)
 
-    async def chunks(
-        self, path: str, query: Mapping[str, str], silence_seconds: float, as_user: UserHeaders | None = None
-    ) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
         """Yield the pieces of a watch or a log as they arrive, until the API server ends it or is silent. Raises ApiError."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
         headers = {"Accept": "*/*"}
         async with self._sent(
-            "GET", path, params=query, headers=headers, timeout_seconds=None, as_user=as_user, timeout=timeout
+            "GET", path, params=query, headers=headers, timeout_seconds=None, timeout=timeout
         ) as response:
             async for chunk in response.content.iter_any():
                 yield chunk
@@ -165,7 +161,7 @@ class Api:
                 session, url = self._session(own=own), self._access.server + path
                 all_headers = await self._headers(as_user, headers, own=own)
                 async with session.request(method, url, params=params, headers=all_headers, **options) as response:
-                    self._answered_at, status = self._monotonic(), response.status
+                    self._answered_at, status = time.monotonic(), response.status
                     if status >= HTTPStatus.BAD_REQUEST:
                         raise parsing.refusal(status, await response.read(), response.headers.get("Retry-After"))
                     yield response
@@ -184,12 +180,12 @@ class Api:
     async def _authorization(self) -> str:
         """Return the program's own credentials. They are loaded in a thread, because a kubeconfig may run a plugin."""
         async with self._authorizing:
-            if self._monotonic() >= self._authorized_until:
+            if time.monotonic() >= self._authorized_until:
                 try:
                     self._authorized = await asyncio.to_thread(self._access.authorization)
                 except access.UNUSABLE as error:
                     raise ApiError(0, type(error).__name__, str(error)) from error
-                self._authorized_until = self._monotonic() + _AUTHORIZED_SECONDS
+                self._authorized_until = time.monotonic() + _AUTHORIZED_SECONDS
             return self._authorized
 
     def _session(self, *, own: bool) -> aiohttp.ClientSession:
@@ -204,9 +200,9 @@ class Api:
 
     async def _refresh(self) -> None:
         """Read the credentials again; the caller repeats the request."""
-        if self._monotonic() - self._refused_at < _REFRESH_SECONDS:
+        if time.monotonic() - self._refused_at < _REFRESH_SECONDS:
             return
-        self._refused_at = self._monotonic()
+        self._refused_at = time.monotonic()
         try:
             self._access = await self._find()
         except NoClusterError as error:

@@ -147,15 +147,11 @@ def broker_transport_options() -> dict[str, Any]:
         "interval_step": 0.2,
         "interval_max": 0.2,
     }
-    return options | _common(config.settings.CELERY_BROKER_URL)
+    return options | transport_options(config.settings.CELERY_BROKER_URL)
 
 
-def result_transport_options() -> dict[str, Any]:
-    """Return Celery's options for the result backend."""
-    return _common(config.settings.CELERY_RESULT_BACKEND)
-
-
-def _common(url: str) -> dict[str, Any]:
+def transport_options(url: str) -> dict[str, Any]:
+    """Return the options that kombu and Celery's result backend share."""
     options: dict[str, Any] = {}
     if config.settings.REDIS_KEY_PREFIX:
         options["global_keyprefix"] = config.settings.REDIS_KEY_PREFIX

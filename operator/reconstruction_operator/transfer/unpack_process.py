@@ -24,8 +24,8 @@ def unpack(archive: BinaryIO, label: str, into: Path, limits: Limits, tick: Tick
         OSError: the disk is full or broken.
 
     """
-    request = unpacker.UnpackRequest(str(into), limits.max_bytes, limits.max_files)
-    program = Program.start(unpacker.__name__, request.to_json(), untrusted=archive)
+    request = json.dumps({"into": str(into), "max_bytes": limits.max_bytes, "max_files": limits.max_files})
+    program = Program.start(unpacker.__name__, request, untrusted=archive)
     try:
         outcome = _listen(program, tick)
     finally:

@@ -23,7 +23,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -79,10 +79,6 @@ class UnpackRequest:
     def memory_bytes(self) -> int:
         """Address space of the process, in bytes."""
         return _MEMORY_BYTES + _ENTRY_BYTES * self.max_files
-
-    def to_json(self) -> str:
-        """Return the argument of the process."""
-        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)

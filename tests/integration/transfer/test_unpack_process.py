@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import os
 import resource
 import signal
@@ -147,7 +148,7 @@ def test_killed_process_is_the_workers_error_and_a_slow_one_is_refused(
 def test_process_ends_when_the_worker_has_ended(into: Path) -> None:
     archive_file = into.with_name("archive")
     archive_file.write_bytes(archives.zip_of_empty_blocks())
-    request = unpacker.UnpackRequest(str(into), MB, 20).to_json()
+    request = json.dumps({"into": str(into), "max_bytes": MB, "max_files": 20})
     with (
         archive_file.open("rb") as file,
         subprocess.Popen(

@@ -42,27 +42,6 @@ _START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 # --- Rules, without I/O -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRecord:
-    """The content of a Lease. `version` changes with every write."""
-
-    version: str
-    holder: str
-    transitions: int
-    duration_seconds: float
-
-    @classmethod
-    def of(cls, lease: Mapping[str, Any]) -> LeaseRecord:
-        """Return the record in a Lease's body."""
-        spec = lease.get("spec") or {}
-        return cls(
-            version=str(lease.get("metadata", {}).get("resourceVersion", "")),
-            holder=str(spec.get("holderIdentity") or ""),
-            transitions=int(spec.get("leaseTransitions") or 0),
-            duration_seconds=float(spec.get("leaseDurationSeconds") or 0),
-        )
-
-
 def looks_of(lease: Mapping[str, Any]) -> int:
     """Return the number of looks that Redis had counted (`state.timeline`), by the Lease's annotation; 0 without one."""
     text = str((lease.get("metadata", {}).get("annotations") or {}).get(LOOKS, ""))
@@ -104,12 +83,10 @@ class LeaderElection:
     identity: str
     duration_seconds: float
     monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     # Looks that Redis has counted; the Lease keeps the number for the next leader
     looks: int = field(default=0, init=False)
-    _record: LeaseRecord = field(default=LeaseRecord("", "", 0, 0.0), init=False)  # that was read last
-    _since: float = field(default=math.inf, init=False)  # for how long it has been unchanged
     _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
+    _since: float = field(default=math.inf, init=False)  # for how long it has been unchanged
     _tenure: int | None = field(default=None, init=False)
     _trusted_until: float = field(default=0.0, init=False)
     _at_least: int = field(default=0, init=False)  # transitions that our token must exceed
@@ -132,13 +109,19 @@ class LeaderElection:
     @property
     def holder(self) -> str:
         """The identity of the last holder that was seen."""
-        return self._record.holder
+        return str(self._spec.get("holderIdentity") or "")
+
+    @property
+    def _spec(self) -> Mapping[str, Any]:
+        spec: Mapping[str, Any] = (self._lease or {}).get("spec") or {}
+        return spec
 
     @property
     def _expires_at(self) -> float:
         """The monotonic time from which a candidate may take the Lease."""
         longest = max(self.duration_seconds, _MAX_DURATION_SECONDS)
-        return self._since + (min(self._record.duration_seconds, longest) if self._record.holder else 0.0)
+        duration = float(self._spec.get("leaseDurationSeconds") or 0)
+        return self._since + (min(duration, longest) if self.holder else 0.0)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when this replica takes or loses the Lease, or after `timeout_seconds`."""
@@ -204,28 +187,28 @@ class LeaderElection:
             await self._create(started)
             return
         self._saw(lease, self.monotonic())
-        if self._record.holder != self.identity and self.monotonic() < self._expires_at:
+        if self.holder != self.identity and self.monotonic() < self._expires_at:
             return
         # Above the count even if we are the last holder: another replica may have led in between.
         # No Lease of ours counts more than seconds; after a foreign count near the maximum there would be no valid token.
-        latest = first_transitions(self.now() + _CLOCK_SKEW)
-        transitions = max(min(self._record.transitions, latest), self._at_least) + 1
+        latest = first_transitions(datetime.now(UTC) + _CLOCK_SKEW)
+        transitions = max(min(int(self._spec.get("leaseTransitions") or 0), latest), self._at_least) + 1
         await self._hold(transitions, None, started)
         self._win(transitions, started)
 
     async def _create(self, started: float) -> None:
-        transitions = max(first_transitions(self.now()), self._at_least + 1)
+        transitions = max(first_transitions(datetime.now(UTC)), self._at_least + 1)
         body = {
             "apiVersion": _API_VERSION,
             "kind": "Lease",
             "metadata": self._metadata({"name": self.name}),
-            "spec": lease_spec(self.identity, self.duration_seconds, transitions, self.now()),
+            "spec": lease_spec(self.identity, self.duration_seconds, transitions, datetime.now(UTC)),
         }
         self._saw(await self.api.request("POST", self._collection, body=body), started)
         self._win(transitions, started)
 
     async def _hold(self, transitions: int, acquired: str | None, started: float) -> None:
-        await self._write(lease_spec(self.identity, self.duration_seconds, transitions, self.now(), acquired))
+        await self._write(lease_spec(self.identity, self.duration_seconds, transitions, datetime.now(UTC), acquired))
         self._trusted_until = started + self.duration_seconds * HOLDER_MARGIN
 
     async def _write(self, spec: dict[str, Any], timeout_seconds: float | None = None) -> None:
@@ -240,11 +223,12 @@ class LeaderElection:
         return {**metadata, "annotations": {**(metadata.get("annotations") or {}), LOOKS: str(self.looks)}}
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
-        record = LeaseRecord.of(lease)
+        if self._lease is None or lease.get("metadata") != self._lease.get(
+            "metadata"
+        ):  # its version changes with every write
+            self._since = now
         self._lease = lease
         self.looks = max(self.looks, looks_of(lease))
-        if record != self._record:
-            self._record, self._since = record, now
 
     def _win(self, transitions: int, started: float) -> None:
         self._tenure = self._at_least = transitions

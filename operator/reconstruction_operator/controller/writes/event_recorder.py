@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -56,14 +55,13 @@ class EventRecorder:
 
     api: Api
     instance: str
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _queue: asyncio.Queue[tuple[JobKey, Event, datetime]] = field(default_factory=asyncio.Queue, init=False)
 
     def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
         """Queue these Events about a job. They are dropped if too many wait."""
         for event in events:
             if self._queue.qsize() < WAITING_AT_MOST[event.type]:
-                self._queue.put_nowait((key, event, self.now()))
+                self._queue.put_nowait((key, event, datetime.now(UTC)))
             else:
                 metrics.EVENTS_DROPPED.labels("full").inc()
 

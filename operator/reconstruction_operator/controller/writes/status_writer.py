@@ -19,7 +19,6 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -70,7 +69,6 @@ class StatusWriter:
     cache: Cache
     election: LeaderElection
     events: EventRecorder
-    monotonic: Callable[[], float] = time.monotonic
     writes: WriteQueue = field(default_factory=WriteQueue, init=False)
     _refused_until: float = field(default=-math.inf, init=False)
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
@@ -90,13 +88,13 @@ class StatusWriter:
                 self._again.add(job.key)
             return
         urgency = urgency_of(job.status, status)
-        self.writes.put(PendingWrite(job.key, job.status, status, events, self.monotonic(), urgency, again))
+        self.writes.put(PendingWrite(job.key, job.status, status, events, time.monotonic(), urgency, again))
         self._changed.set()
 
     @property
     def refused(self) -> bool:
         """Whether the operator lacked a right for the newest write, which is repeated while its job exists."""
-        return self.monotonic() < self._refused_until
+        return time.monotonic() < self._refused_until
 
     async def run(self) -> None:
         """Write statuses until cancelled."""
@@ -161,7 +159,7 @@ class StatusWriter:
             return
         self._refusing, self._refused_until = False, -math.inf
         metrics.API_WRITES.labels(kind, "ok").inc()
-        metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
+        metrics.WRITE_LAG.labels(kind).observe(time.monotonic() - pending.since)
         self.cache.put(body)
         if pending.again:
             self.cache.enqueue(pending.key)
@@ -185,7 +183,7 @@ class StatusWriter:
             # Rejected by a rule (a finished phase never changes, an attempt never decreases), the role or the schema.
             self.cache.enqueue_after(pending.key, _REFUSED_SECONDS)
             if error.status == HTTPStatus.FORBIDDEN:
-                self._refused_until = self.monotonic() + 3 * _REFUSED_SECONDS
+                self._refused_until = time.monotonic() + 3 * _REFUSED_SECONDS
             _log.error("The API server rejected the status of %s: %s", pending.key, error)
 
 

@@ -134,7 +134,7 @@ class ObjectTarget:
         return perform(DeliverRequest(self.address, run, None), lambda *_: check())["own"] is True
 
     def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
-        """See `outputs.Target`. Raises StorageError (OUTPUT"OUTPUT_REFUSED", OUTPUT_UPLOAD_FAILED), or SupersededError."""
+        """See `outputs.Target`. Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or SupersededError."""
 
         def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
             check()
@@ -156,7 +156,7 @@ class ObjectTarget:
 
     @property
     def address(self) -> ObjectAddress:
-        """The address, if jobs of the namespace may write to it. Raises StorageError (OUTPUT"OUTPUT_REFUSED")."""
+        """The address, if jobs of the namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
         granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, self.namespace)
         schemes = config.settings.STORAGE_SCHEMES
         address = permitted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -128,7 +127,8 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
         heartbeat.cease()
     while True:
         if end.outcome is Outcome.CANCELLED:
-            if _is_superseded(heartbeat):
+            heartbeat.confirm()  # a run that was paused could delete its successor's result; without Redis, the last reply counts
+            if heartbeat.superseded:
                 logger.warning("attempt %s was superseded: its cancel is outdated", ownership.task_id)
                 return None
             end = replace(end, files_left=not _delete_files(ownership.job_id))
@@ -180,13 +180,6 @@ def _delete_files(job_id: str) -> bool:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the message is enough
         return False
     return True
-
-
-def _is_superseded(heartbeat: Heartbeat) -> bool:
-    """Ask Redis just before files are deleted: a run that was paused could delete its successor's result."""
-    with contextlib.suppress(RedisError, calls.ProtocolError):  # without Redis, the last reply counts
-        heartbeat.ask_now()
-    return heartbeat.superseded
 
 
 def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: float) -> FinishReply:
