@@ -20,11 +20,11 @@ from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import (
     cancelling,
-    deleting,
     dispatching,
     ends,
     finished,
     flags,
+    orphans,
     restarting,
     running,
     suspending,
@@ -85,7 +85,7 @@ def complete(draft: Draft, *, admitted: bool) -> Plan:
     if decision is None:
         if job.ours and job.finished:
             return finished.plan(case)
-        return Plan(job.status, deleting.actions(case) if job.ours else ())
+        return Plan(job.status, orphans.plan_deleting(case) if job.ours else ())
     if admitted and decision.wants_dispatch:
         decision = dispatching.dispatch(case)
     flagged, flags_due = ((), None) if decision.state.final else flags.follow_spec(case)

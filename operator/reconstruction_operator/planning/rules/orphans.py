@@ -1,4 +1,4 @@
-"""Orphans: records whose object was deleted. What runs is stopped, then the files and the keys in Redis are deleted."""
+"""Deletions: what runs is stopped. Once the object is gone, its record is an orphan: the files and the keys in Redis are deleted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.attempts import end_unwanted
 from reconstruction_operator.planning.times import deletion_is_due
 from reconstruction_operator.planning.types import Observation, Timing
+
+
+def plan_deleting(case: Case) -> tuple[planned.Action, ...]:
+    """Return what ends the attempt of a job whose object a foreign finalizer holds; no other attempt starts."""
+    if case.seen.end is not None or not case.touched:
+        return ()
+    end = planned.TakeClaim(case.task, Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
+    return end_unwanted(end, case.seen, case.timing, StopReason.DELETED)
 
 
 def plan_orphan(
