@@ -20,6 +20,7 @@ from reconstruction_operator.planning.types import Job, Plan
 _PASS_SECONDS: Final = 1.0  # between two passes over the waiting jobs
 _PLACES_SECONDS: Final = 5.0  # between two updates of places; each changes some statuses
 _MANY_PLACES_SECONDS: Final = 30.0  # the same, while a queue has more jobs than get a place
+_TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
 
 
 @dataclass(eq=False)
@@ -54,6 +55,8 @@ class Admission:
         self._planned.pop(job.key, None)
         if phase is not None and phase is not stored and (phase in IN_FLIGHT or stored is Phase.QUEUED):
             self._planned[job.key] = phase
+        if phase in _TAKEN:
+            self.queues.taken(job.key)
 
     def wants(self, job: Job) -> None:
         """Note that the plan dispatches the job if it is admitted."""
@@ -79,7 +82,7 @@ class Admission:
         """Count the job's message, which was sent, until the next reading of the queues."""
         job = self.cache.get(key)
         if job is not None:
-            self.queues.sent(job.queue, message_bytes(job.spec))
+            self.queues.sent(job.queue, message_bytes(job.spec), key)
 
     def forget(self, key: JobKey) -> None:
         """Drop a job that was deleted, is managed elsewhere, or could not be planned."""

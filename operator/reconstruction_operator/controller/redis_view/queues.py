@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.contract.pools import queue_name
@@ -37,6 +38,7 @@ class QueueFacts:
         self.known = False  # whether this tenure has had a reading
         self.messages: dict[str, int] = {}  # how many wait, by queue
         self.bytes: dict[str, int] = {}  # of Redis that the messages use, by queue
+        self._unread: dict[JobKey, tuple[str, int]] = {}  # messages that were sent since, with their bytes
         self.paused = False  # Redis is too full for further dispatches
 
     @property
@@ -52,14 +54,26 @@ class QueueFacts:
         """Mark the readings as those of an earlier tenure. Statuses still use them until the next reading."""
         self.known = False
 
-    def sent(self, queue: str, size: int = 0) -> None:
-        """Count a message that was sent until the next reading."""
-        self.messages[queue] = self.messages.get(queue, 0) + 1
+    def sent(self, queue: str, size: int = 0, key: JobKey | None = None) -> None:
+        """Count a message that was sent (for the job `key`) until the next reading."""
+        self._count(queue, 1, size)
+        if key is not None:
+            self._unread[key] = (queue, size)
+
+    def taken(self, key: JobKey) -> None:
+        """Note that a worker has the job: its message no longer counts, if it was sent since the newest reading."""
+        queue, size = self._unread.pop(key, ("", 0))
+        if queue:
+            self._count(queue, -1, -size)
+
+    def _count(self, queue: str, messages: int, size: int) -> None:
+        self.messages[queue] = self.messages.get(queue, 0) + messages
         self.bytes[queue] = self.bytes.get(queue, 0) + size
 
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Store a new reading, and set the metrics from it."""
         self._workers, self.messages, self.bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
+        self._unread.clear()
         self.known = True
         self._pause(backlog.memory_share)
         metrics.QUEUES.add(workers)
