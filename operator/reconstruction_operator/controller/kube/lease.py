@@ -223,9 +223,8 @@ class LeaderElection:
         return {**metadata, "annotations": {**(metadata.get("annotations") or {}), LOOKS: str(self.looks)}}
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
-        if self._lease is None or lease.get("metadata") != self._lease.get(
-            "metadata"
-        ):  # its version changes with every write
+        # The metadata have a version, which changes with every write.
+        if self._lease is None or lease["metadata"] != self._lease["metadata"]:
             self._since = now
         self._lease = lease
         self.looks = max(self.looks, looks_of(lease))
