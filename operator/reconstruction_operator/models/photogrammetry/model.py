@@ -7,11 +7,14 @@ import os
 import statistics
 import sys
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.models.photogrammetry import parameters as parameter_table
 from reconstruction_operator.models.photogrammetry import quality_gates
+
+if TYPE_CHECKING:
+    from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthTask, Write
 
 _PACKAGES = {
     "DracoPy": "dracopy",
@@ -80,11 +83,18 @@ class PhotogrammetryModel:
             # Imported only in the model process: the native libraries take seconds and hundreds of megabytes.
             from reconstruction_operator.models.photogrammetry.pipeline import reconstruct  # noqa: PLC0415
 
-            return reconstruct(work, settings, report)
+            return reconstruct(work, settings, report, self.depths)
         except MemoryError as error:
             raise ModelFailure(
                 "OUT_OF_MEMORY", f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px"
             ) from error
+
+    def depths(self, task: DepthTask, write: Write) -> None:
+        """Pass the depth map of each view to `write`, from any thread. A model of another package may override this method."""
+        from reconstruction_operator.models.photogrammetry.dense import depthmaps, patchmatch  # noqa: PLC0415  # as above
+
+        source = patchmatch if task.settings.patch_match and patchmatch.available() else depthmaps
+        source.compute(task, write)
 
 
 def _limit_threads(threads: int) -> None:

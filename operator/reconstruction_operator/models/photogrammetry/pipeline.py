@@ -13,9 +13,9 @@ import numpy as np
 from reconstruction_operator.models.interface import EARLY_LOOK, ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, patchmatch, views
+from reconstruction_operator.models.photogrammetry.dense import fusion, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource, DepthTask
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import camerafiles, early, glb, results
 from reconstruction_operator.models.photogrammetry.output.report import page
@@ -47,6 +47,7 @@ class Run:
     stages: Stages
     prepared: list[PreparedPhoto]  # the photos, whose files are in `pictures`
     pictures: Path
+    depths: DepthSource
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -54,7 +55,7 @@ class Run:
         return {photo.name: photo.source for photo in self.prepared}
 
 
-def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
+def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: DepthSource) -> Result:
     """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
     cv2.setNumThreads(work.threads)
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
@@ -63,7 +64,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
         prepared, pictures = stage_files.prepared_photos(
             stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
         )
-        return _model(Run(work, settings, timetable, stages, prepared, pictures))
+        return _model(Run(work, settings, timetable, stages, prepared, pictures, depths))
 
 
 def _model(run: Run) -> Result:
@@ -215,16 +216,10 @@ def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
     settings, threads = run.settings, run.work.threads
     size = settings.refined_sizes[-1]
     cameras = [views.reduced_camera(view.camera, size) for view in seen]
-    progress = run.timetable.stage(Stage.DEPTHS)
-
-    def compute(write: Write) -> None:
-        if settings.patch_match and patchmatch.available():
-            patchmatch.compute(seen, cameras, run.work.scratch_dir / "depths", progress=progress, write=write)
-        else:
-            read = views.grey_reader(seen, size)
-            depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
-
-    depth_map, sources = stage_files.depth_maps(run.stages, compute), [view.sources for view in seen]
+    task = DepthTask(
+        seen, cameras, settings, run.work.scratch_dir / "depths", threads, run.timetable.stage(Stage.DEPTHS)
+    )
+    depth_map, sources = stage_files.depth_maps(run.stages, partial(run.depths, task)), [view.sources for view in seen]
     return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.timetable.stage(Stage.FUSION))
 
 

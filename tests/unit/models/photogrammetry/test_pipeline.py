@@ -6,16 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.models.interface import ModelFailure, Work
 from reconstruction_operator.models.photogrammetry import pipeline
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthTask, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.placing import georeference
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
+from reconstruction_operator.models.stages import Stages
 
-from tests.support.engine.geometry import QUIET, joined, sphere
+from tests.support.engine import scenes
+from tests.support.engine.geometry import QUIET, ignore, joined, sphere
 
 CELL = 0.1
 
@@ -69,3 +75,26 @@ def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
     far = np.array([[50.0, 50.0, 50.0]])
     with pytest.raises(ModelFailure, match=r"NO_DENSE_SURFACE: only 0 faces of the surface rest on the photos"):
         pipeline._cleaned(sphere(), far, CELL, None, [], faces=1000, progress=QUIET)
+
+
+def test_noisy_depths_of_any_source_become_points_on_the_surface(tmp_path: Path) -> None:
+    ball, noise = sphere(), np.random.default_rng(1)
+
+    def true_depths(task: DepthTask, write: Write) -> None:
+        for index, camera in enumerate(task.cameras):
+            rays = camera.rays()
+            face, weights = Caster(ball).cast(np.broadcast_to(camera.centre, rays.shape), rays)
+            points = (weights[:, :, None] * ball.vertices[ball.faces[face]]).sum(axis=1)
+            depths = np.where(face < 0, 0.0, camera.project(points)[1] * noise.normal(1.0, 0.01, len(face)))
+            depths = depths.reshape(camera.height, camera.width).astype(np.float32)
+            write(index, DepthMap(depths, depths > 0))
+
+    work, timetable = Work((), tmp_path, tmp_path, {}, 1), Timetable(ignore, lambda _: dict.fromkeys(Stage, 1.0))
+    neighbours = ((1, 2), (0, 2), (1, 3), (1, 2))
+    seen = [
+        View(f"{index}.jpg", tmp_path, camera, 2.0, 9.0, sources)
+        for index, (camera, sources) in enumerate(zip(scenes.around(4, arc_deg=45.0), neighbours, strict=True))
+    ]
+    run = pipeline.Run(work, QUALITIES["fast"], timetable, Stages.of(work), [], tmp_path, true_depths)
+    points = pipeline._dense_cloud(run, seen, CELL).points
+    assert np.abs(np.linalg.norm(points, axis=1) - 1.0).mean() < 0.02

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,9 +15,10 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Mask, Singles
 from reconstruction_operator.models.photogrammetry.dense import planesweep, refinement
-from reconstruction_operator.models.photogrammetry.dense.views import GreyView, View
+from reconstruction_operator.models.photogrammetry.dense.views import GreyView, View, grey_reader
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _WORST_COST = 0.9  # maximum of 1 - correlation in the pixel's window; fusion rejects what other views contradict
 _FLATTEST_VARIANCE = 2e-5  # minimum variance of grey 0 to 1
@@ -38,19 +40,25 @@ class DepthMap:
 Write = Callable[[int, DepthMap], None]
 
 
-def compute(
-    views: Sequence[View],
-    grey: Callable[[int], GreyView],
-    settings: QualitySettings,
-    *,
-    threads: int,
-    progress: StageProgress,
-    write: Write,
-) -> None:
-    """Compute the depth map of each view and pass it to `write`; `grey` reads a view at the size of the depth maps.
+@dataclass(frozen=True, eq=False, slots=True)
+class DepthTask:
+    """The input of every source of depth: plane sweep, PatchMatch, or that of another package."""
 
-    `write` is called from several threads.
-    """
+    views: Sequence[View]
+    cameras: Sequence[Camera]  # of the depth maps: their sizes
+    settings: QualitySettings
+    folder: Path  # for temporary files; does not exist yet
+    threads: int
+    progress: StageProgress
+
+
+DepthSource = Callable[[DepthTask, Write], None]
+
+
+def compute(task: DepthTask, write: Write) -> None:
+    """Compute the depth map of each view and pass it to `write`, which is called from several threads."""
+    views, settings = task.views, task.settings
+    grey = grey_reader(views, settings.refined_sizes[-1])
 
     def compute_view(index: int) -> None:
         view = views[index]
@@ -61,8 +69,8 @@ def compute(
     parallel.each(
         compute_view,
         range(len(views)),
-        threads,
-        lambda done, of: progress(done / of, f"depth map {done}/{of}"),
+        task.threads,
+        lambda done, of: task.progress(done / of, f"depth map {done}/{of}"),
         bytes_each=sweep_bytes + refinement_bytes,
     )
 

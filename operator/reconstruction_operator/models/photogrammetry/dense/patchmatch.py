@@ -6,15 +6,14 @@ Schoenberger et al. 2016, "Pixelwise view selection for unstructured multi-view 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthTask, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import add_photo, pycolmap
 
@@ -31,16 +30,9 @@ def available() -> bool:
     return bool(pycolmap.has_cuda) and pycolmap.get_num_cuda_devices() > 0  # type: ignore[attr-defined]  # exists in builds for CUDA
 
 
-def compute(
-    views: Sequence[View],
-    cameras: Sequence[Camera],
-    folder: Path,
-    *,
-    progress: StageProgress,
-    write: Write,
-    match: Match = pycolmap.patch_match_stereo,
-) -> None:
-    """Compute the depth map of each view and pass it to `write`. `cameras` are those of the depth maps; `folder` is for COLMAP."""
+def compute(task: DepthTask, write: Write, match: Match = pycolmap.patch_match_stereo) -> None:
+    """Compute the depth map of each view and pass it to `write`."""
+    views, cameras, folder = task.views, task.cameras, task.folder
     maps = folder / "stereo" / "depth_maps"
     for part in (folder / "images", folder / "sparse", maps, folder / "stereo" / "normal_maps"):
         part.mkdir(parents=True)
@@ -62,7 +54,7 @@ def compute(
         done = sum(1 for _ in maps.glob("*.bin"))
         return done / (_ROUNDS * len(with_sources)), f"depth map {done}/{_ROUNDS * len(with_sources)} on the GPU"
 
-    progress.during(lambda: match(folder, options=options), measure)
+    task.progress.during(lambda: match(folder, options=options), measure)
     for index, (view, camera) in enumerate(zip(views, cameras, strict=True)):
         write(index, _depth_map(view, camera, maps))
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import depthmaps
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
-from reconstruction_operator.models.photogrammetry.dense.views import GreyView, View
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthTask
+from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
@@ -43,21 +43,21 @@ def test_what_a_mask_hides_has_no_depth(tmp_path: Path, refined: tuple[int, ...]
     sky = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
     sky[:50], sky[20:, 60:100] = True, False  # behind a tower
     cv2.imwrite(str(tmp_path / "mask.png"), np.where(sky, 0, 255).astype(np.uint8))
-    greys, cameras = [], []
-    for shift in (0, SHIFT_PX):  # a wall that faces the cameras
-        wall = scenes.texture(1)[:HEIGHT, 100 + shift : 100 + shift + WIDTH].astype(np.float32) / 255
+    cameras = []
+    for index, shift in enumerate((0, SHIFT_PX)):  # a wall that faces the cameras
+        wall = scenes.texture(1)[:HEIGHT, 100 + shift : 100 + shift + WIDTH]
         hidden = np.roll(sky, -shift, axis=1)
         intrinsics = np.array([[FOCAL, 0.0, WIDTH / 2], [0.0, FOCAL, HEIGHT / 2], [0.0, 0.0, 1.0]])
         to_left = np.array([-shift * DISTANCE / FOCAL, 0.0, 0.0])
         cameras.append(Camera(intrinsics, np.eye(3), to_left, WIDTH, HEIGHT))
-        greys.append(GreyView(np.where(hidden, np.float32(0.85), wall), cameras[-1]))
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.where(hidden, 217, wall))
     views = [
-        View(f"{index}.jpg", tmp_path, camera, 3.0, 6.0, (1 - index,), mask)
+        View(f"{index}.png", tmp_path / f"{index}.png", camera, 3.0, 6.0, (1 - index,), mask)
         for index, (camera, mask) in enumerate(zip(cameras, (tmp_path / "mask.png", None), strict=True))
     ]
     settings = replace(QUALITIES["preview"], depth_size=refined[0], refined_sizes=refined)
     maps: dict[int, DepthMap] = {}
-    depthmaps.compute(views, greys.__getitem__, settings, threads=1, progress=QUIET, write=maps.__setitem__)
+    depthmaps.compute(DepthTask(views, cameras, settings, tmp_path / "task", 1, QUIET), maps.__setitem__)
     masked, whole = maps[0], maps[1]
     shown = ~sky
     shown[:, :SHIFT_PX] = shown[:, -SHIFT_PX:] = False

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import patchmatch
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthTask
 from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
@@ -27,7 +28,7 @@ def written(path: Path, depths: list[list[float]]) -> None:
 
 def computed(folder: Path, views: list[View], cameras: list[Camera], match: patchmatch.Match) -> list[DepthMap]:
     maps: dict[int, DepthMap] = {}
-    patchmatch.compute(views, cameras, folder / "gpu", progress=QUIET, write=maps.__setitem__, match=match)
+    patchmatch.compute(DepthTask(views, cameras, QUALITIES["high"], folder / "gpu", 1, QUIET), maps.__setitem__, match)
     return [maps[index] for index in range(len(views))]
 
 
