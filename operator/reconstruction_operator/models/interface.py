@@ -90,6 +90,16 @@ class Result:
     placement: Placement | None = None  # None: unknown
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Learned weights that a model computes with. The user brings the file, and the model refuses one with another digest."""
+
+    name: str
+    sha256: str  # of the file, in hexadecimal
+    licence: str  # SPDX identifier or name
+    commercial: bool  # whether the licence allows commercial use
+
+
 class ModelFailure(Exception):  # noqa: N818  # an expected outcome of a job, not an error in the code
     """The run cannot produce a mesh. `reason` is one of `contract.outcomes`; `message` has numbers and advice."""
 
@@ -135,6 +145,8 @@ class Model(Protocol):
     - `version: str`, to be changed when the same photos and parameters would give another result, or other stages. Without it,
       the version of the package that provides the model is used.
     - `packages: Sequence[str]`, the installed packages that it computes with.
+
+    `weights: Sequence[Weights]`: their digests are part of the version, and a licence that forbids commercial use is a warning.
     """
 
     name: ClassVar[str]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
 from importlib.metadata import version as installed_version
 
-from reconstruction_operator.models.interface import Model, ModelFailure
+from reconstruction_operator.models.interface import Model, ModelFailure, Weights
 
 GROUP = "reconstruction_operator.models"
+_DIGEST_CHARS = 12  # in a version
 
 
 class UnavailableModelError(ModelFailure):
@@ -53,21 +54,31 @@ def find(name: str) -> Model:
 
 
 def version(name: str) -> str:
-    """Return the version of the model, or else of the package that provides it; empty if both are unknown.
+    """Return the version of the model, or else of the package that provides it, with the digests of its weights; empty if unknown.
 
     Raises as `find`.
     """
-    own = getattr(find(name), "version", "")
-    return own if isinstance(own, str) and own else _version_of_package(_package(name))
+    model = find(name)
+    own = getattr(model, "version", "")
+    version = own if isinstance(own, str) and own else _version_of_package(_package(name))
+    return "+".join([version, *(used.sha256[:_DIGEST_CHARS] for used in weights(model))])
+
+
+def weights(model: Model) -> list[Weights]:
+    """Return the weights that the model computes with."""
+    found = getattr(model, "weights", ())
+    return [used for used in found if isinstance(used, Weights)] if isinstance(found, Sequence) else []
 
 
 def versions(name: str) -> Mapping[str, str]:
-    """Return the versions of Python, of the package that provides the model, and of the packages that it computes with.
+    """Return the versions of Python, of the model's package and of those it computes with; of its weights the digest and licence.
 
     Raises as `find`.
     """
-    packages = (_package(name), *getattr(find(name), "packages", ()))
+    model = find(name)
+    packages = (_package(name), *getattr(model, "packages", ()))
     versions = {package: _version_of_package(package) for package in packages if package}
+    versions |= {f"weights {used.name}": f"sha256:{used.sha256}, {used.licence}" for used in weights(model)}
     return {"python": platform.python_version(), **{package: text for package, text in versions.items() if text}}
 
 

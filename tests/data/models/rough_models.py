@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import spy
-from reconstruction_operator.models.interface import ModelFailure, Placement, Report, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Placement, Report, Result, Step, Weights, Work
 from reconstruction_operator.models.stages import Stages
 
 
@@ -302,6 +302,13 @@ class Warned(Good):
     def run(self, work: Work, report: Report) -> Result:
         placement = Placement(52.5, 13.25, 35.5, 120.0, (1.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0))
         return replace(super().run(work, report), warning="5 of 9 photos were aligned", placement=placement)
+
+
+class Learned(Good):
+    """Behaves, with weights that forbid commercial use."""
+
+    name = "rough-learned"
+    weights = (Weights("depths", "0123456789abcdef" * 4, "CC-BY-NC-4.0", commercial=False),)
 
 
 class Meshless(Good):

@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from reconstruction_operator import config
-from reconstruction_operator.models import exchange
+from reconstruction_operator.models import exchange, registry
 from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import Model, ModelFailure, Report, Result, Work
 from reconstruction_operator.transfer.objects.environment import is_secret
@@ -62,7 +63,7 @@ def run_model(
     be started.
     """
     if not model.isolated:
-        return model.run(work, report)
+        return _with_licences(model, model.run(work, report))
     with _ModelProcess(RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)) as process:
         outcome: ModelMessage | None = None
         step = "its start"
@@ -88,7 +89,18 @@ def run_model(
             if watch.peak_bytes:
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
                 used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
-        return _verdict(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
+        result = _verdict(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
+        return _with_licences(model, result)
+
+
+def _with_licences(model: Model, result: Result) -> Result:
+    """Return the result with a warning for each licence of the model's weights that forbids commercial use."""
+    forbidding = [
+        f"the licence {used.licence} of the weights {used.name} forbids commercial use"
+        for used in registry.weights(model)
+        if not used.commercial
+    ]
+    return replace(result, warning="; ".join(filter(None, [result.warning, *forbidding])))
 
 
 class _ModelProcess:

@@ -58,6 +58,14 @@ def test_a_warning_is_in_the_end_and_the_placement_in_the_manifest(
     }
 
 
+def test_weights_are_in_the_manifest_and_a_licence_against_commercial_use_warns(photos: str, jobs_dir: Path) -> None:
+    run(model="rough-learned", input_uri=photos)
+    sealed = manifest(jobs_dir)
+    assert sealed["warning"] == "the licence CC-BY-NC-4.0 of the weights depths forbids commercial use"
+    assert sealed["versions"]["weights depths"] == f"sha256:{'0123456789abcdef' * 4}, CC-BY-NC-4.0"
+    assert sealed["versions"]["model"] == "1.0+0123456789ab"  # other weights make another result
+
+
 def test_a_model_without_a_process_of_its_own_has_no_usage(jobs_dir: Path, client: redis.Redis) -> None:
     run()
     assert manifest(jobs_dir)["usage"] == {"cpuSeconds": None, "peakMemoryBytes": None}
