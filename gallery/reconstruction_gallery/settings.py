@@ -15,7 +15,6 @@ from typing import Any, Final
 from reconstruction_operator.readers import InvalidSettingError, reader
 
 _PREFIX: Final = "GALLERY_"
-_MIB: Final = 1 << 20
 _GIB: Final = 1 << 30
 _MIN_SECRET_CHARS: Final = 32
 _LEAST: Final = 0.1  # of a number
@@ -49,7 +48,7 @@ class Settings:
     share_seconds: int = 604_800  # how long a link is valid
     uploads_dir: str = ""  # where photos are stored; empty: uploads are disabled
     uploads_uri: str = ""  # path of that folder on the workers; empty: uploads_dir
-    photo_max_bytes: int = 100 * _MIB
+    photo_max_bytes: int = _GIB  # videos are uploaded as photos
     upload_max_files: int = 2000
     upload_max_bytes: int = 8 * _GIB
     user_max_bytes: int = 32 * _GIB

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -56,7 +56,7 @@ from tests.support.archives import PHOTOS, tarred, zipped
 from tests.support.engine.geometry import QUIET
 from tests.support.gallery import Server, make_gallery
 from tests.support.jobs import NOON, make_key
-from tests.support.photos import make_photo, saved
+from tests.support.photos import make_photo, saved, write_clip
 from tests.support.results import seal
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
@@ -253,6 +253,9 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
     "photos": (
         photo, *(make_photo(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")),
         *(saved(Image.new(mode, (64, 48)), kind, exif=exif()) for mode, kind in (("CMYK", "JPEG"), ("RGB", "TIFF")))),
+    "videos": (
+        lambda _, folder: each(errors.StorageError, lambda: checks.check_all([(folder / "content").rename(folder / "a.mov")], LIMITS, lambda *_: None)),
+        write_clip(Path(mkdtemp()) / "a.mov", range(9)).read_bytes()),
     "EXIF, XMP and profiles": (tagged, exif(), b"MM\0*", b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()),
     "requests to the gallery": (
         request, b"GET " + _JOB + b"/files/model.glb?download" + _USER + b'Range: bytes=0-3\nIf-Range: "x"\nIf-None-Match: "y"',

@@ -43,6 +43,7 @@ _OPEN_UPLOADS: Final = 20  # maximum of one user
 _MIN_PHOTO_BYTES: Final = 4096  # that a photo counts as: a block of the volume
 _FOLDER_FILES: Final = 3  # that an upload counts as, without its photos
 _HEAD_BYTES: Final = 12
+_BOXES: Final = (b"ftyp", b"wide", b"mdat", b"moov")  # with which HEIC and videos begin
 _COMPLETE: Final = "this upload is complete: start a new one"
 
 
@@ -143,9 +144,7 @@ class Uploads:
     def receive(self, upload: Upload, name: str) -> Receiver:
         """Begin to receive a photo. Raises UploadError for an invalid name, or if the upload has the maximum number of photos."""
         if not _NAME.fullmatch(name):
-            text = (
-                "is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif or .heic"
-            )
+            text = "is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif, .heic, .mp4 or .mov"
             raise UploadError(400, f"{name!r:.120} {text}")
         if name in upload.under_way:
             raise UploadError(409, f"{name} is already being uploaded")
@@ -270,8 +269,8 @@ class Receiver:
     def _check(self) -> None:
         head = self._head
         magic = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
-        if not (head.startswith(magic) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
-            raise UploadError(415, f"{self._name} is not a JPEG, PNG, WebP, TIFF or HEIC file")
+        if not (head.startswith(magic) or head[4:8] in _BOXES or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
+            raise UploadError(415, f"{self._name} is not a JPEG, PNG, WebP, TIFF, HEIC, MP4 or MOV file")
 
 
 def owner_of(name: str) -> str:

@@ -1,9 +1,14 @@
 // Photos that the user chose or dropped: their files, the names under which they are uploaded, and a sheet of small pictures.
 
-const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif)$/i; // no hidden files
+const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif|mp4|mov)$/i; // no hidden files
 const TILES = 24;
 export const TILE = [160, 120]; // px
 const COLUMNS = 6;
+
+/** Return whether it is a video, whose frames become photos. */
+export function isVideo(path) {
+  return /\.(mp4|mov)$/i.test(path);
+}
 
 export function isPhoto(path) {
   return PHOTO.test(path);

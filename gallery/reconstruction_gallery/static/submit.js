@@ -4,7 +4,7 @@ import { request, send } from "./api.js";
 import { alertUser, clearAlerts, field, h, setText } from "./dom.js";
 import { jobFields } from "./fields.js";
 import { bytes, freeName, pageUrl } from "./format.js";
-import { isPhoto, plain, safe, sheet } from "./photos.js";
+import { isPhoto, isVideo, plain, safe, sheet } from "./photos.js";
 import { byName, jobs, listen } from "./store.js";
 
 const AT_ONCE = 3; // simultaneous uploads
@@ -48,7 +48,7 @@ export function showSubmit(main, _params, go) {
   const nameNote = h("span", { id: "name-note", class: "wrong", role: "status" });
   const fields = jobFields(earlier?.spec);
   const picked = () => add([...picker.files].map((file) => [file.name, file]));
-  const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif", onchange: picked });
+  const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif,.mp4,.mov", onchange: picked });
   const chosen = h("p", { role: "status" }, NONE);
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const submit = h("button", { class: "primary" }, "Upload and start");
@@ -105,7 +105,7 @@ export function showSubmit(main, _params, go) {
     if (sending) return;
     clearAlerts();
     const complete = !photos.size && begun && begun.sent.size >= begun.total;
-    if (photos.size < LEAST && !complete) {
+    if (photos.size < LEAST && !complete && ![...photos.keys()].some(isVideo)) {
       alertUser(`A reconstruction needs at least ${LEAST} photos.`);
       return;
     }

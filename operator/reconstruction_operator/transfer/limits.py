@@ -33,6 +33,7 @@ class Limits:
     max_pixels: int  # of one photo
     max_side: int  # px, of one photo
     timeout_seconds: float  # to connect, and for each read
+    max_photos: int = 200  # of one set, with the frames of its videos
     namespace: str = ""  # of the job
     granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
     known: tuple[KnownInput, ...] = ()  # inputs with existing results, which need not be copied

@@ -11,14 +11,15 @@ from pathlib import Path, PurePosixPath
 from reconstruction_operator.transfer.photos import masks
 
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", *HEIC_SUFFIXES)
+VIDEO_SUFFIXES = (".mp4", ".mov")  # of which frames become photos
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", *HEIC_SUFFIXES, *VIDEO_SUFFIXES)
 RAW_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw"),
     *(".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
 _UNREAD_SUFFIXES = {  # suffixes of pictures that no worker reads: users must export them
     "camera RAW": RAW_SUFFIXES,
-    "video": (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"),
+    "video": (".avi", ".m4v", ".mkv", ".mts", ".webm"),
     "picture": (".avif", ".bmp", ".gif", ".jp2", ".jxl", ".psd"),
 }
 _UNREAD = {suffix: kind for kind, suffixes in _UNREAD_SUFFIXES.items() for suffix in suffixes}
@@ -58,8 +59,13 @@ def is_junk(name: str) -> bool:
 
 
 def is_photo(name: str) -> bool:
-    """Return whether the suffix is that of a photo; `name` is a relative path."""
+    """Return whether the suffix is that of a photo or video; `name` is a relative path."""
     return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES and not is_junk(name)
+
+
+def is_video(name: str) -> bool:
+    """Return whether the suffix is that of a video."""
+    return name.lower().endswith(VIDEO_SUFFIXES)
 
 
 def natural(name: str) -> str:

@@ -34,7 +34,7 @@ _ARCHIVE_SECONDS: Final = 10.0  # for an archive on a disk; the rest of a large 
 class Survey:
     """The contents of an input, as far as they are known without reading all of it."""
 
-    count: int | None  # of photos; None: an archive whose photos are counted only when it is unpacked
+    count: int | None  # of photos; None: known only when the archive is unpacked, or the video decoded
     bytes: int | None
     ignored: Ignored = field(default_factory=Ignored)
 
@@ -42,7 +42,7 @@ class Survey:
         """Return the text for messages: "12 photos, 34 MB"."""
         size = "" if self.bytes is None else megabytes(self.bytes)
         if self.count is None:
-            return f"an archive of {size}" if size else "an archive"
+            return f"an archive or a video of {size}" if size else "an archive"
         return ", ".join(filter(None, (f"{self.count} photos", size, self.ignored.text)))
 
 
@@ -66,6 +66,8 @@ def survey(
 
 def _folder(folder: Path, label: str, limits: Limits) -> Survey:
     listed = local.list_folder(folder, label, limits)
+    if any(map(names.is_video, listed.photos)):
+        return Survey(None, listed.bytes, listed.ignored)
     for index, name in enumerate(listed.photos, start=1):
         with listed.open(name) as file:
             checks.check_header(file, f"{_label(name)} ({index} of {len(listed.photos)})", limits)
@@ -79,7 +81,7 @@ def _archive(real: Path, label: str, limits: Limits) -> Survey:
         try:
             with unpacker.translating_damage():
                 for entry in unpacker.files(file, unpacker.Budget(limits.max_bytes, limits.max_files)):
-                    if time.monotonic() > until:
+                    if names.is_video(entry.name) or time.monotonic() > until:
                         return Survey(None, size)
                     if not names.is_photo(entry.name) or entry.name in photos:
                         others.append(entry.name)
@@ -101,6 +103,8 @@ def _objects(uri: str, limits: Limits) -> Survey:
     listing, samples = downloading.sample(open_store(place), request)
     if place.is_archive:
         return _remote_archive(samples[0][1], listing.bytes, str(place))
+    if any(names.is_video(photo.name) for photo in listing.objects):
+        return Survey(None, listing.bytes)
     process.check_starts([(start, _label(photo.name), len(start) == photo.bytes) for photo, start in samples], limits)
     count = masks.count_photos(photo.name for photo in listing.objects)
     return Survey(count, listing.bytes, names.ignored(listing.ignored))

@@ -45,7 +45,7 @@ def findings(photos: Sequence[Photo]) -> list[Finding]:
     usable = [photo for photo in photos if not photo.problem]
     results = [
         *_unusable(photos),
-        *_count(usable),
+        *(() if any(photo.kind == "video" for photo in usable) else _count(usable)),
         *_heic(usable),
         *_blurred(usable),
         *_alike(usable),

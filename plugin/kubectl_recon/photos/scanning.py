@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Final
 
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
-from reconstruction_operator.transfer.names import HEIC_SUFFIXES, RAW_SUFFIXES, is_junk
+from reconstruction_operator.transfer.names import HEIC_SUFFIXES, RAW_SUFFIXES, is_junk, is_video
 
 from kubectl_recon.errors import UsageError
 
@@ -82,8 +82,8 @@ def measure(path: Path, name: str, file: BinaryIO | None = None) -> Photo:
         return Photo(path, name, 0, "a link to a folder or to a missing file")
     size = path.stat().st_size
     suffix = PurePath(name).suffix.lower()
-    if suffix in HEIC_SUFFIXES and not opens_heic():
-        return Photo(path, name, size, kind="HEIC")
+    if is_video(name) or (suffix in HEIC_SUFFIXES and not opens_heic()):
+        return Photo(path, name, size, kind="video" if is_video(name) else "HEIC")
     if suffix in RAW_SUFFIXES:
         return Photo(path, name, size, "a raw file of a camera: export it as JPEG", "RAW")
     try:

@@ -11,6 +11,8 @@ from PIL import Image, ImageStat
 
 from devcluster.harness.jobs import Jobs, is_true
 from devcluster.harness.system import REPOSITORY
+from tests.support.engine import scenes
+from tests.support.photos import write_clip
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -99,6 +101,16 @@ def test_photos_of_a_phone_become_a_mesh(jobs: Jobs, from_a_phone: Path) -> None
     assert int(status["quality"]["registered"]) >= 11
     mesh = trimesh.load(jobs.folder(name) / "output" / "model_full.glb", force="mesh")
     assert len(mesh.faces) > 10_000
+
+
+def test_a_video_becomes_a_mesh(jobs: Jobs, photos_root: Path) -> None:
+    (folder := photos_root / "video").mkdir()
+    views = [scenes.box_photo(camera, 0)[..., None].repeat(3, axis=2) for camera in scenes.around(60, size=640)]
+    write_clip(folder / "box.mov", frames=views)
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{folder}"}, parameters=_SMALL)
+    status = jobs.wait_finished(name, timeout_seconds=_RECONSTRUCTION_SECONDS)["status"]
+    assert status["phase"] == "Succeeded", status
+    assert 6 <= status["inputs"]["images"] == int(status["quality"]["registered"]) <= 60
 
 
 def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:

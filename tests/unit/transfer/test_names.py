@@ -84,7 +84,7 @@ def test_ignored_files_are_counted_by_kind(given: list[str], expected: str) -> N
     ("given", "expected"),
     [
         pytest.param(["a.txt", "b.jpgg"], "", id="no picture"),
-        pytest.param(["a.dng", "b.DNG", "c.mov"], "2 .dng (camera RAW), 1 .mov (video)", id="commonest first"),
+        pytest.param(["a.dng", "b.DNG", "c.mkv"], "2 .dng (camera RAW), 1 .mkv (video)", id="commonest first"),
         pytest.param([".a.dng", "__MACOSX/b.dng"], "", id="junk"),
     ],
 )

@@ -49,6 +49,8 @@ def test_a_folder_is_counted_without_masks_and_measured(folder: Path, limits: Li
     assert (result.count, result.ignored.text) == (2, "1 other file ignored: 1 .txt")
     assert result.bytes == sum(path.stat().st_size for path in folder.rglob("*.[jp]*"))
     assert str(result) == "2 photos, 0 MB, 1 other file ignored: 1 .txt"
+    (folder / "frames.mov").write_bytes(b"decoded only by a run")
+    assert survey(folder, limits).count is None
 
 
 def test_a_broken_photo_is_named_as_loading_would_name_it(folder: Path, limits: Limits) -> None:
@@ -134,7 +136,7 @@ def test_an_archive_that_would_not_be_unpacked_is_refused(content: bytes, words:
 def test_a_large_archive_on_a_slow_disk_is_left_to_the_run(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive(packed(("a.jpg", b"no photo")), limits)
     monkeypatch.setattr(surveys, "_ARCHIVE_SECONDS", -1.0)
-    assert str(survey(path, limits)) == "an archive of 0 MB"
+    assert str(survey(path, limits)) == "an archive or a video of 0 MB"
 
 
 def test_another_scheme_is_refused(limits: Limits) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
-from reconstruction_operator.transfer.photos import bombs, rewriting, signatures
+from reconstruction_operator.transfer.photos import bombs, masks, rewriting, signatures
 from reconstruction_operator.units import megabytes
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, colour pattern of a sensor
 _FILE_BYTES = 4  # of a photo's file, for each pixel that the limits allow: those of an uncompressed picture
+OPENCV_BYTES = 512 << 20  # of memory for the libraries that decode a video
 DECODER_BYTES = 24  # of memory for each pixel, in all copies that decoding and rewriting make
 _FILE_COPIES = 2  # that decoders of WebP and HEIC keep in memory
 _SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
@@ -47,7 +50,8 @@ class CheckedImage:
 
 def label_of(paths: Sequence[Path], index: int) -> str:
     """Return the name of a photo for messages. `index` counts from 1."""
-    return f"photo {paths[index - 1].name} ({index} of {len(paths)})"
+    name = paths[index - 1].name
+    return f"{'video' if names.is_video(name) else 'photo'} {name} ({index} of {len(paths)})"
 
 
 def check_all(
@@ -55,22 +59,35 @@ def check_all(
 ) -> tuple[CheckedImage, ...]:
     """Check all photos, in order. A file whose suffix does not match its content is renamed.
 
-    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG. `allow` is called with the bytes of memory that the
-    next call of a decoder may need. It decodes hostile photos in this process: see `process.check_all`.
+    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG, and a video by frames. `allow` is called with the
+    bytes of memory that the next call of a decoder may need. It decodes hostile photos in this process: see `process.check_all`.
 
-    Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE or UNSUPPORTED_FORMAT, naming the first bad photo.
+    Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE, NO_PARALLAX or UNSUPPORTED_FORMAT, naming the first bad photo.
     """
     taken = {path.name.lower() for path in paths}
-    checked = []
+    clips = sum(names.is_video(path.name) for path in paths)
+    places = limits.max_photos - masks.count_photos(path.name for path in paths) + clips
+    checked: list[CheckedImage] = []
     rewritten = 0
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
         size = path.stat().st_size
         label = label_of(paths, index)
         try:
+            if names.is_video(path.name):
+                allow(OPENCV_BYTES + DECODER_BYTES * limits.max_pixels)
+                os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}  # each reserves memory
+                from reconstruction_operator.transfer.photos import videos  # noqa: PLC0415  # not all workers can
+
+                frames = videos.replaced(path, label, replace(limits, max_photos=max(1, places // clips)), allow)
+                checked += check_all(frames, limits, lambda *_: None, allow)
+                continue
             width, height, kind, plain = _decode(path, size, label, limits, allow)
         except MemoryError:
             raise StorageError("CORRUPT_IMAGE", f"{label} needs more memory than a photo of its size") from None
+        except ImportError as error:
+            text = f"{label} cannot be decoded: this worker lacks {error.name}, of the extra photogrammetry"
+            raise StorageError(_UNSUPPORTED, text) from None
         kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
         rewritten += 0 if plain is None else kept.stat().st_size
         if rewritten > limits.max_bytes:
@@ -164,7 +181,7 @@ def _examine(file: BinaryIO, label: str, limits: Limits, work: Callable[[Image.I
     try:
         with _open(file) as image:
             (width, height), kind = image.size, image.format or ""
-            _check_size(width, height, label, limits)
+            check_size(width, height, label, limits)
             if kind == "TIFF":
                 _check_raw(image, label)
             work(image)
@@ -191,7 +208,8 @@ def _open(file: BinaryIO) -> Image.Image:
     return Image.open(file, formats=_FORMATS)
 
 
-def _check_size(width: int, height: int, label: str, limits: Limits) -> None:
+def check_size(width: int, height: int, label: str, limits: Limits) -> None:
+    """Raise StorageError (IMAGE_TOO_LARGE) for a picture of more px than the limits allow."""
     if max(width, height) > limits.max_side:
         text = f"{label} has {width} x {height} px; at most {limits.max_side} px a side are accepted"
         raise StorageError(_TOO_LARGE, text)

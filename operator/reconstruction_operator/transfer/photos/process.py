@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import resource
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -27,7 +28,9 @@ from reconstruction_operator.transfer.unpacker import limit
 Start = tuple[bytes, str, bool]
 """First bytes of a photo, its label, and whether these are all its bytes."""
 _PROGRAM: Final = "reconstruction_operator.transfer.photos.process"
-_CPU_SECONDS: Final = int(programs.SILENCE_SECONDS)  # for one photo; an ordinary one needs less than one
+_CPU_SECONDS: Final = int(
+    programs.SILENCE_SECONDS
+)  # for one photo, or some frames of a video; an ordinary one needs less than one
 _MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the libraries, and some for headers
 
 
@@ -77,10 +80,10 @@ def _perform(request: tuple[Sequence[Path], Sequence[Start], Limits], progress: 
     def tick(_fraction: float, _text: str) -> None:
         progress.objects += 1
         progress.report()  # before the photo is opened: a crash is blamed on the newest report
-        limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _CPU_SECONDS)
 
     def allow(count: int) -> None:
-        limit(resource.RLIMIT_AS, _MEMORY_BYTES + count)
+        limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _CPU_SECONDS)
+        limit(resource.RLIMIT_AS, _MEMORY_BYTES + count + (checks.OPENCV_BYTES if "cv2" in sys.modules else 0))
 
     for start, label, is_whole in starts:
         tick(0.0, label)

@@ -18,7 +18,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.names import Fetched, Ignored
+from reconstruction_operator.transfer.names import Fetched, Ignored, is_video
 from reconstruction_operator.transfer.photos import masks, process
 
 _FETCH_SHARE = 0.5  # share of the step
@@ -69,7 +69,9 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
         fetched = load(limits)
     if digests.is_known(fetched.digest, limits.known):
         return Loaded((), fetched.digest, known=True)
+    limits = replace(limits, max_photos=model.max_photos)
     checked = process.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
+    check_count(masks.count_photos(photo.path.name for photo in checked), model, fetched.ignored)
     described = tuple(KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked)
     check = partial(section(tick, _CHECK_SHARE, 1.0), 0.0, "")
     keeping.keep(workspace, fetched.digest, described, check, etag=fetched.etag)
@@ -81,7 +83,8 @@ def _fetch(take: Take, limits: Limits, *, model: Model, tick: Tick) -> Fetched:
     fetched = take(limits, section(tick, 0.0, _FETCH_SHARE))
     if digests.is_known(fetched.digest, limits.known):
         return fetched
-    check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)
+    if not any(is_video(path.name) for path in fetched.photos):  # their frames are counted later
+        check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)
     photos = {path.name: partial(io.FileIO, path) for path in fetched.photos}
     digest = fetched.digest or digests.of_photos(photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
     return replace(fetched, digest=digest)

@@ -23,7 +23,7 @@ from reconstruction_operator.worker.heartbeat.interruption import call_interrupt
 
 from tests.support import bombs
 from tests.support.paths import PHOTOS
-from tests.support.photos import make_photo
+from tests.support.photos import make_photo, write_clip
 
 MB = 1 << 20
 OVERLAYS = PHOTOS / "heic" / "overlays.heic"  # its decoding takes 6 s
@@ -149,6 +149,7 @@ def test_ordinary_photos_are_read_as_without_the_process(into: Path, limits: Lim
         shutil.copy(PHOTOS / "heic" / name, into)
     for path in (PHOTOS / "lund").glob("*.jpg"):
         shutil.copy(path, into)
+    write_clip(into / "a.mov")
     Image.new("CMYK", (40, 20)).save(into / "a.tif")
     shutil.copytree(into, other, dirs_exist_ok=True)
 

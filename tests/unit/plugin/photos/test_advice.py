@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from kubectl_recon.photos.advice import Level, findings
-from kubectl_recon.photos.scanning import Photo
+from kubectl_recon.photos.scanning import Photo, measure
 
 
 def photo(number: int, **fields: object) -> Photo:
@@ -66,6 +66,10 @@ def test_one_bad_photo_is_found(bad: Photo, expected: tuple[Level, str]) -> None
     results = findings([*GOOD, bad])
     assert [(finding.level, finding.kind) for finding in results] == [expected]
     assert results[0].photos in ((bad.name,), ())
+
+
+def test_a_video_has_frames_enough() -> None:
+    assert kinds(measure(Path(__file__), "walk.MOV")) == []
 
 
 def test_photos_without_exif_cause_one_note() -> None:

@@ -1,0 +1,56 @@
+"""Video frames: sharp ones, apart from each other, become photos; a broken or still video is named."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.photos import checks, videos
+
+from tests.support.photos import make_photo, write_clip
+
+
+def check(folder: Path, limits: Limits) -> list[str]:
+    return [photo.path.name for photo in checks.check_all(sorted(folder.iterdir()), limits, lambda *_: None)]
+
+
+def damaged(path: Path) -> None:
+    end = (content := write_clip(path).read_bytes()).index(b"moov") - 4
+    path.write_bytes(content[: end // 2] + bytes(end - end // 2) + content[end:])
+
+
+def test_a_video_is_replaced_by_its_sharp_frames_in_order(into: Path, limits: Limits) -> None:
+    names = check(write_clip(into / "walk.MP4").parent, limits)
+    assert names == sorted(path.name for path in into.iterdir())
+    assert len(names) >= 5
+    assert all(int(name[len("walk.MP4.") : -len(".jpg")]) % 3 == 0 for name in names[:-1])  # the last step is not whole
+
+
+def test_photos_and_frames_together_are_at_most_the_photos_of_a_set(into: Path, limits: Limits) -> None:
+    (into / "a.jpg").write_bytes(make_photo())
+    for name in ("b.mp4", "c.mov"):
+        write_clip(into / name)
+    assert "".join(name[0] for name in check(into, replace(limits, max_photos=8))) == "abbbccc"
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda path: write_clip(path.with_suffix(".avi")).rename(path), "CORRUPT_IMAGE: .* is damaged, or of a kind"),
+        (damaged, "CORRUPT_IMAGE: .* is truncated: it has .. of 60 frames"),
+        (lambda path: write_clip(path, [0, 4] * 9), "NO_PARALLAX: .* shows no motion"),  # the camera shakes
+        (lambda path: write_clip(path, range(101)), "IMAGE_TOO_LARGE: .* has 101 frames; at most 100"),
+        (lambda path: write_clip(path, [0], side=500), "IMAGE_TOO_LARGE: .* has 500 x 160 px; at most 400"),
+    ],
+)
+def test_bad_video_is_named_with_its_index_and_fault(
+    make: Callable[[Path], object], text: str, *, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(videos, "_MOST_READ", 100)
+    (into / "a.jpg").write_bytes(make_photo())
+    make(into / "bad.mov")
+    with pytest.raises(StorageError, match=text) as caught:
+        check(into, limits)
+    assert "video bad.mov (2 of 2) " in caught.value.message
