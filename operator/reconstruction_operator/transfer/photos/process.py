@@ -28,9 +28,8 @@ from reconstruction_operator.transfer.unpacker import limit
 Start = tuple[bytes, str, bool]
 """First bytes of a photo, its label, and whether these are all its bytes."""
 _PROGRAM: Final = "reconstruction_operator.transfer.photos.process"
-_CPU_SECONDS: Final = int(
-    programs.SILENCE_SECONDS
-)  # for one photo, or some frames of a video; an ordinary one needs less than one
+# For one photo, of which an ordinary one needs less than one, or some frames of a video
+_CPU_SECONDS: Final = int(programs.SILENCE_SECONDS)
 _MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the libraries, and some for headers
 
 

@@ -19,6 +19,7 @@ from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.photos import checks
 
 _MOST_READ: Final = 36_000  # frames of a video: 10 minutes at 60 a second
+_MOST_CHOSEN: Final = 300  # frames of a video; more take hours, and show little more
 _AT_ONCE: Final = 100  # frames that take as much time as a photo may
 _STEP: Final = 0.06  # of the way, between two frames: 48 for a round with the object in the middle
 _WHOLE: Final = 0.9  # of the frames that the header announces; an edited video can have more than it shows
@@ -31,10 +32,11 @@ Allow = Callable[[int], None]
 
 
 def replaced(path: Path, label: str, limits: Limits, allow: Allow) -> list[Path]:
-    """Replace a video by at most `limits.max_photos` JPEGs, its upright frames. Raises StorageError as `checks.check_all`."""
+    """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames. Raises StorageError as `checks.check_all`."""
     frames = []
     try:
-        chosen = _chosen(_read(path, label, limits, allow, range(_MOST_READ)), limits.max_photos)
+        most = min(limits.max_photos, _MOST_CHOSEN)
+        chosen = _chosen(_read(path, label, limits, allow, range(_MOST_READ)), most)
         if not chosen:
             raise StorageError("NO_PARALLAX", f"{label} shows no motion")
         for number, frame in _read(path, label, limits, allow, chosen):
