@@ -107,6 +107,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "room-36": lambda: room(36),
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
+    "walk-500": lambda: walk(500),
 }
 
 

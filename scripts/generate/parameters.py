@@ -70,7 +70,7 @@ def page() -> str:
 
 def _model(model: Any, name: str) -> Iterator[str]:
     schema: Mapping[str, Any] = registry.schema(name) or {}
-    photos = f"{model.min_photos} to {model.max_photos} photos" if model.max_photos else "any input, which is not read"
+    photos = f"{model.min_photos:,} to {model.max_photos:,} photos" if model.max_photos else "any input, which is not read"
     yield from (
         f"## {name}",
         "",

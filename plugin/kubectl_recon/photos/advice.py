@@ -14,7 +14,7 @@ from kubectl_recon.photos.scanning import Photo
 
 MIN_PHOTOS: Final = 3
 GOOD_PHOTOS: Final = 20
-MAX_PHOTOS: Final = 200  # of the model photogrammetry
+MAX_PHOTOS: Final = 1000  # of the model photogrammetry
 _SMALL_MEGAPIXELS: Final = 1.0
 _BLURRED_SHARE: Final = 0.2  # of the median sharpness of the set
 _MIN_TO_COMPARE: Final = 5

@@ -41,7 +41,7 @@ GOOD = [photo(number) for number in range(24)]
         (19, [(Level.WARNING, "few")]),
         (20, []),
         (200, []),
-        (201, [(Level.WARNING, "too-many")]),
+        (1001, [(Level.WARNING, "too-many")]),
     ],
 )
 def test_the_number_of_photos_is_checked(count: int, expected: list[tuple[Level, str]]) -> None:

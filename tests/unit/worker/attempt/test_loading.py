@@ -35,7 +35,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             0, "TOO_FEW_IMAGES", "0 photos were found (1 other file ignored: 1 .txt); photogrammetry needs", id="0"
         ),
         pytest.param(2, "TOO_FEW_IMAGES", "2 photos were found", id="2"),
-        pytest.param(201, "TOO_MANY_IMAGES", "201 photos were found", id="201"),
+        pytest.param(1001, "TOO_MANY_IMAGES", "1001 photos were found", id="1001"),
         pytest.param(3, "CORRUPT_IMAGE", "photo 0.jpg (1 of 3) is an empty file", id="3"),
     ],
 )

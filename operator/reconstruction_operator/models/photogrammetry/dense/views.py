@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy import sparse
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
@@ -34,7 +35,7 @@ class View:
     """An aligned photo. `near` and `far` limit the depth of the visible surface."""
 
     name: str
-    path: Path  # of the undistorted photo, which is read on demand: 200 photos do not fit into memory
+    path: Path  # of the undistorted photo, which is read on demand: hundreds do not fit into memory
     camera: Camera
     near: float
     far: float
@@ -92,12 +93,18 @@ def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) ->
     (the score of Yao et al. 2018, "MVSNet").
     """
     chosen: list[tuple[int, ...]] = []
+    rows = np.repeat(np.arange(len(model.photos)), [len(photo.seen) for photo in model.photos])
+    sees = sparse.coo_array(
+        (np.ones(len(rows)), (rows, np.concatenate([photo.seen for photo in model.photos])))
+    ).tocsr()
+    common_points = (sees @ sees.T).tocsr()  # their numbers; most of a large set's pairs have none
     for index, photo in enumerate(model.photos):
         scores = []
-        for other_index, other in enumerate(model.photos):
-            common = np.intersect1d(photo.seen, other.seen, assume_unique=True)
-            if other_index == index or len(common) < _FEWEST_COMMON_POINTS:
+        row = common_points[[index]].tocoo()
+        for other_index in row.col[row.data >= _FEWEST_COMMON_POINTS].tolist():
+            if other_index == index:
                 continue
+            common = np.intersect1d(photo.seen, model.photos[other_index].seen, assume_unique=True)
             angles = _angles_deg(model.points[common], cameras[index].centre, cameras[other_index].centre)
             sigma = np.where(angles < _BEST_ANGLE_DEG, _SIGMA_BELOW_DEG, _SIGMA_ABOVE_DEG)
             score = np.exp(-(((angles - _BEST_ANGLE_DEG) / sigma) ** 2) / 2).sum()
