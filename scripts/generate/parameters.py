@@ -70,7 +70,8 @@ def page() -> str:
 
 def _model(model: Any, name: str) -> Iterator[str]:
     schema: Mapping[str, Any] = registry.schema(name) or {}
-    photos = f"{model.min_photos:,} to {model.max_photos:,} photos" if model.max_photos else "any input, which is not read"
+    count = f"{model.min_photos:,} to {model.max_photos:,} photos"
+    photos = count if model.max_photos else "any input, which is not read"
     yield from (
         f"## {name}",
         "",

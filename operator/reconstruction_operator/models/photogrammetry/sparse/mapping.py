@@ -35,7 +35,7 @@ _FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
 _FEWEST_PHOTOS = 8  # of one camera, so that its principal point is known better than by the centre
 _FARTHEST_SHARE = 0.03  # of the width: a principal point that moves farther compensates for another error
 _FARTHEST_CROPPED_SHARE = 0.25  # the same for a camera with fewer photos, which may be cropped
-_TOLERANCE = 1e-6  # relative fall of the cost; steps below it no longer move the cameras
+_TOLERANCE = 1e-5  # relative fall of the cost, below which an adjustment ends; by 1e-6 cameras are no better
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,6 +102,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     options.min_model_size = int(quality_gates.ALIGNED.limit)
     options.extract_colors = False
     options.ba_global_frames_ratio = options.ba_global_points_ratio = _GROWTH
+    options.ba_global_function_tolerance = _TOLERANCE
     if with_few_matches:
         options.mapper.init_min_num_inliers = _FEW_MATCHES_OF_THE_FIRST_PAIR
         options.mapper.abs_pose_min_num_inliers = _FEW_MATCHES
