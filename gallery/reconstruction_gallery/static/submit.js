@@ -53,7 +53,7 @@ export function showSubmit(main, _params, go) {
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const submit = h("button", { class: "primary" }, "Upload and start");
   const cancel = h("button", { type: "button", hidden: true, onclick: () => sending?.abort() }, "Cancel the upload");
-  const zone = h("div", { class: "zone" }, h("label", { for: "photos" }, "Photos: choose, or drop them here"), picker, chosen);
+  const zone = h("div", { class: "zone" }, h("label", { for: "photos" }, "Photos or videos: choose, or drop them here"), picker, chosen);
   const rest = h("div", { class: "notice", role: "status", hidden: true });
   const form = h("form", { class: "submit", onsubmit: start }, rest, zone, field("Namespace", namespace), known,
     field("Name", name, nameNote), fields.element, bar, h("p", { class: "actions" }, submit, cancel));

@@ -21,7 +21,7 @@ from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import PROXY_SECRET, SHARE_SECRET, MakeUser
 from tests.support.browser import barriers, watched
 from tests.support.paths import DATA
-from tests.support.photos import make_photo
+from tests.support.photos import make_photo, write_clip
 from tests.support.plugin import Program
 
 PAGE_ROWS = 50
@@ -296,6 +296,19 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     page.get_by_role("link", name="All jobs").click()
     picture = page.locator(".jobs li", has_text="from-the-page-2").locator(".picture img")
     wait_until(lambda: picture.evaluate("one => one.naturalWidth") == 3 * 160, "the list to show a photo")
+
+
+def test_a_chosen_video_becomes_a_job(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    page = open_page("editor", "/new")
+    page.locator("#photos").set_input_files(write_clip(tmp_path / "walk.mp4"))
+    page.get_by_label("Namespace").fill(jobs.namespace)
+    page.get_by_label("Model").select_option("placeholder")
+    page.get_by_label("Name", exact=True).fill("from-a-video")
+    page.screenshot(path=tmp_path / "chosen.png")
+    page.get_by_role("button", name="Upload and start").click()
+    expect(page).to_have_url(re.compile("/from-a-video$"), timeout=WAIT)
+    expect(page.locator(".now .badge")).to_have_text("Succeeded, simulated", timeout=WAIT)
+    page.screenshot(path=tmp_path / "job.png")
 
 
 def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gallery: Gallery, jobs: Jobs) -> None:
