@@ -227,8 +227,8 @@ BODY = b"""{"metadata":{"namespace":"default","name":"banana","uid":"uid-banana"
 "spec":{"modelType":"m","input":{"uri":"file:///a"},"output":{"uri":"s3://b/a"},"parameters":{"a":[1,"x"]},"cancelRequested":true},
 "status":{"phase":"Running","startTime":"2026-01-01T00:00:00Z","outputs":{"files":[{"name":"a.png","bytes":1}]},"conditions":[{"type":"A"}]},
 "managedFields":[{"time":"2026","manager":"k","fieldsV1":{"f:spec":{"f:cancelRequested":{}}}}]}"""
-RESULT = (b'["Result",{"quality":{"faces":12},"simulated":false,"warning":"","placement":'
-          b'{"latitude":52.5,"longitude":13.4,"altitude":71.5,"metres_per_unit":2.0,"rotation":[1.0,0.0]}}]')
+RESULT = (b'{"kind":"result","quality":{"faces":12},"simulated":false,"warning":"","placement":'
+          b'{"latitude":52.5,"longitude":13.4,"altitude":71.5,"metres_per_unit":2.0,"rotation":[1.0,0.0]}}')
 LOG = b'2026-01-01T00:00:00Z {"level":"INFO","message":"uid-banana"}\n2026-01-01T00:00:01Z uid-banana text\n'
 _DAY, _EARLY = b"2026-01-01T00:00:00Z", b"0001-01-01T00:00:00+14:00"
 CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents for which it once raised another error
@@ -245,8 +245,8 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
         b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}', b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}'),
     "cameras of a stage": (lambda _, folder: each(ValueError, lambda: stage_files.read_sparse(folder / "content")), sparse(), b""),
     "messages of a model": (
-        lambda content, _: exchange.decode(content), RESULT, b'["ExitMessage",{"code":-9,"cpu_seconds":1.5}]',
-        b'["ProgressMessage",{"step":3,"fraction":0.5,"message":"m","remaining_seconds":3}]'),
+        lambda content, _: exchange.decode(content), RESULT, b'{"kind":"exit","code":-9,"cpu":1.5}',
+        b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining":3}'),
     "objects": (from_the_api_server, BODY, BODY.replace(_DAY, _EARLY), BODY.replace(b'"7"', b'"%s"' % (b"9" * 5_000))),
     "addresses and sizes": (located, b"s3://bucket/a%20b/", b"https://u@host:443/a.zip?x=1", b"file:///a", b"::1.2.3.4", b"9" * 400),
     "archives": (unpacked, zipped(*PHOTOS), tarred(*PHOTOS)),

@@ -36,7 +36,7 @@ def main() -> None:
     messages = int(sys.argv[1])
     os.set_inheritable(messages, False)
     confinement.confine()
-    request = exchange.RunRequest.from_json(Path(sys.argv[2]).read_bytes())
+    request = exchange.RunRequest.from_json(Path(sys.argv[2]).read_text())
     guard = os.getpid()
     pid = os.fork()
     if pid == 0:

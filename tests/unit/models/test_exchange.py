@@ -46,11 +46,11 @@ def test_messages_round_trip(message: ModelMessage) -> None:
         b"not JSON",
         b"[]",
         b"{}",
-        b'["news", {}]',
-        b'["ProgressMessage", {"step": 9, "fraction": 0.1, "message": ""}]',
-        b'["ProgressMessage", {"step": 3, "fraction": 1e999, "message": ""}]',
-        b'["Result", {"quality": [1]}]',
-        b'["Result", {"placement": {"latitude": NaN, "rotation": []}}]',
+        b'{"kind": "news"}',
+        b'{"kind": "progress", "step": 9, "fraction": 0.1, "message": ""}',
+        b'{"kind": "progress", "step": 3, "fraction": NaN, "message": ""}',
+        b'{"kind": "result", "quality": [1], "simulated": false}',
+        b'{"kind": "result", "quality": {}, "simulated": false, "warning": "", "placement": {"latitude": NaN, "rotation": []}}',
     ],
     ids=lambda line: line[:40].decode(errors="replace"),
 )
@@ -59,18 +59,8 @@ def test_a_malformed_line_is_none(line: bytes) -> None:
 
 
 def test_numpy_numbers_become_plain_ones() -> None:
-    quality = {"faces": np.int64(12), "share": np.float32(0.5), "error": np.float64("nan")}
-    encoded = exchange.encode(
-        Result(quality=quality, placement=Placement(52.5, 13.4, np.float64(35), np.float32(1), ()))
-    )
-    assert exchange.decode(encoded) == Result(
-        quality={"faces": 12, "share": 0.5, "error": "nan"}, placement=Placement(52.5, 13.4, 35.0, 1.0, ())
-    )
-
-
-def test_texts_are_shortened_and_may_hold_half_of_a_surrogate_pair() -> None:
-    encoded = exchange.encode(FailureMessage("CORRUPT_IMAGE", "\udc80" + "x" * 3000))
-    assert exchange.decode(encoded) == FailureMessage("CORRUPT_IMAGE", "?" + "x" * 1999)
+    encoded = exchange.encode(Result(quality={"faces": np.int64(12), "share": np.float32(0.5)}))
+    assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
 
 
 @pytest.mark.parametrize("stages", [None, StageFolder(Path("/j/t"), "key", 3, 1 << 30, "uid", "banana")])

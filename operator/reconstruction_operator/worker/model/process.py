@@ -116,7 +116,7 @@ class _ModelProcess:
         self._lines = bytearray()
         self._log = bytearray()
         file = request.work.scratch_dir / "request.json"
-        file.write_bytes(request.to_json())
+        file.write_text(request.to_json())
         self._messages, theirs = os.pipe()
         try:
             self._process = subprocess.Popen(
