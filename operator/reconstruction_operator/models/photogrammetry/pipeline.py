@@ -13,7 +13,7 @@ import numpy as np
 from reconstruction_operator.models.interface import EARLY_LOOK, ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import fusion, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource, DepthTask
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
@@ -219,7 +219,10 @@ def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
     task = DepthTask(
         seen, cameras, settings, run.work.scratch_dir / "depths", threads, run.timetable.stage(Stage.DEPTHS)
     )
-    depth_map, sources = stage_files.depth_maps(run.stages, partial(run.depths, task)), [view.sources for view in seen]
+    depth_map = stage_files.depth_maps(
+        run.stages, lambda write: run.depths(task, lambda at, depth: write(at, depthmaps.checked(task, at, depth)))
+    )
+    sources = [view.sources for view in seen]
     return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.timetable.stage(Stage.FUSION))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure, Work
 from reconstruction_operator.models.photogrammetry import pipeline
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthTask, Write
+from reconstruction_operator.models.photogrammetry.arrays import Singles
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthSource, DepthTask, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
@@ -77,6 +80,18 @@ def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
         pipeline._cleaned(sphere(), far, CELL, None, [], faces=1000, progress=QUIET)
 
 
+def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
+    """Of four views around the origin."""
+    work, timetable = Work((), tmp_path, tmp_path, {}, 1), Timetable(ignore, lambda _: dict.fromkeys(Stage, 1.0))
+    neighbours = ((1, 2), (0, 2), (1, 3), (1, 2))
+    seen = [
+        View(f"{index}.jpg", tmp_path, camera, 2.0, 9.0, sources)
+        for index, (camera, sources) in enumerate(zip(scenes.around(4, arc_deg=45.0), neighbours, strict=True))
+    ]
+    run = pipeline.Run(work, QUALITIES["fast"], timetable, Stages.of(work), [], tmp_path, source)
+    return pipeline._dense_cloud(run, seen, CELL)
+
+
 def test_noisy_depths_of_any_source_become_points_on_the_surface(tmp_path: Path) -> None:
     ball, noise = sphere(), np.random.default_rng(1)
 
@@ -89,12 +104,26 @@ def test_noisy_depths_of_any_source_become_points_on_the_surface(tmp_path: Path)
             depths = depths.reshape(camera.height, camera.width).astype(np.float32)
             write(index, DepthMap(depths, depths > 0))
 
-    work, timetable = Work((), tmp_path, tmp_path, {}, 1), Timetable(ignore, lambda _: dict.fromkeys(Stage, 1.0))
-    neighbours = ((1, 2), (0, 2), (1, 3), (1, 2))
-    seen = [
-        View(f"{index}.jpg", tmp_path, camera, 2.0, 9.0, sources)
-        for index, (camera, sources) in enumerate(zip(scenes.around(4, arc_deg=45.0), neighbours, strict=True))
-    ]
-    run = pipeline.Run(work, QUALITIES["fast"], timetable, Stages.of(work), [], tmp_path, true_depths)
-    points = pipeline._dense_cloud(run, seen, CELL).points
+    points = cloud(tmp_path, true_depths).points
     assert np.abs(np.linalg.norm(points, axis=1) - 1.0).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        pytest.param(lambda maps: maps[:, 1:], r"is \(400, 399\) float32 instead of \(400, 400\) float32", id="size"),
+        pytest.param(
+            lambda maps: maps.astype(float), r"is \(400, 400\) float64 instead of \(400, 400\) float32", id="type"
+        ),
+        pytest.param(lambda maps: maps * np.float32(np.nan), "has negative or infinite depths, or NaN", id="nan"),
+    ],
+)
+def test_depths_that_do_not_fit_their_view_are_refused(
+    tmp_path: Path, change: Callable[[Singles], Singles], text: str
+) -> None:
+    def wrong_depths(task: DepthTask, write: Write) -> None:
+        depths = np.ones((task.cameras[2].height, task.cameras[2].width), np.float32)
+        write(2, DepthMap(change(depths), depths > 0))
+
+    with pytest.raises(ValueError, match=f"depth map of 2.jpg {text}"):
+        cloud(tmp_path, wrong_depths)

@@ -55,6 +55,17 @@ class DepthTask:
 DepthSource = Callable[[DepthTask, Write], None]
 
 
+def checked(task: DepthTask, index: int, depth: DepthMap) -> DepthMap:
+    """Return the depth map of a view; raises ValueError if its shape, type or values are not as `DepthMap` describes them."""
+    name, shape = task.views[index].name, (task.cameras[index].height, task.cameras[index].width)
+    for array, kind in ((depth.depths, "float32"), (depth.sure, "bool")):
+        if (array.shape, str(array.dtype)) != (shape, kind):
+            raise ValueError(f"depth map of {name} is {array.shape} {array.dtype} instead of {shape} {kind}")
+    if not ((depth.depths >= 0) & (depth.depths < np.inf)).all():
+        raise ValueError(f"depth map of {name} has negative or infinite depths, or NaN; 0 is unknown")
+    return depth
+
+
 def compute(task: DepthTask, write: Write) -> None:
     """Compute the depth map of each view and pass it to `write`, which is called from several threads."""
     views, settings = task.views, task.settings

@@ -82,13 +82,3 @@ def test_each_view_gets_its_depth_map_and_no_depth_without_one(tmp_path: Path) -
     assert first.depths[3, 7] == 4.5
     assert first.sure[3, 7]
     assert not second.depths.any()
-
-
-def test_a_depth_map_of_another_size_is_refused(tmp_path: Path) -> None:
-    given, cameras = views(tmp_path)
-
-    def match(folder: Path, **_: object) -> None:
-        written(folder / "stereo" / "depth_maps" / "0000.jpg.geometric.bin", [[1.0, 2.0]])
-
-    with pytest.raises(ValueError, match=r"is 2 x 1 px instead of 40 x 40"):
-        computed(tmp_path, given, cameras, match)
