@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.photos import bombs, masks, rewriting, signatures
 from reconstruction_operator.units import megabytes
 
@@ -79,7 +79,9 @@ def check_all(
                 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}  # each reserves memory
                 from reconstruction_operator.transfer.photos import videos  # noqa: PLC0415  # not all workers can
 
-                frames = videos.replaced(path, label, replace(limits, max_photos=max(1, places // clips)), allow)
+                part = section(tick, (index - 1) / len(paths), index / len(paths))
+                most = replace(limits, max_photos=max(1, places // clips))
+                frames = videos.replaced(path, label, most, allow, part)
                 checked += check_all(frames, limits, lambda *_: None, allow)
                 continue
             width, height, kind, plain = _decode(path, size, label, limits, allow)

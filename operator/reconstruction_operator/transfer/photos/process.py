@@ -30,6 +30,8 @@ Start = tuple[bytes, str, bool]
 _PROGRAM: Final = "reconstruction_operator.transfer.photos.process"
 # For one photo, of which an ordinary one needs less than one, or some frames of a video
 _CPU_SECONDS: Final = int(programs.SILENCE_SECONDS)
+_PARTS: Final = 1_000  # in which the process counts the progress of a photo: only a video reports more than its start
+_ROUNDING: Final = 0.01  # of a part, which divisions of floats may lose
 _MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the libraries, and some for headers
 
 
@@ -40,10 +42,11 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
     """
     index = 1
 
-    def report(current: int, *_: int) -> None:
+    def report(done: int, *_: int) -> None:
         nonlocal index
-        index = max(index, current)
-        tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
+        index, part = done // _PARTS + 1, done % _PARTS
+        video = f": {part / _PARTS:.0%} of {paths[index - 1].name}" if part else ""
+        tick(done / _PARTS / len(paths), f"photo {index}/{len(paths)}{video}")
 
     program = Program.start(_PROGRAM)
     try:
@@ -76,8 +79,8 @@ def _perform(request: tuple[Sequence[Path], Sequence[Start], Limits], progress: 
     """In the process: check the photos, and return the sizes of those that are files."""
     paths, starts, limits = request
 
-    def tick(_fraction: float, _text: str) -> None:
-        progress.objects += 1
+    def tick(fraction: float, _text: str) -> None:
+        progress.objects = int(fraction * len(paths) * _PARTS + _ROUNDING)
         progress.report()  # before the photo is opened: a crash is blamed on the newest report
 
     def allow(count: int) -> None:

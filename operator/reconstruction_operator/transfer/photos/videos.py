@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.photos import checks
 
 _MOST_READ: Final = 36_000  # frames of a video: 10 minutes at 60 a second
 _MOST_CHOSEN: Final = 300  # frames of a video; more take hours, and show little more
 _AT_ONCE: Final = 100  # frames that take as much time as a photo may
+_SEARCH: Final = 0.8  # of the time, in which frames are followed; then they are decoded again
 _STEP: Final = 0.06  # of the way, between two frames: 48 for a round with the object in the middle
 _WHOLE: Final = 0.9  # of the frames that the header announces; an edited video can have more than it shows
 _SIDE_PX: Final = 640  # longer side of the frames that are measured
@@ -31,15 +32,16 @@ _FORMAT: Final = "format_whitelist;mov|protocol_whitelist;file"
 Allow = Callable[[int], None]
 
 
-def replaced(path: Path, label: str, limits: Limits, allow: Allow) -> list[Path]:
+def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick) -> list[Path]:
     """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames. Raises StorageError as `checks.check_all`."""
     frames = []
     try:
         most = min(limits.max_photos, _MOST_CHOSEN)
-        chosen = _chosen(_read(path, label, limits, allow, range(_MOST_READ)), most)
+        every = _read(path, label, limits, allow, section(tick, 0.0, _SEARCH), numbers=range(_MOST_READ))
+        chosen = _chosen(every, most)
         if not chosen:
             raise StorageError("NO_PARALLAX", f"{label} shows no motion")
-        for number, frame in _read(path, label, limits, allow, chosen):
+        for number, frame in _read(path, label, limits, allow, section(tick, _SEARCH, 1.0), numbers=chosen):
             frames.append(path.with_name(f"{path.name}.{number:06d}.jpg"))
             frames[-1].write_bytes(cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, 95))[1].tobytes())
     except cv2.error as error:
@@ -73,7 +75,9 @@ def _chosen(frames: Iterator[tuple[int, Any]], most: int) -> list[int]:
     return sorted(order[np.diff(step[order], append=most) > 0].tolist()) if max(ways) >= _STEP else []
 
 
-def _read(path: Path, label: str, limits: Limits, allow: Allow, numbers: Collection[int]) -> Iterator[tuple[int, Any]]:
+def _read(
+    path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, numbers: Collection[int]
+) -> Iterator[tuple[int, Any]]:
     """Yield the frames (h, w, 3) with these numbers. Raises StorageError for a video that is broken or beyond the limits."""
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _FORMAT
     # One thread: each more needs memory for frames of its own.
@@ -88,6 +92,7 @@ def _read(path: Path, label: str, limits: Limits, allow: Allow, numbers: Collect
     for number in range(max(numbers) + 1):
         if number % _AT_ONCE == 0:
             allow(checks.DECODER_BYTES * limits.max_pixels)
+            tick(number / max(announced, number + 1), f"frame {number}/{announced}")
         more, frame = video.read() if number in numbers else (video.grab(), None)
         if not more:
             if number < max(1, _WHOLE * announced):

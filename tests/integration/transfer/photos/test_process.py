@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import shutil
@@ -158,6 +159,19 @@ def test_ordinary_photos_are_read_as_without_the_process(into: Path, limits: Lim
     assert {path.name: path.read_bytes() for path in into.iterdir()} == {
         path.name: path.read_bytes() for path in other.iterdir()
     }
+
+
+def test_progress_within_a_video_is_reported(into: Path, limits: Limits) -> None:
+    (into / "a.jpg").write_bytes(make_photo())
+    write_clip(into / "b.mov", [*range(60)] * 5)
+    heard: list[tuple[float, str]] = []
+    check(into, limits, lambda *report: heard.append(report))
+    assert heard == sorted(heard, key=lambda report: report[0])
+    assert [text for text, _ in itertools.groupby(text for _, text in heard)] == [
+        "photo 1/2",
+        "photo 2/2",
+        *(f"photo 2/2: {share}% of b.mov" for share in (27, 53, 80, 87, 93)),
+    ]
 
 
 def test_rewritten_photos_count_against_the_limit_of_an_input(into: Path, limits: Limits) -> None:
