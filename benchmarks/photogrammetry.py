@@ -6,7 +6,7 @@ Each run is a separate process, as in a worker, so its peak memory is measured a
 reliable than seconds. A scene has known cameras and a known surface: "cameras" is the mean error of the camera centres, as a share of
 the surface's diagonal, and the F-scores are at 1 % and 0.25 % of it. PSNR and SSIM compare the textured mesh with held-out photos.
 "ETA off" is the largest error of the expected remaining time, between a third and nine tenths of the run; it needs a quiet machine.
-`--keep` keeps the results.
+`--keep` keeps the results. `--before` also runs another version; all are compared with the truth by this version's code.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _COLUMNS = (
     "outcome",
 )
 _ROW = (
-    "| {:<13} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>8} | {:>5} | {:>8} | {:>5} | {:>6} | {} |"
+    "| {:<20} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>8} | {:>5} | {:>8} | {:>5} | {:>6} | {} |"
 )
 _NO_TRUTH = ("",) * 5  # for photos, in the columns from "cameras" on
 
@@ -67,6 +67,9 @@ def main() -> None:
         "--scenes", type=Path, metavar="FOLDER", help="folder of rendered photos, which later runs reuse"
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the results in this folder")
+    parser.add_argument(
+        "--before", metavar="PYTHON", help="interpreter of another version: each set is run by it first"
+    )
     options = parser.parse_args()
     print(_ROW.format(*_COLUMNS))
     print(_ROW.format(*("-" * len(column) for column in _COLUMNS)))
@@ -78,6 +81,8 @@ def main() -> None:
         ]:
             folder = photos.get(name) or _rendered(name, scenes / name)
             for quality in options.quality or _DEFAULT_QUALITIES:
+                if options.before:
+                    _row(name, folder, quality, kept / f"{name}-{quality}-before", options.before)
                 _row(name, folder, quality, kept / f"{name}-{quality}")
 
 
@@ -87,15 +92,16 @@ def _rendered(name: str, folder: Path) -> Path:
     return folder
 
 
-def _row(name: str, folder: Path, quality: str, output: Path) -> None:
-    """Run the engine once on the photos in `folder`, and print the row."""
+def _row(name: str, folder: Path, quality: str, output: Path, before: str = "") -> None:
+    """Run the engine once on the photos in `folder`, by the interpreter `before` if it is given, and print the row."""
     output.mkdir(parents=True)
+    name += " before" if before else ""
     reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
     model = ["--model", "photogrammetry", "--param", f"quality={quality}"]
     started = time.monotonic()
-    command, env = [sys.executable, "-P", *reconstruct, *model], os.environ | {"KEEP_STAGES_SECONDS": "0"}
+    command, env = [before or sys.executable, "-P", *reconstruct, *model], os.environ | {"KEEP_STAGES_SECONDS": "0"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
-        lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or ()]
+        lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or () if line[:2] == '{"']
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
@@ -107,7 +113,8 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
         print(_ROW.format(name, quality, "-", "-", *used, "-", *_NO_TRUTH, failure), flush=True)
         return
     numbers = last["result"]["quality"]
-    errors = _errors(folder, output) if (folder / catalogue.TRUTH).exists() else _NO_TRUTH
+    comparable = (folder / catalogue.TRUTH).exists() and (output / "model_full.glb").exists()  # not of old versions
+    errors = _errors(folder, output) if comparable else _NO_TRUTH
     registered = f"{numbers['registered']}/{numbers['images']}"
     print(_ROW.format(name, quality, registered, numbers["faces"], *used, f"{eta_error(lines):+.0%}", *errors, ""))
 
