@@ -36,7 +36,6 @@ def test_photos_and_frames_together_are_at_most_the_photos_of_a_set(into: Path, 
 
 
 def test_at_most_300_frames_of_a_video_are_chosen(into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert videos._MOST_CHOSEN == 300
     monkeypatch.setattr(videos, "_MOST_CHOSEN", 3)
     assert len(check(write_clip(into / "walk.mp4").parent, limits)) == 3
 
