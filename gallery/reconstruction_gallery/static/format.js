@@ -69,6 +69,7 @@ const LABELS = {
   textureSize: "Side of the texture, in px",
   crop: "Only the object, without its surroundings",
   compress: "Also a compressed mesh",
+  obj: "Also OBJ",
   seed: "Seed of random numbers",
   stepSeconds: "Seconds of each step",
   registered: "Photos aligned",

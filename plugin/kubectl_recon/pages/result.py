@@ -67,7 +67,7 @@ def shown_mesh(names: Sequence[str]) -> str | None:
 
 
 def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
-    pictures = [name for name in names if name.lower().endswith(PICTURES)]
+    pictures = [name for name in names if name.lower().endswith(PICTURES) and "texture" not in name]
     meshes = [name for name in names if name.lower().endswith(MESHES)]
     images = "".join(f'<img src="{_address(name)}" alt="{escape(name)}">' for name in pictures)
     rows = "".join(

@@ -29,6 +29,7 @@ class QualitySettings:
     turn_frames: int = 24  # frames of the animation in which the model turns
     crop: bool = True  # keep only the region that the cameras look at, if they converge
     compress: bool = False  # also write model_compressed.glb
+    obj: bool = False  # also write model.obj
     marker_size: float = 0.0  # m: side of the printed markers that set the scale; 0: none
     seed: int = 0  # of the random numbers
 
@@ -135,6 +136,7 @@ OVERRIDES: Mapping[str, Override] = {
         kind="number",
     ),
     "compress": Override("compress", "also write model_compressed.glb: the textured mesh, compressed by Draco"),
+    "obj": Override("obj", "also write model.obj: the textured mesh, with model.mtl and model_texture.png"),
     "seed": Override("seed", "seed of the random numbers", (0, 2**31 - 1)),
 }
 

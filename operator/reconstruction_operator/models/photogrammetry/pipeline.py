@@ -118,7 +118,7 @@ def _model(run: Run) -> Result:
         subject=placed.vertices[subject] if subject.any() else placed.vertices,
         inside=inside,
     )
-    results.write_models(work.output_dir, model, compress=settings.compress)
+    results.write_models(work.output_dir, model, settings)
     poster = results.write_previews(work.output_dir, model, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
 
     width, height, depth = (float(f"{extent:.4g}") for extent in extents(placed.vertices))

@@ -16,6 +16,7 @@ def test_default_parameters_are_those_of_standard() -> None:
         "crop": True,
         "markerSize": 0.0,
         "compress": False,
+        "obj": False,
         "seed": 0,
     }
 
@@ -48,6 +49,6 @@ def test_a_bad_parameter_is_refused_with_what_is_allowed(name: str, value: objec
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    names = "known are quality, maxImageSize, textureSize, faces, crop, markerSize, compress, seed"
+    names = "known are quality, maxImageSize, textureSize, faces, crop, markerSize, compress, obj, seed"
     with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {names}$"):
         MODEL.check_parameters({"qualtiy": "fast"})

@@ -168,7 +168,7 @@ def test_a_cloud_is_read_back_to_the_last_digit_and_replaces_the_depth_maps(fold
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"textureSize": 512, "faces": 5000, "compress": True}, list(stage_files.NAMES)),
+        ({"textureSize": 512, "faces": 5000, "compress": True, "obj": True}, list(stage_files.NAMES)),
         ({"crop": False}, ["photos", "features", "matches", "sparse-model", "depth-maps"]),
         ({"seed": 1}, ["photos", "features"]),
         ({"maxImageSize": 1000}, []),

@@ -104,7 +104,7 @@ def compressed(model: Textured) -> bytes:
         model.mesh.faces.astype(np.uint32),
         quantization_bits=_POSITION_BITS,
         compression_level=_DRACO_LEVEL,
-        normals=_unit(model.normals),
+        normals=unit(model.normals),
         normal_quantization_bits=_NORMAL_BITS,
         tex_coord=model.uv,
         tex_coord_quantization_bits=_UV_BITS,
@@ -154,7 +154,7 @@ def _pictured(document: _Document, primitive: dict[str, Any], texture: Pixels, q
     )
 
 
-def _unit(normals: Doubles) -> Doubles:
+def unit(normals: Doubles) -> Doubles:
     """Return `normals`, with a unit vector for vertices whose faces have no area."""
     undefined = np.linalg.norm(normals, axis=1) < _SHORTEST_NORMAL
     defined: Doubles = np.where(undefined[:, None], _UP, normals)
@@ -164,7 +164,7 @@ def _unit(normals: Doubles) -> Doubles:
 def _primitive(document: _Document, mesh: Mesh, normals: Doubles, **accessors: int) -> dict[str, Any]:
     attributes = {
         "POSITION": document.add_vectors(mesh.vertices, bounded=True),
-        "NORMAL": document.add_vectors(_unit(normals)),
+        "NORMAL": document.add_vectors(unit(normals)),
         **accessors,
     }
     return {"attributes": attributes, "indices": document.add_indices(mesh)}

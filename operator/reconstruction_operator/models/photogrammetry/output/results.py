@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import camerafiles, glb, previews
+from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
@@ -40,15 +42,30 @@ class Model:
     inside: bool  # whether the scene is around the cameras
 
 
-def write_models(folder: Path, model: Model, *, compress: bool) -> None:
+def write_models(folder: Path, model: Model, settings: QualitySettings) -> None:
     """Write the meshes, the points and the cameras to `folder`."""
     (folder / "model.glb").write_bytes(glb.textured(model.textured))
     (folder / "model_full.glb").write_bytes(glb.coloured(model.mesh, model.colours))
-    if compress:
+    if settings.compress:
         (folder / "model_compressed.glb").write_bytes(glb.compressed(model.textured))
+    if settings.obj:
+        _write_obj(folder / "model.obj", model.textured)
     surface.write_ply(folder / "pointcloud.ply", model.cloud, _colours_at(model.cloud.points, model))
     camerafiles.write_json(folder / "cameras.json", model.sparse)
     camerafiles.write_colmap(folder / "colmap", model.sparse, _colours_at(model.sparse.points, model))
+
+
+def _write_obj(path: Path, model: glb.Textured) -> None:
+    """Write the mesh, and beside it the material and the texture."""
+    material = trimesh.visual.material.SimpleMaterial(
+        Image.fromarray(model.texture), diffuse=[255] * 4, specular=[0, 0, 0, 255], name="model_texture"
+    )
+    upwards = model.uv * [1, -1] + [0, 1]  # OBJ measures textures from the lower left
+    visual = trimesh.visual.TextureVisuals(uv=upwards, material=material)
+    mesh = trimesh.Trimesh(
+        model.mesh.vertices, model.mesh.faces, vertex_normals=glb.unit(model.normals), visual=visual, process=False
+    )
+    mesh.export(path, include_normals=True, mtl_name="model.mtl", header="")
 
 
 def write_previews(folder: Path, model: Model, turn_frames: int, progress: StageProgress) -> Pixels:

@@ -9,6 +9,7 @@ import trimesh
 from PIL import Image
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import results
+from reconstruction_operator.models.photogrammetry.parameters import settings
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine.geometry import QUIET, RED, coloured_square
@@ -30,11 +31,18 @@ def model(sparse: SparseModel) -> results.Model:
     )
 
 
-@pytest.mark.parametrize(("compress", "more"), [(False, set()), (True, {"model_compressed.glb"})])
+@pytest.mark.parametrize(
+    ("chosen", "more"),
+    [
+        ({}, set()),
+        ({"compress": True}, {"model_compressed.glb"}),
+        ({"obj": True}, {"model.obj", "model.mtl", "model_texture.png"}),
+    ],
+)
 def test_all_files_of_the_models_are_written(
-    model: results.Model, tmp_path: Path, compress: bool, more: set[str]
+    model: results.Model, tmp_path: Path, chosen: dict[str, bool], more: set[str]
 ) -> None:
-    results.write_models(tmp_path, model, compress=compress)
+    results.write_models(tmp_path, model, settings(chosen))
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert names - more == {
         "cameras.json",
@@ -49,6 +57,17 @@ def test_all_files_of_the_models_are_written(
     cloud = trimesh.load(tmp_path / "pointcloud.ply", process=False)
     # That of the surface beside the point, or grey.
     assert np.asarray(cloud.colors)[:, :3].tolist() == [[200, 30, 20], [200, 30, 20], [128, 128, 128]]
+
+
+def test_an_obj_reads_back_with_its_texture(model: results.Model, tmp_path: Path) -> None:
+    results.write_models(tmp_path, model, settings({"obj": True}))
+    loaded, square = trimesh.load_mesh(tmp_path / "model.obj", process=False, maintain_order=True), model.textured
+    assert np.asarray(loaded.vertices) == pytest.approx(square.mesh.vertices)
+    assert np.asarray(loaded.faces).tolist() == square.mesh.faces.tolist()
+    assert np.asarray(loaded.vertex_normals) == pytest.approx(square.normals)
+    assert np.asarray(loaded.visual.uv) * [1, -1] + [0, 1] == pytest.approx(square.uv)
+    assert loaded.visual.material.image.getpixel((10, 10)) == pytest.approx(RED, abs=6)
+    assert loaded.visual.material.diffuse.tolist() == [255, 255, 255, 255]  # which multiplies the texture
 
 
 @pytest.mark.parametrize(("whole", "count"), [(True, 3), (False, 4)])
