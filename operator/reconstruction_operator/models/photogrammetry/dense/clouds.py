@@ -6,13 +6,14 @@ import threading
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers
 
 _SHORTEST_NORMAL = 0.3  # of the mean of a voxel's unit normals; if shorter, the normals contradict each other
-_CELLS_ACROSS = 1 << 20  # maximum number of cells in each direction that fits into a key
+_CELLS = (1 << 20,) * 3  # maximum number of cells in each direction that fits into a key
 _FEWEST_WAITING = 500_000  # minimum number of points to join at once
-_UNITS = 1 << 20  # fixed-point units of a cell, and of a unit normal
+_UNITS = 1 << 10  # fixed-point units of a cell, and of a unit normal: sums of two million points fit into 32 bits
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,8 +33,8 @@ class Voxels:
     def __init__(self, cell: float) -> None:
         self._cell = cell
         self._keys: Integers = np.empty(0, dtype=np.int64)
-        self._sums: Integers = np.empty((0, 7), dtype=np.int64)  # points and normals in units, count
-        self._waiting: list[tuple[Integers, Integers]] = []
+        self._sums: Indices = np.empty((0, 7), dtype=np.int32)  # places in the cube and normals in units, count
+        self._waiting: list[tuple[Integers, Indices]] = []
         self._adding = threading.Lock()
 
     def add(self, cloud: Cloud) -> None:
@@ -48,20 +49,21 @@ class Voxels:
     def cloud(self) -> Cloud:
         """Return the mean of each cube, in spatial order, without cubes of contradicting normals."""
         self._join()
-        means = self._sums[:, :6] / (self._sums[:, 6:] * _UNITS)
+        means = self._sums[:, :6] / (self._sums[:, 6:] * float(_UNITS))
         lengths = np.linalg.norm(means[:, 3:], axis=1)
         agreed = lengths > _SHORTEST_NORMAL
-        return Cloud(means[agreed, :3] * self._cell, means[agreed, 3:] / lengths[agreed][:, None])
+        cubes = np.stack(np.unravel_index(self._keys[agreed], _CELLS), axis=1) - _CELLS[0] // 2
+        return Cloud((cubes + means[agreed, :3]) * self._cell, means[agreed, 3:] / lengths[agreed][:, None])
 
-    def _summed(self, cloud: Cloud) -> tuple[Integers, Integers]:
+    def _summed(self, cloud: Cloud) -> tuple[Integers, Indices]:
         places = cloud.points / self._cell
-        cells = np.floor(places).astype(np.int64) + _CELLS_ACROSS // 2
-        inside = ((cells >= 0) & (cells < _CELLS_ACROSS)).all(axis=1)  # farther points are not part of the scene
-        keys = (cells[inside, 0] * _CELLS_ACROSS + cells[inside, 1]) * _CELLS_ACROSS + cells[inside, 2]
-        values = np.ones((len(keys), 7), dtype=np.int64)
-        values[:, :3] = np.rint(places[inside] * _UNITS)
+        corners = np.floor(places)
+        inside = (np.abs(corners + 0.5) < _CELLS[0] // 2).all(axis=1)  # farther points are not part of the scene
+        cells = corners[inside].astype(np.int64) + _CELLS[0] // 2
+        values = np.ones((len(cells), 7), dtype=np.int32)
+        values[:, :3] = np.rint((places[inside] - corners[inside]) * _UNITS)
         values[:, 3:6] = np.rint(cloud.normals[inside] * _UNITS)
-        return _sum_by_key(keys, values)
+        return _sum_by_key(np.ravel_multi_index(tuple(cells.T), _CELLS), values)
 
     def _join(self) -> None:
         keys, sums = zip((self._keys, self._sums), *self._waiting, strict=True)
@@ -76,11 +78,11 @@ def thinned(cloud: Cloud, cell: float) -> Cloud:
     return voxels.cloud()
 
 
-def _sum_by_key(keys: Integers, values: Integers) -> tuple[Integers, Integers]:
+def _sum_by_key(keys: Integers, values: Indices) -> tuple[Integers, Indices]:
     """Return each key once, in order, with the sum of its values."""
-    if len(keys) == 0:
-        return keys, values
     order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-    return ordered[starts], np.add.reduceat(values[order], starts, axis=0)
+    keys = keys[order]
+    firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    # The product of a sparse matrix takes half the time of `np.add.reduceat`.
+    rows, shape = np.append(firsts, len(keys)), (len(firsts), len(keys))
+    return keys[firsts], sparse.csr_array((np.ones(len(keys), np.int32), order, rows), shape) @ values

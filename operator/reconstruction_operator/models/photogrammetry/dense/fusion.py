@@ -104,21 +104,20 @@ def consistent_depths(
 
 def points_with_normals(camera: Camera, depths: Singles) -> Cloud:
     """Return points and normals (towards the camera) of the pixels with a known neighbourhood without a depth edge."""
-    smooth = np.asarray(cv2.medianBlur(depths, 3), dtype=np.float64)
-    points = camera.centre + camera.rays().reshape(*depths.shape, 3) * smooth[:, :, None]
+    smooth = np.asarray(cv2.medianBlur(depths, 3), dtype=np.float32)
+    away = camera.rays().astype(np.float32).reshape(*depths.shape, 3) * smooth[:, :, None]  # from the camera
     reach = _NORMAL_REACH_PX
-    across, down = np.zeros_like(points), np.zeros_like(points)
-    across[:, reach:-reach] = points[:, 2 * reach :] - points[:, : -2 * reach]
-    down[reach:-reach] = points[2 * reach :] - points[: -2 * reach]
-    normals = np.cross(down, across)
-    lengths = np.linalg.norm(normals, axis=2)
+    across, down = np.zeros_like(away), np.zeros_like(away)
+    across[:, reach:-reach] = away[:, 2 * reach :] - away[:, : -2 * reach]
+    down[reach:-reach] = away[2 * reach :] - away[: -2 * reach]
     window = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
     sound = cv2.erode(((smooth > 0) & (depths > 0)).astype(np.uint8), window, borderValue=0) > 0
-    jump = np.maximum(np.linalg.norm(across, axis=2), np.linalg.norm(down, axis=2))
     largest = _STEEPEST * 2 * reach / float(camera.intrinsics[0, 0])
-    good = sound & (jump < largest * smooth) & (lengths > 0)
-    normals = normals[good] / lengths[good][:, None]
-    points = points[good]
-    away = (normals * (camera.centre - points)).sum(axis=1) < 0
-    normals[away] *= -1
-    return Cloud(points, normals)
+    sound &= np.maximum((across**2).sum(axis=2), (down**2).sum(axis=2)) < (largest * smooth) ** 2
+    away, across, down = away[sound], across[sound], down[sound]
+    normals = np.cross(down, across)
+    lengths = np.linalg.norm(normals, axis=1)
+    good = lengths > 0
+    normals, away = normals[good] / lengths[good][:, None], away[good]
+    normals[(normals * away).sum(axis=1) > 0] *= -1
+    return Cloud(camera.centre + away, normals.astype(np.float64))
