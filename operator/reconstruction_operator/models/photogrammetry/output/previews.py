@@ -113,18 +113,19 @@ def _distance(points: Doubles, target: Doubles, direction: Doubles, size: int) -
 
 def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX) -> Pixels:
     """(size, size, 3): RGB picture of `model`, reduced from the larger picture of `camera`, so that edges are smooth."""
-    rays = camera.rays()
+    rays, mesh = camera.rays(), model.mesh
     face, weights = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
-    picture = _background(camera.height, camera.width)
-    hit = face >= 0
-    face, weights = face[hit], weights[hit]
-    corners = model.mesh.faces[face]
-    uv = np.einsum("nc,ncx->nx", weights, model.uv[corners])
+    hit = np.flatnonzero(face >= 0)
+    face, weights = face[hit], weights[hit].astype(np.float32)
     height, width = model.texture.shape[:2]
-    colours = sample(model.texture, uv * np.array([width, height]) - 0.5)
-    colours[(model.mesh.face_normals()[face] * rays[hit]).sum(axis=1) > 0] = _BACK_GREY
-    normals = np.einsum("nc,ncx->nx", weights, model.normals[corners])
-    picture[hit] = colours * (_gain(model.texture) * _shade(normals, camera))[:, None]
+    texels, light = model.uv * np.array([width, height]) - 0.5, _gain(model.texture) * _shade(model.normals, camera)
+    of_vertices = np.column_stack([texels, light]).astype(np.float32)
+    of_pixels = np.einsum("nc,ncx->nx", weights, of_vertices[mesh.faces[face]])
+    colours = sample(model.texture, of_pixels[:, :2])
+    away = ((mesh.vertices[mesh.faces[:, 0]] - camera.centre) * mesh.face_normals()).sum(axis=1) > 0
+    colours[away[face]] = _BACK_GREY
+    picture = _background(camera.height, camera.width)
+    picture[hit] = colours * of_pixels[:, 2:]
     square = picture.reshape(camera.height, camera.width, 3)
     small = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(small), 0, 255).astype(np.uint8)

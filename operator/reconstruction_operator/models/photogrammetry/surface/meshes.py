@@ -80,10 +80,10 @@ class Caster:
         )
         self._lift = _LIFT * float(np.linalg.norm(extents(mesh.vertices)))
 
-    def cast(self, origins: Doubles, directions: Doubles, farthest: float = np.inf) -> tuple[Integers, Doubles]:
+    def cast(self, origins: Doubles, directions: Doubles) -> tuple[Integers, Doubles]:
         """Return the first face (n,) on each ray, -1 for a miss, and the barycentric weights (n, 3) of its vertices there.
 
-        The rays are from `origins` (n, 3) along `directions` (n, 3), to `farthest` times their lengths.
+        The rays are from `origins` (n, 3) along `directions` (n, 3).
         """
         faces, weights = [], []
         for start in range(0, max(len(origins), 1), _RAYS_AT_ONCE):
@@ -91,7 +91,6 @@ class Caster:
             hits = self._scene.run(
                 np.ascontiguousarray(origins[chunk], dtype=np.float32),
                 np.ascontiguousarray(directions[chunk], dtype=np.float32),
-                dists=np.full(len(origins[chunk]), farthest, dtype=np.float32),
                 output=1,
             )
             second, third = hits["u"].astype(np.float64), hits["v"].astype(np.float64)
@@ -101,5 +100,6 @@ class Caster:
 
     def sees(self, points: Doubles, normals: Doubles, eye: Doubles) -> Mask:
         """(n,): whether nothing is between each surface point and `eye`."""
-        start = points + normals * self._lift
-        return self.cast(start, eye - start, farthest=1.0)[0] < 0  # behind the eye, a room has a wall
+        start = (points + normals * self._lift).astype(np.float32)
+        ends = np.ones(len(start), dtype=np.float32)  # at the eye: behind it, a room has a wall
+        return np.asarray(self._scene.run(start, eye.astype(np.float32) - start, dists=ends, query="OCCLUDED") < 0)
