@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers, Mask
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
 
@@ -60,7 +60,7 @@ def far_from(points: Doubles, mesh: Mesh, spacing: float | Doubles) -> Mask:
 
 def without_weak(mesh: Mesh, weak: Mask) -> Mesh:
     """Remove the connected pieces of `weak` faces (m,) that are large or touch the border of the surface."""
-    count, labels = csgraph.connected_components(_adjacency(Mesh(mesh.vertices, mesh.faces[weak])), directed=False)
+    count, labels = _pieces(Mesh(mesh.vertices, mesh.faces[weak]))
     piece, areas = labels[mesh.faces[:, 0]], mesh.areas()
     gone = np.bincount(piece, areas * weak, count) > _LARGEST_HOLE * areas.sum()
     gone[labels[_on_border(mesh)]] = True
@@ -75,16 +75,18 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh
             inside, pixels = _inside(view, mesh.vertices)
             suspected[inside] += ~view.shows(pixels, _MARGIN_PX)
     doubted = np.flatnonzero(far | (suspected >= _FEWEST_BLANK)[mesh.faces].any(axis=1))
-    middles, normals, caster = mesh.middles(), mesh.face_normals(), Caster(mesh)
+    part, caster = Mesh(mesh.vertices, mesh.faces[doubted]), Caster(mesh)
+    middles, normals = part.middles(), part.face_normals()
     blank, seen, seen_blank = np.zeros((3, len(far)), dtype=np.int64)
     for view in views:
-        inside, pixels = _inside(view, middles[doubted])
+        inside, pixels = _inside(view, middles)
         faces, is_blank = doubted[inside], ~view.shows(pixels, _MARGIN_PX)
         blank[faces] += is_blank
-        to_camera = view.camera.centre - middles[faces]
-        cosine = (to_camera * normals[faces]).sum(axis=1) / np.linalg.norm(to_camera, axis=1)
+        to_camera = view.camera.centre - middles[inside]
+        cosine = (to_camera * normals[inside]).sum(axis=1) / np.linalg.norm(to_camera, axis=1)
         open_to = cosine > _GRAZING_COSINE
-        open_to[open_to] = caster.sees(middles[faces[open_to]], normals[faces[open_to]], view.camera.centre)
+        steep = inside[open_to]
+        open_to[open_to] = caster.sees(middles[steep], normals[steep], view.camera.centre)
         seen[faces] += open_to
         seen_blank[faces] += open_to & is_blank
     # Nothing is between a camera and the sky. But a mask may hide what is in front of the object: then the points decide.
@@ -126,7 +128,7 @@ def without_islands(mesh: Mesh) -> Mesh:
     """Remove connected pieces that are tiny compared with the largest."""
     if len(mesh.faces) == 0:
         return mesh
-    _, labels = csgraph.connected_components(_adjacency(mesh), directed=False)
+    _, labels = _pieces(mesh)
     piece = labels[mesh.faces[:, 0]]
     sizes = np.bincount(piece)
     return mesh.with_faces(sizes[piece] >= _SMALLEST_ISLAND * sizes.max())
@@ -135,7 +137,7 @@ def without_islands(mesh: Mesh) -> Mesh:
 def smoothed(mesh: Mesh, rounds: int) -> Mesh:
     """Return the mesh after Taubin smoothing; border vertices do not move."""
     adjacency = _adjacency(mesh)
-    neighbours = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
+    neighbours = np.maximum(np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel(), 1.0)
     average = sparse.diags(1.0 / neighbours) @ adjacency
     free = ~_on_border(mesh)[:, None]
     vertices = mesh.vertices.copy()
@@ -155,6 +157,15 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
     reduced = Mesh(np.asarray(vertices, dtype=np.float64), np.asarray(triangles, dtype=np.int64))
     first, second, third = reduced.faces.T
     return reduced.with_faces((first != second) & (second != third) & (third != first))
+
+
+def _pieces(mesh: Mesh) -> tuple[int, Indices]:
+    """Return the number of connected pieces, and the piece (n,) of each vertex; a vertex without a face is a piece."""
+    first, second, third = mesh.faces.T
+    count, labels = csgraph.connected_components(
+        _graph(mesh, np.append(first, first), np.append(second, third)), directed=False
+    )
+    return count, labels
 
 
 def _adjacency(mesh: Mesh) -> sparse.csr_matrix:
@@ -177,8 +188,11 @@ def _on_border(mesh: Mesh) -> Mask:
 
 def _edge_counts(mesh: Mesh) -> sparse.csr_matrix:
     """(n, n): the number of faces of each edge, in the upper triangle."""
-    first, second = np.sort(mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1).T
-    count = len(mesh.vertices)
-    return sparse.csr_matrix(
-        (np.ones(len(first)), (first, second)), shape=(count, count)
-    )  # duplicate entries are summed
+    first, second = mesh.faces.T.ravel(), mesh.faces[:, [1, 2, 0]].T.ravel()
+    return _graph(mesh, np.minimum(first, second), np.maximum(first, second))
+
+
+def _graph(mesh: Mesh, rows: Integers, columns: Integers) -> sparse.csr_matrix:
+    """(n, n): how often each pair of vertices is given."""
+    count, ones = len(mesh.vertices), np.ones(len(rows), dtype=np.float32)
+    return sparse.csr_matrix((ones, (rows.astype(np.int32), columns.astype(np.int32))), shape=(count, count))

@@ -30,7 +30,7 @@ class Mesh:
 
     def middles(self) -> Doubles:
         """(m, 3): the middles of the faces."""
-        return np.asarray(self.vertices[self.faces].mean(axis=1))
+        return np.asarray(sum(self.vertices[corner] for corner in self.faces.T) / 3)
 
     def face_normals(self) -> Doubles:
         """(m, 3): unit normals of the faces."""
@@ -48,8 +48,9 @@ class Mesh:
     def with_faces(self, keep: Mask) -> Mesh:
         """Return the faces where `keep` (m,) is true, and their vertices."""
         faces = self.faces[keep]
-        used, renumbered = np.unique(faces, return_inverse=True)
-        return Mesh(self.vertices[used], renumbered.reshape(faces.shape).astype(np.int64))
+        used = np.zeros(len(self.vertices), dtype=np.bool_)
+        used[faces] = True
+        return Mesh(self.vertices[used], (np.cumsum(used) - 1)[faces])
 
 
 def _unit(vectors: Doubles) -> Doubles:

@@ -25,6 +25,7 @@ _WIDE = 1.3  # a region up to this multiple of the core's radius has the same de
 _CORE_SHARE = 0.1
 _COARSEST = 2  # maximum number of doublings of the detail size
 _INSIDE_SHARE = 0.85  # minimum distance of half of the points from the middle, relative to that of the cameras, in a scene around them
+_SAMPLE = 100_000  # maximum number of points; more do not change the region
 _LEAST_SHARE = 0.25  # minimum share of the points in the region; with fewer, it is not the subject
 
 
@@ -98,6 +99,7 @@ def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
     core = Ball(centre, _MARGIN * room)
     fewest = _FEWEST_VIEWS if len(cameras) >= _SMALL_SET else _FEWEST_VIEWS - 1
     region = Region(Ball(centre, far), core, tuple(cameras), fewest, about_core=True)
+    points = points[:: -(-len(points) // _SAMPLE) or 1]
     inside = points[region.contains(points)]
     if len(inside) < _LEAST_SHARE * len(points):
         return None
