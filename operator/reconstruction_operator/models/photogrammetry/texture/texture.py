@@ -24,7 +24,7 @@ from reconstruction_operator.models.photogrammetry.texture.labelling import Labe
 from reconstruction_operator.models.photogrammetry.texture.patches import Atlas
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
-_TEXELS_AT_ONCE = 1_000_000  # limits the memory for intermediate values in double precision
+_TEXELS_AT_ONCE = 100_000  # intermediate values stay in the cache
 _SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
 
@@ -69,11 +69,15 @@ def rasterise(atlas: Atlas, size: int) -> Texels:
         cv2.fillConvexPoly(owner, triangle, number, lineType=cv2.LINE_8, shift=_SUBTEXEL_BITS)
     row, column = (places.astype(np.int32) for places in np.nonzero(owner >= 0))
     face = owner[row, column]
+    first, to_weights = corners[:, 0].astype(np.float32), _to_weights(corners).astype(np.float32)
     weights = np.empty((len(face), 3), dtype=np.float32)
     for start in range(0, len(face), _TEXELS_AT_ONCE):
         chunk = slice(start, start + _TEXELS_AT_ONCE)
-        places = np.stack([column[chunk], row[chunk]], axis=1).astype(np.float64)
-        weights[chunk] = _barycentric(places, corners[face[chunk]])
+        away = np.stack([column[chunk], row[chunk]], axis=1) - first[face[chunk]]
+        weights[chunk, 1:] = np.einsum("tx,txw->tw", away.astype(np.float32), to_weights[face[chunk]])
+    weights[:, 0] = 1 - weights[:, 1] - weights[:, 2]
+    np.maximum(weights, 0, out=weights)  # a texel on the border may be a little outside
+    weights /= weights.sum(axis=1, keepdims=True)
     return Texels(row, column, face, weights)
 
 
@@ -89,7 +93,6 @@ def bake(
 
     def add_photo(index: int) -> None:
         here = np.flatnonzero(paint.labels.uses[:, index][texels.face])
-        corners = atlas.mesh.faces[texels.face[here]]
         image, camera = views[index].image(), views[index].camera
         if atlas.scale < 1.0:
             reduced = cv2.resize(image, None, fx=atlas.scale, fy=atlas.scale, interpolation=cv2.INTER_AREA)
@@ -98,13 +101,15 @@ def bake(
         places = camera.homogeneous(atlas.mesh.vertices)
         columns = (places, paint.offsets[atlas.original, index], paint.labels.shares[atlas.original, index, None])
         of_vertices = np.concatenate(columns, axis=1, dtype=np.float32)
-        of_texels = np.einsum("tc,tcx->tx", texels.weights[here], of_vertices[corners])
-        pixels = of_texels[:, :2] / of_texels[:, 2:3]
-        colour = sample(image, pixels) * paint.gains[index] + of_texels[:, 3:6]
-        weight = of_texels[:, 6] ** _SHARPNESS
-        with adding:
-            blended[here] += colour * weight[:, None]
-            total[here] += weight
+        for part in np.array_split(here, len(here) // _TEXELS_AT_ONCE + 1):
+            corners = atlas.mesh.faces[texels.face[part]]
+            of_texels = np.einsum("tc,tcx->tx", texels.weights[part], of_vertices[corners])
+            pixels = of_texels[:, :2] / of_texels[:, 2:3]
+            colour = sample(image, pixels) * paint.gains[index] + of_texels[:, 3:6]
+            weight = of_texels[:, 6] ** _SHARPNESS
+            with adding:
+                blended[part] += colour * weight[:, None]
+                total[part] += weight
 
     parallel.each(
         add_photo, range(len(views)), threads, lambda done, of: progress(done / of, f"texture from photo {done}/{of}")
@@ -131,25 +136,10 @@ def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:
     return filled
 
 
-def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:
-    """(t, 3): weights of the corners of `triangles` (t, 3, 2) at `points` (t, 2). Points outside are clamped to the border."""
-    first, second, third = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-
-    def doubled_area(a: Doubles, b: Doubles, c: Doubles) -> Doubles:
-        area: Doubles = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-        return area
-
-    whole = doubled_area(first, second, third)
-    flat = np.abs(whole) < _UNDEFINED_AREA
-    whole = np.where(flat, 1.0, whole)
-    weights = np.stack(
-        [
-            np.where(flat, 1.0, doubled_area(points, second, third) / whole),
-            np.where(flat, 0.0, doubled_area(first, points, third) / whole),
-            np.where(flat, 0.0, doubled_area(first, second, points) / whole),
-        ],
-        axis=1,
-    )
-    inside: Doubles = np.clip(weights, 0.0, None)
-    inside /= inside.sum(axis=1, keepdims=True)
-    return inside
+def _to_weights(corners: Doubles) -> Doubles:
+    """(faces, 2, 2): what turns a vector from the first of `corners` (faces, 3, 2) into the weights of the other two."""
+    across, down = np.moveaxis(corners[:, 1:] - corners[:, :1], 2, 0)
+    area = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
+    factor = np.divide(1.0, area, out=np.zeros_like(area), where=np.abs(area) >= _UNDEFINED_AREA)
+    adjugate: Doubles = np.stack([down[:, 1], -down[:, 0], -across[:, 1], across[:, 0]], axis=1)
+    return np.asarray((adjugate * factor[:, None]).reshape(-1, 2, 2))
