@@ -15,7 +15,6 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 
 OUTSIDE = -1.0  # grey of pixels outside a source's photo
-WORST = 2.0  # cost of a correlation of -1
 _UNSEEN_COST = np.float32(1.1)  # if a source does not see the point: slightly worse than uncorrelated
 SMALL_WINDOW_PX = 5  # small enough for slopes and thin parts in a coarse photo
 _BEST_WEIGHT = np.float32(0.65)  # of the best source, which may be the only one that sees the point
@@ -39,8 +38,7 @@ class Window:
         centred = grey - np.float32(0.5)
         mean = _box(centred, size)
         variance = _box(centred * centred, size)
-        variance -= mean * mean
-        np.maximum(variance, 0, out=variance)
+        variance -= mean * mean  # not negative, except for rounding errors far smaller than the noise
         return cls(size, centred, mean, variance, np.sqrt(variance + _NOISE_VARIANCE))
 
     def cost(self, warped: Singles) -> Singles:
@@ -50,8 +48,7 @@ class Window:
         cost -= self.mean * other.mean
         cost /= self.spread * other.spread
         np.subtract(1, cost, out=cost)
-        np.clip(cost, 0, WORST, out=cost)
-        cost[warped < 0] = _UNSEEN_COST
+        np.copyto(cost, _UNSEEN_COST, where=warped < 0)
         return cost
 
 
@@ -59,10 +56,12 @@ def of_best_two(costs: Iterable[Singles]) -> Singles:
     """(h, w): the weighted mean of each pixel's two lowest costs, or the only cost. `costs` are not empty."""
     remaining = iter(costs)
     best = next(remaining)
-    second = np.full_like(best, np.inf)
+    second: Singles | None = None
     for cost in remaining:
-        best, second = np.minimum(best, cost), np.minimum(second, np.maximum(best, cost))
-    return best if np.isinf(second).all() else best * _BEST_WEIGHT + second * _SECOND_WEIGHT
+        worse = np.maximum(best, cost)
+        second = worse if second is None else np.minimum(second, worse, out=second)
+        np.minimum(best, cost, out=best)
+    return best if second is None else best * _BEST_WEIGHT + second * _SECOND_WEIGHT
 
 
 def _box(image: Singles, size: int) -> Singles:

@@ -8,7 +8,7 @@ change by one plane costs little, a jump costs more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import cv2
@@ -47,28 +47,28 @@ def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> 
     window = Window.of(reference.grey)
     height, width = reference.grey.shape
     planes = np.empty((len(depths), height, width), dtype=np.uint16)
+    sights = [(source.grey, *reference.camera.transfer(source.camera)) for source in sources]
     for plane, inverse_depth in enumerate(depths):
-        warped = _warped(reference.camera, sources, float(inverse_depth))
-        cost = correlation.of_best_two(window.cost(photo) for photo in warped)
+        cost = correlation.of_best_two(
+            # The homography of a plane: Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
+            window.cost(_warped(grey, infinite + parallax[:, None] * [0.0, 0.0, inverse_depth], (width, height)))
+            for grey, infinite, parallax in sights
+        )
         planes[plane] = cost * np.float32(COST_SCALE)
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _warped(camera: Camera, sources: Sequence[GreyView], inverse_depth: float) -> Iterator[Singles]:
-    """Yield the photo of each source, warped to `camera` as if everything were on the plane."""
-    for source in sources:
-        # The homography of a plane: Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
-        homography, parallax = camera.transfer(source.camera)
-        homography[:, 2] += parallax * inverse_depth
-        warped = cv2.warpPerspective(
-            source.grey,
-            homography,
-            (camera.width, camera.height),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=correlation.OUTSIDE,
-        )
-        yield np.asarray(warped, dtype=np.float32)
+def _warped(grey: Singles, homography: Doubles, shape: tuple[int, int]) -> Singles:
+    """Return the photo of a source, warped to `shape` (columns, rows) as if everything were on the plane."""
+    warped = cv2.warpPerspective(
+        grey,
+        homography,
+        shape,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=correlation.OUTSIDE,
+    )
+    return np.asarray(warped, dtype=np.float32)
 
 
 def aggregate(costs: Costs, grey: Singles, *, diagonals: bool) -> Costs:
