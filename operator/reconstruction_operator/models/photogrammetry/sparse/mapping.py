@@ -103,6 +103,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     options.extract_colors = False
     options.ba_global_frames_ratio = options.ba_global_points_ratio = _GROWTH
     options.ba_global_function_tolerance = _TOLERANCE
+    options.mapper.ba_global_ignore_redundant_points3D = True  # some points that many photos share fix the cameras
     if with_few_matches:
         options.mapper.init_min_num_inliers = _FEW_MATCHES_OF_THE_FIRST_PAIR
         options.mapper.abs_pose_min_num_inliers = _FEW_MATCHES
