@@ -57,11 +57,11 @@ def write_models(folder: Path, model: Model, settings: QualitySettings) -> None:
 
 def _write_obj(path: Path, model: glb.Textured) -> None:
     """Write the mesh, and beside it the material and the texture."""
-    material = trimesh.visual.material.SimpleMaterial(
+    material = trimesh.visual.material.SimpleMaterial(  # type: ignore[no-untyped-call]  # trimesh has no types here
         Image.fromarray(model.texture), diffuse=[255] * 4, specular=[0, 0, 0, 255], name="model_texture"
     )
     upwards = model.uv * [1, -1] + [0, 1]  # OBJ measures textures from the lower left
-    visual = trimesh.visual.TextureVisuals(uv=upwards, material=material)
+    visual = trimesh.visual.TextureVisuals(uv=upwards, material=material)  # type: ignore[no-untyped-call]  # the same
     mesh = trimesh.Trimesh(
         model.mesh.vertices, model.mesh.faces, vertex_normals=glb.unit(model.normals), visual=visual, process=False
     )
