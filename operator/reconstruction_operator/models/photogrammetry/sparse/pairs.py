@@ -23,7 +23,9 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _EXHAUSTIVE_UP_TO = 20  # photos; their 190 pairs are no more than a selection would have
 _NEAREST = 8  # most similar photos for each photo
-_BESIDE = 2  # photos before and after each photo, in the order of their names
+_BESIDE = (1, 2)  # places between neighbours in the order of names
+# The same as shares of the photos, 9 and 18 degrees of a round: in a dense set the next photos have too little parallax to begin with.
+_FARTHER_SHARES = (1 / 40, 1 / 20)
 _NEAREST_ALIGNED = 30  # most similar aligned photos for each photo that overlaps with none
 _WORDS = 64
 _SAMPLE = 32_768  # features of all photos from which the vocabulary is learned
@@ -61,7 +63,8 @@ def similar(descriptors: Descriptors) -> list[Pair]:
     """
     names = descriptors.names
     count = len(names)
-    beside = [(index, (index + offset) % count) for index in range(count) for offset in range(1, _BESIDE + 1)]
+    offsets = {*_BESIDE, *(int(count * share) for share in _FARTHER_SHARES)} - {0}
+    beside = [(index, (index + offset) % count) for index in range(count) for offset in sorted(offsets)]
     return _named(names, [*beside, *_most_similar(descriptors, range(count), range(count), _NEAREST)])
 
 
