@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 
 _SHORTEST_NORMAL = 0.3  # of the mean of a voxel's unit normals; if shorter, the normals contradict each other
 _CELLS = (1 << 20,) * 3  # maximum number of cells in each direction that fits into a key
 _FEWEST_WAITING = 500_000  # minimum number of points to join at once
-_UNITS = 1 << 10  # fixed-point units of a cell, and of a unit normal: sums of two million points fit into 32 bits
+_UNITS = 1 << 20  # fixed-point units of a cell, and of a unit normal
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,8 +33,8 @@ class Voxels:
     def __init__(self, cell: float) -> None:
         self._cell = cell
         self._keys: Integers = np.empty(0, dtype=np.int64)
-        self._sums: Indices = np.empty((0, 7), dtype=np.int32)  # places in the cube and normals in units, count
-        self._waiting: list[tuple[Integers, Indices]] = []
+        self._sums: Integers = np.empty((0, 7), dtype=np.int64)  # places in the cube and normals in units, count
+        self._waiting: list[tuple[Integers, Integers]] = []
         self._adding = threading.Lock()
 
     def add(self, cloud: Cloud) -> None:
@@ -55,12 +55,12 @@ class Voxels:
         cubes = np.stack(np.unravel_index(self._keys[agreed], _CELLS), axis=1) - _CELLS[0] // 2
         return Cloud((cubes + means[agreed, :3]) * self._cell, means[agreed, 3:] / lengths[agreed][:, None])
 
-    def _summed(self, cloud: Cloud) -> tuple[Integers, Indices]:
+    def _summed(self, cloud: Cloud) -> tuple[Integers, Integers]:
         places = cloud.points / self._cell
         corners = np.floor(places)
         inside = (np.abs(corners + 0.5) < _CELLS[0] // 2).all(axis=1)  # farther points are not part of the scene
         cells = corners[inside].astype(np.int64) + _CELLS[0] // 2
-        values = np.ones((len(cells), 7), dtype=np.int32)
+        values = np.ones((len(cells), 7), dtype=np.int64)
         values[:, :3] = np.rint((places[inside] - corners[inside]) * _UNITS)
         values[:, 3:6] = np.rint(cloud.normals[inside] * _UNITS)
         return _sum_by_key(np.ravel_multi_index(tuple(cells.T), _CELLS), values)
@@ -78,11 +78,11 @@ def thinned(cloud: Cloud, cell: float) -> Cloud:
     return voxels.cloud()
 
 
-def _sum_by_key(keys: Integers, values: Indices) -> tuple[Integers, Indices]:
+def _sum_by_key(keys: Integers, values: Integers) -> tuple[Integers, Integers]:
     """Return each key once, in order, with the sum of its values."""
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     # The product of a sparse matrix takes half the time of `np.add.reduceat`.
     rows, shape = np.append(firsts, len(keys)), (len(firsts), len(keys))
-    return keys[firsts], sparse.csr_array((np.ones(len(keys), np.int32), order, rows), shape) @ values
+    return keys[firsts], sparse.csr_array((np.ones(len(keys), np.int64), order, rows), shape) @ values

@@ -10,8 +10,8 @@ def test_the_mean_point_of_each_voxel_is_kept() -> None:
     points = np.array([[5.0, 5.0, 5.0], [0.0, 0.0, 0.0], [0.4, 0.0, 0.0]])
     normals = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     thinned = clouds.thinned(Cloud(points, normals), 1.0)
-    assert thinned.points == pytest.approx(np.array([[0.2, 0.0, 0.0], [5.0, 5.0, 5.0]]), abs=1e-3)
-    assert thinned.normals == pytest.approx(np.array([[0.0, 0.5**0.5, 0.5**0.5], [1.0, 0.0, 0.0]]), abs=1e-3)
+    assert thinned.points == pytest.approx(np.array([[0.2, 0.0, 0.0], [5.0, 5.0, 5.0]]), abs=1e-6)
+    assert thinned.normals == pytest.approx(np.array([[0.0, 0.5**0.5, 0.5**0.5], [1.0, 0.0, 0.0]]), abs=1e-6)
 
 
 def test_a_voxel_with_contradicting_normals_is_dropped() -> None:
