@@ -23,7 +23,6 @@ class QualitySettings:
     faces: int  # maximum number of triangles in model_full.glb
     texture_faces: int  # maximum in model.glb
     texture_size: int  # px: side of the square texture
-    enlarge: bool = True  # search small photos at twice their size: more features, in four times the time
     diagonal_paths: bool = False  # aggregate along 8 directions instead of 4
     patch_match: bool = False  # let COLMAP compute the depth maps if it can use a GPU
     turn_frames: int = 24  # frames of the animation in which the model turns
@@ -38,7 +37,6 @@ QUALITIES: Mapping[str, QualitySettings] = {
     "preview": QualitySettings(
         max_image_size=900,
         features=2500,
-        enlarge=False,
         depth_size=200,
         depth_planes=48,
         depth_sources=3,
@@ -51,7 +49,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
     ),
     "fast": QualitySettings(
         max_image_size=1600,
-        features=8192,
+        features=5000,
         depth_size=320,
         depth_planes=96,
         depth_sources=4,
@@ -63,7 +61,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
     ),
     "standard": QualitySettings(
         max_image_size=2000,
-        features=12_000,
+        features=8000,
         depth_size=320,
         depth_planes=96,
         depth_sources=4,
@@ -75,7 +73,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
     ),
     "high": QualitySettings(
         max_image_size=2400,
-        features=16_000,
+        features=10_000,
         depth_size=480,
         depth_planes=160,
         depth_sources=6,

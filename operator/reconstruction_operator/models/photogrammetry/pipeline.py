@@ -168,7 +168,6 @@ def _aligned(run: Run) -> mapping.SparseModel:
             features=settings.features,
             threads=threads,
             progress=stage(Stage.FEATURES),
-            enlarge=settings.enlarge,
         ),
         match=match,
     )

@@ -42,7 +42,7 @@ DEPTHS, CLOUD, SURFACE = "depth-maps", "dense-cloud", "surface"
 _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     {
         PHOTOS: (Stage.PHOTOS, ("max_image_size",)),
-        FEATURES: (Stage.FEATURES, ("features", "enlarge")),
+        FEATURES: (Stage.FEATURES, ("features",)),
         MATCHES: (Stage.MATCHES, ("seed",)),
         SPARSE: (Stage.ALIGNMENT, ()),
         DEPTHS: (

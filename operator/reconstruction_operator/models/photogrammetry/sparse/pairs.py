@@ -20,6 +20,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Integers, Singles
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.features import UNIT
 
 _EXHAUSTIVE_UP_TO = 20  # photos; their 190 pairs are no more than a selection would have
 _NEAREST = 8  # most similar photos for each photo
@@ -30,7 +31,6 @@ _NEAREST_ALIGNED = 30  # most similar aligned photos for each photo that overlap
 _WORDS = 64
 _SAMPLE = 32_768  # features of all photos from which the vocabulary is learned
 _ROUNDS = 12  # of k-means; further ones change few words
-_SCALE = 512.0  # COLMAP's unit of RootSIFT in a byte
 
 Pair = tuple[str, str]
 
@@ -115,7 +115,7 @@ def of_photos(database: Path, seed: int) -> Descriptors:
 
         def features(image_id: int) -> Singles:
             descriptors = np.asarray(opened.read_descriptors(image_id).data, dtype=np.float32)
-            return descriptors.reshape(-1, 128) / _SCALE
+            return descriptors.reshape(-1, 128) / UNIT
 
         chance = np.random.default_rng(seed)
         share = max(1, _SAMPLE // max(1, len(images)))

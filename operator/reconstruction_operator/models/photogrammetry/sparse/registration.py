@@ -28,7 +28,9 @@ from reconstruction_operator.models.photogrammetry.sparse.pairs import Descripto
 
 _ENOUGH_SHARE = 0.8  # with a smaller share aligned, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # those of 100 photos; up to ten minutes on two cores
-_FEW_FEATURES = 4_000  # mean of the photos; with more, guided matching is slow and not needed
+_FEW_FEATURES = 8_000  # mean of the photos; with more, guided matching is slow and not needed
+_WORST_RATIO = 0.85  # of the distances of the best and the second match; COLMAP's default of 0.8 leaves more photos out
+_TRIALS = 2_000  # of RANSAC; COLMAP's default of 10,000 takes most of the time, for pairs that do not overlap
 _NEARLY_ALL_SHARE = 0.95  # with a smaller share aligned, fewer matches are tried too
 
 
@@ -63,8 +65,10 @@ def match(pairs: Iterable[Pair], matched: Matched, progress: StageProgress, *, g
     options.num_threads = matched.threads
     options.use_gpu = False
     options.guided_matching = guided
+    options.sift.max_ratio = _WORST_RATIO
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = matched.seed
+    verification.ransac.max_num_trials = _TRIALS
     pairing = pycolmap.ImportedPairingOptions()
 
     def call() -> None:

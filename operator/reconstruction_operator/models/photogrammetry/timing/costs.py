@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 
 from reconstruction_operator.models.interface import Photo, Step
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
-from reconstruction_operator.models.photogrammetry.sparse.features import SMALL_PHOTO_PX
 
 
 class Stage(enum.IntEnum):
@@ -46,7 +45,7 @@ STEPS: Mapping[Stage, Step] = {
 }
 """Stage -> the step that it belongs to."""
 
-_USUAL_FEATURES_SHARE = 0.6  # of the maximum number of features
+_USUAL_FEATURES_SHARE = 0.9  # of the maximum number of features
 _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.PREVIEWS})
 """Stages that use only one core."""
 
@@ -96,14 +95,13 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
         sum(_reduced(photo, size) for photo in photos) / 1e6 * aligned / count for size in settings.refined_sizes
     ]
     planes = settings.depth_planes * coarse_megapixels
-    searched_megapixels = sum(_searched(photo, settings) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
     points = (240_000 + 2_000 * aligned) * cells if facts.points is None else facts.points
     deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
-        Stage.FEATURES: 0.3 * searched_megapixels + 9.5e-5 * features * count,
+        Stage.FEATURES: 0.3 * megapixels + 9.5e-5 * features * count,
         Stage.MATCHES: 0.95e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
         Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
@@ -123,9 +121,3 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
 def _reduced(photo: Photo, size: int) -> float:
     """Return the number of pixels of the photo, reduced to at most `size` px on its longer side."""
     return photo.width * photo.height * min(1.0, size / max(photo.width, photo.height)) ** 2
-
-
-def _searched(photo: Photo, settings: QualitySettings) -> float:
-    """Return the number of pixels in which features are searched."""
-    size = min(settings.max_image_size, max(photo.width, photo.height))
-    return _reduced(photo, size) * (4.0 if settings.enlarge and size <= SMALL_PHOTO_PX else 1.0)
