@@ -1,8 +1,8 @@
 """Feature extraction: writes SIFT features of each photo to COLMAP's database. Photos of one camera share intrinsics.
 
 Lowe 2004, "Distinctive image features from scale-invariant keypoints", by OpenCV, with the RootSIFT normalisation of Arandjelovic and
-Zisserman 2012. COLMAP's own extraction keeps the largest features instead of those with most contrast: cameras are a third less accurate,
-and it takes twice the time.
+Zisserman 2012. COLMAP's own extraction keeps the largest features, where this keeps those with most contrast: it needs more of them for
+cameras as accurate, so that alignment takes twice the time.
 """
 
 from __future__ import annotations
