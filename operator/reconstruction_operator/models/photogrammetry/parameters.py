@@ -61,7 +61,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
     ),
     "standard": QualitySettings(
         max_image_size=2000,
-        features=8000,
+        features=6000,
         depth_size=320,
         depth_planes=96,
         depth_sources=4,
@@ -73,7 +73,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
     ),
     "high": QualitySettings(
         max_image_size=2400,
-        features=10_000,
+        features=8000,
         depth_size=480,
         depth_planes=160,
         depth_sources=6,

@@ -21,14 +21,13 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import features, mapping, pairs
+from reconstruction_operator.models.photogrammetry.sparse import mapping, pairs
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, Matched, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Descriptors, Pair
 
 _ENOUGH_SHARE = 0.8  # with a smaller share aligned, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # those of 100 photos; up to ten minutes on two cores
-_FEW_FEATURES = 8_000  # mean of the photos; with more, guided matching is slow and not needed
 _WORST_RATIO = 0.85  # of the distances of the best and the second match; COLMAP's default of 0.8 leaves more photos out
 _TRIALS = 2_000  # of RANSAC; COLMAP's default of 10,000 takes most of the time, for pairs that do not overlap
 _NEARLY_ALL_SHARE = 0.95  # with a smaller share aligned, fewer matches are tried too
@@ -165,9 +164,8 @@ def _with_pairs_around(matched: Matched, models: Sequence[SparseModel], progress
     best = _largest(models)
     if best is None:
         return []
-    guided = features.mean(matched.database) <= _FEW_FEATURES
     descriptors = pairs.of_photos(matched.database, matched.seed)
-    return _with(matched, _around(matched, descriptors, best, again=guided), progress, guided=guided)
+    return _with(matched, _around(matched, descriptors, best), progress, guided=True)
 
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
@@ -176,17 +174,14 @@ def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseMod
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 
-def _around(matched: Matched, descriptors: Descriptors, best: SparseModel, *, again: bool) -> list[Pair]:
-    """Return pairs of the photos that `best` leaves out. With `again`, include matched pairs, and delete their matches."""
+def _around(matched: Matched, descriptors: Descriptors, best: SparseModel) -> list[Pair]:
+    """Return pairs of the photos that `best` leaves out, also those that overlap, whose matches are deleted."""
     verified = overlapping(matched.database)
     left_out = frozenset(descriptors.names) - best.names
     alone = left_out.difference(*verified)
-    chosen = [*pairs.around(verified, left_out), *pairs.towards(descriptors, alone, best.names)]
-    if again:
-        weak = [pair for pair in verified if not left_out.isdisjoint(pair)]
-        forget(weak, matched.database)
-        chosen += weak
-    return chosen
+    weak = [pair for pair in verified if not left_out.isdisjoint(pair)]
+    forget(weak, matched.database)
+    return [*pairs.around(verified, left_out), *pairs.towards(descriptors, alone, best.names), *weak]
 
 
 def _with(matched: Matched, more: Sequence[Pair], progress: StageProgress, *, guided: bool) -> list[SparseModel]:
