@@ -101,18 +101,18 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     faces = (0.7 + 1.1 * deeper) * points
     return {
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
-        Stage.FEATURES: 0.2 * megapixels + 4e-5 * features * count,
+        Stage.FEATURES: 0.25 * megapixels + 8e-5 * features * count,
         Stage.MATCHES: 0.95e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
-        Stage.ALIGNMENT: 2.0e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
+        Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
         Stage.FUSION: 1.2 * fine_megapixels[-1],
         Stage.SURFACE: 3.0 + 0.2 * fine_megapixels[-1] + 1.95e-5 * _COST_OF_DOUBLING**deeper * points,
-        Stage.CLEANING: 0.1 + 2.6e-6 * faces + 6.5e-6 * points,
+        Stage.CLEANING: 0.1 + 2e-6 * faces + 5e-6 * points,
         Stage.TEXTURE: 0.1
         + 0.02 * settings.texture_size**2 / 1e6
-        + 0.13 * seen_megapixels
-        + (2.5e-5 + 1.0e-6 * aligned) * settings.texture_faces,
+        + 0.09 * seen_megapixels
+        + (1.8e-5 + 7.5e-7 * aligned) * settings.texture_faces,
         Stage.COLOURS: (0.1 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
         Stage.PREVIEWS: 0.4 + 0.075 * settings.turn_frames + 6e-6 * points,
     }
