@@ -49,20 +49,21 @@ def extract(
     with pycolmap.Database.open(database) as opened:
         numbers = {str(image.name): image.image_id for image in opened.read_all_images()}
 
-        def one(photo: PreparedPhoto) -> None:
-            keypoints, descriptors = _found(photo, folder, features)
-            kind = pycolmap.FeatureExtractorType.SIFT
-            with writing:  # COLMAP's connection is not safe for threads
-                opened.write_keypoints(numbers[photo.name], keypoints)
-                opened.write_descriptors(numbers[photo.name], pycolmap.FeatureDescriptors(kind, descriptors))
+    def one(photo: PreparedPhoto) -> None:
+        keypoints, descriptors = _found(photo, folder, features)
+        kind = pycolmap.FeatureExtractorType.SIFT
+        # A connection of its own: after a cancel, this thread may outlive `extract`.
+        with writing, pycolmap.Database.open(database) as opened:
+            opened.write_keypoints(numbers[photo.name], keypoints)
+            opened.write_descriptors(numbers[photo.name], pycolmap.FeatureDescriptors(kind, descriptors))
 
-        parallel.each(
-            one,
-            photos,
-            threads,
-            lambda done, of: progress(done / of, f"features {done}/{of}"),
-            bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in photos),
-        )
+    parallel.each(
+        one,
+        photos,
+        threads,
+        lambda done, of: progress(done / of, f"features {done}/{of}"),
+        bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in photos),
+    )
     median = statistics.median(_counts(database))
     if median < quality_gates.FEATURES.limit:
         raise ModelFailure(
