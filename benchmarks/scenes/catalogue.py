@@ -108,6 +108,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
     "walk-500": lambda: walk(500),
+    "walk-1000": lambda: walk(1000),
 }
 
 

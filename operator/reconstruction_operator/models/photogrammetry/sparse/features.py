@@ -26,6 +26,7 @@ UNIT = 512.0  # of a RootSIFT descriptor in COLMAP's database, whose values are 
 _CONTRAST = 0.009  # below OpenCV's default of 0.04, so that ground out of focus still has features
 _SHARE = 0.75  # of its size, to which a photo is reduced first: OpenCV searches at twice the size that it is given
 _SMALL_PX = 700  # of the longer side; smaller photos are searched as they are
+_OF_A_SET = 1_600_000  # most features of all photos together: more of them take longer, and align no more photos
 _BYTES_A_PIXEL = 250  # for OpenCV's search
 
 
@@ -40,6 +41,8 @@ def extract(
 ) -> None:
     """Write the features with most contrast of each photo (files in `folder`), at most `features`, to `database`.
 
+    Photos of a set of hundreds may have fewer.
+
     Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few.
     """
     pycolmap.Database.open(database).close()  # creates it
@@ -50,7 +53,7 @@ def extract(
         numbers = {str(image.name): image.image_id for image in opened.read_all_images()}
 
     def one(photo: PreparedPhoto) -> None:
-        keypoints, descriptors = _found(photo, folder, features)
+        keypoints, descriptors = _found(photo, folder, min(features, _OF_A_SET // len(photos)))
         kind = pycolmap.FeatureExtractorType.SIFT
         # A connection of its own: after a cancel, this thread may outlive `extract`.
         with writing, pycolmap.Database.open(database) as opened:

@@ -1,10 +1,10 @@
 """Registration: matches and aligns photos in rounds, until few are left out.
 
 1. The photos are aligned one by one, with the pairs from `pairs.choose`.
-2. If some are left out, all are aligned with fewer matches required: one by one, then all at once. This is fast.
-3. The photos still left out are matched again, by guided matching, with their neighbours and the neighbours of those. Photos without
-   neighbours are matched with the most similar aligned photos. All are aligned again, as in 1 and 2.
-4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned again.
+2. If more than a hundredth are left out, they are matched again, by guided matching, with their neighbours and the neighbours of those.
+   Photos without neighbours are matched with the most similar aligned photos. All are aligned again.
+3. If more than a twentieth are still left out, all are aligned with fewer matches required: one by one, then all at once.
+4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned as in 1 and 3.
 
 The model with most photos is kept, and its cameras are refined. Matches are verified by two-view geometry, and kept in COLMAP's database.
 """
@@ -31,18 +31,16 @@ _AFFORDABLE_PAIRS = 5_000  # those of 100 photos; up to ten minutes on two cores
 _WORST_RATIO = 0.85  # of the distances of the best and the second match; COLMAP's default of 0.8 leaves more photos out
 _TRIALS = 2_000  # of RANSAC; COLMAP's default of 10,000 takes most of the time, for pairs that do not overlap
 _NEARLY_ALL_SHARE = 0.95  # with a smaller share aligned, fewer matches are tried too
+_AS_GOOD_AS_ALL_SHARE = 0.99  # with this share aligned, no more pairs are matched: all photos would be aligned again
 
 
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
     """Return the largest consistent model, which may be small or empty. The pairs from `pairs.choose` must be matched."""
     count = matched.count
     models = mapping.one_by_one(matched, progress.part(0.0, 0.7))
-    if _aligned(models) < count:
-        models += _by_few_matches(matched, models, progress.part(0.7, 0.75))
-    if _aligned(models) < count:
-        more = _with_pairs_around(matched, models, progress.part(0.75, 0.8))
-        models += more
-        models += _by_few_matches(matched, models, progress.part(0.8, 0.85)) if more else []
+    if _aligned(models) < _AS_GOOD_AS_ALL_SHARE * count:
+        models += _with_pairs_around(matched, models, progress.part(0.7, 0.8))
+    models += _by_few_matches(matched, models, progress.part(0.8, 0.85))
     if _aligned(models) < _ENOUGH_SHARE * count:
         more = _with_all_pairs(matched, progress.part(0.85, 0.95))
         models += more

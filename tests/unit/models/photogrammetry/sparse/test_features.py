@@ -77,6 +77,12 @@ def test_the_quality_limits_the_features_of_a_photo(limit: int, fewest: int, mos
     assert all(fewest <= count <= most for count in counts), counts
 
 
+def test_photos_of_a_large_set_have_fewer_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "_OF_A_SET", 300)
+    photos = [photo(tmp_path, "a.png"), photo(tmp_path, "bb.png")]
+    assert features._counts(extract(photos, tmp_path)) == [150, 150]
+
+
 def test_features_of_a_reduced_photo_are_where_they_are_in_the_photo(tmp_path: Path) -> None:
     """COLMAP's centre of the first pixel is (0.5, 0.5)."""
     spots = np.full((1050, 1400), 128, np.uint8)
