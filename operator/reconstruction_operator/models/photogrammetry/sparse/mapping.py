@@ -29,7 +29,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera,
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _WORST_ERROR_PX = 3.0
-_GROWTH = 2.0  # of a model between two adjustments of it as a whole; COLMAP's default is 1.1, but with 1.3 cameras are no better
+_GROWTH = 2.0  # of a model between two adjustments of it as a whole; COLMAP's default is 1.1; cameras are as accurate as with 1.3
 _FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP's default is 100
 _FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
 _FEWEST_PHOTOS = 8  # of one camera, so that its principal point is known better than by the centre
