@@ -77,29 +77,23 @@ def consistent_depths(
 
     At least `witnesses` must agree (1 where the depth is sure), and at least as many as see through the point.
     """
-    rows, columns = np.nonzero(own.depths)
-    depths = own.depths[rows, columns]
-    agreeing, seeing_through = np.zeros((2, len(depths)), dtype=np.int16)
-    total = depths.copy()
-    pixels = np.stack([columns, rows, np.ones_like(rows)]).astype(np.float32)
+    known = own.depths > 0
+    inverse = np.divide(1, own.depths, out=np.zeros_like(own.depths), where=known)
+    agreeing, seeing_through = np.zeros((2, *known.shape), dtype=np.int16)
+    total = own.depths.copy()
     for other, others_map in others:
-        infinite, parallax = (numbers.astype(np.float32) for numbers in camera.transfer(other))
-        x, y, share = infinite @ pixels + parallax[:, None] / depths
-        share = np.maximum(share, np.finfo(np.float32).eps)  # a point behind the other camera is far outside its photo
-        column, row = np.rint(x / share), np.rint(y / share)
-        hit = np.flatnonzero((column >= 0) & (column < other.width) & (row >= 0) & (row < other.height))
-        others_depths = others_map.depths[row[hit].astype(np.intp), column[hit].astype(np.intp)]
+        column, row, share = camera.seen_by(other, inverse)
+        theirs = cv2.remap(others_map.depths, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
         # The other view's point is nearly on the same line of sight, so its depth here is our depth, scaled.
-        ratio = others_depths / (share[hit] * depths[hit])
+        here = np.asarray(theirs / share, dtype=np.float32)
+        ratio = here * inverse  # 0 where either depth is unknown
         agree = np.abs(ratio - 1) < _SAME_DEPTH
-        total[hit[agree]] += depths[hit[agree]] * ratio[agree]
-        agreeing[hit[agree]] += 1
-        seeing_through[hit[ratio > 1 + _FREE_DEPTH]] += 1
-    needed = np.where(own.sure[rows, columns], 1, witnesses)
+        total += here * agree
+        agreeing += agree
+        seeing_through += ratio > 1 + _FREE_DEPTH
+    needed = np.where(own.sure, 1, witnesses)
     confirmed = (agreeing >= needed) & (agreeing >= seeing_through)
-    result = np.zeros_like(own.depths)
-    result[rows[confirmed], columns[confirmed]] = total[confirmed] / (agreeing[confirmed] + 1)
-    return result
+    return np.where(confirmed, total / (agreeing + np.float32(1)), np.float32(0))
 
 
 def points_with_normals(camera: Camera, depths: Singles) -> Cloud:

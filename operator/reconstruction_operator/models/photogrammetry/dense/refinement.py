@@ -58,16 +58,9 @@ class _Shifts:
 
     def __init__(self, camera: Camera, source: GreyView, start: Singles, step: float) -> None:
         self._grey = source.grey
-        far, near = (numbers.astype(np.float32) for numbers in camera.transfer(source.camera))
-        columns = np.arange(camera.width, dtype=np.float32)
-        rows = np.arange(camera.height, dtype=np.float32)[:, None]
-        x, y, z = (
-            row[0] * columns + (row[1] * rows + row[2]) + shift * start for row, shift in zip(far, near, strict=True)
-        )
-        z = np.maximum(z, np.finfo(np.float32).eps)
-        self._x, self._y = x / z, y / z
+        self._x, self._y, z = camera.seen_by(source.camera, start)
         # Over a few steps, pixels move almost linearly.
-        scale = np.float32(step) / z
+        near, scale = camera.transfer(source.camera)[1].astype(np.float32), np.float32(step) / z
         self._dx, self._dy = (near[0] - near[2] * self._x) * scale, (near[1] - near[2] * self._y) * scale
 
     def warped(self, steps: int) -> Singles:

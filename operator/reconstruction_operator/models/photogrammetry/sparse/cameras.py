@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 
 _NEAREST_DEPTH = 1e-9
 
@@ -61,6 +61,21 @@ class Camera:
         translation = other.translation - rotation @ self.translation
         infinite: Doubles = other.intrinsics @ rotation @ np.linalg.inv(self.intrinsics)
         return infinite, other.intrinsics @ translation
+
+    def seen_by(self, other: Camera, inverse: Singles) -> tuple[Singles, Singles, Singles]:
+        """Return column, row and depth, relative to the depth here, of each pixel's point in the photo of `other`, all (h, w).
+
+        `inverse` (h, w) is the inverse depth of each pixel here. A point behind `other` is far outside its photo.
+        """
+        infinite, parallax = (numbers.astype(np.float32) for numbers in self.transfer(other))
+        columns = np.arange(self.width, dtype=np.float32)
+        rows = np.arange(self.height, dtype=np.float32)[:, None]
+        x, y, share = (
+            row[0] * columns + (row[1] * rows + row[2]) + shift * inverse
+            for row, shift in zip(infinite, parallax, strict=True)
+        )
+        share = np.maximum(share, np.finfo(np.float32).eps)
+        return x / share, y / share, share
 
     def rays(self) -> Doubles:
         """(height * width, 3): the world direction of each pixel, row by row, scaled to depth 1.
