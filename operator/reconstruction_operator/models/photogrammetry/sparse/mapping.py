@@ -203,10 +203,5 @@ def _adjusted(before: Any, threads: int) -> Any:
     options.ceres.loss_function_scale = before.compute_mean_reprojection_error()
     options.ceres.solver_options.function_tolerance = _TOLERANCE
     options.ceres.solver_options.num_threads = threads
-    config = pycolmap.BundleAdjustmentConfig()
-    for image in after.reg_image_ids():
-        config.add_image(image)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    pycolmap.create_default_bundle_adjuster(options, config, after).solve()
-    after.update_point_3d_errors()
+    pycolmap.bundle_adjustment(after, options)  # unlike `BundleAdjuster.solve`, it releases the interpreter lock
     return after
