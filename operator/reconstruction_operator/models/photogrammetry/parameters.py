@@ -19,7 +19,7 @@ class QualitySettings:
     depth_planes: int  # maximum number of depths tried for each pixel of a coarse depth map
     depth_sources: int  # neighbouring photos used for each depth map
     refined_sizes: tuple[int, ...]  # px: of finer depth maps, each refined from the previous; the last ones are fused
-    octree_depth: int  # of the Poisson surface: cells are 1/2^depth of the scene
+    octree_depth: int  # maximum, of the Poisson surface: cells are 1/2^depth of the scene
     faces: int  # maximum number of triangles in model_full.glb
     texture_faces: int  # maximum in model.glb
     texture_size: int  # px: side of the square texture

@@ -25,6 +25,7 @@ from reconstruction_operator.models.photogrammetry.placing.georeference import G
 from reconstruction_operator.models.photogrammetry.placing.upright import Frame
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, pairs, registration
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
@@ -81,13 +82,14 @@ def _model(run: Run) -> Result:
         threads=run.work.threads,
         progress=stage(Stage.VIEWS),
     )
-    cameras = [view.camera for view in seen]
+    cameras = [views.reduced_camera(view.camera, settings.refined_sizes[-1]) for view in seen]  # of depth maps
     inside = regions.are_inside(cameras, sparse.points)
-    region = None if inside else regions.of_interest(cameras, sparse.points)
-    timetable.learn(Facts(doublings=region.doublings if settings.crop and region is not None else 0))
+    whole = inside or not settings.crop
+    region = None if whole else regions.of_interest(cameras, sparse.points)
+    timetable.learn(Facts(doublings=region.doublings if region else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
-    cloud = stage_files.arrays(run.stages, stage_files.CLOUD, Cloud, lambda: _dense_cloud(run, seen, cell))
-    region = regions.of_interest(cameras, cloud.points) if settings.crop and not inside else None
+    cloud = stage_files.arrays(run.stages, stage_files.CLOUD, Cloud, lambda: _dense_cloud(run, seen, cameras, cell))
+    region = None if whole else regions.of_interest(cameras, cloud.points)
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
 
@@ -211,10 +213,8 @@ def _warning(run: Run, sparse: mapping.SparseModel, measured: markers.Scale | No
     return "; ".join(filter(None, [acceptance.warning(sparse, run.sources), text if unscaled else ""]))
 
 
-def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
+def _dense_cloud(run: Run, seen: list[views.View], cameras: list[Camera], cell: float) -> Cloud:
     settings, threads = run.settings, run.work.threads
-    size = settings.refined_sizes[-1]
-    cameras = [views.reduced_camera(view.camera, size) for view in seen]
     task = DepthTask(
         seen, cameras, settings, run.work.scratch_dir / "depths", threads, run.timetable.stage(Stage.DEPTHS)
     )

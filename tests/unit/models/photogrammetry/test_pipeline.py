@@ -89,7 +89,7 @@ def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
         for index, (camera, sources) in enumerate(zip(scenes.around(4, arc_deg=45.0), neighbours, strict=True))
     ]
     run = pipeline.Run(work, QUALITIES["fast"], timetable, Stages.of(work), [], tmp_path, source)
-    return pipeline._dense_cloud(run, seen, CELL)
+    return pipeline._dense_cloud(run, seen, [view.camera for view in seen], CELL)
 
 
 def test_noisy_depths_of_any_source_become_points_on_the_surface(tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ class Region:
         ratio = self.ball.radius / self.core.radius
         return int(np.ceil(np.log2(ratio))) if ratio >= _WIDE else 0
 
+    @property
+    def pixel(self) -> float:
+        """The width that a pixel covers in the middle of the core, for the camera that shows most detail."""
+        return float(min(np.linalg.norm(eye.centre - self.core.centre) / eye.intrinsics[0, 0] for eye in self.cameras))
+
     def coarseness(self, points: Doubles) -> Doubles:
         """(n,): the relative size of details at `points` (n, 3): 1 in the core, 2 around it, 4 farther away."""
         if not self.about_core or self.doublings == 0:

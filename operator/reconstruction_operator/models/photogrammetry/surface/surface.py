@@ -23,6 +23,7 @@ _SCENE_PERCENTILE = 97.0  # of the points' distances; farther points are backgro
 _SCENE_MARGIN = 1.1  # factor; points slightly outside stabilise the surface inside
 # By depth of the octree, for about one point in each cell
 _VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 220, 10: 480}
+_FEWEST_PIXELS = 1.2  # of a depth map, across a cell; finer cells fit the noise
 _DEEPEST = 13  # maximum depth of the octree, COLMAP's default
 _FINER = 0.7  # factor, since the dense points may cover less than the sparse ones
 
@@ -47,7 +48,14 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
 def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
     """Return slightly less than the side of a cell of the octree, for a scene of `points`. Sparse points are enough."""
     radius = min(region.ball.radius, region.core.radius) if region else _radius(points)
-    return _FINER * radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+    return _FINER * _cell(radius, region, octree_depth)[0]
+
+
+def _cell(radius: float, region: Region | None, octree_depth: int) -> tuple[float, int]:
+    """Return the side of a cell for a scene of that `radius`, and the depth of the octree."""
+    size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+    finest = _FEWEST_PIXELS * region.pixel if region else 0.0
+    return max(size, finest), octree_depth - round(np.log2(max(finest / size, 1.0)))
 
 
 def _radius(points: Doubles) -> float:
@@ -59,15 +67,16 @@ def _radius(points: Doubles) -> float:
 def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud, float, int]:
     """Return about one point for each cell of the octree, the side of a cell, and the depth of the octree.
 
-    For a region much wider than its core, the octree is deeper, and the spacing of points grows with `region.coarseness`. Cells may be
-    twice as large as without surroundings: finer cells take three times as long, and do not improve the faces that are kept.
+    The octree is less deep than `octree_depth` if the photos lack the detail. For a region much wider than its core, it is deeper, and the
+    spacing of points grows with `region.coarseness`. Cells may be twice as large as without surroundings: finer cells take three times as
+    long, and do not improve the faces that are kept.
     """
     if region is None or region.doublings == 0:
         centre = np.median(cloud.points, axis=0)
         radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
-        size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+        size, octree_depth = _cell(radius, region, octree_depth)
         return thinned(cloud, size), size, octree_depth
-    size = _SCENE_MARGIN * region.core.radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+    size, octree_depth = _cell(_SCENE_MARGIN * region.core.radius, region, octree_depth)
     coarseness = region.coarseness(cloud.points)
     parts = [
         thinned(Cloud(cloud.points[coarseness == factor], cloud.normals[coarseness == factor]), factor * size)

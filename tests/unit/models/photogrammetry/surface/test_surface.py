@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.surface import surface
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
@@ -44,6 +45,15 @@ def test_without_a_ball_only_the_far_background_is_removed() -> None:
     assert np.abs(cropped.points).max() <= 1.0
 
 
+def region(across: float, pixel: float) -> Region:
+    """A region with a core of radius 1, where a pixel of the nearest of three cameras is that wide."""
+    near, *far = (
+        Camera(pinhole(10.0 / pixel, 0.0, 0.0), np.eye(3), np.array([0.0, 0.0, distance]), 640, 480)
+        for distance in (10.0, 30.0, 40.0)
+    )
+    return Region(Ball(np.zeros(3), across), Ball(np.zeros(3), 1.0), (*far, near), 0, about_core=True)
+
+
 @pytest.mark.parametrize(
     ("across", "coarse", "depth"),
     [
@@ -55,10 +65,19 @@ def test_without_a_ball_only_the_far_background_is_removed() -> None:
 def test_surroundings_do_not_reduce_the_detail_of_the_core(across: float, coarse: float, depth: int) -> None:
     sheet = np.random.default_rng(0).uniform(-across, across, (400_000, 3)) * [1.0, 0.0, 1.0]
     cloud = Cloud(sheet, np.tile([0.0, 1.0, 0.0], (len(sheet), 1)))
-    region = Region(Ball(np.zeros(3), across), Ball(np.zeros(3), 1.0), (), 0, about_core=True)
-    thin, cell, deepest = surface.thin(cloud, region, octree_depth=6)
+    wide = region(across, pixel=0.02)
+    thin, cell, deepest = surface.thin(cloud, wide, octree_depth=6)
     assert deepest == depth
-    inside = region.core.contains(thin.points)
+    inside = wide.core.contains(thin.points)
     assert inside.sum() == pytest.approx(np.pi / cell**2, rel=0.1)
     outermost = np.abs(thin.points).max(axis=1) > 0.8 * across
     assert outermost.sum() == pytest.approx((1 - 0.8**2) * (2 * across / (coarse * cell)) ** 2, rel=0.15)
+
+
+@pytest.mark.parametrize(("across", "pixel", "depth"), [(1.2, 0.03, 6), (1.2, 0.04, 5), (3.5, 0.03, 7), (3.5, 0.05, 6)])
+def test_cells_are_not_finer_than_the_pixels_of_depth_maps(across: float, pixel: float, depth: int) -> None:
+    coarse = region(across, pixel)
+    side = surface.cell_size(np.zeros((1, 3)), coarse, octree_depth=7)
+    _, cell, deepest = surface.thin(points_of_a_sphere(), coarse, octree_depth=7)
+    assert (cell, side) == pytest.approx((1.2 * pixel, 0.7 * 1.2 * pixel))
+    assert deepest == depth
