@@ -239,17 +239,17 @@ def _cleaned(
     progress(0.0, f"cleaning {len(rough.faces)} faces")
     spacing = cell * region.coarseness(rough.vertices) if region else cell
     mesh = cleanup.without_extrapolation(rough, points, spacing)
-    progress(0.4, f"{len(mesh.faces)} faces rest on points")
+    progress(0.45, f"{len(mesh.faces)} faces rest on points")
     if region is not None:
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     if len(mesh.faces) > 0:
         far = cleanup.far_from(points, mesh, cell * region.coarseness(mesh.middles()) if region else cell)
         mesh = cleanup.without_islands(cleanup.without_contradictions(mesh, far, seen))
-    progress(0.6, f"{len(mesh.faces)} faces without islands")
+    progress(0.85, f"{len(mesh.faces)} faces without islands")
     if len(mesh.faces) < quality_gates.FACES.limit:
         raise ModelFailure("NO_DENSE_SURFACE", f"only {len(mesh.faces)} faces of the surface rest on the photos")
     mesh = cleanup.smoothed(mesh, _SMOOTHING_ROUNDS)
-    progress(0.8, f"reducing {len(mesh.faces)} faces")
+    progress(0.9, f"reducing {len(mesh.faces)} faces")
     mesh = cleanup.decimated(mesh, faces)
     progress(1.0, f"{len(mesh.faces)} faces")
     return mesh
@@ -261,8 +261,8 @@ def _texture(
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
     settings, stage = run.settings, run.timetable.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
-    weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.25))
-    paint = texture.mix(reduced, weights, *colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
+    weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.1))
+    paint = texture.mix(reduced, weights, *colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.1, 0.2)))
     coarseness = region.coarseness(reduced.middles()) if region else np.ones(len(reduced.faces))
     atlas = patches.make(reduced, paint.labels, seen, coarseness, settings.texture_size)
     picture, coverage = texture.bake(
@@ -271,7 +271,7 @@ def _texture(
         paint,
         size=settings.texture_size,
         threads=run.work.threads,
-        progress=stage(Stage.TEXTURE).part(0.5, 1.0),
+        progress=stage(Stage.TEXTURE).part(0.6, 1.0),
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     normals = reduced.normals()[atlas.original] @ frame.rotation.T

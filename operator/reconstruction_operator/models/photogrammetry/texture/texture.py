@@ -112,7 +112,10 @@ def bake(
                 total[part] += weight
 
     parallel.each(
-        add_photo, range(len(views)), threads, lambda done, of: progress(done / of, f"texture from photo {done}/{of}")
+        add_photo,
+        range(len(views)),
+        threads,
+        lambda done, of: progress(done / of / 2, f"texture from photo {done}/{of}"),
     )
     covered = total > 0
     np.divide(blended, total[:, None], out=blended, where=covered[:, None])
@@ -123,8 +126,9 @@ def bake(
     painted = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)
     painted[texels.row, texels.column] = 1
-    areas = atlas.mesh.areas()
-    return fill_gaps(texture, painted), float(areas @ paint.labels.uses.any(axis=1) / areas.sum())
+    filled, areas = fill_gaps(texture, painted), atlas.mesh.areas()
+    progress(1.0, f"texture of {size} px")
+    return filled, float(areas @ paint.labels.uses.any(axis=1) / areas.sum())
 
 
 def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:

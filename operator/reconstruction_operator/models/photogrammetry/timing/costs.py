@@ -1,7 +1,8 @@
 """Expected costs: the expected duration of each stage, from the photos and the settings.
 
-Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`. They need not match the machine, since `estimate`
-learns its pace. Depth maps by PatchMatch on a GPU have no constant of their own: the time left is corrected while they are computed.
+Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`, and of 24 in `high`. They need not match the
+machine, since `estimate` learns its pace. Depth maps by PatchMatch on a GPU have no constant of their own: the time left is corrected
+while they are computed.
 `python -m benchmarks.recording` records a run, and the tests replay it. `python -m benchmarks.photogrammetry` shows the errors of the
 estimated time left.
 """
@@ -96,25 +97,26 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     ]
     planes = settings.depth_planes * coarse_megapixels
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
-    points = (240_000 + 2_000 * aligned) * cells if facts.points is None else facts.points
+    usual_points = min((240_000 + 2_000 * aligned) * cells, 1.6e6 * fine_megapixels[-1] / max(aligned, 1))
+    points = usual_points if facts.points is None else facts.points
     deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
-        Stage.FEATURES: 0.25 * megapixels + 8e-5 * features * count,
-        Stage.MATCHES: 0.95e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
+        Stage.FEATURES: 0.2 * megapixels + 4e-5 * features * count,
+        Stage.MATCHES: 0.8e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
         Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
-        Stage.FUSION: 1.2 * fine_megapixels[-1],
+        Stage.FUSION: 1.8 * fine_megapixels[-1],
         Stage.SURFACE: 3.0 + 0.2 * fine_megapixels[-1] + 1.95e-5 * _COST_OF_DOUBLING**deeper * points,
-        Stage.CLEANING: 0.1 + 2e-6 * faces + 5e-6 * points,
+        Stage.CLEANING: 0.1 + 4e-6 * faces + 6e-6 * points,
         Stage.TEXTURE: 0.1
-        + 0.02 * settings.texture_size**2 / 1e6
-        + 0.09 * seen_megapixels
+        + 0.5 * settings.texture_size**2 / 1e6
+        + 0.12 * seen_megapixels
         + (1.8e-5 + 7.5e-7 * aligned) * settings.texture_faces,
-        Stage.COLOURS: (0.1 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
-        Stage.PREVIEWS: 0.4 + 0.075 * settings.turn_frames + 6e-6 * points,
+        Stage.COLOURS: 0.01 * aligned * settings.faces / 80_000 + 0.02 * seen_megapixels,
+        Stage.PREVIEWS: 0.4 + 0.065 * settings.turn_frames + 4.5e-6 * points,
     }
 
 
