@@ -54,8 +54,8 @@ def keep(folder: Path, stages: Path, digest: str, job_id: str) -> None:
 
 
 def link(folder: Path, digest: str, into: Path) -> None:
-    """Link the sealed stages with that digest into the folder `into`. Stages that cannot be linked are left out."""
-    for kept in entries(folder):
+    """Link the newest sealed stages with that digest into the folder `into`. Stages that cannot be linked are left out."""
+    for kept in sorted(entries(folder), key=lambda kept: -kept.until):
         if kept.digest == digest:
             for stage in disk.entries(kept.path):
                 if not stage.name.startswith(".") and not (into / stage.name).exists():

@@ -79,6 +79,9 @@ def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield (json.loads(line) for line in process.stdout or () if line.startswith("{"))
+        except KeyboardInterrupt:
+            process.wait()  # it deletes its files; another Ctrl-C ends it at once
+            raise
         finally:
             process.terminate()
 

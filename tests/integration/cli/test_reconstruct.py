@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.paths import DATA
+from tests.support.paths import CHECKOUT, DATA
 from tests.support.photos import make_photo
 
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
@@ -58,3 +59,15 @@ def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_pat
     assert "features of an earlier run" not in messages("first")
     assert "features of an earlier run" in messages("second")
     assert "features of an earlier run" not in messages("third", KEEP_STAGES_SECONDS="0")
+
+
+def test_ctrl_c_leaves_nothing_in_the_output(tmp_path: Path) -> None:
+    program = [PROGRAM.with_name("recon"), "run", CHECKOUT / "examples/photos/banana", "-o", tmp_path / "out"]
+    env = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True) as run:
+        assert run.stderr is not None
+        assert next((line for line in run.stderr if "features" in line), "") != ""
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+        run.stderr.read()
+        assert run.wait(60) == 130
+    assert not (tmp_path / "out").exists()

@@ -29,6 +29,7 @@ _CORNERS, _RESPONSE, _APART_PX = 200, 0.01, 12  # number; least response, as a s
 _TRACKED: Final = 0.5  # of the corners; with fewer, new ones are found
 # A file of another format, such as a playlist, may name other files and servers, which FFmpeg would read.
 _FORMAT: Final = "format_whitelist;mov|protocol_whitelist;file"
+_QUIET: Final = "-8"  # AV_LOG_QUIET: a damaged video has a line for each block of each frame
 Allow = Callable[[int], None]
 
 
@@ -79,7 +80,7 @@ def _read(
     path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, numbers: Collection[int]
 ) -> Iterator[tuple[int, Any]]:
     """Yield the frames (h, w, 3) with these numbers. Raises StorageError for a video that is broken or beyond the limits."""
-    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _FORMAT
+    os.environ |= {"OPENCV_FFMPEG_CAPTURE_OPTIONS": _FORMAT, "OPENCV_FFMPEG_LOGLEVEL": _QUIET}
     # One thread: each more needs memory for frames of its own.
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, (cv2.CAP_PROP_N_THREADS, 1))
     if not video.isOpened():

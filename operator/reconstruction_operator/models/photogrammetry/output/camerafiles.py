@@ -59,7 +59,7 @@ def write_json(path: Path, model: SparseModel) -> None:
     content = {
         "format": _FORMAT,
         "version": _VERSION,
-        "coordinates": "of model.glb: right-handed, +Y up, centred, in a box of side 1",
+        "coordinates": "of model.glb: right-handed, +Y up, centred, in a box of side 1, or in metres with markerSize",
         "cameraAxes": "x right, y down, z forward",
         "pixels": "of the upright photo, from the centre of the upper left pixel",
         "photos": [_described(photo, model.points) for photo in model.photos],

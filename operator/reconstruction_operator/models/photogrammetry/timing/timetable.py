@@ -50,6 +50,8 @@ class Timetable:
         def hear(step: Step, fraction: float, message: str = "") -> None:
             logger.debug("%s: %.4f is done", stage.name, fraction)
             with self._lock:
+                if step < self._estimate.step:
+                    return  # a resumed run does a little of the earlier steps again
                 self._estimate.hear(stage, fraction, self._clock())
                 self._message = message if self._estimate.step is step else ""
                 self._send(step, message)

@@ -54,3 +54,12 @@ def test_a_resumed_run_reports_its_stage_first() -> None:
         assert beaten.wait(60)
         timetable.resume(Stage.MATCHES, "matches of attempt 1")
     assert heard[0] == "matches of attempt 1"
+
+
+def test_a_resumed_run_does_not_go_back_to_an_earlier_step() -> None:
+    steps: list[Step] = []
+    timetable = Timetable(lambda step, *_, **__: steps.append(step), expected, clock=lambda: 0.0)
+    timetable.resume(Stage.SURFACE, "surface of an earlier run")
+    for stage in (Stage.VIEWS, Stage.CLEANING):
+        timetable.stage(stage)(1.0)
+    assert steps == [Step.POSTPROCESS] * 2
