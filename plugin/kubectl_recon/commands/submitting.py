@@ -159,7 +159,8 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     usable = [photo for photo in photos if not photo.problem]
     kinds = ", ".join(sorted({photo.kind for photo in usable})) or "none"
     beside = f", {len(masks)} masks" if masks else ""
-    note(f"{len(usable)} photos ({kinds}){beside}, {size_text(scanning.total_bytes([*usable, *masks]))}")
+    noun = "photo" if len(usable) == 1 else "photos"
+    note(f"{len(usable)} {noun} ({kinds}){beside}, {size_text(scanning.total_bytes([*usable, *masks]))}")
     findings = advice.findings(photos)
     for finding in findings:
         note(f"  {finding.level}: {finding.text}")
