@@ -94,12 +94,13 @@ def _model(run: Run) -> Result:
     timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
 
     def fit() -> Mesh:
-        return surface.poisson(cell_cloud, work.scratch_dir, octree_depth=octree_depth, progress=stage(Stage.SURFACE))
+        rough = surface.poisson(cell_cloud, work.scratch_dir, octree_depth=octree_depth, progress=stage(Stage.SURFACE))
+        return _cleaned(rough, cell_cloud.points, cell, region, seen, stage(Stage.CLEANING))
 
-    rough = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
+    mesh = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
-    cleaning = stage(Stage.CLEANING)
-    mesh = _cleaned(rough, cell_cloud.points, cell, region, seen, faces=settings.faces, progress=cleaning)
+    stage(Stage.TEXTURE)(0.0, f"reducing {len(mesh.faces)} faces")
+    mesh = cleanup.decimated(mesh, settings.faces)
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
     measured = markers.scale(sparse, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
     frame = replace(frame, scale=measured.metres) if measured else frame
@@ -231,11 +232,9 @@ def _cleaned(
     cell: float,
     region: Region | None,
     seen: Sequence[views.View],
-    *,
-    faces: int,
     progress: StageProgress,
 ) -> Mesh:
-    """Return the part of `rough` that rests on `points` and photos and is inside `region`, smoothed, with at most `faces` faces."""
+    """Return the part of `rough` that rests on `points` and photos and is inside `region`, smoothed."""
     progress(0.0, f"cleaning {len(rough.faces)} faces")
     spacing = cell * region.coarseness(rough.vertices) if region else cell
     mesh = cleanup.without_extrapolation(rough, points, spacing)
@@ -249,8 +248,6 @@ def _cleaned(
     if len(mesh.faces) < quality_gates.FACES.limit:
         raise ModelFailure("NO_DENSE_SURFACE", f"only {len(mesh.faces)} faces of the surface rest on the photos")
     mesh = cleanup.smoothed(mesh, _SMOOTHING_ROUNDS)
-    progress(0.9, f"reducing {len(mesh.faces)} faces")
-    mesh = cleanup.decimated(mesh, faces)
     progress(1.0, f"{len(mesh.faces)} faces")
     return mesh
 

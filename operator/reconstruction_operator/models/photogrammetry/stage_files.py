@@ -1,7 +1,7 @@
 """Stage files: saves finished pipeline stages, from which the next attempt or another job resumes.
 
 The stages are the prepared photos, the database of features, the database with matches, the sparse model, the depth maps, the dense cloud
-and the surface. What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
+and the cleaned surface. What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
             ("depth_size", "depth_planes", "depth_sources", "refined_sizes", "diagonal_paths", "patch_match"),
         ),
         CLOUD: (Stage.FUSION, ("crop", "octree_depth")),
-        SURFACE: (Stage.SURFACE, ()),
+        SURFACE: (Stage.CLEANING, ()),
     }
 )
 NAMES = tuple(_KEPT)
