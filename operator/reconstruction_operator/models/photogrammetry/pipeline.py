@@ -95,7 +95,7 @@ def _model(run: Run) -> Result:
 
     def fit() -> Mesh:
         rough = surface.poisson(cell_cloud, work.scratch_dir, octree_depth=octree_depth, progress=stage(Stage.SURFACE))
-        return _cleaned(rough, cell_cloud.points, cell, region, seen, stage(Stage.CLEANING))
+        return _cleaned(rough, cell_cloud.points, cell, region, seen, progress=stage(Stage.CLEANING))
 
     mesh = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
@@ -232,6 +232,7 @@ def _cleaned(
     cell: float,
     region: Region | None,
     seen: Sequence[views.View],
+    *,
     progress: StageProgress,
 ) -> Mesh:
     """Return the part of `rough` that rests on `points` and photos and is inside `region`, smoothed."""

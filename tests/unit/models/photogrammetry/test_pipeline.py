@@ -63,14 +63,14 @@ def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_d
 def test_parts_outside_the_region_or_apart_are_removed() -> None:
     whole = joined(sphere(), moved(sphere(1, 0.1), 1.5), moved(sphere(4), 30.0))
     region = Region(Ball(np.zeros(3), 10.0), Ball(np.zeros(3), 10.0), (), 0, about_core=True)
-    mesh = pipeline._cleaned(whole, whole.vertices, CELL, region, [], QUIET)
+    mesh = pipeline._cleaned(whole, whole.vertices, CELL, region, [], progress=QUIET)
     assert np.abs(mesh.vertices).max() < 1.1
 
 
 def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
     far = np.array([[50.0, 50.0, 50.0]])
     with pytest.raises(ModelFailure, match=r"NO_DENSE_SURFACE: only 0 faces of the surface rest on the photos"):
-        pipeline._cleaned(sphere(), far, CELL, None, [], QUIET)
+        pipeline._cleaned(sphere(), far, CELL, None, [], progress=QUIET)
 
 
 def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
