@@ -74,7 +74,8 @@ def test_the_previews_show_the_model_from_four_sides(banana: Run) -> None:
     for picture in pictures:
         assert picture.shape == (512, 512, 3)
         yellow = (picture[:, :, :2].mean(axis=2) - picture[:, :, 2]) > 50
-        assert 0.02 < yellow.mean() < 0.6  # the last one shows all of the carpet
+        least = 0.02 if picture is pictures[-1] else 0.03  # the last one shows all of the carpet
+        assert least < yellow.mean() < 0.6
         rows, columns = np.nonzero(np.abs(picture - picture[:, :1]).max(axis=2) > 20)
         assert max(np.ptp(rows), np.ptp(columns)) > 0.8 * 512  # fills the picture
     assert min(np.abs(pictures[0] - other).mean() for other in pictures[1:]) > 5

@@ -174,6 +174,17 @@ def test_progress_within_a_video_is_reported(into: Path, limits: Limits) -> None
     ]
 
 
+def test_a_damaged_video_prints_no_lines_of_ffmpeg(
+    into: Path, limits: Limits, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = write_clip(into / "a.mov").read_bytes()
+    middle, end = content.index(b"moov") // 2, content.index(b"moov") - 4
+    (into / "a.mov").write_bytes(content[:middle] + bytes(end - middle) + content[end:])
+    with pytest.raises(StorageError, match="is truncated"):
+        check(into, limits)
+    assert " @ 0x" not in capfd.readouterr().err
+
+
 def test_rewritten_photos_count_against_the_limit_of_an_input(into: Path, limits: Limits) -> None:
     for name in ("a.heic", "b.heic"):
         shutil.copy(PHOTOS / "heic" / "plain.heic", into / name)
