@@ -3,8 +3,7 @@
 It is the least-squares similarity that maps the cameras to their positions (Umeyama 1991, "Least-squares estimation of transformation
 parameters between two point patterns"). It is used only if the cameras are far apart compared with the errors of GPS.
 
-Places on Earth (WGS 84) are converted by the formulas of Hofmann-Wellenhof et al. 2008, "GNSS", section 8.2. Heights are assumed to be
-ellipsoidal.
+Heights are assumed to be ellipsoidal (WGS 84).
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from reconstruction_operator.models.interface import Placement
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.placing.upright import Frame, Held
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _FEWEST_POSITIONS = 4
 _LEAST_WIDTH_M = 5.0  # minimum extent across the longest, root mean square: a line leaves its rotation open
@@ -30,11 +30,7 @@ _WIDE_M = 40.0
 _TRIALS = 200
 _SEED = 0
 _REACH_DEG = 10.0  # maximum angle between the ground's normal and up, since the ground may slope
-
-_AXIS_M = 6_378_137.0
-_FLATTENING = 1 / 298.257223563
-_ECCENTRICITY2 = _FLATTENING * (2 - _FLATTENING)
-_ROUNDS = 6  # of `from_local`; enough for an error below a millimetre
+_EARTH = pycolmap.GPSTransform(pycolmap.GPSTransformEllipsoid.WGS84)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -130,20 +126,14 @@ def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubl
 
 def to_local(places: Doubles, origin: Doubles) -> Doubles:
     """(n, 3): metres east, north and up of `origin`. `places` (n, 3) are latitude and longitude in degrees, and height in metres."""
-    moved: Doubles = (_to_earth(places) - _to_earth(origin[None])) @ _axes(origin).T
+    moved: Doubles = _EARTH.ellipsoid_to_enu(places, *origin)
     return moved
 
 
 def from_local(metres: Doubles, origin: Doubles) -> Doubles:
     """(3,): the place that is `metres` (3,) east, north and up of `origin`."""
-    x, y, z = _to_earth(origin[None])[0] + _axes(origin).T @ metres
-    across = float(np.hypot(x, y))
-    latitude, height = float(np.arctan2(z, across * (1 - _ECCENTRICITY2))), 0.0
-    for _ in range(_ROUNDS):
-        normal = _AXIS_M / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
-        height = across / np.cos(latitude) - normal
-        latitude = float(np.arctan2(z, across * (1 - _ECCENTRICITY2 * normal / (normal + height))))
-    return np.array([np.degrees(latitude), np.degrees(np.arctan2(y, x)), height])
+    place: Doubles = _EARTH.enu_to_ellipsoid(metres[None], *origin)[0]
+    return place
 
 
 def _axes(origin: Doubles) -> Doubles:
@@ -156,19 +146,4 @@ def _axes(origin: Doubles) -> Doubles:
             [-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat],
             [cos_lat * cos_lon, cos_lat * sin_lon, sin_lat],
         ]
-    )
-
-
-def _to_earth(places: Doubles) -> Doubles:
-    """(n, 3): metres from the centre of the Earth."""
-    latitude, longitude, height = np.radians(places[:, 0]), np.radians(places[:, 1]), places[:, 2]
-    normal = _AXIS_M / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
-    across = (normal + height) * np.cos(latitude)
-    return np.stack(
-        [
-            across * np.cos(longitude),
-            across * np.sin(longitude),
-            (normal * (1 - _ECCENTRICITY2) + height) * np.sin(latitude),
-        ],
-        axis=1,
     )
