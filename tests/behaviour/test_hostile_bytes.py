@@ -245,8 +245,8 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
         b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}', b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}'),
     "cameras of a stage": (lambda _, folder: each(ValueError, lambda: stage_files.read_sparse(folder / "content")), sparse(), b""),
     "messages of a model": (
-        lambda content, _: exchange.decode(content), RESULT, b'{"kind":"exit","code":-9,"cpu":1.5}',
-        b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining":3}'),
+        lambda content, _: exchange.decode(content), RESULT, b'{"kind":"exit","code":-9,"cpu_seconds":1.5}',
+        b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining_seconds":3}'),
     "objects": (from_the_api_server, BODY, BODY.replace(_DAY, _EARLY), BODY.replace(b'"7"', b'"%s"' % (b"9" * 5_000))),
     "addresses and sizes": (located, b"s3://bucket/a%20b/", b"https://u@host:443/a.zip?x=1", b"file:///a", b"::1.2.3.4", b"9" * 400),
     "archives": (unpacked, zipped(*PHOTOS), tarred(*PHOTOS)),

@@ -118,7 +118,7 @@ def _outcome(request: exchange.RunRequest, report: Report) -> exchange.ModelMess
     except Exception as error:  # noqa: BLE001  # a defect of the model; the worker reports the traceback
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _disk_full(error, work.scratch_dir)
-        return exchange.DefectMessage(traceback.format_exc())
+        return exchange.DefectMessage(traceback.format_exc()[-exchange.MAX_TEXT_CHARS :])
 
 
 def _disk_full(error: OSError, scratch: Path) -> exchange.FailureMessage:

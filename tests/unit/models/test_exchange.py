@@ -50,7 +50,10 @@ def test_messages_round_trip(message: ModelMessage) -> None:
         b'{"kind": "progress", "step": 9, "fraction": 0.1, "message": ""}',
         b'{"kind": "progress", "step": 3, "fraction": NaN, "message": ""}',
         b'{"kind": "result", "quality": [1], "simulated": false}',
-        b'{"kind": "result", "quality": {}, "simulated": false, "warning": "", "placement": {"latitude": NaN, "rotation": []}}',
+        b'{"kind": "result", "placement": {"latitude": 1}}',
+        b'{"kind": "exit", "code": 0, "cpu_seconds": NaN}',
+        exchange.encode(Result(placement=Placement(52.5, 13.4, float("nan"), 1.0, ()))),
+        exchange.encode(Result(placement=Placement(52.5, 13.4, 0.0, 1.0, (float("inf"),)))),
     ],
     ids=lambda line: line[:40].decode(errors="replace"),
 )
@@ -61,6 +64,8 @@ def test_a_malformed_line_is_none(line: bytes) -> None:
 def test_numpy_numbers_become_plain_ones() -> None:
     encoded = exchange.encode(Result(quality={"faces": np.int64(12), "share": np.float32(0.5)}))
     assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
+    rest = ProgressMessage(Step.PREVIEW, 0.5, "", remaining_seconds=np.float32(2.5))  # type: ignore[arg-type]
+    assert exchange.decode(exchange.encode(rest)) == ProgressMessage(Step.PREVIEW, 0.5, "", remaining_seconds=2.5)
 
 
 @pytest.mark.parametrize("stages", [None, StageFolder(Path("/j/t"), "key", 3, 1 << 30, "uid", "banana")])
