@@ -18,11 +18,7 @@ _PREFIX = "reconstruction_worker"
 _RUN_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
 _counter = partial(Counter, namespace=_PREFIX, registry=REGISTRY)
 _gauge = partial(Gauge, namespace=_PREFIX, registry=REGISTRY)
-
-
-def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
-    return Histogram(name, text, labels, namespace=_PREFIX, registry=REGISTRY, buckets=buckets)
-
+_histogram = partial(Histogram, namespace=_PREFIX, registry=REGISTRY)
 
 # --- Activity ---------------------------------------------------------------------------------------------------------
 ATTEMPTS = _counter(
@@ -34,7 +30,7 @@ STEP_TIME = _histogram(
     "step_seconds",
     "Time that an attempt took for a step that it completed, by model and step.",
     ("model", "step"),
-    _RUN_SECONDS,
+    buckets=_RUN_SECONDS,
 )
 IMAGES = _counter("images", "Photos that were read and checked, by model.", ("model",))
 INPUT = _counter("input_bytes", "Size of the photos that were read and checked, by model.", ("model",))
