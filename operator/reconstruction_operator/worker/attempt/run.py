@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 
 from reconstruction_operator import config
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
@@ -16,14 +18,17 @@ from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.contract.manifest import MESH, Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import EarlierResult
+from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import ModelFailure, Result, Step, Work
 from reconstruction_operator.services import file_handler
+from reconstruction_operator.state import fields
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.worker.attempt import reuse, sealing
+from reconstruction_operator.worker.attempt import reuse
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
@@ -216,12 +221,42 @@ class AttemptRun:
         return run_model(choice.model, work, report=steps.report, check=check, used=used)
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
-        assignment = self._assignment
         if not (space.output / MESH).is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh ({MESH})")
-        check, observer = self._heartbeat.check, self._observer
-        seal = partial(sealing.seal, choice=choice, assignment=assignment, observer=observer, check=check)
-        return self._conclude(steps, space, call_interruptibly(lambda: seal(space.output, result), check))
+        seal = partial(self._seal, choice, space.output, result)
+        return self._conclude(steps, space, call_interruptibly(seal, self._heartbeat.check))
+
+    def _seal(self, choice: Choice, output: Path, result: Result) -> Manifest:
+        """Write the manifest of the files in `output` and return it."""
+        assignment, observer = self._assignment, self._observer
+        model, inputs, usage = choice.model.name, observer.inputs, observer.usage
+        placed = {} if result.placement is None else asdict(result.placement)
+        manifest = Manifest(
+            job_id=assignment.job_id,
+            task_id=assignment.task_id,
+            model=assignment.model_type,
+            simulated=result.simulated,
+            attempt=assignment.attempt,
+            images=inputs.images,
+            input_bytes=inputs.bytes,
+            quality=fields.quality(result.quality),
+            warning=result.warning,
+            placement={codec.camel(name): value for name, value in placed.items()},
+            uri=assignment.envelope.output_uri,
+            owner=assignment.owner,
+            parameters=choice.parameters,
+            steps={name: round(seconds, 3) for name, seconds in observer.step_seconds.items()},
+            cpu_seconds=None if usage is None else round(usage.cpu_seconds, 3),
+            peak_memory_bytes=None if usage is None else usage.peak_bytes,
+            resumed_from=observer.resumed_from,
+            input_uri=assignment.envelope.input_uri,
+            input_digest=observer.input_digest,
+            retain_seconds=assignment.envelope.retain_seconds,
+            versions={"model": registry.version(model), **registry.versions(model)},
+            files=manifests.describe_files(output, self._heartbeat.check),
+        )
+        manifests.seal(output, manifest)
+        return manifest
 
     def _conclude(self, steps: Steps, space: Workspace, manifest: Manifest) -> End:
         """Deliver and publish the sealed result in the workspace."""
