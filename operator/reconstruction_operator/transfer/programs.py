@@ -156,7 +156,7 @@ class Program:
         return True
 
 
-def serve(perform: Callable[[Any, Progress], dict[str, Any]]) -> None:
+def serve(perform: Callable[[Any, Progress], dict[str, Any] | None]) -> None:
     """In a program: carry out the request on stdin, and write the outcome, or the failure that `perform` raised.
 
     An upload in progress is aborted before the program exits, so that the server keeps no parts of it.
@@ -184,7 +184,7 @@ def serve(perform: Callable[[Any, Progress], dict[str, Any]]) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        outcome = perform(request, progress)
+        outcome = perform(request, progress) or {}
     except BaseException as error:  # noqa: BLE001  # the worker reports it; a panic of the client is not an Exception
         outcome = _failure_message(error)
     with contextlib.suppress(BrokenPipeError):

@@ -89,9 +89,7 @@ class EventRecorder:
         body = event_body(key, event, at, name, self.instance)
         while True:
             try:
-                await self.api.request(
-                    "POST", path, body=body, content_type="application/json", timeout_seconds=_TIMEOUT_SECONDS
-                )
+                await self.api.request("POST", path, body=body, timeout_seconds=_TIMEOUT_SECONDS)
             except ApiError as error:
                 metrics.API_WRITES.labels("event", "retried" if error.transient else "refused").inc()
                 if not error.transient:

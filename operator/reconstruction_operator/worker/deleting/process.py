@@ -12,7 +12,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator import config
 from reconstruction_operator.transfer import programs, uris
@@ -82,10 +82,5 @@ def _avoided(path: Path, left: Program | None) -> Path:
     return next((root for root in roots if path.is_relative_to(root)), path.parent)
 
 
-def _perform(withdrawal: Withdrawal, _progress: object) -> dict[str, Any]:
-    withdrawal.perform()
-    return {}
-
-
 if __name__ == "__main__":
-    programs.serve(_perform)
+    programs.serve(lambda withdrawal, _progress: withdrawal.perform())
