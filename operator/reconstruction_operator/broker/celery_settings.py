@@ -37,19 +37,14 @@ def pool_queues(pools: Iterable[str]) -> tuple[str, ...]:
     return tuple(queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
 
 
-def _queue(name: str) -> Queue:
-    # kombu's entities are not annotated
-    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
-
-
 def settings() -> dict[str, Any]:
     """Return the argument of `app.conf.update`, from the current `config.settings`."""
     transport.install()
     reporting.install()
-    broker_tls = connections.tls_options(config.settings.CELERY_BROKER_URL)
-    result_tls = connections.tls_options(config.settings.CELERY_RESULT_BACKEND)
-    chosen: dict[str, Any] = {
+    queues = pool_queues(config.settings.WORKER_POOLS)
+    return {
         "broker_url": config.settings.CELERY_BROKER_URL,
+        "broker_use_ssl": connections.tls_options(config.settings.CELERY_BROKER_URL),
         "broker_transport_options": connections.broker_transport_options(),
         "broker_connection_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
@@ -63,6 +58,8 @@ def settings() -> dict[str, Any]:
         "result_expires": config.settings.RESULT_EXPIRES_SECONDS,
         "redis_socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "redis_socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
+        "redis_socket_keepalive": not connections.is_socket(config.settings.CELERY_RESULT_BACKEND),
+        "redis_backend_use_ssl": connections.tls_options(config.settings.CELERY_RESULT_BACKEND),
         "redis_backend_health_check_interval": connections.HEALTH_CHECK_SECONDS,
         # JSON only: other formats, such as pickle, can execute code.
         "task_serializer": "json",
@@ -70,7 +67,7 @@ def settings() -> dict[str, Any]:
         "accept_content": ["json"],
         "result_accept_content": ["json"],
         "task_default_queue": DEFAULT_QUEUE,
-        "task_queues": tuple(_queue(name) for name in pool_queues(config.settings.WORKER_POOLS)),
+        "task_queues": tuple(Queue(name, Exchange(name), routing_key=name) for name in queues),  # type: ignore[no-untyped-call]  # kombu's entities are not annotated
         # At-least-once delivery: a message is acknowledged when its task is finished, and no worker prefetches one that another
         # could run. A second delivery finds the claim; the operator resends a message that is lost.
         "task_acks_late": True,
@@ -81,10 +78,3 @@ def settings() -> dict[str, Any]:
         "worker_enable_remote_control": config.settings.WORKER_REMOTE_CONTROL == "on",
         "imports": TASK_MODULES,
     }
-    if not connections.is_socket(config.settings.CELERY_RESULT_BACKEND):
-        chosen["redis_socket_keepalive"] = True
-    if broker_tls:
-        chosen["broker_use_ssl"] = broker_tls
-    if result_tls:
-        chosen["redis_backend_use_ssl"] = result_tls
-    return chosen
