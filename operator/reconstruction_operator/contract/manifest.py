@@ -159,9 +159,7 @@ class Manifest:
             cpu_seconds=_seconds(_mapping(data.get("usage")).get("cpuSeconds")),
             peak_memory_bytes=_whole_number(_mapping(data.get("usage")).get("peakMemoryBytes")),
             resumed_from=str(data.get("resumedFrom", "")),
-            files=tuple(
-                SealedFile(str(file["name"]), _size(file["bytes"]), str(file["sha256"])) for file in data["files"]
-            ),
+            files=tuple(codec.decode(SealedFile, file) for file in data["files"]),
         )
 
 
@@ -171,12 +169,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _size(value: object) -> int:
-    if type(value) is not int:  # JSON may hold 1e999, which no int can be made of
-        raise TypeError(f"{value!r:.40} is not a number of bytes")
-    return value
 
 
 def _seconds(value: object) -> float | None:
