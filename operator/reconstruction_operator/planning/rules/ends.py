@@ -41,9 +41,11 @@ def decide(case: Case) -> Decision | None:
         return restarting.adopt(case, counted)
     if case.job.spec.cancel_confirmed and (stopped or cause.retriable):
         return _cancelled(case, None)
-    if not failed:
-        return _put_off(case, end)
-    return _failed(case, end, cause, counted)
+    if failed:
+        return _failed(case, end, cause, counted)
+    if case.job.spec.suspend:
+        return Decision(JobState.SUSPENDED, at_rest(case))
+    return restarting.another(case, case.stored, due=None, cause=end.reason)
 
 
 def _succeeded(case: Case, end: End) -> Decision:
@@ -83,12 +85,6 @@ def _failed(case: Case, end: End, cause: Reason, counted: Status) -> Decision:
         quality=dict(end.quality),
     )
     return Decision(JobState.FAILED, status)
-
-
-def _put_off(case: Case, end: End) -> Decision:
-    if case.job.spec.suspend:
-        return Decision(JobState.SUSPENDED, at_rest(case))
-    return restarting.another(case, case.stored, due=None, cause=end.reason)
 
 
 def _counted(case: Case, end: End) -> Status:

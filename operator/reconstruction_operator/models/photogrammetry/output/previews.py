@@ -124,7 +124,8 @@ def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX)
     colours = sample(model.texture, of_pixels[:, :2])
     away = ((mesh.vertices[mesh.faces[:, 0]] - camera.centre) * mesh.face_normals()).sum(axis=1) > 0
     colours[away[face]] = _BACK_GREY
-    picture = _background(camera.height, camera.width)
+    rows = np.linspace(_BACKGROUND_TOP, _BACKGROUND_BOTTOM, camera.height)  # light grey, a little darker below
+    picture = np.repeat(rows, camera.width, axis=0).astype(np.float32)
     picture[hit] = colours * of_pixels[:, 2:]
     square = picture.reshape(camera.height, camera.width, 3)
     small = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
@@ -144,8 +145,3 @@ def _shade(normals: Doubles, camera: Camera) -> Singles:
     lengths = np.maximum(np.linalg.norm(normals, axis=1), np.finfo(float).tiny)
     lit = np.clip(normals @ light / lengths, 0.0, 1.0)
     return np.asarray(_AMBIENT + _DIRECT * lit, dtype=np.float32)
-
-
-def _background(height: int, width: int) -> Singles:
-    """(height * width, 3): light grey, a little darker towards the bottom."""
-    return np.repeat(np.linspace(_BACKGROUND_TOP, _BACKGROUND_BOTTOM, height), width, axis=0).astype(np.float32)
