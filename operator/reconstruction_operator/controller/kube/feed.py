@@ -25,6 +25,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.kube.reflector import Lines
 
 _log = logging.getLogger(__name__)
 
@@ -233,15 +234,12 @@ class _Lines:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        rest = bytearray()
+        lines = Lines()
         async for chunk in self._content.iter_chunked(size):
-            rest += chunk
-            end = rest.rfind(b"\n") + 1
-            if end:
-                lines, rest = bytes(rest[:end]), rest[end:]
-                yield self._taken(lines.splitlines(keepends=True))
-        if rest:
-            yield bytes(rest)
+            if complete := list(lines.take(chunk)):
+                yield self._taken(complete)
+        for rest in lines.end():
+            yield rest
 
     def _taken(self, lines: Sequence[bytes]) -> bytes:
         left, newest = [], 0
@@ -249,7 +247,7 @@ class _Lines:
             version = self._feed.take_event(line)
             newest = version or newest
             if not version:
-                left += [*_bookmark(newest), line]
+                left += [*_bookmark(newest), line, b"\n"]
                 newest = 0
         return b"".join([*left, *_bookmark(newest)])
 
