@@ -122,14 +122,12 @@ def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
 
 def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:
     """Return options for the connections to the sentinels. If a sentinel is down, the next one is tried at once."""
-    options: dict[str, Any] = {
+    return {
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "retry": retry,
+        "password": config.settings.REDIS_SENTINEL_PASSWORD or None,
     }
-    if config.settings.REDIS_SENTINEL_PASSWORD:
-        options["password"] = config.settings.REDIS_SENTINEL_PASSWORD
-    return options
 
 
 def broker_transport_options() -> dict[str, Any]:

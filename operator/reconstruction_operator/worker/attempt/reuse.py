@@ -72,6 +72,7 @@ def take_over(
         return None
     for folder in {(output / file.name).parent for file in source.files}:
         disk.sync(folder)
+    sealed_at = datetime.fromtimestamp(int(result.sealed_at), UTC)
     manifest = replace(
         source,
         job_id=assignment.job_id,
@@ -82,7 +83,7 @@ def take_over(
         input_uri=assignment.envelope.input_uri,
         retain_seconds=assignment.envelope.retain_seconds,
         resumed_from="",
-        reused_from=source.reused_from or _maker(result),
+        reused_from=source.reused_from or ReusedFrom(source.job_id, source.attempt, sealed_at),
     )
     manifests.seal(output, manifest)
     return manifest
@@ -93,11 +94,6 @@ def _of_same_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
     if owner is None or not (owner.namespace and owner.name):
         return ()
     return tuple(results.find(owner.namespace, owner.name, besides=owner.job_id))
-
-
-def _maker(result: EarlierResult) -> ReusedFrom:
-    sealed_at = datetime.fromtimestamp(int(result.sealed_at), UTC)
-    return ReusedFrom(result.manifest.job_id, result.manifest.attempt, sealed_at)
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:
