@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -110,7 +109,7 @@ def take_over(logger: logging.Logger, log_format: str) -> None:
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send all logs to `stream` (stderr by default) in `log_format` ("json" or "text") from `level` up."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(text))
     root = logging.getLogger()

@@ -7,9 +7,8 @@ if redis.call('TYPE', records_key).ok ~= 'set' then redis.call('DEL', records_ke
 for index = 3, #KEYS do
   local record_key = KEYS[index]
   if is_set(record_key) then redis.call('SADD', records_key, ARGV[index]) end
-  if wanted(record_key) and fields_at(record_key, 'install_id')[1] ~= install_id then
-    local record = {}
-    for place, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[place]] = value or nil end
+  local want, record = wanted(record_key)
+  if want and record.install_id ~= install_id then
     record.install_id = install_id
     put(record_key, nil, record)
   end
