@@ -39,10 +39,6 @@ _logged: set[str] = set()  # keys with malformed values; each is logged once, an
 T = TypeVar("T")
 
 
-class MalformedError(ValueError):
-    """A value in a form that its key must not hold."""
-
-
 # --- The rules, as in lua/prelude.lua
 
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
@@ -210,7 +206,7 @@ def load_json(key: str, text: object, parse: Callable[[Mapping[str, Any]], T | N
 def _object(text: object) -> Mapping[str, Any]:
     data = json.loads(text) if isinstance(text, str) else None
     if not isinstance(data, Mapping):
-        raise MalformedError("not a JSON object")
+        raise TypeError("not a JSON object")
     return data
 
 
@@ -237,9 +233,9 @@ def retention_ms() -> int:
 
 
 def moment(value: object) -> datetime:
-    """Return the time of a number of milliseconds. Raises MalformedError if it is not a number, or out of range."""
+    """Return the time of a number of milliseconds. Raises ValueError if it is not a number, or out of range."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
-        raise MalformedError(f"{value!r:.40} is not a time in ms")
+        raise ValueError(f"{value!r:.40} is not a time in ms")
     return datetime.fromtimestamp(value / 1000, UTC)
 
 

@@ -131,7 +131,7 @@ def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
         return None
     try:
         return fields.moment(value * 1000)
-    except fields.MalformedError:
+    except ValueError:
         return None
 
 
