@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
+from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.texture import colour, patches, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
@@ -74,28 +75,27 @@ def _model(run: Run) -> Result:
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
     _show_early(run, sparse)
     timetable.learn(Facts(aligned=len(sparse.photos)))
-    seen = views.make(
-        sparse,
-        run.pictures,
-        work.scratch_dir / "views",
-        sources=settings.depth_sources,
-        threads=run.work.threads,
-        progress=stage(Stage.VIEWS),
-    )
+
+    def undistort(folder: Path) -> None:
+        views.undistort(sparse, run.pictures, folder, threads=work.threads, progress=stage(Stage.VIEWS))
+
+    seen = views.of_model(sparse, stage_files.files(run.stages, stage_files.VIEWS, undistort), settings.depth_sources)
     cameras = [views.reduced_camera(view.camera, settings.refined_sizes[-1]) for view in seen]  # of depth maps
     inside = regions.are_inside(cameras, sparse.points)
-    whole = inside or not settings.crop
-    region = None if whole else regions.of_interest(cameras, sparse.points)
-    timetable.learn(Facts(doublings=region.doublings if region else 0))
-    cell = surface.cell_size(sparse.points, region, settings.octree_depth)
-    cloud = stage_files.arrays(run.stages, stage_files.CLOUD, Cloud, lambda: _dense_cloud(run, seen, cameras, cell))
-    region = None if whole else regions.of_interest(cameras, cloud.points)
-    cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
-    timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
+    find_region = partial(regions.of_interest, cameras) if settings.crop and not inside else lambda _: None
+    samples = stage_files.arrays(
+        run.stages,
+        stage_files.SAMPLES,
+        Samples,
+        lambda: _samples(run, seen, cameras, sparse.points, find_region),
+    )
+    region = find_region(samples.spread)
+    timetable.learn(Facts(points=len(samples.points), doublings=region.doublings if region else 0))
 
     def fit() -> Mesh:
-        rough = surface.poisson(cell_cloud, work.scratch_dir, octree_depth=octree_depth, progress=stage(Stage.SURFACE))
-        return _cleaned(rough, cell_cloud.points, cell, region, seen, progress=stage(Stage.CLEANING))
+        depth = samples.octree_depth
+        rough = surface.poisson(samples, work.scratch_dir, octree_depth=depth, progress=stage(Stage.SURFACE))
+        return _cleaned(rough, samples.points, samples.cell, region, seen, progress=stage(Stage.CLEANING))
 
     mesh = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
@@ -116,7 +116,7 @@ def _model(run: Run) -> Result:
         colours=colours,
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
-        cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
+        cloud=Cloud(frame.apply(samples.points), samples.normals @ frame.rotation.T),
         sparse=camerafiles.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
         subject=placed.vertices[subject] if subject.any() else placed.vertices,
         inside=inside,
@@ -128,7 +128,7 @@ def _model(run: Run) -> Result:
     result = Result(
         quality={
             **acceptance.quality(sparse, len(run.prepared)),
-            "densePoints": len(cloud.points),
+            "densePoints": samples.dense_points,
             "vertices": len(placed.vertices),
             "faces": len(placed.faces),
             "textureCoverage": round(coverage, 3),
@@ -212,6 +212,24 @@ def _warning(run: Run, sparse: mapping.SparseModel, measured: markers.Scale | No
     unscaled = bool(run.settings.marker_size) and measured is None
     text = f"no marker of {', '.join(markers.DICTIONARIES)} was seen sharply by photos from two sides: the mesh is not in metres"
     return "; ".join(filter(None, [acceptance.warning(sparse, run.sources), text if unscaled else ""]))
+
+
+def _samples(
+    run: Run,
+    seen: list[views.View],
+    cameras: list[Camera],
+    points: Doubles,
+    find_region: Callable[[Doubles], Region | None],
+) -> Samples:
+    """Return the points for the surface; the sparse `points` (n, 3) determine how detailed the dense cloud is."""
+    octree_depth = run.settings.octree_depth
+    region = find_region(points)
+    run.timetable.learn(Facts(doublings=region.doublings if region else 0))
+    cloud = _dense_cloud(run, seen, cameras, surface.cell_size(points, region, octree_depth))
+    spread = regions.spread(cloud.points)
+    region = find_region(spread)
+    thin, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, octree_depth)
+    return Samples(thin.points, thin.normals, cell, octree_depth, spread, len(cloud.points))
 
 
 def _dense_cloud(run: Run, seen: list[views.View], cameras: list[Camera], cell: float) -> Cloud:

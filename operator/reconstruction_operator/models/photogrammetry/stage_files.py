@@ -1,7 +1,7 @@
 """Stage files: saves finished pipeline stages, from which the next attempt or another job resumes.
 
-The stages are the prepared photos, the database of features, the database with matches, the sparse model, the depth maps, the dense cloud
-and the cleaned surface. What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
+The stages are the prepared photos, the database of features, the database with matches, the sparse model, the undistorted photos, the depth
+maps, the points for the surface and the cleaned surface. What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reconstruction_operator.models.interface import Photo, Work
-from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.input import backgrounds
 from reconstruction_operator.models.photogrammetry.input import photos as preparing
@@ -30,12 +29,13 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
 PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
-DEPTHS, CLOUD, SURFACE = "depth-maps", "dense-cloud", "surface"
+VIEWS, DEPTHS, SAMPLES, SURFACE = "views", "depth-maps", "surface-points", "surface"
 
 # The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in addition to
 # those of the stages before it
@@ -45,11 +45,12 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
         FEATURES: (Stage.FEATURES, ("features",)),
         MATCHES: (Stage.MATCHES, ("seed",)),
         SPARSE: (Stage.ALIGNMENT, ()),
+        VIEWS: (Stage.VIEWS, ()),
         DEPTHS: (
             Stage.DEPTHS,
             ("depth_size", "depth_planes", "depth_sources", "refined_sizes", "diagonal_paths", "patch_match"),
         ),
-        CLOUD: (Stage.FUSION, ("crop", "octree_depth")),
+        SAMPLES: (Stage.FUSION, ("crop", "octree_depth")),
         SURFACE: (Stage.CLEANING, ()),
     }
 )
@@ -61,7 +62,7 @@ _SPARSE = "sparse.npz"
 _ARRAYS = "arrays.npz"
 _MAPS_HELD = 32  # cached depth maps: enough for the neighbours of the views that all threads work on
 
-_Arrays = TypeVar("_Arrays", Cloud, Mesh)
+_Arrays = TypeVar("_Arrays", Samples, Mesh)
 
 logger = logging.getLogger(__name__)
 
@@ -91,16 +92,25 @@ def prepared_photos(
     stages: Stages, photos: Sequence[Photo], max_size: int, progress: StageProgress
 ) -> tuple[list[PreparedPhoto], Path]:
     """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
-    stage = stages.find(PHOTOS)
+
+    def prepare(folder: Path) -> None:
+        prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
+        (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in prepared]))
+
+    folder = files(stages, PHOTOS, prepare)
+    entries = json.loads((folder / _PHOTOS).read_text())
+    places = [entry["place"] and tuple(entry["place"]) for entry in entries]  # JSON has lists
+    return [PreparedPhoto(**entry | {"place": place}) for entry, place in zip(entries, places, strict=True)], folder
+
+
+def files(stages: Stages, name: str, write: Callable[[Path], None]) -> Path:
+    """Return the folder of the stage of that name. Without the stage, `write` fills a new folder."""
+    stage = stages.find(name)
     if stage is not None:
-        entries = json.loads((stage.path / _PHOTOS).read_text())
-        places = [entry["place"] and tuple(entry["place"]) for entry in entries]  # JSON has lists
-        prepared = [PreparedPhoto(**entry | {"place": place}) for entry, place in zip(entries, places, strict=True)]
-        return prepared, stage.path
-    folder = stages.begin(PHOTOS)
-    prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
-    (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in prepared]))
-    return prepared, stages.seal(PHOTOS, folder)
+        return stage.path
+    folder = stages.begin(name)
+    write(folder)
+    return stages.seal(name, folder)
 
 
 def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
@@ -140,13 +150,11 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
 
     The maps are on the disk, and only a few are cached: those of a large set do not fit into memory.
     """
-    stage = stages.find(DEPTHS)
-    if stage is not None:
-        folder = stage.path
-    else:
-        written = stages.begin(DEPTHS)
-        compute(lambda index, depth: np.savez(_depths_file(written, index), depths=depth.depths, sure=depth.sure))
-        folder = stages.seal(DEPTHS, written)
+
+    def write(folder: Path) -> None:
+        compute(lambda index, depth: np.savez(_depths_file(folder, index), depths=depth.depths, sure=depth.sure))
+
+    folder = files(stages, DEPTHS, write)
 
     @lru_cache(_MAPS_HELD)
     def read(index: int) -> DepthMap:
@@ -157,14 +165,15 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
 
 
 def arrays(stages: Stages, name: str, kind: type[_Arrays], make: Callable[[], _Arrays]) -> _Arrays:
-    """Return the arrays of a data class, from the stage of that name or else by `make`. The cloud makes the depth maps unnecessary."""
+    """Return a data class of arrays and numbers, from the stage of that name or else by `make`. Samples make depth maps unnecessary."""
     stage = stages.find(name)
     if stage is not None:
         with np.load(stage.path / _ARRAYS) as file:
-            return kind(**{field.name: file[field.name] for field in fields(kind)})
+            columns = {field.name: file[field.name] for field in fields(kind)}
+        return kind(**{name: column if column.ndim else column.item() for name, column in columns.items()})
     made = make()
     columns = {field.name: getattr(made, field.name) for field in fields(kind)}
-    if _keep(stages, name, lambda folder: np.savez(folder / _ARRAYS, **columns)) and name == CLOUD:
+    if _keep(stages, name, lambda folder: np.savez(folder / _ARRAYS, **columns)) and name == SAMPLES:
         stages.drop(DEPTHS)
     return made
 

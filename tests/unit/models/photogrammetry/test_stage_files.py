@@ -12,11 +12,11 @@ import pytest
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step, Work
 from reconstruction_operator.models.photogrammetry import stage_files
-from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.parameters import settings
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
+from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
@@ -154,22 +154,24 @@ def test_few_depth_maps_are_held_however_many_are_read(folder: StageFolder) -> N
     assert len(held) == 32
 
 
-def test_a_cloud_is_read_back_to_the_last_digit_and_replaces_the_depth_maps(folder: StageFolder) -> None:
+def test_samples_are_read_back_to_the_last_digit_and_replace_the_depth_maps(folder: StageFolder) -> None:
     rng = np.random.default_rng(1)
-    made = Cloud(rng.normal(size=(7, 3)), rng.normal(size=(7, 3)))
+    made = Samples(rng.normal(size=(7, 3)), rng.normal(size=(7, 3)), 1 / 3, 8, rng.normal(size=(9, 3)), 12)
     stage_files.depth_maps(Stages(folder), handing_over([depth_map(0)]))
     for make in (lambda: made, lambda: pytest.fail("made again")):
-        read = stage_files.arrays(Stages(folder), stage_files.CLOUD, Cloud, make)
-        assert np.array_equal(read.points, made.points)
-        assert np.array_equal(read.normals, made.normals)
-    assert kept(folder) == ["dense-cloud"]
+        read = stage_files.arrays(Stages(folder), stage_files.SAMPLES, Samples, make)
+        for of_arrays in (attrgetter("points"), attrgetter("normals"), attrgetter("spread")):
+            assert np.array_equal(of_arrays(read), of_arrays(made))
+        assert (read.cell, read.octree_depth, read.dense_points) == (made.cell, made.octree_depth, made.dense_points)
+        assert isinstance(read.dense_points, int)  # it is a number of the quality, which is JSON
+    assert kept(folder) == ["surface-points"]
 
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
         ({"textureSize": 512, "faces": 5000, "compress": True, "obj": True}, list(stage_files.NAMES)),
-        ({"crop": False}, ["photos", "features", "matches", "sparse-model", "depth-maps"]),
+        ({"crop": False}, ["photos", "features", "matches", "sparse-model", "views", "depth-maps"]),
         ({"seed": 1}, ["photos", "features"]),
         ({"maxImageSize": 1000}, []),
     ],

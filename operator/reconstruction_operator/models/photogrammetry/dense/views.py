@@ -64,24 +64,25 @@ class View:
         return read_pixels(self.path, cv2.IMREAD_COLOR_RGB)
 
 
-def make(
-    model: SparseModel, folder: Path, output: Path, *, sources: int, threads: int, progress: StageProgress
-) -> list[View]:
-    """Undistort the photos of `model` (files in `folder`) into the new folder `output`, and choose up to `sources` sources for each."""
-    output.mkdir()
-    cameras = parallel.each(
+def undistort(model: SparseModel, folder: Path, output: Path, *, threads: int, progress: StageProgress) -> None:
+    """Undistort the photos of `model` (files in `folder`) into the folder `output`."""
+    parallel.each(
         lambda photo: _undistort(photo, model.points[photo.seen], folder, output),
         model.photos,
         threads,
         lambda done, of: progress(done / of, f"undistorted {done}/{of}"),
     )
-    chosen = choose_sources(model, cameras, sources)
+
+
+def of_model(model: SparseModel, folder: Path, sources: int) -> list[View]:
+    """Return the views of undistorted photos (files in `folder`), each with up to `sources` sources."""
+    cameras = [_undistorted_camera(photo) for photo in model.photos]
     views = []
-    for photo, camera, neighbours in zip(model.photos, cameras, chosen, strict=True):
+    for photo, camera, neighbours in zip(model.photos, cameras, choose_sources(model, cameras, sources), strict=True):
         near, far = depth_range(camera, model.points[photo.seen])
-        mask = output / mask_name(photo.name)
+        mask = folder / mask_name(photo.name)
         views.append(
-            View(photo.name, output / photo.name, camera, near, far, neighbours, mask if mask.exists() else None)
+            View(photo.name, folder / photo.name, camera, near, far, neighbours, mask if mask.exists() else None)
         )
     return views
 
@@ -129,18 +130,32 @@ def _angles_deg(points: Doubles, first: Doubles, second: Doubles) -> Doubles:
     return angles
 
 
-def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path) -> Camera:
+def _undistorted_camera(photo: AlignedPhoto) -> Camera:
+    size = (photo.camera.width, photo.camera.height)
+    intrinsics, _ = cv2.getOptimalNewCameraMatrix(photo.camera.intrinsics, _coefficients(photo), size, alpha=0.0)
+    return replace(photo.camera, intrinsics=np.asarray(intrinsics, dtype=np.float64))
+
+
+def _coefficients(photo: AlignedPhoto) -> Doubles:
+    return np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
+
+
+def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path) -> None:
     """Write the photo without lens distortion, cropped to known pixels, and a mask if parts are blank or hidden.
 
     `points` are the sparse points that the photo sees. What the user's mask hides becomes grey.
     """
     image = read_pixels(folder / photo.name, cv2.IMREAD_COLOR)
-    distorted, size = photo.camera.intrinsics, (photo.camera.width, photo.camera.height)
-    coefficients = np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
-    intrinsics, _ = cv2.getOptimalNewCameraMatrix(distorted, coefficients, size, alpha=0.0)
-    first, second = cv2.initUndistortRectifyMap(distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1)
+    distorted, camera = photo.camera, _undistorted_camera(photo)
+    first, second = cv2.initUndistortRectifyMap(
+        distorted.intrinsics,
+        _coefficients(photo),
+        np.eye(3),
+        camera.intrinsics,
+        (camera.width, camera.height),
+        cv2.CV_32FC1,
+    )
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    camera = replace(photo.camera, intrinsics=np.asarray(intrinsics, dtype=np.float64))
     visible = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
     if (folder / mask_name(photo.name)).exists():
         mask = read_pixels(folder / mask_name(photo.name), cv2.IMREAD_GRAYSCALE)
@@ -150,7 +165,6 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
     if not visible.all():
         cv2.imwrite(str(output / mask_name(photo.name)), visible.astype(np.uint8) * 255)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return camera
 
 
 @dataclass(frozen=True, eq=False, slots=True)

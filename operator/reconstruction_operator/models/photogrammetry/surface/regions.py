@@ -104,13 +104,18 @@ def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
     core = Ball(centre, _MARGIN * room)
     fewest = _FEWEST_VIEWS if len(cameras) >= _SMALL_SET else _FEWEST_VIEWS - 1
     region = Region(Ball(centre, far), core, tuple(cameras), fewest, about_core=True)
-    points = points[:: -(-len(points) // _SAMPLE) or 1]
+    points = spread(points)
     inside = points[region.contains(points)]
     if len(inside) < _LEAST_SHARE * len(points):
         return None
     extent = float(np.percentile(np.linalg.norm(inside - centre, axis=1), _EXTENT_PERCENTILE))
     about_core = bool(core.contains(inside).mean() >= _CORE_SHARE)
     return replace(region, ball=Ball(centre, min(far, _MARGIN * extent)), about_core=about_core)
+
+
+def spread(points: Doubles) -> Doubles:
+    """Return as many of `points` (n, 3), which are in spatial order, as the region needs."""
+    return points[:: -(-len(points) // _SAMPLE) or 1]
 
 
 def are_inside(cameras: Sequence[Camera], points: Doubles) -> bool:

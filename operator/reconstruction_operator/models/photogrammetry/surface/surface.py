@@ -5,6 +5,7 @@ Kazhdan and Hoppe 2013, "Screened Poisson surface reconstruction".
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,16 @@ _VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 220, 10: 480}
 _FEWEST_PIXELS = 1.2  # of a depth map, across a cell; finer cells fit the noise
 _DEEPEST = 13  # maximum depth of the octree, COLMAP's default
 _FINER = 0.7  # factor, since the dense points may cover less than the sparse ones
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Samples(Cloud):
+    """The points to which the surface is fitted: about one for each cell of the octree."""
+
+    cell: float  # side of a cell
+    octree_depth: int
+    spread: Doubles  # (m, 3): some points of the dense cloud, which determine the region
+    dense_points: int  # number in the dense cloud
 
 
 def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:

@@ -36,7 +36,10 @@ def folder(tmp_path: Path) -> Path:
 
 def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS) -> View:
     model = SparseModel((photo,), points, 0.5)
-    (view,) = views.make(model, folder, folder.with_name("out"), sources=1, threads=1, progress=QUIET)
+    undistorted = folder.with_name("out")
+    undistorted.mkdir()
+    views.undistort(model, folder, undistorted, threads=1, progress=QUIET)
+    (view,) = views.of_model(model, undistorted, sources=1)
     return view
 
 
