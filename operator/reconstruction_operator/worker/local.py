@@ -2,11 +2,13 @@
 
 The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
-    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2}
+    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2,
+     "quality": {}}
     {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message": "Succeeded", "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
-The last line is a result or a failure. `remainingSeconds` is null while it is unknown.
+The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `quality` is what a line adds
+to what is known of the result's quality.
 """
 
 from __future__ import annotations
@@ -162,7 +164,7 @@ def _report(
     *,
     resumed: str = "",
     remaining_seconds: float | None = None,
-    **_: object,
+    quality: Mapping[str, object] | None = None,
 ) -> None:
     emit(
         {
@@ -172,5 +174,6 @@ def _report(
             "fraction": round(fraction_of_run(choice.model.step_shares, step, fraction), 4),
             "message": resumed or message,
             "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),
+            "quality": dict(quality or {}),
         }
     )

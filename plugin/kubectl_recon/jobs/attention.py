@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER
 from reconstruction_operator.api.verdict import Verdict, sentence
@@ -56,7 +57,11 @@ def time_text(job: Job, now: datetime) -> str:
 
 def photos_text(job: Job) -> str:
     """Return how many photos of a running job are aligned, once that is known: `22 of 24 photos aligned`."""
-    quality = (job.phase == "Running" and job.status.get("quality")) or {}
+    return aligned_text((job.phase == "Running" and job.status.get("quality")) or {})
+
+
+def aligned_text(quality: Mapping[str, Any]) -> str:
+    """Return how many photos are aligned; empty while that is unknown."""
     return f"{quality['registered']} of {quality.get('images')} photos aligned" if "registered" in quality else ""
 
 

@@ -32,14 +32,14 @@ def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "made"),
+    ("options", "made", "early_looks"),
     [
-        pytest.param(["-o", "banana-mesh", "--quality", "preview"], "banana-mesh/model.glb", id="the engine"),
-        pytest.param(["--model", "rough-good"], "berlin-mesh/model.glb", id="without -o"),
+        pytest.param(["-o", "banana-mesh", "--quality", "preview"], "banana-mesh/model.glb", 1, id="the engine"),
+        pytest.param(["--model", "rough-good"], "berlin-mesh/model.glb", 0, id="without -o"),
     ],
 )
 def test_the_folder_of_the_result_may_be_relative(
-    options: list[str], made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: list[str], made: str, early_looks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(DATA / "photos" / "berlin", tmp_path / "berlin")
     monkeypatch.chdir(tmp_path)
@@ -49,6 +49,7 @@ def test_the_folder_of_the_result_may_be_relative(
     assert done.returncode == 0, done.stderr
     files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
     assert made in files
+    assert done.stderr.count("photos aligned") == early_looks
     assert all(Path(file).stat().st_size for file in files)
 
 
