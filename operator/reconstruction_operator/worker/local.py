@@ -3,12 +3,12 @@
 The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
     {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2,
-     "quality": {}}
+     "resumed": "", "quality": {}}
     {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message": "Succeeded", "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
-The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `quality` is what a line adds
-to what is known of the result's quality.
+The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `resumed` names the stage after
+which the run continues, and `quality` has what a report tells of the result's quality.
 """
 
 from __future__ import annotations
@@ -172,8 +172,9 @@ def _report(
             "index": int(step),
             "percent": int(percent_at(int(step), fraction)),
             "fraction": round(fraction_of_run(choice.model.step_shares, step, fraction), 4),
-            "message": resumed or message,
+            "message": "" if resumed else message,
             "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),
+            "resumed": resumed,
             "quality": dict(quality or {}),
         }
     )

@@ -47,15 +47,16 @@ def run(request: LocalRun) -> None:
     command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
     began = time.monotonic()
     last: Mapping[str, Any] = {}
-    aligned = ""
+    facts: list[str] = []
     with _shown() as show, _lines([*command, *options, "--threads", str(request.threads)]) as lines:
         for line in lines:
             last = line
             if "step" in line:
                 show(line)
-                if (found := aligned_text(line["quality"])) != aligned and found:
-                    note(f"  {found}")
-                    aligned = found
+                for fact in (line["resumed"] and f"continues after {line['resumed']}", aligned_text(line["quality"])):
+                    if fact and fact not in facts:
+                        note(f"  {fact}")
+                        facts.append(fact)
     took = duration_text(round(time.monotonic() - began))
     if "result" not in last:
         failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}
