@@ -6,6 +6,7 @@ Each run is a separate process, as in a worker, so its peak memory is measured a
 reliable than seconds. A scene has known cameras and a known surface: "cameras" is the mean error of the camera centres, as a share of
 the surface's diagonal, and the F-scores are at 1 % and 0.25 % of it. PSNR and SSIM compare the textured mesh with held-out photos.
 "ETA off" is the largest error of the expected remaining time, between a third and nine tenths of the run; it needs a quiet machine.
+"second" is the share of the CPU seconds that the same photos take with another texture size, from the stages of the first run.
 `--keep` keeps the results. `--before` also runs another version; all are compared with the truth by this version's code.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,7 @@ _COLUMNS = (
     "faces",
     "seconds",
     "CPU s",
+    "second",
     "peak MB",
     "ETA off",
     "cameras",
@@ -50,7 +53,7 @@ _COLUMNS = (
     "outcome",
 )
 _ROW = (
-    "| {:<20} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>8} | {:>5} | {:>8} | {:>5} | {:>6} | {} |"
+    "| {:<20} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>6} | {:>7} | {:>7} | {:>8} | {:>5} | {:>8} | {:>5} | {:>6} | {} |"
 )
 _NO_TRUTH = ("",) * 5  # for photos, in the columns from "cameras" on
 
@@ -96,18 +99,16 @@ def _row(name: str, folder: Path, quality: str, output: Path, before: str = "") 
     """Run the engine once on the photos in `folder`, by the interpreter `before` if it is given, and print the row."""
     output.mkdir(parents=True)
     name += " before" if before else ""
-    reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
-    model = ["--model", "photogrammetry", "--param", f"quality={quality}"]
-    started = time.monotonic()
-    command, env = [before or sys.executable, "-P", *reconstruct, *model], os.environ | {"KEEP_STAGES_SECONDS": "0"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
-        lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or () if line[:2] == '{"']
-        _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - started
-    ended: Any = {"failure": {"reason": "no output", "message": f"exit code {process.returncode}"}}
-    last = lines[-1][1] if lines else ended
-    used = (f"{seconds:.0f}", f"{usage.ru_utime + usage.ru_stime:.0f}", usage.ru_maxrss // 1024)
+    command = [before or sys.executable, "-P", "-m", "reconstruction_operator.cli.main", "reconstruct", str(folder)]
+    command += ["--model", "photogrammetry", "--param", f"quality={quality}", "--output"]
+    smaller = f"textureSize={QUALITIES[quality].texture_size // 2}"
+    with tempfile.TemporaryDirectory() as cache:
+        lines, seconds, usage = _run([*command, str(output)], cache)
+        _, _, second = _run([*command, str(Path(cache) / "second"), "--param", smaller], cache)
+    last = lines[-1][1]
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    share = f"{(second.ru_utime + second.ru_stime) / cpu_seconds:.0%}"
+    used = (f"{seconds:.0f}", f"{cpu_seconds:.0f}", share, usage.ru_maxrss // 1024)
     if "failure" in last:
         failure = "{reason}: {message}".format(**last["failure"])
         print(_ROW.format(name, quality, "-", "-", *used, "-", *_NO_TRUTH, failure), flush=True)
@@ -117,6 +118,19 @@ def _row(name: str, folder: Path, quality: str, output: Path, before: str = "") 
     errors = _errors(folder, output) if comparable else _NO_TRUTH
     registered = f"{numbers['registered']}/{numbers['images']}"
     print(_ROW.format(name, quality, registered, numbers["faces"], *used, f"{eta_error(lines):+.0%}", *errors, ""))
+
+
+def _run(command: Sequence[str], cache: str) -> tuple[list[tuple[float, Any]], float, resource.struct_rusage]:
+    """Return the output of a run, each line with its seconds since the start, and the seconds and the resources that it took."""
+    started = time.monotonic()
+    env = os.environ | {"XDG_CACHE_HOME": cache}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+        lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or () if line[:2] == '{"']
+        _, status, usage = os.wait4(process.pid, 0)  # of this process and its children only
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
+    ended = {"failure": {"reason": "no output", "message": f"exit code {process.returncode}"}}
+    return lines or [(seconds, ended)], seconds, usage
 
 
 def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
