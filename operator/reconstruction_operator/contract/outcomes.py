@@ -47,7 +47,7 @@ _FINAL = {
     "INPUT_REFUSED": "Use a location that the workers' settings allow.",
     "TOO_FEW_IMAGES": "Add photos: 20 to 60 all around the object give good results.",
     "TOO_MANY_IMAGES": "Leave out photos, or split the set.",
-    "CORRUPT_IMAGE": "Copy or export the named photo again, or leave it out.",
+    "CORRUPT_IMAGE": "Copy or export the named file again, or leave it out.",
     "UNSUPPORTED_FORMAT": "Export the photos as JPEG, PNG, TIFF, WebP or HEIC with 8 or 16 bits a channel, and a video as MP4 or MOV.",
     "IMAGE_TOO_LARGE": "Reduce the named photo, or cut the video.",
     "IMAGE_TOO_SMALL": "Use the photos as the camera made them, and no previews or icons.",

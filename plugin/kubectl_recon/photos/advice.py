@@ -91,7 +91,7 @@ def _blurred(usable: Sequence[Photo]) -> Iterator[Finding]:
     limit = median(photo.sharpness for photo in measured) * _BLURRED_SHARE
     names = tuple(photo.name for photo in measured if photo.sharpness < limit)
     if names:
-        text = f"{len(names)} photos are much less sharp than the others; remove them: {_list(names)}"
+        text = f"remove what is much less sharp than the other photos: {_list(names)}"
         yield Finding(Level.WARNING, "blurred", text, names)
 
 
