@@ -1,7 +1,8 @@
 """Stage files: saves finished pipeline stages, from which the next attempt or another job resumes.
 
 The stages are the prepared photos, the database of features, the database with matches, the sparse model, the undistorted photos, the depth
-maps, the points for the surface and the cleaned surface. What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
+maps, the points for the surface and the cleaned surface. What is read back equals what was written, so a resumed run makes the same result
+as an uninterrupted run.
 """
 
 from __future__ import annotations
