@@ -3,12 +3,12 @@
 The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
     {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2,
-     "resumed": "", "quality": {}}
+     "fact": ""}
     {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message": "Succeeded", "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
-The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `resumed` names the stage after
-which the run continues, and `quality` has what a report tells of the result's quality.
+The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `fact` is what the run has
+found: the stage after which it continues, or how many photos are aligned. It may be repeated.
 """
 
 from __future__ import annotations
@@ -166,6 +166,8 @@ def _report(
     remaining_seconds: float | None = None,
     quality: Mapping[str, object] | None = None,
 ) -> None:
+    known = quality is not None and {"registered", "images"} <= quality.keys()
+    aligned = "{registered} of {images} photos aligned".format(**quality or {}) if known else ""
     emit(
         {
             "step": STEPS[step - 1].name,
@@ -174,7 +176,6 @@ def _report(
             "fraction": round(fraction_of_run(choice.model.step_shares, step, fraction), 4),
             "message": "" if resumed else message,
             "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),
-            "resumed": resumed,
-            "quality": dict(quality or {}),
+            "fact": f"continues after {resumed}" if resumed else aligned,
         }
     )

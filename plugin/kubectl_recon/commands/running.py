@@ -19,7 +19,6 @@ from kubectl_recon.commands.submitting import check
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, install
-from kubectl_recon.jobs.attention import aligned_text
 from kubectl_recon.jobs.times import duration_text
 
 _WORKERS_PACKAGE: Final = "psutil"  # which the plugin has only with the extra of a worker
@@ -47,16 +46,15 @@ def run(request: LocalRun) -> None:
     command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
     began = time.monotonic()
     last: Mapping[str, Any] = {}
-    facts: list[str] = []
+    facts = [""]
     with _shown() as show, _lines([*command, *options, "--threads", str(request.threads)]) as lines:
         for line in lines:
             last = line
             if "step" in line:
                 show(line)
-                for fact in (line["resumed"] and f"continues after {line['resumed']}", aligned_text(line["quality"])):
-                    if fact and fact not in facts:
-                        note(f"  {fact}")
-                        facts.append(fact)
+                if line["fact"] not in facts:
+                    note(f"  {line['fact']}")
+                    facts.append(line["fact"])
     took = duration_text(round(time.monotonic() - began))
     if "result" not in last:
         failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator.api.identity import MANAGER
 from reconstruction_operator.api.verdict import Verdict, sentence
@@ -57,11 +56,7 @@ def time_text(job: Job, now: datetime) -> str:
 
 def photos_text(job: Job) -> str:
     """Return how many photos of a running job are aligned, once that is known: `22 of 24 photos aligned`."""
-    return aligned_text((job.phase == "Running" and job.status.get("quality")) or {})
-
-
-def aligned_text(quality: Mapping[str, Any]) -> str:
-    """Return how many photos are aligned; empty while that is unknown."""
+    quality = (job.phase == "Running" and job.status.get("quality")) or {}
     return f"{quality['registered']} of {quality.get('images')} photos aligned" if "registered" in quality else ""
 
 
@@ -75,9 +70,7 @@ def waits_since(job: Job) -> datetime | None:
 
 def place(job: Job) -> int | None:
     """Return the job's place in its queue, rounded up by the operator; None if it is unknown."""
-    if job.phase != "Pending":
-        return None
-    match = _PLACE.search(job.message)
+    match = _PLACE.search(job.message) if job.phase == "Pending" else None
     return int(match[1]) if match else None
 
 
@@ -92,10 +85,8 @@ def attention(job: Job) -> tuple[int, float, str, str]:
     """Return a sort key: jobs that need attention first, then the newest."""
     if foreign(job):
         kind = "foreign"
-    elif job.phase in ("Succeeded", "Cancelled"):
-        kind = "finished"
-    elif job.phase == "Failed":
-        kind = "Failed"
+    elif job.finished:
+        kind = "Failed" if job.phase == "Failed" else "finished"
     elif job.verdict == Verdict.WARNING:
         kind = "stuck"
     elif job.cancel_requested and not job.cancel_confirmed:

@@ -45,7 +45,7 @@ def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_pat
 
     command = [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--model", "rough-staged", "--param", "dies=false"]
 
-    def resumed(output: str, **settings: str) -> list[str]:
+    def facts(output: str, **settings: str) -> list[str]:
         done = subprocess.run(
             [*command, "--output", tmp_path / output],
             env=os.environ | {"PYTHONPATH": str(DATA / "models"), "XDG_CACHE_HOME": str(tmp_path / "cache")} | settings,
@@ -54,11 +54,11 @@ def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_pat
             timeout=60,
             check=True,
         )
-        return [stage for line in done.stdout.splitlines() if (stage := json.loads(line).get("resumed"))]
+        return [fact for line in done.stdout.splitlines() if (fact := json.loads(line).get("fact"))]
 
-    assert resumed("first") == []
-    assert resumed("second") == ["features of an earlier run"]
-    assert resumed("third", KEEP_STAGES_SECONDS="0") == []
+    assert facts("first") == []
+    assert facts("second") == ["continues after features of an earlier run"]
+    assert facts("third", KEEP_STAGES_SECONDS="0") == []
 
 
 def test_ctrl_c_leaves_nothing_in_the_output(tmp_path: Path) -> None:
