@@ -48,8 +48,8 @@ def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Ru
     assert stages_in(kept.path) == ["photos", "sparse-model", "surface", "surface-points", "views"]
 
     late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2), **SMALL)
-    assert late.resumed_from == "sparse-model of attempt 1"
-    assert late.reports[0][2] == "continues after sparse-model of attempt 1"
+    assert late.resumed_from == "views of attempt 1"
+    assert late.reports[0][2] == "continues after views of attempt 1"
     assert made_again(late) == []
     assert late.quality == whole.quality
     assert sorted(path.name for path in late.output.iterdir()) == sorted(path.name for path in whole.output.iterdir())
