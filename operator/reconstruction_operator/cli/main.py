@@ -12,6 +12,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -105,8 +106,17 @@ def _reconstruct(
     from reconstruction_operator.worker import local  # noqa: PLC0415  # the operator's image lacks its packages
 
     logging.basicConfig(format="%(message)s")
-    request = local.LocalRequest(photos, output, model, dict(param), threads)
-    return local.run(request, lambda line: print(json.dumps(line), flush=True))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)  # as for Ctrl-C, the run deletes its files
+
+    def emit(line: local.OutputLine) -> None:
+        try:
+            print(json.dumps(line), flush=True)
+        except BrokenPipeError:  # nobody reads the lines any more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(local.INTERRUPTED)
+
+    return local.run(local.LocalRequest(photos, output, model, dict(param), threads), emit)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     <folder>/<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
 
 The digest covers the namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
-workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. The folder is a cache: deleting
+workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. From another file system, both are
+copies. The folder is a cache: deleting
 it only costs time.
 """
 
@@ -17,7 +18,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from reconstruction_operator import config, disk
@@ -41,10 +41,12 @@ def keep(folder: Path, stages: Path, digest: str, job_id: str) -> None:
 
     Raises OSError if they could not be moved.
     """
+    for path in [path for path in stages.iterdir() if path.name.startswith(".")]:  # unfinished, or too large
+        disk.delete_tree(path)
     size = sum(path.lstat().st_size for path in stages.rglob("*") if not path.is_dir())
     until = int(time.time()) + config.settings.KEEP_STAGES_SECONDS
     folder.mkdir(parents=True, exist_ok=True)
-    stages.rename(folder / f"{digest}~{job_id}~{until}~{size}")
+    shutil.move(stages, folder / f"{digest}~{job_id}~{until}~{size}")  # copies from another file system
     limit = 0 if disk.is_short(folder) else min(config.settings.STAGES_MAX_BYTES, disk.free_bytes(folder) or 0)
     for kept in sorted(entries(folder), key=lambda kept: -kept.until):
         if kept.bytes <= limit:
@@ -54,7 +56,7 @@ def keep(folder: Path, stages: Path, digest: str, job_id: str) -> None:
 
 
 def link(folder: Path, digest: str, into: Path) -> None:
-    """Link the newest sealed stages with that digest into the folder `into`. Stages that cannot be linked are left out."""
+    """Link (or else copy) the newest sealed stages with that digest into the folder `into`. If that fails, they are left out."""
     for kept in sorted(entries(folder), key=lambda kept: -kept.until):
         if kept.digest == digest:
             for stage in disk.entries(kept.path):
@@ -88,11 +90,18 @@ def _link(stage: Path, into: Path) -> None:
     target = into / f".{uuid.uuid4().hex}"
     try:
         into.mkdir(exist_ok=True)  # without `parents`: a superseded run must not make its workspace anew
-        shutil.copytree(stage, target, symlinks=True, copy_function=partial(os.link, follow_symlinks=False))
+        shutil.copytree(stage, target, symlinks=True, copy_function=_link_or_copy)
         target.rename(into / stage.name)
-    except OSError as error:  # a file system without hard links, or the stage is being deleted
+    except OSError as error:  # the stage is being deleted, or the disk is full
         logger.info("stage %s of another job is not used: %s", stage.name, error)
         disk.delete_tree(target)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _delete(kept: Kept) -> None:

@@ -67,7 +67,7 @@ class LocalRequest:
 def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
     """Reconstruct, and call `emit` with each line. Return the exit status."""
     output = request.output
-    is_new = not output.exists()
+    is_new = not os.path.exists(output)  # noqa: PTH110  # `Path.exists` raises for a name that is too long
     try:
         emit({"result": _reconstruct(request, emit)})
     except KeyboardInterrupt:
@@ -78,17 +78,22 @@ def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
         emit({"failure": {"reason": end.reason, "message": end.message if end.reason in _OF_JOBS else with_advice}})
         return FAILED
     finally:
-        if is_new and output.is_dir() and not any(output.iterdir()):
-            output.rmdir()
+        if is_new:
+            with contextlib.suppress(OSError):  # it has files
+                output.rmdir()
     return 0
 
 
 def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> dict[str, Any]:
     output = request.output.absolute()  # the model runs in another working directory
     choice = choose(request.model, request.parameters)
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        is_used = any(output.iterdir())
+    except OSError as error:
+        raise StorageError("OUTPUT_REFUSED", f"{output} cannot be made: {error.strerror}") from error
+    if is_used:
         raise StorageError("OUTPUT_REFUSED", f"{output} is not empty: name a new folder")
-    output.mkdir(parents=True, exist_ok=True)
     report = partial(_report, choice, emit)
     with tempfile.TemporaryDirectory(prefix=".reconstruction-", dir=output) as space:
         workspace = Workspace(Path(space))
@@ -174,7 +179,7 @@ def _report(
             "index": int(step),
             "percent": int(percent_at(int(step), fraction)),
             "fraction": round(fraction_of_run(choice.model.step_shares, step, fraction), 4),
-            "message": "" if resumed else message,
+            "message": message,
             "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),
             "fact": f"continues after {resumed}" if resumed else aligned,
         }

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import CHECKOUT, DATA
 from tests.support.photos import make_photo
 
@@ -61,7 +63,10 @@ def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_pat
     assert facts("third", KEEP_STAGES_SECONDS="0") == []
 
 
-def test_ctrl_c_leaves_nothing_in_the_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "status"), [(signal.SIGINT, 130), (signal.SIGHUP, -signal.SIGHUP)])
+def test_ctrl_c_and_a_closed_terminal_leave_nothing_in_the_output(
+    tmp_path: Path, ending: signal.Signals, status: int
+) -> None:
     photos, out = CHECKOUT / "examples" / "photos" / "banana", tmp_path / "out"
     # SIGINT is ignored if the tests run in the background.
     program = ["env", "--default-signal=INT", PROGRAM.with_name("recon"), "run", photos, "-o", out]
@@ -69,7 +74,7 @@ def test_ctrl_c_leaves_nothing_in_the_output(tmp_path: Path) -> None:
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True) as run:
         assert run.stderr is not None
         assert next((line for line in run.stderr if "features" in line), "") != ""
-        os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-        run.stderr.read()
-        assert run.wait(60) == 130
+        os.killpg(run.pid, ending)  # as a terminal does
+        assert "Traceback" not in run.stderr.read()  # to the end of all processes
+        assert run.wait(60) == status
     assert not out.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def keep(folder: Path, job_id: str, digest: str = "d1", *, seconds: int = DAY, s
     stage = folder.parent / job_id / "features~k1"
     (stage / "below").mkdir(parents=True)
     (stage / "below" / "features.db").write_bytes(b"f" * size)
-    (stage.parent / ".half").mkdir()
+    (stage.parent / ".half").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         configure(patch, KEEP_STAGES_SECONDS=seconds)
         kept_stages.keep(folder, stage.parent, digest, job_id)
@@ -55,16 +56,35 @@ def test_the_newest_stages_are_linked(folder: Path, tmp_path: Path, newest: int)
     assert (tmp_path / "run" / "features~k1" / "below" / "features.db").stat().st_size == newest
 
 
-def test_a_stage_that_cannot_be_linked_is_left_out(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError
+def refuse(*_: object, **__: object) -> None:
+    raise OSError
 
-    keep(folder, "job-1")
+
+def test_stages_are_copied_between_file_systems(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        keep(folder, "job-1")
     monkeypatch.setattr(os, "link", refuse)
     kept_stages.link(folder, "d1", tmp_path / "run")
+    assert (tmp_path / "run" / "features~k1" / "below" / "features.db").read_bytes() == b"f" * 1000
+
+
+def test_a_stage_that_cannot_be_copied_is_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(folder, "job-1")
+    for module, name in ((os, "link"), (shutil, "copy2")):
+        monkeypatch.setattr(module, name, refuse)
+    kept_stages.link(folder, "d1", tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_an_unfinished_stage_does_not_count(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "job-1" / ".half").mkdir(parents=True)
+    (tmp_path / "job-1" / ".half" / "large").write_bytes(b"l" * 3000)
+    keep(folder, "job-1")
+    (entry,) = kept_stages.entries(folder)
+    assert (entry.bytes, [path.name for path in entry.path.iterdir()]) == (1000, ["features~k1"])
 
 
 def test_links_in_a_stage_are_not_followed(folder: Path, tmp_path: Path) -> None:

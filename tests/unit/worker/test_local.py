@@ -37,6 +37,16 @@ def test_a_failed_run_has_a_reason_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["0.jpg", "0.jpg/out", "o" * 300])
+def test_an_output_that_cannot_be_made_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "0.jpg").write_bytes(make_photo())
+
+    status, lines = run([tmp_path], tmp_path / name)
+
+    assert (status, lines[-1]["failure"]["reason"]) == (local.FAILED, "OUTPUT_REFUSED")
+    assert f"{name} cannot be made: " in lines[-1]["failure"]["message"]
+
+
 def test_a_run_into_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
 

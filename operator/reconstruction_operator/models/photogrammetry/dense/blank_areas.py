@@ -32,16 +32,20 @@ _EDGE_PX = 9  # the sky grows by at most this, where the colour is alike
 _ALIKE = 14  # levels: maximum difference of alike colours
 
 
-def of_photo(photo: Pixels, points: Doubles) -> Mask:
-    """(h, w): where `photo` (h, w, 3; BGR) is blank; `points` (n, 2) are the pixels of its sparse points."""
+def of_photo(photo: Pixels, points: Doubles) -> tuple[Mask, Mask]:
+    """Return where `photo` (h, w, 3; BGR) has black borders, and where it has sky, both (h, w).
+
+    `points` (n, 2) are the pixels of its sparse points.
+    """
     height, width = photo.shape[:2]
     scale = min(1.0, _SIDE_PX / max(height, width))
     small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), _NOISE_SIGMA_PX), dtype=np.uint8)
-    blank = _black_borders(smooth) | _sky(smooth, points * scale)
-    large = cv2.resize(blank.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    whole: Mask = large > 0
-    return whole
+
+    def enlarged(mask: Mask) -> Mask:
+        return np.asarray(cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+
+    return enlarged(_black_borders(smooth)), enlarged(_sky(smooth, points * scale))
 
 
 def _black_borders(photo: Pixels) -> Mask:

@@ -24,6 +24,11 @@ _SIGMA_BELOW_DEG = 4.0
 _SIGMA_ABOVE_DEG = 12.0
 _FEWEST_COMMON_POINTS = 10
 _JPEG_QUALITY = 97
+_SHOWN, _OUTSIDE, _BLANK = (
+    255,
+    128,
+    0,
+)  # levels of a mask: a surface, a black border around the photo, sky or what the user hides
 _HIDDEN_GREY = 128  # hidden areas get no texture, so that nothing is matched there
 _NEARER = 0.8  # minimum depth, as a factor of the depth of the nearest sparse points
 _FARTHER = 1.3  # maximum depth, as a factor of the depth of the farthest
@@ -40,23 +45,31 @@ class View:
     near: float
     far: float
     sources: tuple[int, ...]  # indices of the views to compare with, best first
-    mask: Path | None = None  # white where the photo shows a surface; None: everywhere
+    mask: Path | None = None  # levels; None: the photo shows a surface everywhere
 
-    def shows(self, pixels: Doubles, margin_px: int = 0) -> Mask:
-        """(n,): whether the photo shows a surface within `margin_px` of `pixels` (n, 2), which are inside the photo."""
+    def shows(self, pixels: Doubles) -> Mask:
+        """(n,): whether the photo shows a surface at `pixels` (n, 2), which are inside the photo."""
         if self.mask is None:
             return np.ones(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
-        window = np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)
-        visible: Mask = cv2.dilate(read_pixels(self.mask, cv2.IMREAD_GRAYSCALE), window)[row, column] > 0
+        visible: Mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)[row, column] == _SHOWN
         return visible
+
+    def blank(self, pixels: Doubles, margin_px: int) -> Mask:
+        """(n,): whether there is only sky, or what the user hides, within `margin_px` of `pixels` (n, 2), which are inside the photo."""
+        if self.mask is None:
+            return np.zeros(len(pixels), dtype=np.bool_)
+        column, row = np.rint(pixels).astype(np.int64).T
+        window = np.ones((2 * margin_px + 1, 2 * margin_px + 1), np.uint8)
+        blank: Mask = cv2.dilate(read_pixels(self.mask, cv2.IMREAD_GRAYSCALE), window)[row, column] == _BLANK
+        return blank
 
     def visible(self, width: int, height: int) -> Mask:
         """(height, width): where the photo shows a surface, reduced to that size."""
         if self.mask is None:
             return np.ones((height, width), dtype=np.bool_)
         mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)
-        visible: Mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        visible: Mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) == _SHOWN
         return visible
 
     def image(self) -> Pixels:
@@ -156,14 +169,15 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
         cv2.CV_32FC1,
     )
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    visible = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
+    borders, blank = blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
     if (folder / mask_name(photo.name)).exists():
         mask = read_pixels(folder / mask_name(photo.name), cv2.IMREAD_GRAYSCALE)
         uncovered = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
         straight[~uncovered] = _HIDDEN_GREY
-        visible &= uncovered
-    if not visible.all():
-        cv2.imwrite(str(output / mask_name(photo.name)), visible.astype(np.uint8) * 255)
+        blank |= ~uncovered
+    if (borders | blank).any():
+        levels = np.where(borders, _OUTSIDE, np.where(blank, _BLANK, _SHOWN)).astype(np.uint8)
+        cv2.imwrite(str(output / mask_name(photo.name)), levels)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 
 

@@ -73,14 +73,14 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh
     for view in views:
         if view.mask is not None:
             inside, pixels = _inside(view, mesh.vertices)
-            suspected[inside] += ~view.shows(pixels, _MARGIN_PX)
+            suspected[inside] += view.blank(pixels, _MARGIN_PX)
     doubted = np.flatnonzero(far | (suspected >= _FEWEST_BLANK)[mesh.faces].any(axis=1))
     part, caster = Mesh(mesh.vertices, mesh.faces[doubted]), Caster(mesh)
     middles, normals = part.middles(), part.face_normals()
     blank, seen, seen_blank = np.zeros((3, len(far)), dtype=np.int64)
     for view in views:
         inside, pixels = _inside(view, middles)
-        faces, is_blank = doubted[inside], ~view.shows(pixels, _MARGIN_PX)
+        faces, is_blank = doubted[inside], view.blank(pixels, _MARGIN_PX)
         blank[faces] += is_blank
         to_camera = view.camera.centre - middles[inside]
         cosine = (to_camera * normals[inside]).sum(axis=1) / np.linalg.norm(to_camera, axis=1)

@@ -79,7 +79,8 @@ def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(folder:
     view = made(folder, aligned(at_angle(0)))
     assert view.image()[200, 100].tolist() == pytest.approx([250] * 3, abs=2)
     assert view.image()[200, 300].tolist() == pytest.approx([128] * 3, abs=2)
-    assert view.shows(np.array([[100.0, 200.0], [300.0, 200.0]])).tolist() == [True, False]
+    places = np.array([[100.0, 200.0], [300.0, 200.0]])
+    assert (view.shows(places).tolist(), view.blank(places, 2).tolist()) == ([True, False], [False, True])
 
 
 def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(folder: Path) -> None:
@@ -92,6 +93,16 @@ def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(folder: Path) -> No
     shown = view.visible(20, 40)
     assert shown.shape == (40, 20)
     assert shown.mean(axis=1).tolist() == [0.0] * 15 + [1.0] * 25
+
+
+def test_a_black_border_shows_nothing_and_is_no_proof_that_nothing_is_there(folder: Path) -> None:
+    photo = np.repeat(scenes.texture(2)[:400, :400, None], 3, axis=2)
+    photo[360:] = 0
+    cv2.imwrite(str(folder / "a.jpg"), photo)
+    view = made(folder, aligned(at_angle(0)))
+    places = np.array([[100.0, 200.0], [100.0, 390.0]])
+    assert (view.shows(places).tolist(), view.blank(places, 2).tolist()) == ([True, False], [False, False])
+    assert not view.visible(400, 400)[390].any()
 
 
 def test_few_grey_views_are_held_however_many_are_read(folder: Path) -> None:

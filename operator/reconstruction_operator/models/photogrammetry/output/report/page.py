@@ -73,7 +73,7 @@ def write(
         _section("Cameras from above", _plan(model.sparse, model.textured.mesh)),
         _section("Coverage", _coverage(model.seen_by)),
         _section("Photos", _photos(model.sparse)),
-        _section("Numbers", _facts({**result.quality, **parameters})),
+        _section("Numbers", _facts({**parameters, **result.quality})),
         _section("Durations", _facts(durations)),
         "</main>",
         _packed("viewer-script", _VIEWER.read_bytes()),
