@@ -54,7 +54,7 @@ def run(request: LocalRun) -> None:
                 if line["fact"] not in facts:
                     note(f"  {line['fact']}")
                     facts.append(line["fact"])
-                show(line | {"message": "" if line["message"] in facts else line["message"]})
+                show({**line, "message": "" if line["message"] in facts else line["message"]})
     took = duration_text(round(time.monotonic() - began))
     if "result" not in last:
         failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}

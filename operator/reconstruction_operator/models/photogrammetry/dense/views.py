@@ -24,11 +24,9 @@ _SIGMA_BELOW_DEG = 4.0
 _SIGMA_ABOVE_DEG = 12.0
 _FEWEST_COMMON_POINTS = 10
 _JPEG_QUALITY = 97
-_SHOWN, _OUTSIDE, _BLANK = (
-    255,
-    128,
-    0,
-)  # levels of a mask: a surface, a black border around the photo, sky or what the user hides
+_SHOWN = 255  # level of a mask where there is a surface
+_OUTSIDE = 128  # the same where there is a black border around the photo
+_BLANK = 0  # the same where there is sky, or what the user hides
 _HIDDEN_GREY = 128  # hidden areas get no texture, so that nothing is matched there
 _NEARER = 0.8  # minimum depth, as a factor of the depth of the nearest sparse points
 _FARTHER = 1.3  # maximum depth, as a factor of the depth of the farthest
