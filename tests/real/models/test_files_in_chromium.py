@@ -94,9 +94,9 @@ def write_report(path: Path) -> None:
     report.write(
         path,
         model,
-        Result(quality={"images": 5, "registered": 4}, warning=f"1 of 5 photos was left out {HOSTILE}"),
+        Result(quality={"images": 5, "registered": 4, "faces": 2}, warning=f"1 of 5 photos was left out {HOSTILE}"),
         poster=np.full((64, 64, 3), 200, np.uint8),
-        parameters={"quality": "fast", "crop": True},
+        parameters={"quality": "fast", "crop": True, "faces": 80_000},
         seconds={"Reconstruct": 83.2},
     )
 
@@ -110,6 +110,7 @@ def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, 
     expect(page.get_by_role("row")).to_have_count(6 + 1 + 5)  # coverage, and the photos with their heads
     expect(page.get_by_role("cell", name=f"9{HOSTILE}", exact=True)).to_be_visible()
     expect(page.get_by_role("cell", name="left out: overlaps with no other photo")).to_be_visible()
+    expect(page.get_by_text("80000")).to_have_count(0)  # the limit, not the number
     expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
     blocked = barriers(page)
     page.emulate_media(color_scheme="dark")

@@ -27,7 +27,6 @@ def keep(folder: Path, job_id: str, digest: str = "d1", *, seconds: int = DAY, s
     stage = folder.parent / job_id / "features~k1"
     (stage / "below").mkdir(parents=True)
     (stage / "below" / "features.db").write_bytes(b"f" * size)
-    (stage.parent / ".half").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         configure(patch, KEEP_STAGES_SECONDS=seconds)
         kept_stages.keep(folder, stage.parent, digest, job_id)
