@@ -107,12 +107,13 @@ def _reconstruct(
 
     logging.basicConfig(format="%(message)s")
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)  # as for Ctrl-C, the run deletes its files
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(ending, signal.default_int_handler)  # as for Ctrl-C, the run deletes its files
 
     def emit(line: local.OutputLine) -> None:
         try:
             print(json.dumps(line), flush=True)
-        except BrokenPipeError:  # nobody reads the lines any more
+        except BrokenPipeError:  # the reader has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(local.INTERRUPTED)
 

@@ -4,8 +4,7 @@
 
 The digest covers the namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
 workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. From another file system, both are
-copies. The folder is a cache: deleting
-it only costs time.
+copies. The folder is a cache: deleting it only costs time.
 """
 
 from __future__ import annotations
