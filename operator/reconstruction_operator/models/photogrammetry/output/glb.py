@@ -140,7 +140,8 @@ def linear(colours: Singles) -> Singles:
 
 def _pictured(document: _Document, primitive: dict[str, Any], texture: Pixels, quality: int, **more: Any) -> bytes:
     encoded = io.BytesIO()
-    Image.fromarray(texture).save(encoded, "JPEG", quality=quality)
+    # Full chroma: a texel is a pixel of a photo, and the usual 4:2:0 would halve the resolution of its colours.
+    Image.fromarray(texture).save(encoded, "JPEG", quality=quality, subsampling=0)
     picture = {"bufferView": document.add_bytes(encoded.getvalue()), "mimeType": "image/jpeg"}
     sampler = {"magFilter": _LINEAR, "minFilter": _LINEAR_MIPMAP_LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}
     return _encoded(

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 from reconstruction_operator.models.photogrammetry.output import glb
 from scipy.spatial import cKDTree
 
@@ -58,6 +61,30 @@ def test_a_compressed_model_is_small_and_hardly_moves(tmp_path: Path) -> None:
     assert np.abs(np.asarray(loaded.visual.uv) * [1, -1] + [0, 1] - uv[nearest]).max() < 1.0 / 2_000
     needed = document(tmp_path / "model.glb")["extensionsRequired"]
     assert needed == ["KHR_draco_mesh_compression"]
+
+
+def start_of_frame(jpeg: bytes) -> bytes:
+    """Return the segment of a JPEG that describes its components (ITU T.81, B.2.2)."""
+    at = 2
+    while True:
+        marker, length = struct.unpack_from(">HH", jpeg, at)
+        if marker in {0xFFC0, 0xFFC2}:  # baseline, progressive
+            return jpeg[at + 4 : at + 2 + length]
+        at += 2 + length
+
+
+@pytest.mark.parametrize("write", [glb.textured, glb.compressed])
+def test_the_texture_has_a_colour_for_each_texel(write: Callable[[glb.Textured], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "model.glb"
+    path.write_bytes(write(coloured_square()))
+    content = document(path)
+    view = content["bufferViews"][content["images"][0]["bufferView"]]
+    binary = 20 + struct.unpack_from("<I", path.read_bytes(), 12)[0] + 8
+    jpeg = path.read_bytes()[binary + view["byteOffset"] :][: view["byteLength"]]
+    frame = start_of_frame(jpeg)
+    samplings = [frame[7 + 3 * component] for component in range(frame[5])]
+    assert samplings == [0x11, 0x11, 0x11]
+    assert Image.open(io.BytesIO(jpeg)).size == coloured_square().texture.shape[1::-1]
 
 
 @pytest.mark.parametrize("kind", ["coloured", "textured"])
