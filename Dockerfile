@@ -4,11 +4,18 @@
 #   docker build --target worker   -t reconstruction-worker:0.1.0 .
 #
 # BASE_IMAGE is any Debian or Ubuntu with Python 3.11 to 3.13. All stages use the same base, since a virtual environment belongs to
-# its Python.
-ARG BASE_IMAGE=docker.io/library/python:3.13-slim
+# its Python. `make base-images` writes today's digest of the tag.
+ARG BASE_IMAGE=docker.io/library/python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 # --- The wheel of this project, by the pinned build backend ----------------------------------------------------------------
 FROM ${BASE_IMAGE} AS tools
+# A release, which has a REVISION, names its base by digest: a tag can be moved between the check and the build.
+ARG BASE_IMAGE
+ARG REVISION=unknown
+RUN case "$REVISION $BASE_IMAGE" in \
+    "unknown "* | *@sha256:*) ;; \
+    *) echo "BASE_IMAGE of a release needs a digest: $BASE_IMAGE@sha256:..." >&2; exit 1 ;; \
+    esac
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /build
 RUN python3 -m venv /tools
@@ -32,8 +39,10 @@ ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG BASE_IMAGE
 LABEL org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /tmp
 USER 65532:65532

@@ -11,7 +11,8 @@ export GOGC := 400
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop kind cluster \
-        cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock viewer headlamp clean
+        cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock \
+        base-images viewer headlamp clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -138,6 +139,9 @@ format: setup ## let ruff fix what it can
 
 lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock
+
+base-images: setup ## write today's digests of the base images' tags into Dockerfile and workflows (needs their registry)
+	@scripts/base-images
 
 viewer: ## write the built <model-viewer> and a test's glTF validator from the packages in gallery/viewer (npm)
 	@scripts/viewer

@@ -89,9 +89,12 @@ def build_image(
     """Build one target of a Dockerfile on `base_image`, and return its name. Existing layers are used again.
 
     `epoch` is for a release: the date of the image and of all files that the build adds. Layers are not used again then:
-    buildah would use a layer whose labels had other build arguments.
+    buildah would use a layer whose labels had other build arguments. Its base is named by digest, which the Dockerfile demands.
     """
     base = base_image(architecture)
+    if epoch is not None:
+        inspect = ["buildah", "inspect", "--type", "image", "--format", "{{.FromImageDigest}}", base]
+        base = f"{base}@{_run(inspect).stdout.strip()}"
     _check_emulation(architecture)
     command = ["buildah", "build", "--isolation", "chroot", "--force-rm", "--format", "docker"]
     command += ["--arch", architecture]

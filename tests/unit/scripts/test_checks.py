@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks import licences, lockfiles
+from scripts.checks import bases, licences, lockfiles
 
 HASH = f"--hash=sha256:{'0' * 64}"
 
@@ -45,4 +45,18 @@ def test_a_licence_that_is_not_on_the_list_is_reported(tmp_path: Path, monkeypat
     checkout = write_requirements(tmp_path)
     assert licences.problems(checkout) == [
         "redis is in an image, but its licence is not in the list of allowed ones: 'GPL-3.0-only'"
+    ]
+
+
+def test_every_image_without_a_digest_is_reported() -> None:
+    digest, other = f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"
+    texts = {
+        "Dockerfile": f"ARG BASE_IMAGE=docker.io/library/debian:trixie@{digest}\nFROM ${{BASE_IMAGE}} AS tools\nFROM tools AS wheel\n",
+        "a.yml": f"    container: debian:trixie@{digest} # as root\n",
+        "b.yml": "    container:\n      image: debian:trixie\n",
+        "c.yml": f"    container: debian:trixie@{other}\n",
+    }
+    assert list(bases.unpinned(texts)) == [
+        "b.yml: debian:trixie can be moved at its registry: write debian:trixie@sha256:…, and run `make base-images`",
+        "c.yml: debian:trixie has two digests: run `make base-images`",
     ]
