@@ -1,4 +1,4 @@
-"""Version check: all files have the program's version, and the chart's version is newer than the last release's."""
+"""Version check: all files have the program's version, and the changelog has a section for a release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Final
 
 import yaml
 
-from scripts.checks import compatibility
 from scripts.paths import CHART
 
 _NUMBER: Final = r"(\d+\.\d+\.\d+)"
@@ -44,10 +43,9 @@ def chart_versions(checkout: Path) -> tuple[str, str]:
 
 
 def problems(checkout: Path) -> list[str]:
-    """Return versions that differ, and versions that were used before."""
+    """Return the places whose version differs from that of pyproject.toml."""
     program = program_version(checkout)
-    chart, installed = chart_versions(checkout)
-    last = compatibility.version_of(compatibility.last_release(checkout))
+    _, installed = chart_versions(checkout)
     results = [
         f"{name} has {number}, but pyproject.toml has {program}"
         for name, number in _named(checkout)
@@ -55,8 +53,6 @@ def problems(checkout: Path) -> list[str]:
     ]
     if installed != program:
         results.append(f"Chart.yaml: appVersion is {installed}, but pyproject.toml has {program}")
-    if tuple(map(int, chart.split("."))) <= last:
-        results.append(f"Chart.yaml: version {chart} is not newer than the last release, {'.'.join(map(str, last))}")
     return results
 
 

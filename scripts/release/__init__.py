@@ -1,1 +1,1 @@
-"""Release: the files of one version in `dist/`. `python -m scripts.release --help`, CONTRIBUTING.md."""
+"""Release: the files of one version in `dist/`. `python -m scripts.release --help`, docs/releasing.md."""

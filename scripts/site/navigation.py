@@ -43,6 +43,7 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/protocol.md",
         "docs/decisions.md",
         "CONTRIBUTING.md",
+        "docs/releasing.md",
         "CODE_OF_CONDUCT.md",
     ),
     "Reference": (

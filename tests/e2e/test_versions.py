@@ -1,7 +1,6 @@
-"""Chart versions on a real node: from the previous chart to this one and back, on what the first release kept.
+"""Chart versions on a real node: from an earlier version of the chart to this one and back, on what the first release kept.
 
-The previous chart comes from its package. Both versions use images of the same appVersion, so both run what was built from this
-checkout.
+The earlier chart is this one with a smaller version number, so both run the images of this checkout.
 """
 
 import json
@@ -14,12 +13,13 @@ import yaml
 
 from devcluster import wait_until
 from devcluster.node import Node
+from devcluster.programs.helm import helm
 from devcluster.servers.certificates import Authority
 from tests.support.paths import CHECKOUT
 
 HERE = Path(__file__).parent
 CHART = CHECKOUT / "charts/reconstruction-operator"
-(PREVIOUS,) = (CHECKOUT / "tests/data/charts").glob("reconstruction-operator-*.tgz")
+EARLIER = "0.0.1"
 KEEP_NOTHING = ["--set", "crds.keep=false,jobs.keep=false,redis.persistence.keep=false"]
 
 pytestmark = pytest.mark.timeout(900)
@@ -31,10 +31,19 @@ def chart_of(release: Any) -> str:
     return str(found["chart"])
 
 
-def test_the_previous_chart_adopts_what_an_uninstall_kept(node: Node, release: Any, volumes: Path) -> None:
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of an earlier version of the chart."""
+    folder = tmp_path_factory.mktemp("earlier")
+    helm("package", CHART, "--version", EARLIER, "--destination", folder)
+    (package,) = folder.iterdir()
+    return package
+
+
+def test_an_earlier_chart_adopts_what_an_uninstall_kept(node: Node, release: Any, volumes: Path, earlier: Path) -> None:
     before = release.job("banana")["metadata"]["uid"]
-    assert "STATUS: deployed" in release.upgrade(chart=PREVIOUS)
-    assert chart_of(release) == PREVIOUS.name.removesuffix(".tgz")
+    assert "STATUS: deployed" in release.upgrade(chart=earlier)
+    assert chart_of(release) == f"reconstruction-operator-{EARLIER}"
     assert release.job("banana")["metadata"]["uid"] == before
 
 
@@ -44,13 +53,13 @@ def test_job_continues_while_the_chart_is_upgraded(release: Any) -> None:
     status = release.finished("across")
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
-    assert chart_of(release) == f"reconstruction-operator-{version}" != PREVIOUS.name.removesuffix(".tgz")
+    assert chart_of(release) == f"reconstruction-operator-{version}"
 
 
 def test_job_continues_while_the_chart_is_rolled_back(release: Any) -> None:
     release.running("back")
     release.helm("rollback", release.name, *release.here, "--wait", "--timeout=5m")
-    assert chart_of(release) == PREVIOUS.name.removesuffix(".tgz")
+    assert chart_of(release) == f"reconstruction-operator-{EARLIER}"
     status = release.finished("back")
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
 

@@ -20,7 +20,7 @@ async function published() {
       }
     }
   } catch {
-    // an older operator, or one whose chart does not let users read it: any model may exist
+    // the chart does not let users read it: any model may exist
   }
   return pools;
 }

@@ -33,7 +33,7 @@ def verdict(phase: str | None, simulated: object, warning: str, reasons: Collect
 
 
 def verdict_in(status: Mapping[str, Any]) -> str:
-    """Return the verdict in a status (JSON), also in one that an older operator wrote; empty if there is none."""
+    """Return the verdict in a status (JSON); empty if there is none."""
     reasons = [str(condition.get("reason")) for condition in status.get("conditions") or ()]
     decided = verdict(status.get("phase"), status.get("simulated"), status.get("warning") or "", reasons)
     return str(status.get("verdict") or decided or "")

@@ -32,7 +32,7 @@ class Envelope:
     output_uri: str = ""
     queue: str = "celery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    reuse: str = ""  # spec.reuse; empty: Never, from an operator of an earlier version
+    reuse: str = ""  # spec.reuse; empty: Never
     retain_seconds: int = 0  # how long the result stays in the trash after the object is deleted
     traceparent: str = ""  # W3C Trace Context
     last: bool = False  # no attempt follows if this one fails, so nothing must be kept for a next one

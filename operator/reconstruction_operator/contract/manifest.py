@@ -133,7 +133,7 @@ class Manifest:
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
-        inputs, owner = data["inputs"], data.get("owner")  # the first release wrote no owner
+        inputs, owner = data["inputs"], data.get("owner")  # a bare task has no owner
         return cls(
             job_id=str(data["jobId"]),
             task_id=str(data["taskId"]),
@@ -143,10 +143,10 @@ class Manifest:
             images=_whole_number(inputs["images"]),
             input_bytes=_whole_number(inputs["bytes"]),
             quality={str(name): str(value) for name, value in data["quality"].items()},
-            warning=_text(data.get("warning")),  # older releases wrote neither
+            warning=_text(data.get("warning")),
             placement=_mapping(data.get("placement")),
             uri=str(data["uri"]),
-            parameters=_mapping(data.get("parameters")),  # older releases wrote none
+            parameters=_mapping(data.get("parameters")),
             versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
             input_uri=_text(inputs.get("uri")),
             input_digest=_text(inputs.get("digest")),

@@ -17,7 +17,7 @@ _SHOWN: Final = 5  # names in a message
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The queues and models of one live worker. `models` is None for an older worker, which announces nothing."""
+    """The queues and models of one live worker. `models` is None for a worker whose announcement cannot be read."""
 
     node: str
     queues: frozenset[str]

@@ -28,7 +28,7 @@ def problem(installation: Installation, spec: Mapping[str, Any]) -> str:
         return f"there are no workers for queue {job.queue}{_meant(job.queue, pools)}"
     groups = installation.models(queue_name(job.queue, job.priority))
     if not all(groups):
-        return ""  # older workers do not announce their models
+        return ""  # the announcement of a worker cannot be read
     have = [models[job.model_type] for models in groups if job.model_type in models]
     if groups and not have:
         others = [

@@ -5,10 +5,9 @@ import json
 
 from devcluster.waiting import wait_until
 from tests.real.chart.release import CRD, DELETED_SECONDS, Release, wait_until_deleted
-from tests.support.paths import CHECKOUT, DATA
+from tests.support.paths import CHECKOUT
 
 MANIFESTS = CHECKOUT / "manifests"
-(PREVIOUS,) = (DATA / "charts").glob("reconstruction-operator-*.tgz")
 
 
 def password(release: Release) -> str:
@@ -44,14 +43,13 @@ def test_an_upgrade_without_a_change_restarts_no_pod(release: Release) -> None:
     assert generations() == before
 
 
-def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release: Release) -> None:
-    release.helm("upgrade", PREVIOUS, "--install")
-    release.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
+def test_an_upgrade_with_other_values_and_its_rollback_lose_no_job(release: Release) -> None:
+    release.install()
     release.create_job()
     before = password(release)
     uid = release.cluster.api.get(CRD)["metadata"]["uid"]
 
-    release.install()
+    release.install(commonLabels={"team": "heritage"})
     assert release.cluster.api.get(CRD)["metadata"]["uid"] == uid
     release.create_job("another")
     release.helm("rollback", "1")

@@ -15,7 +15,7 @@ from reconstruction_operator.kube.pages import Pages
 from reconstruction_operator.planning.times import backoff
 
 UNFINISHED: Final = ",".join(f"status.phase!={phase}" for phase in Phase if phase.finished)
-"""Field selector of the jobs that are not finished. CRDs of older versions have no such field."""
+"""Field selector of the jobs that are not finished."""
 _JSON: Final = "application/json"
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _BACKOFF_SECONDS: Final = 0.2  # before the next try of a page; doubles

@@ -76,8 +76,6 @@ class FolderTarget:
             if not _holds(staging.own, _COPY, source):
                 raise SupersededError
             check()
-            if staging.is_superseded:  # a worker of the previous version moves a staging directory without removing it
-                raise SupersededError
             if place.is_empty(target.name):
                 staging.own.rename(_COPY, place, target.name)
             else:
