@@ -50,7 +50,7 @@ def test_the_stages_of_the_same_digest_are_linked_and_survive_their_deletion(fol
 @pytest.mark.parametrize("newest", range(5))
 def test_the_newest_stages_are_linked(folder: Path, tmp_path: Path, newest: int) -> None:
     for number in range(5):
-        keep(folder, f"job-{number}", seconds=DAY + (number == newest), size=number)
+        keep(folder, f"job-{number}", seconds=DAY + 600 * (number == newest), size=number)
     kept_stages.link(folder, "d1", tmp_path / "run")
     assert (tmp_path / "run" / "features~k1" / "below" / "features.db").stat().st_size == newest
 
