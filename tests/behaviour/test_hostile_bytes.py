@@ -147,7 +147,7 @@ def unpacked(_: bytes, folder: Path) -> None:
 
 def photo(content: bytes, folder: Path) -> None:
     path = folder / "content"
-    each(ModelFailure, lambda: prepare([Photo(path, 64, 48, 1)], folder, 32, QUIET))
+    each(ModelFailure, lambda: prepare([Photo(path, 64, 48, 1)], folder, 32, threads=1, progress=QUIET))
     each(
         errors.StorageError,
         lambda: checks.check_header(io.BytesIO(content), "photo", LIMITS),

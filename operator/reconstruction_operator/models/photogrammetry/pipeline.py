@@ -64,7 +64,11 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: D
         stages = stage_files.of_run(work, settings)
         stage_files.announce(stages, timetable)
         prepared, pictures = stage_files.prepared_photos(
-            stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
+            stages,
+            work.photos,
+            settings.max_image_size,
+            threads=work.threads,
+            progress=timetable.stage(Stage.PHOTOS),
         )
         return _model(Run(work, settings, timetable, stages, prepared, pictures, depths))
 

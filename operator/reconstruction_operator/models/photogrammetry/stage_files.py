@@ -90,12 +90,13 @@ def announce(stages: Stages, timetable: Timetable) -> None:
 
 
 def prepared_photos(
-    stages: Stages, photos: Sequence[Photo], max_size: int, progress: StageProgress
+    stages: Stages, photos: Sequence[Photo], max_size: int, *, threads: int, progress: StageProgress
 ) -> tuple[list[PreparedPhoto], Path]:
     """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
 
     def prepare(folder: Path) -> None:
-        prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
+        prepared = preparing.prepare(photos, folder, max_size, threads=threads, progress=progress)
+        prepared = backgrounds.masked(prepared, folder)
         (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in prepared]))
 
     folder = files(stages, PHOTOS, prepare)

@@ -194,9 +194,11 @@ def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: 
     exif[ExifTags.Base.Make] = "DJI"
     exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 58.68), 3: "E", 4: (13.0, 22.0, 39.72), 6: 71.5})
     Image.new("RGB", (60, 40), "red").save(source, exif=exif)
-    first, _ = stage_files.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
+    first, _ = stage_files.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, threads=1, progress=QUIET)
     source.unlink()
-    second, files = stage_files.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
+    second, files = stage_files.prepared_photos(
+        Stages(folder), [Photo(source, 60, 40, 1)], 30, threads=1, progress=QUIET
+    )
     assert second == first
     assert second[0].place is not None
     with Image.open(files / second[0].name) as image:

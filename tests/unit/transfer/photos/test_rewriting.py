@@ -53,7 +53,7 @@ def test_camera_and_lens_stay_with_a_heic(into: Path, limits: Limits) -> None:
         assert (exif[ExifTags.Base.Make], exif[ExifTags.Base.Model]) == ("Apple", "iPhone")
         assert exif.get(ExifTags.Base.Orientation, 1) == 1
         assert exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] == 26
-    (prepared,) = engine.prepare([Photo(checked.path, 64, 96, 1)], into, 96, lambda *_: None)
+    (prepared,) = engine.prepare([Photo(checked.path, 64, 96, 1)], into, 96, threads=1, progress=lambda *_: None)
     assert prepared.focal_px == pytest.approx(96 * 26 / 36)
     assert prepared.camera.startswith("Apple|iPhone")
 
@@ -70,7 +70,7 @@ def test_the_pitch_of_a_gimbal_stays_with_a_rewritten_photo(kind: str, into: Pat
         Image.new("CMYK", (96, 64)).save(path, kind, tiffinfo={XMP_OF_TIFF: GIMBAL})
     checked = check(path, limits)
     assert checked.path.name == "a.jpg"
-    (prepared,) = engine.prepare([Photo(checked.path, 96, 64, 1)], into, 96, lambda *_: None)
+    (prepared,) = engine.prepare([Photo(checked.path, 96, 64, 1)], into, 96, threads=1, progress=lambda *_: None)
     assert prepared.pitch_deg == -89.9
 
 

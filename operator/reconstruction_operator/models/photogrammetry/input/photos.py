@@ -18,11 +18,12 @@ from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure
 from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.input import metadata
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
+from reconstruction_operator.models.photogrammetry.parallel import each
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95
+_BYTES_A_PIXEL = 14  # peak of a photo that is decoded at full size, measured: 8 as JPEG or PNG, 12 with transparency, 13 as 16-bit grey
 _SHOWN = 128  # minimum level of a mask where it shows the object
-_SRGB = ImageCms.createProfile("sRGB")
 _GREY_DEPTHS = (8, 10, 12, 14, 16)  # bit depths of sensors; a 16-bit file can contain any of them
 _SHAPE_TOLERANCE = 0.02  # for the proportions of a mask, since sizes of small masks are rounded
 
@@ -42,17 +43,23 @@ class PreparedPhoto:
     masked: bool = False  # whether a mask is beside the photo (`mask_name`), white where the object is
 
 
-def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: StageProgress) -> list[PreparedPhoto]:
+def prepare(
+    photos: Sequence[Photo], folder: Path, max_size: int, *, threads: int, progress: StageProgress
+) -> list[PreparedPhoto]:
     """Write the photos to `folder` in the order of their names, at most `max_size` px on the longer side.
 
+    Each of `threads` threads decodes one photo at a time; with little memory, fewer threads do.
     Raises ModelFailure (CORRUPT_IMAGE), which names the file.
     """
-    prepared = []
     ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))
-    for index, photo in enumerate(ordered):
-        prepared.append(_prepare_one(photo, folder / f"{index:04d}.jpg", max_size))
-        progress((index + 1) / len(ordered), f"photo {index + 1}/{len(ordered)}")
-    return prepared
+    prepared = each(
+        lambda item: _prepare_one(item[1], folder / f"{item[0]:04d}.jpg", max_size),
+        enumerate(ordered),
+        threads,
+        lambda done, of: progress(done / of, f"photo {done}/{of}"),
+        bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in ordered),
+    )
+    return list(prepared)
 
 
 def mask_name(name: str) -> str:
@@ -142,7 +149,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
     if profile:
         # A damaged profile, or one that does not match the photo's channels, is ignored.
         with contextlib.suppress(ImageCms.PyCMSError):
-            rgb = ImageCms.profileToProfile(plain, io.BytesIO(profile), _SRGB, outputMode="RGB")
+            srgb = ImageCms.createProfile("sRGB")  # one for each call: threads must not share the handle
+            rgb = ImageCms.profileToProfile(plain, io.BytesIO(profile), srgb, outputMode="RGB")
             return cast("Image.Image", rgb)
     return plain.convert("RGB")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 from reconstruction_operator.models.interface import ModelFailure, Photo
+from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.input import photos
+from reconstruction_operator.models.photogrammetry.input.metadata import Metadata
 
 from tests.support.engine.geometry import QUIET
 
@@ -16,7 +19,7 @@ from tests.support.engine.geometry import QUIET
 def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:
     folder = path.parent / "prepared"
     folder.mkdir()
-    (photo,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, QUIET)
+    (photo,) = photos.prepare([Photo(path, 1, 1, 1)], folder, max_size, threads=1, progress=QUIET)
     with Image.open(folder / photo.name) as image:
         return photo, image.copy()
 
@@ -123,7 +126,7 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
     mask.save(folder / "photo.mask.png", **options)
     (folder / "prepared").mkdir()
     original = Photo(folder / "photo.jpg", 800, 600, 1, folder / "photo.mask.png")
-    (photo,) = photos.prepare([original], folder / "prepared", 200, QUIET)
+    (photo,) = photos.prepare([original], folder / "prepared", 200, threads=1, progress=QUIET)
     assert photo.masked
     with Image.open(folder / "prepared" / photos.mask_name(photo.name)) as image:
         return image.copy()
@@ -205,7 +208,47 @@ def test_only_photos_of_the_same_camera_share_intrinsics(tmp_path: Path) -> None
         Image.new("RGB", size).save(tmp_path / f"{name}.png")
     folder = tmp_path / "prepared"
     folder.mkdir()
-    given = [Photo(tmp_path / f"{name}.png", 0, 0, 0) for name in "cab"]
-    first, second, third = photos.prepare(given, folder, 1000, QUIET)
+    given = [Photo(tmp_path / f"{name}.png", 60, 60, 1) for name in "cab"]
+    first, second, third = photos.prepare(given, folder, 1000, threads=2, progress=QUIET)
     assert first.camera == second.camera != third.camera
     assert [first.source, second.source, third.source] == ["a.png", "b.png", "c.png"]
+
+
+def write_two(folder: Path) -> list[Photo]:
+    """Write two photos of 60 x 40 px."""
+    (folder / "prepared").mkdir()
+    for name in "ab":
+        Image.new("RGB", (60, 40)).save(folder / f"{name}.png")
+    return [Photo(folder / f"{name}.png", 60, 40, 1) for name in "ab"]
+
+
+def test_photos_are_decoded_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, read = threading.Barrier(2, timeout=30), photos.metadata.read
+
+    def read_together(image: Image.Image) -> Metadata:
+        both.wait()
+        return read(image)
+
+    monkeypatch.setattr(photos.metadata, "read", read_together)
+    prepared = photos.prepare(write_two(tmp_path), tmp_path / "prepared", 60, threads=2, progress=QUIET)
+    assert [photo.source for photo in prepared] == ["a.png", "b.png"]
+
+
+def test_only_as_many_photos_are_decoded_as_fit_into_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, met, read = threading.Barrier(2), list[bool](), photos.metadata.read
+
+    def read_after_a_while(image: Image.Image) -> Metadata:
+        try:
+            both.wait(0.3)
+        except threading.BrokenBarrierError:
+            met.append(False)
+        else:
+            met.append(True)
+        return read(image)
+
+    monkeypatch.setattr(photos.metadata, "read", read_after_a_while)
+    monkeypatch.setattr(parallel, "available_bytes", lambda _root: 40_000)  # a photo of 60 x 40 px needs 33,600
+    photos.prepare(write_two(tmp_path), tmp_path / "prepared", 60, threads=2, progress=QUIET)
+    assert met == [False, False]
