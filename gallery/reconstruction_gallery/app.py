@@ -30,6 +30,7 @@ from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web import archives, files, jobs, parts, sign_in, uploading
 from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.limits import Limited
 from reconstruction_gallery.web.security import SecurityHeaders
 from reconstruction_gallery.web.sessions import Sessions
 
@@ -79,7 +80,7 @@ def make(settings: Settings) -> Starlette:
             *archives.ROUTES,
             *jobs.ROUTES,
             *uploading.ROUTES,
-            Mount("/static", StaticFiles(directory=_STATIC)),
+            Mount("/static", Limited(StaticFiles(directory=_STATIC))),
             Route("/{path:path}", _missing, methods=["DELETE", "GET", "PATCH", "POST", "PUT"]),
         ],
         middleware=[Middleware(SecurityHeaders, secure=settings.secure)],

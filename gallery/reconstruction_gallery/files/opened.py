@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-CHUNK_BYTES: Final = 1 << 18
+CHUNK_BYTES: Final = 1 << 16
+"""What a download holds in memory at a time."""
 _MAX_NAME_CHARS: Final = 1024
 
 

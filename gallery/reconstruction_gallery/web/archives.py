@@ -42,7 +42,9 @@ async def _archive(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
         "Content-Type": "application/zip",
     }
-    return HoldingResponse(_zipped(gallery.results, job, files), gallery.archives.slot(user), 200, headers)
+    return HoldingResponse(
+        _zipped(gallery.results, job, files), gallery.downloads_of(request).archives.slot(user), 200, headers
+    )
 
 
 async def _zipped(results: Results, job: Job, files: Mapping[str, SealedFile]) -> AsyncGenerator[bytes, None]:

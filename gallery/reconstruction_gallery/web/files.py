@@ -39,15 +39,14 @@ _SHOWN: Final = {
 
 
 async def _file(request: Request) -> Response:
-    gallery, _, job = await requested_job(request)
+    gallery, user, job = await requested_job(request)
     name = request.path_params["path"]
     try:
-        opened = await gallery.results.open(job.key, job.delivered_to, name)
-        try:
-            return await _answer(request, job.key.name, opened)
-        except BaseException:
-            opened.close()
-            raise
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(gallery.downloads_of(request).files.slot(user))
+            opened = await gallery.results.open(job.key, job.delivered_to, name)
+            held.callback(opened.close)
+            return await _answer(request, job.key.name, opened, held)
     except NoResultError as error:
         if name == EARLY_LOOK:  # not yet
             return Response(status_code=204)
@@ -63,7 +62,8 @@ async def _sheet(request: Request) -> Response:
     return Response(sheet, headers=headers) if sheet else Response(status_code=204)
 
 
-async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile) -> Response:
+async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile, held: AsyncExitStack) -> Response:
+    """Return the response, which takes over what is `held` if it has content."""
     size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256, errors="replace")}"'
     headers = {
         "Accept-Ranges": "bytes",
@@ -72,7 +72,6 @@ async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile) -
         **_kind(request, job, opened.sealed.name),
     }
     if tag in request.headers.get("If-None-Match", ""):
-        opened.close()
         return Response(status_code=304, headers=headers)
     requested = request.headers.get("Range") if request.headers.get("If-Range", tag) == tag else None
     start, end = _range(requested, size)
@@ -83,9 +82,7 @@ async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile) -
         status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     content = await opened.read(start, start if request.method == "HEAD" else end)
-    held = AsyncExitStack()
-    held.callback(opened.close)
-    return HoldingResponse(content, held, status, headers)
+    return HoldingResponse(content, held.pop_all(), status, headers)
 
 
 def _kind(request: Request, job: str, name: str) -> dict[str, str]:

@@ -28,7 +28,7 @@ from reconstruction_gallery.response_cache import ResponseCache
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web import links
 from reconstruction_gallery.web.identity import Identities
-from reconstruction_gallery.web.responses import RequestLimit
+from reconstruction_gallery.web.limits import Downloads, RequestLimit
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _SILENCE_SECONDS: Final = 30.0
 _INFO_SECONDS: Final = 5.0  # operators publish at that interval
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_VISITOR: Final = User("shared links")  # has their requests together, for limits
+_WAIT_SECONDS: Final = 10.0  # for another download of the same user to end
 # The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
 
@@ -55,7 +55,13 @@ class Gallery:
     uploads: Uploads | None  # None: disabled
     streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
-    archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
+    # An archive reads a whole result
+    downloads: Downloads = field(
+        default_factory=lambda: Downloads(RequestLimit(16, 100, wait_seconds=_WAIT_SECONDS), RequestLimit(2, 20))
+    )
+    shared_downloads: Downloads = field(  # of those who have links
+        default_factory=lambda: Downloads(RequestLimit(6, 20, wait_seconds=_WAIT_SECONDS), RequestLimit(1, 4))
+    )
     checks: RequestLimit = field(default_factory=lambda: RequestLimit(1, 1))  # each decodes the photos of an upload
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
     info: ResponseCache[str, dict[str, Any]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
@@ -66,6 +72,10 @@ class Gallery:
         """Return the gallery that serves the request."""
         gallery: Gallery = request.app.state.gallery
         return gallery
+
+    def downloads_of(self, request: Request) -> Downloads:
+        """Return the limits of the request's downloads."""
+        return self.shared_downloads if "token" in request.path_params else self.downloads
 
     async def visible_job(self, request: Request, user: User) -> Job:
         """Return the job in the path. Raises 404 if there is none, or 403 in any case if the user may not see jobs of its namespace."""
@@ -99,7 +109,7 @@ def _checked(text: str, pattern: re.Pattern[str]) -> str:
 async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
     """Return the gallery, the user of a request that only reads, and the job in its path. Raises 401, 403, 404, ApiError.
 
-    A link's token in the path stands for a user, and for the one job whose result it shows.
+    A link's token in the path stands for a user, and for the one job whose result it shows: all who have the link share limits.
     """
     gallery = Gallery.of(request)
     if (token := request.path_params.get("token")) is not None:
@@ -107,7 +117,7 @@ async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
         shared = secret and gallery.jobs.of(links.uid_in(secret, token, time.time()))
         if not shared:
             raise HTTPException(404, "this link has expired, or its job was deleted")
-        return gallery, _VISITOR, shared
+        return gallery, User(f"link to {shared.key.uid}"), shared
     user = (await gallery.identities.of(request)).user
     return gallery, user, await gallery.visible_job(request, user)
 

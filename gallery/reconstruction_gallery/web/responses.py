@@ -1,50 +1,17 @@
-"""Limits of long requests, and responses that hold a resource while they are sent: an open file or a slot of a limit."""
+"""Responses that hold a resource while they are sent: an open file or a slot of a limit."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Final
 
-from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.files.opened import CHUNK_BYTES
 
-
-class RequestLimit:
-    """Maximum number of running long requests of one kind, of one user and in total."""
-
-    def __init__(self, per_user: int, total: int) -> None:
-        self._per_user = per_user
-        self._total = total
-        self._running: dict[asyncio.Timeout, User] = {}  # the oldest first
-
-    @asynccontextmanager
-    async def slot(self, user: User) -> AsyncIterator[None]:
-        """Count a request while the block runs. If all slots are taken, the oldest of the largest client ends. Raises 429."""
-        busy = HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
-        if sum(running.name == user.name for running in self._running.values()) >= self._per_user:
-            raise busy
-        if len(self._running) >= self._total:
-            clients = Counter(running.client for running in self._running.values())
-            largest, most = clients.most_common(1)[0]
-            if most <= clients[user.client] + 1:
-                raise busy
-            oldest = next(end for end, running in self._running.items() if running.client == largest)
-            del self._running[oldest]
-            oldest.reschedule(0)
-        end = asyncio.timeout(None)
-        self._running[end] = user
-        try:
-            async with end:
-                yield
-        except TimeoutError:
-            raise busy if end.expired() else TimeoutError from None
-        finally:
-            self._running.pop(end, None)
+_PAUSE: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": True}
 
 
 class HoldingResponse(StreamingResponse):
@@ -65,3 +32,13 @@ class HoldingResponse(StreamingResponse):
         """Send the response (ASGI)."""
         async with self._held, aclosing(self._content):
             await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the content. Nothing more is read until the client has taken what was sent."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for content in self._content:
+            for start in range(0, len(content), CHUNK_BYTES):
+                piece = content[start : start + CHUNK_BYTES]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send(_PAUSE)  # the server waits at the beginning of a call, until its buffer has room
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,12 +1,15 @@
-"""Security headers in every response, and an end to responses that their clients do not read. The page has no inline script or style, and connects to no other host."""
+"""Security headers in every response, and the log of responses that a limit ended. The page has no inline script or style, and connects to no other host."""
 
 from __future__ import annotations
 
-import asyncio
+import logging
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_log = logging.getLogger(__name__)
 
 # Hash of the style sheet that <model-viewer> creates. A new version may change it; the browser's console, which
 # tests/real/gallery reads, then shows the new hash.
@@ -61,7 +64,6 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 _TRANSPORT: Final = "max-age=31536000"
-_TAKEN_SECONDS: Final = 120.0  # a client that reads nothing for so long is disconnected
 
 
 class SecurityHeaders:
@@ -79,7 +81,11 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
-            async with asyncio.timeout(_TAKEN_SECONDS):
-                await send(message)
+            await send(message)
 
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        try:
+            await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        except RuntimeError as error:  # of Starlette, if the response has begun: the server closes the connection
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            _log.info("A response was ended: %s", error.__cause__.detail)

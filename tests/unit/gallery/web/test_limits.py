@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from reconstruction_gallery.kube.users import User
-from reconstruction_gallery.web.responses import RequestLimit
+from reconstruction_gallery.web.limits import RequestLimit
 from starlette.exceptions import HTTPException
 
 ANNA = User("anna")
@@ -60,3 +60,33 @@ async def test_clients_with_one_request_each_are_not_ended() -> None:
 
         with pytest.raises(HTTPException, match="429"):
             await limit.slot(ANNA).__aenter__()
+
+
+async def test_a_request_waits_for_a_slot_of_its_user() -> None:
+    limit, held = RequestLimit(1, 100, wait_seconds=60), asyncio.Event()
+    async with limit.slot(ANNA):
+        waiting = asyncio.create_task(hold(limit, ANNA, held))
+        async with limit.slot(account(1)):  # another user does not wait
+            pass
+        assert not held.is_set()
+
+    await held.wait()
+    waiting.cancel()
+
+
+async def test_a_request_that_gets_no_slot_in_time_is_refused() -> None:
+    limit = RequestLimit(1, 100, wait_seconds=0.01)
+    async with limit.slot(ANNA):
+        with pytest.raises(HTTPException, match="429"):
+            await limit.slot(ANNA).__aenter__()
+
+
+async def test_a_request_that_ends_while_it_waits_takes_no_slot() -> None:
+    limit = RequestLimit(1, 100, wait_seconds=60)
+    async with limit.slot(ANNA):
+        waiting = asyncio.create_task(hold(limit, ANNA, asyncio.Event()))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    assert isinstance(*await asyncio.gather(waiting, return_exceptions=True), asyncio.CancelledError)
+    await asyncio.wait_for(limit.slot(ANNA).__aenter__(), 10)

@@ -1,14 +1,15 @@
-"""The server's connections: silent ones end, and do not keep other clients out."""
+"""The server's connections: those that are silent or not read end, hold little memory, and do not keep other clients out."""
 
 import select
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
 import uvicorn
-from reconstruction_gallery import main
+from reconstruction_gallery.web import connections
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -22,14 +23,14 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: gallery\r\n\r\n"
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server with the gallery's connections, which has short limits."""
-    monkeypatch.setattr(main, "_IDLE_SECONDS", 0.5)
-    monkeypatch.setattr(main, "_MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "_MAX_CONNECTIONS", 20)
 
     async def answer(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("x" * BODY_BYTES)
 
     app = Starlette(routes=[Route("/", answer)])
-    server = uvicorn.Server(uvicorn.Config(app, http=main.Connection, log_config=None, timeout_keep_alive=60))
+    server = uvicorn.Server(uvicorn.Config(app, http=connections.Connection, log_config=None, timeout_keep_alive=60))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -38,11 +39,11 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         thread.join()
 
 
-def received(connection: socket.socket) -> int:
-    """Read until the server ends the connection. Return the number of bytes."""
+def received(connection: socket.socket, enough: int = sys.maxsize) -> int:
+    """Read until the server ends the connection, or more than `enough` bytes came. Return their number."""
     received = 0
     with suppress(ConnectionResetError):
-        while content := connection.recv(1 << 20):
+        while received <= enough and (content := connection.recv(1 << 20)):
             received += len(content)
     return received
 
@@ -63,7 +64,7 @@ def test_a_connection_without_a_request_is_closed(port: int, sent: bytes) -> Non
 
 
 def test_silent_connections_do_not_keep_others_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "_IDLE_SECONDS", 600.0)
+    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS)) for _ in range(100)]
         connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
@@ -77,8 +78,31 @@ def test_silent_connections_do_not_keep_others_out(port: int, monkeypatch: pytes
 def test_a_response_that_is_not_read_is_aborted(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
         connection.sendall(REQUEST)
-        for _ in range(4):  # each ends after _IDLE_SECONDS
+        for _ in range(4):  # each ends after _QUIET_SECONDS
             with socket.create_connection(("127.0.0.1", port), SECONDS) as silent:
                 received(silent)
 
         assert received(connection) < BODY_BYTES
+
+
+def test_what_clients_leave_unread_is_bounded_and_other_addresses_are_served(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
+    monkeypatch.setattr(connections, "_MAX_UNREAD_BYTES", 4 * BODY_BYTES)
+    with ExitStack() as stack:
+
+        def connected(address: str) -> socket.socket:
+            connection = socket.create_connection(("127.0.0.1", port), SECONDS, source_address=(address, 0))
+            stack.enter_context(connection).sendall(REQUEST)
+            return connection
+
+        other = connected("127.0.0.2")
+        unread = [connected("127.0.0.1") for _ in range(10)]
+        for connection in unread:  # each is answered before any is read
+            with suppress(ConnectionResetError):
+                connection.recv(1, socket.MSG_PEEK)
+
+        lengths = [received(connection, BODY_BYTES) for connection in unread]
+        assert sum(length < BODY_BYTES for length in lengths) >= 6
+        assert received(other, BODY_BYTES) > BODY_BYTES

@@ -1,0 +1,90 @@
+"""Connections: those without a request and those whose client reads nothing are aborted; what clients leave unread is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections import Counter
+from typing import Any, ClassVar, Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_QUIET_SECONDS = 10.0  # without a request, or without a byte that the client read of a response
+_CHECKS = 4  # in that time
+_MAX_CONNECTIONS = 3000
+_MAX_UNREAD_BYTES = 32 << 20  # that wait in memory for all clients together
+_KERNEL_BYTES: Final = 1 << 16  # of a connection that wait in the kernel: it would take 4 MiB
+_SIZE: Final = struct.Struct("i")
+
+
+class Connection(H11Protocol):
+    """A connection that is aborted if it has no request for some time (slow loris), if its client reads nothing, or when there are too many."""
+
+    _paused: ClassVar[dict[Connection, None]] = {}  # whose clients left much unread, those without progress first
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the class above
+        """Begin to watch the connection."""
+        super().connection_made(transport)
+        self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
+        self._check(None, self.loop.time())
+        if len(self.connections) > _MAX_CONNECTIONS:
+            others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
+            idle = (other for other in others if not other.serves and not other.transport.is_closing())
+            next(idle, self).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._paused.pop(self, None)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Bound what clients leave unread: abort the oldest such connection of the address that holds the most."""
+        super().pause_writing()
+        self._paused[self] = None
+        unread = Counter[str]()
+        for connection in self._paused:
+            unread[connection.address] += connection.transport.get_write_buffer_size()
+        if unread.total() > _MAX_UNREAD_BYTES:
+            address = unread.most_common(1)[0][0]
+            oldest = next(connection for connection in self._paused if connection.address == address)
+            del self._paused[oldest]
+            oldest.transport.abort()
+
+    def resume_writing(self) -> None:
+        """Count the connection no longer: its client has read."""
+        self._paused.pop(self, None)
+        super().resume_writing()
+
+    @property
+    def address(self) -> str:
+        """The client's, or the proxy's before it."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether a request is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete and not self.transport.is_closing()
+
+    def _check(self, before: object, since: float) -> None:
+        """Abort the connection if nothing has changed `since` some time: no request came, or its client has read no byte."""
+        if self not in self.connections:
+            return
+        now, unread = self.loop.time(), self.transport.get_write_buffer_size()
+        state = self.cycle, unread + self._in_kernel() if unread else 0
+        if state != before:
+            since = now
+        elif now - since >= _QUIET_SECONDS and (unread or not self.serves):
+            self.transport.abort()
+            return
+        self.loop.call_later(_QUIET_SECONDS / _CHECKS, self._check, state, since)
+
+    def _in_kernel(self) -> int:
+        """Return the number of bytes that the client's system has not acknowledged (tcp(7), SIOCOUTQ)."""
+        size: bytes = fcntl.ioctl(self._socket().fileno(), termios.TIOCOUTQ, bytes(_SIZE.size))
+        return int(_SIZE.unpack(size)[0])
+
+    def _socket(self) -> Any:
+        return self.transport.get_extra_info("socket")

@@ -1,0 +1,120 @@
+"""Limits of long requests: shares by user and client, and a queue for those that wait for a place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reconstruction_gallery.kube.users import User
+
+_MAX_WAITING: Final = 1000
+_MAX_WAITING_OF_A_USER: Final = 100  # a browser behind a proxy with HTTP/2 requests so many pictures at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A request that waits for a place."""
+
+    user: User
+    end: asyncio.Timeout
+    turn: asyncio.Future[None]
+
+
+class RequestLimit:
+    """Maximum number of running long requests of one kind, of one user and in total.
+
+    `wait_seconds`: how long a request waits for a place before it is refused.
+    """
+
+    def __init__(self, per_user: int, total: int, *, wait_seconds: float = 0.0) -> None:
+        self._per_user = per_user
+        self._total = total
+        self._wait_seconds = wait_seconds
+        self._running: dict[asyncio.Timeout, User] = {}  # the oldest first
+        self._waiting: list[_Waiting] = []  # likewise
+
+    @asynccontextmanager
+    async def slot(self, user: User) -> AsyncIterator[None]:
+        """Count a request while the block runs. If all slots are taken, the oldest of the largest client ends. Raises 429."""
+        busy = HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
+        end = asyncio.timeout(None)
+        try:
+            async with end:
+                if not self._take(end, user) and not await self._wait(end, user):
+                    raise busy
+                yield
+        except TimeoutError:
+            raise busy if end.expired() else TimeoutError from None
+        finally:
+            self._running.pop(end, None)
+            self._admit()
+
+    def _take(self, end: asyncio.Timeout, user: User) -> bool:
+        """Return whether the user got a slot, which another client may lose for it."""
+        if sum(running.name == user.name for running in self._running.values()) >= self._per_user:
+            return False
+        if len(self._running) >= self._total:
+            clients = Counter(running.client for running in self._running.values())
+            largest, most = clients.most_common(1)[0]
+            if most <= clients[user.client] + 1:
+                return False
+            oldest = next(end for end, running in self._running.items() if running.client == largest)
+            del self._running[oldest]
+            oldest.reschedule(0)
+        self._running[end] = user
+        return True
+
+    async def _wait(self, end: asyncio.Timeout, user: User) -> bool:
+        """Wait for a slot. Return False if there is none in time, or if too many wait."""
+        of_user = sum(waiting.user.name == user.name for waiting in self._waiting)
+        if not self._wait_seconds or of_user >= _MAX_WAITING_OF_A_USER or len(self._waiting) >= _MAX_WAITING:
+            return False
+        waiting = _Waiting(user, end, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await waiting.turn
+        except TimeoutError:
+            return False
+        finally:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+        return True
+
+    def _admit(self) -> None:
+        """Give free slots to those who wait, the oldest first."""
+        for waiting in list(self._waiting):
+            if len(self._running) >= self._total:
+                break
+            if not waiting.turn.done() and self._take(waiting.end, waiting.user):
+                self._waiting.remove(waiting)
+                waiting.turn.set_result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Downloads:
+    """Limits of what is read from results: files, and whole results as archives."""
+
+    files: RequestLimit
+    archives: RequestLimit
+
+
+@dataclass(slots=True)
+class Limited:
+    """ASGI application that counts its requests by the client's address: they need no sign-in."""
+
+    app: ASGIApp
+    limit: RequestLimit = field(default_factory=lambda: RequestLimit(32, 64, wait_seconds=10.0))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request (ASGI). Raises 429."""
+        address = scope.get("client")
+        async with self.limit.slot(User(address[0] if address else "")):
+            await self.app(scope, receive, send)
