@@ -22,7 +22,7 @@ _FORBIDDEN: Final = {  # lock file -> packages that its image must not contain
     "worker.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
 }
 
-_ALONE: Final = ("docs.txt", "publish.txt")  # of `make site` and `make publish`, which have their own environments
+_ALONE: Final = ("docs.txt", "uv.txt")  # the environment of `make site`; what installs, locks and uploads
 
 
 def pins(lock: Path) -> list[str]:
