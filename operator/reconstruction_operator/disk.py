@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -22,9 +22,14 @@ _SHORT_SHARE = 20  # a file system is short if less than a twentieth is left,
 _SHORT_BYTES = 10 << 30  # but at most these bytes
 _SHORT_INODES = 10_000  # and inodes
 
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors of a write to a full file system or beyond a quota."""
 # Errors of a file system without hard links, or with files of another user.
+_TOO_DEEP = (errno.EMFILE, errno.ENAMETOOLONG)  # errors of a deletion that descends into very deep folders
+_LEAST_BYTES = 4096  # that an entry counts, for its inode: millions of empty files fill a file system, too
+_BLOCK_BYTES = 512  # of st_blocks
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -43,8 +48,14 @@ def delete_tree(path: Path, *, within: int | None = None) -> None:
 
     `within` is the descriptor of the directory that `path` is relative to. Raises OSError if an entry could not be deleted.
     """
-    with contextlib.suppress(OSError):
+    try:
         shutil.rmtree(path, dir_fd=within)
+    except RecursionError:
+        _flatten(path, within)
+    except OSError as error:
+        if error.errno in _TOO_DEEP:
+            _flatten(path, within)
+    else:
         return
     deadline = time.monotonic() + _DELETE_SECONDS
     while _is_folder(path, within):
@@ -59,6 +70,26 @@ def delete_tree(path: Path, *, within: int | None = None) -> None:
                 raise
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path, dir_fd=within)
+
+
+def _flatten(path: Path, within: int | None) -> None:
+    """Move every folder below `path` directly into it, so that a deletion neither recurses nor holds many descriptors."""
+    top = os.open(path, _FOLDER_FLAGS, dir_fd=within)
+    try:
+        with os.scandir(top) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        while names:
+            folder = os.open(names.pop(), _FOLDER_FLAGS, dir_fd=top)
+            try:
+                with os.scandir(folder) as entries:
+                    below = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+                for name in below:
+                    names.append(uuid.uuid4().hex)
+                    os.rename(name, names[-1], src_dir_fd=folder, dst_dir_fd=top)
+            finally:
+                os.close(folder)
+    finally:
+        os.close(top)
 
 
 def _is_folder(path: Path, within: int | None) -> bool:
@@ -132,6 +163,34 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class Usage(NamedTuple):
+    """What a folder takes on its file system, in bytes. Each entry counts as at least 4 KiB."""
+
+    bytes: int
+    freed: int  # of the files without other hard links, whose space a deletion frees
+
+
+def usage(path: Path) -> Usage:
+    """Return what the folder takes with all below it; nothing if it does not exist. Entries that vanish meanwhile are left out.
+
+    Neither links are followed, nor folders entered that are deeper than a path may be long.
+    """
+    total = freed = 0
+    folders = [os.fspath(path)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            total += _LEAST_BYTES
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                taken = max(_LEAST_BYTES, status.st_blocks * _BLOCK_BYTES)
+                total += taken
+                freed += taken if status.st_nlink == 1 else 0
+    return Usage(total, freed)
 
 
 def free_bytes(path: Path) -> int | None:

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 from reconstruction_operator import disk
 
+from tests.support.deep_folders import make_deep
+
 
 def test_deletion_ends_if_a_folder_lists_an_entry_that_does_not_exist(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -22,6 +24,24 @@ def test_deletion_ends_if_a_folder_lists_an_entry_that_does_not_exist(
     monkeypatch.setattr(shutil, "rmtree", find_nothing)
     with pytest.raises(FileNotFoundError):
         disk.delete_tree(tmp_path)
+
+
+def test_folders_of_any_depth_are_deleted(tmp_path: Path) -> None:
+    make_deep(tmp_path / "deep")
+    disk.delete_tree(tmp_path / "deep")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_usage_counts_blocks_and_entries_and_what_a_deletion_frees(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "large").write_bytes(bytes(10_000))
+    (tmp_path / "a" / "empty").touch()
+    (tmp_path / "a" / "to-etc").symlink_to("/etc")
+    with (tmp_path / "a" / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    (tmp_path / "link").hardlink_to(tmp_path / "a" / "large")
+    assert disk.usage(tmp_path) == (2 * 4096 + 2 * 12_288 + 3 * 4096, 3 * 4096)
+    assert disk.usage(tmp_path / "missing") == (0, 0)
 
 
 def test_read_is_bounded_and_never_blocks(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import asdict
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import anyio.to_thread
 from reconstruction_operator.contract import info
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles import trash, trashed
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
@@ -35,6 +36,7 @@ from reconstruction_gallery.web.responses import HoldingResponse
 _QUIET_SECONDS: Final = 10.0
 _GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
 _JSON: Final = "application/json"  # in ASCII: a result or a log may hold half of a surrogate pair, which UTF-8 cannot
+_RESTORABLE: Final = 200  # results in the trash that a user is shown
 _BATCH: Final = 100  # jobs in one piece of a response: a client that reads nothing holds one piece in memory
 
 
@@ -201,15 +203,20 @@ async def _installation(request: Request) -> Response:
 
 
 async def _trash(request: Request) -> Response:
-    """Return jobs that take over the results of deleted jobs from the trash on the volume, in namespaces whose jobs the user may see."""
+    """Return jobs that take over the results of deleted jobs from the trash on the volume, in namespaces whose jobs the user may see.
+
+    Only the trash of these namespaces is read, and of it only the results that expire last.
+    """
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
-    jobs = await gallery.trash.get("", lambda: anyio.to_thread.run_sync(trash.restorable), user.client)
-    visible = await gallery.rights.visible(user, frozenset(job["metadata"]["namespace"] for job in jobs))
-    named = [(job["metadata"]["namespace"], job["metadata"]["name"], job) for job in jobs]
-    shown = [
-        job for namespace, name, job in named if namespace in visible and gallery.jobs.get(namespace, name) is None
+    tenants = await gallery.tenants.get("", lambda: anyio.to_thread.run_sync(trashed.tenants), user.client)
+    visible = await gallery.rights.visible(user, frozenset(tenants))
+    read = partial(anyio.to_thread.run_sync, trash.restorable, visible, _RESTORABLE)
+    named = [
+        (job["metadata"]["namespace"], job["metadata"]["name"], job)
+        for job in await gallery.trash.get(visible, read, user.client)
     ]
+    shown = [job for namespace, name, job in named if gallery.jobs.get(namespace, name) is None]
     return Response(json.dumps({"jobs": shown}), media_type=_JSON)
 
 

@@ -65,7 +65,12 @@ class Gallery:
     checks: RequestLimit = field(default_factory=lambda: RequestLimit(1, 1))  # each decodes the photos of an upload
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
     info: ResponseCache[str, dict[str, Any]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
-    trash: ResponseCache[str, list[dict[str, Any]]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
+    tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
+    """Namespaces with results in the trash."""
+    trash: ResponseCache[frozenset[str], list[dict[str, Any]]] = field(
+        default_factory=lambda: ResponseCache(_INFO_SECONDS)
+    )
+    """Jobs that take over these results, by the namespaces that a user may see."""
 
     @staticmethod
     def of(request: Request) -> Gallery:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles import kept_stages, layout, notes, results, trash
+from reconstruction_operator.jobfiles import kept_stages, layout, notes, results, trash, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
     retained = retain_until > 0.0 and trash.keep(folder, retain_until)
     existed = folder.condemn()
     kept_stages.forget(layout.kept_stages(), job_id)
-    if owner is not None and not retained and trash.find(job_id) is None:
+    if owner is not None and not retained and trashed.find(owner.namespace, job_id) is None:
         results.forget(owner)
     for tombstone in folder.condemned():
         disk.delete_tree(tombstone)

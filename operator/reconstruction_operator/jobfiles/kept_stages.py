@@ -1,8 +1,9 @@
 """Kept stages: finished stages of successful runs, from which other jobs of the same namespace with the same photos continue.
 
-    <folder>/<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
+    <folder>/<tenant>~<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
 
-The digest covers the namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
+The tenant is the folder name of the job's namespace (`layout.tenant`); it is empty where there are no namespaces. The digest covers the
+namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
 workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. From another file system, both are
 copies. The folder is a cache: deleting it only costs time.
 """
@@ -15,13 +16,17 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from reconstruction_operator import config, disk
 
 logger = logging.getLogger(__name__)
+
+_MOST: Final = 256  # entries: each start, success and deletion of a job lists them
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +34,48 @@ class Kept:
     """The stages of one run."""
 
     path: Path
+    tenant: str
     digest: str
     job_id: str
     until: int  # seconds since 1970
     bytes: int
 
 
-def keep(folder: Path, stages: Path, digest: str, job_id: str) -> None:
-    """Move the stages of a run into `folder`, and delete the oldest there beyond the settings, or beyond what is left on the disk.
+def keep(folder: Path, stages: Path, digest: str, job_id: str, *, tenant: str = "") -> None:
+    """Move the stages of a run into `folder`, and delete those there that exceed the settings, or what is left on the disk.
 
-    Raises OSError if they could not be moved.
+    Raises OSError if they could not be moved, RecursionError if that takes a copy of very deep folders.
     """
     for path in [path for path in stages.iterdir() if path.name.startswith(".")]:  # unfinished, or too large
         disk.delete_tree(path)
-    size = sum(path.lstat().st_size for path in stages.rglob("*") if not path.is_dir())
+    size = disk.usage(stages).bytes
     until = int(time.time()) + config.settings.KEEP_STAGES_SECONDS
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.move(stages, folder / f"{digest}~{job_id}~{until}~{size}")  # copies from another file system
+    shutil.move(stages, folder / f"{tenant}~{digest}~{job_id}~{until}~{size}")  # copies from another file system
     limit = 0 if disk.is_short(folder) else min(config.settings.STAGES_MAX_BYTES, disk.free_bytes(folder) or 0)
-    for kept in sorted(entries(folder), key=lambda kept: -kept.until):
-        if kept.bytes <= limit:
-            limit -= kept.bytes
+    for kept in beyond(entries(folder), limit):
+        delete(kept)
+
+
+def beyond(kept: Iterable[Kept], limit_bytes: int) -> Iterator[Kept]:
+    """Return the entries to delete, so that no more than 256 are left, with `limit_bytes` together.
+
+    The tenant with the most loses its oldest first: a tenant within its share loses nothing to another.
+    """
+    by_tenant = defaultdict[str, list[Kept]](list)  # the oldest last
+    for entry in sorted(kept, key=lambda kept: -kept.until):
+        if entry.bytes > limit_bytes:
+            yield entry
         else:
-            _delete(kept)
+            by_tenant[entry.tenant].append(entry)
+    sizes = {tenant: sum(entry.bytes for entry in entries) for tenant, entries in by_tenant.items()}
+    total, count = sum(sizes.values()), sum(map(len, by_tenant.values()))
+    while total > limit_bytes or count > _MOST:
+        shares = sizes if total > limit_bytes else {tenant: len(entries) for tenant, entries in by_tenant.items()}
+        oldest = by_tenant[max(shares, key=lambda tenant: shares[tenant])].pop()
+        sizes[oldest.tenant] -= oldest.bytes
+        total, count = total - oldest.bytes, count - 1
+        yield oldest
 
 
 def link(folder: Path, digest: str, into: Path) -> None:
@@ -67,22 +91,32 @@ def entries(folder: Path) -> Iterator[Kept]:
     """Return what is kept in `folder`. Other names there are ignored."""
     for path in disk.entries(folder):
         parts = path.name.split("~")
-        if len(parts) == 4 and all(part.isascii() and part.isdigit() for part in parts[2:]):  # noqa: PLR2004  # as above
-            yield Kept(path, parts[0], parts[1], int(parts[2]), int(parts[3]))
+        if len(parts) == 5 and all(part.isascii() and part.isdigit() for part in parts[3:]):  # noqa: PLR2004  # as above
+            yield Kept(path, parts[0], parts[1], parts[2], int(parts[3]), int(parts[4]))
 
 
 def forget(folder: Path, job_id: str) -> None:
     """Delete the stages of that job. A failure is logged; they expire."""
     for kept in entries(folder):
         if kept.job_id == job_id:
-            _delete(kept)
+            delete(kept)
 
 
 def expire(folder: Path, now: float) -> None:
     """Delete the stages that expire by `now` (seconds since 1970). Failures are logged."""
     for kept in entries(folder):
         if kept.until <= now:
-            _delete(kept)
+            delete(kept)
+
+
+def delete(kept: Kept) -> None:
+    """Delete the stages of one run. A failure is logged."""
+    try:
+        disk.delete_tree(kept.path)  # a run that links them meanwhile finds that its copy is incomplete
+    except OSError as error:
+        logger.warning("could not delete %s: %s", kept.path, error)
+    with contextlib.suppress(OSError):  # it holds others
+        kept.path.parent.rmdir()
 
 
 def _link(stage: Path, into: Path) -> None:
@@ -91,7 +125,7 @@ def _link(stage: Path, into: Path) -> None:
         into.mkdir(exist_ok=True)  # without `parents`: a superseded run must not make its workspace anew
         shutil.copytree(stage, target, symlinks=True, copy_function=_link_or_copy)
         target.rename(into / stage.name)
-    except OSError as error:  # the stage is being deleted, or the disk is full
+    except (OSError, RecursionError) as error:  # it is being deleted, the disk is full, or it has very deep folders
         logger.info("stage %s of another job is not used: %s", stage.name, error)
         disk.delete_tree(target)
 
@@ -101,12 +135,3 @@ def _link_or_copy(source: str, target: str) -> None:
         os.link(source, target, follow_symlinks=False)
     except OSError:  # another file system, or one without hard links
         shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _delete(kept: Kept) -> None:
-    try:
-        disk.delete_tree(kept.path)  # a run that links them meanwhile finds that its copy is incomplete
-    except OSError as error:
-        logger.warning("could not delete %s: %s", kept.path, error)
-    with contextlib.suppress(OSError):  # it holds others
-        kept.path.parent.rmdir()

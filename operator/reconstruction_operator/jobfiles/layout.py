@@ -4,7 +4,7 @@
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   staging directory of one run of attempt n, with its `owner.json`
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
     <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder or of a part of it; `.deleted` exists only while it holds some
-    <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job, kept until that time (`trash`)
+    <JOBS_DIR>/.trash/<namespace>/<shard>/…  results of deleted jobs, kept for some time (`trash`)
     <JOBS_DIR>/.names/<digest>/<job id>      index entry of a result, by namespace and name of its job (`results`)
     <JOBS_DIR>/.stages/…                     finished stages of successful runs, for other jobs (`kept_stages`)
 
@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _NAMES = ".names"
 _STAGES = ".stages"
 _GONE = ".gone-"  # tombstone of a superseded run's folder
 _RUN_CHARS = 8
+_SHARD_CHARS = 2  # 256 folders for the trash of a namespace, so that a look for one job lists few names
+_DIGEST_CHARS = 32
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _UNIQUE_CHARS = len(uuid.uuid4().hex)
 
 
@@ -61,7 +65,7 @@ class JobFolder:
     @classmethod
     def all(cls) -> Iterator[JobFolder]:
         """Return every folder that may belong to a job. Raises OSError if they cannot be listed."""
-        return (cls(path) for path in Path(config.settings.JOBS_DIR).iterdir() if not path.name.startswith("."))
+        return (cls(path) for path in volume().iterdir() if not path.name.startswith("."))
 
     @property
     def job_id(self) -> str:
@@ -165,15 +169,6 @@ class Workspace:
                 folder.rmdir()
 
 
-@dataclass(frozen=True, slots=True)
-class Trashed:
-    """One result in the trash."""
-
-    path: Path
-    job_id: str
-    until: int  # seconds since 1970
-
-
 @lru_cache(maxsize=64)
 def _folder(jobs_dir: str, job_id: str) -> JobFolder:
     return JobFolder(Path(jobs_dir) / job_id)
@@ -205,29 +200,36 @@ def delete(path: Path, job_id: str) -> None:
         drop_empty()
 
 
+def volume() -> Path:
+    """Return the folder of all job folders."""
+    return Path(config.settings.JOBS_DIR)
+
+
+def tenant(namespace: str) -> str:
+    """Return the name of a namespace's folders: the namespace itself, or a digest of a text that is none."""
+    if _NAMESPACE.fullmatch(namespace):
+        return namespace
+    return f"_{hashlib.sha256(namespace.encode()).hexdigest()[:_DIGEST_CHARS]}"
+
+
 def trash() -> Path:
     """Return the folder of the trash, which exists only while it holds a result."""
-    return Path(config.settings.JOBS_DIR) / _TRASH
+    return volume() / _TRASH
 
 
-def trashed() -> dict[str, Trashed]:
-    """Return the results in the trash, by the ids of their jobs. Another worker may move them meanwhile."""
-    parts = (name.rpartition("~") for name in disk.names(trash()))
-    return {
-        job_id: Trashed(trash() / f"{job_id}~{until}", job_id, int(until))
-        for job_id, _, until in parts
-        if job_id and until.isascii() and until.isdigit()
-    }
+def trash_shard(namespace: str, job_id: str) -> Path:
+    """Return the folder of the trash that holds the result of that job, if any does."""
+    return trash() / tenant(namespace) / hashlib.sha256(job_id.encode()).hexdigest()[:_SHARD_CHARS]
 
 
 def names() -> Path:
     """Return the folder of the index of results."""
-    return Path(config.settings.JOBS_DIR) / _NAMES
+    return volume() / _NAMES
 
 
 def kept_stages() -> Path:
     """Return the folder of stages that other jobs may use."""
-    return Path(config.settings.JOBS_DIR) / _STAGES
+    return volume() / _STAGES
 
 
 def tombstones() -> list[Path]:
@@ -242,10 +244,10 @@ def drop_empty() -> None:
 
 
 def _deleted() -> Path:
-    return Path(config.settings.JOBS_DIR) / _DELETED
+    return volume() / _DELETED
 
 
 def _prefix(task_id: str, attempt: int | None) -> str:
     if attempt is not None:
         return f"{attempt}-"
-    return f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:32]}-"  # any text can be a Celery task id
+    return f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:_DIGEST_CHARS]}-"  # any text can be a Celery task id

@@ -21,13 +21,14 @@ from reconstruction_operator import disk
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import layout
+from reconstruction_operator.jobfiles import layout, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 logger = logging.getLogger(__name__)
 
 _NEWEST: Final = 16  # results of one name that are considered
+_MOST_ENTRIES: Final = 64  # of one name; a job that is created again each minute leaves thousands
 _DIGEST_CHARS: Final = 32
 
 
@@ -52,6 +53,8 @@ def note(owner: Owner) -> None:
             with contextlib.suppress(FileNotFoundError):  # another process has just removed the empty folder
                 (folder / check_job_id(owner.job_id)).touch()
                 break
+        for _, job_id in _dated(folder)[_MOST_ENTRIES:]:
+            (folder / job_id).unlink(missing_ok=True)
     except OSError as error:
         logger.warning("could not add the result of %s/%s to the index: %s", owner.namespace, owner.name, error)
 
@@ -67,10 +70,11 @@ def forget(owner: Owner) -> None:
 
 def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
     """Yield the complete results of jobs of that namespace and name, newest first, except that of the job `besides`."""
-    for job_id in _entered(_folder(namespace, name)):
-        if job_id == besides:
-            continue
-        result = of_job(job_id)
+    job_ids = (
+        job_id for _, job_id in _dated(_folder(namespace, name)) if job_id != besides and _exists(namespace, job_id)
+    )
+    for job_id in itertools.islice(job_ids, _NEWEST):
+        result = of_job(namespace, job_id)
         owner = result.manifest.owner if result is not None else None
         if result is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
             yield result
@@ -78,11 +82,11 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
 
 def drop_stale() -> None:
     """Remove entries without a result, which was never published or whose owner's note was lost. Raises OSError if they cannot be listed."""
-    trashed = layout.trashed()
+    kept = {result.job_id for result in trashed.entries()}
     for folder in disk.entries(layout.names()):
         for path in disk.entries(folder):
             with contextlib.suppress(OSError, ValueError):
-                if not JobFolder.of(path.name).root.exists() and path.name not in trashed:
+                if not JobFolder.of(path.name).root.exists() and path.name not in kept:
                     path.unlink()
         with contextlib.suppress(OSError):  # the folder is not empty
             folder.rmdir()
@@ -95,24 +99,25 @@ def _folder(namespace: str, name: str) -> Path:
     return layout.names() / digest[:_DIGEST_CHARS]
 
 
-def _entered(folder: Path) -> list[str]:
-    """Return the job ids of the newest entries that have a result, newest first."""
+def _dated(folder: Path) -> list[tuple[float, str]]:
+    """Return time and job id of each entry, newest first."""
     dated = []
     for path in disk.entries(folder):
         with contextlib.suppress(OSError, ValueError):
             dated.append((path.stat().st_mtime, check_job_id(path.name)))
-    trashed = layout.trashed() if dated else {}
-    job_ids = (job_id for _, job_id in sorted(dated, reverse=True))
-    made = (job_id for job_id in job_ids if JobFolder.of(job_id).root.exists() or job_id in trashed)
-    return list(itertools.islice(made, _NEWEST))
+    return sorted(dated, reverse=True)
 
 
-def of_job(job_id: str) -> EarlierResult | None:
-    """Return the complete result of the job, from its folder or the trash; None if there is none."""
+def _exists(namespace: str, job_id: str) -> bool:
+    return JobFolder.of(job_id).root.exists() or trashed.find(namespace, job_id) is not None
+
+
+def of_job(namespace: str, job_id: str) -> EarlierResult | None:
+    """Return the complete result of the namespace's job, from its folder or the trash; None if there is none."""
     # In this order, since the result may meanwhile be moved from the job's folder to the trash.
     result = _whole(JobFolder.of(job_id).output, job_id)
-    trashed = None if result else layout.trashed().get(job_id)
-    return result if trashed is None else _whole(trashed.path, job_id)
+    kept = None if result else trashed.find(namespace, job_id)
+    return result if kept is None else _whole(kept.path, job_id)
 
 
 def _whole(path: Path, job_id: str) -> EarlierResult | None:

@@ -138,6 +138,9 @@ class Model(Protocol):
     `check_parameters` accepts. By this schema the operator refuses jobs before they wait for a worker. It supports the keywords
     that `planning.parameters` lists.
 
+    `max_image_side: int`: the longer side in px to which the model reduces larger photos, with any parameters. Frames of videos are
+    stored no larger.
+
     `network: bool = False`: whether an isolated model may open network connections.
 
     Two more optional attributes state what the model's results depend on (`registry.versions`):

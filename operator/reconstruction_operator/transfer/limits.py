@@ -34,6 +34,7 @@ class Limits:
     max_side: int  # px, of one photo
     timeout_seconds: float  # to connect, and for each read
     max_photos: int = 200  # of one set, with the frames of its videos
+    frame_side: int = 0  # px, to which frames of videos are reduced; 0: as they are
     namespace: str = ""  # of the job
     granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
     known: tuple[KnownInput, ...] = ()  # inputs with existing results, which need not be copied

@@ -8,7 +8,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
-from reconstruction_operator.jobfiles import notes, trash
+from reconstruction_operator.jobfiles import notes, trash, trashed
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
@@ -35,14 +35,14 @@ def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
         return
     record = job.record
     with logs.about(namespace=record.namespace, job=record.name, uid=job_id, attempt=record.attempt):
-        existed = delete(job_id, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
+        existed = delete(job_id, record.namespace, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
         calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
         done = "are deleted" if existed else "were deleted before"
         logger.info("%s/%s: its files %s", record.namespace, record.name, done)
 
 
-def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -> bool:
-    """Delete the job's files; return whether there were any. Idempotent: it may be repeated, also after a crash.
+def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int | None = None) -> bool:
+    """Delete the files of a job of that namespace; return whether there were any. Idempotent: it may be repeated, also after a crash.
 
     Unless the job is `cancelled`, a delivered copy of a published result stays, since it may have been reported.
 
@@ -50,14 +50,14 @@ def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -
     folder still name it then.
     """
     folder = JobFolder.of(job_id)
-    if cancelled and (result := trash.find(job_id)) is not None:
+    if cancelled and (result := trashed.find(namespace, job_id)) is not None:
         trash.delete(result)
     # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
     for note in notes.deliveries(folder):
         # A worker that died afterwards may have moved the result to the trash.
-        copy = cancelled or not (note.published or trash.find(job_id) is not None)
+        copy = cancelled or not (note.published or trashed.find(namespace, job_id) is not None)
         try:
             process.perform(Withdrawal(note.uri, job_id, EVERY_ATTEMPT, note.owner.namespace, copy=copy))
         except StorageError as error:  # the settings have changed since the delivery

@@ -173,6 +173,14 @@ def no_disk(work: Work, report: Report) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work.scratch_dir / "big"))
 
 
+@model("rough-filler")
+def filler(work: Work, report: Report) -> None:
+    """Fills its disk to the last byte."""
+    with (work.scratch_dir / "big").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+
+
 @model("rough-chatty")
 def chatty(work: Work, report: Report) -> None:
     """Reports and prints faster than the worker reads."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import notes, trash
+from reconstruction_operator.jobfiles import notes, trash, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
@@ -70,14 +70,14 @@ def test_an_unreadable_note_keeps_its_folder(jobs_dir: Path, meshes: Path) -> No
 def test_a_result_is_retained_by_the_order_or_else_by_its_manifest(
     ordered: int | None, noted: int, *, kept: bool, jobs_dir: Path
 ) -> None:
-    run(namespace="red", name="banana", retain_seconds=noted)
+    run(namespace="default", name="banana", retain_seconds=noted)
     deletion.clean_up(JOB, retain_seconds=ordered)
     assert not (jobs_dir / JOB).exists()
-    assert (trash.find(JOB) is not None) is kept
+    assert (trashed.find("default", JOB) is not None) is kept
 
 
 def test_a_cancelled_jobs_result_is_deleted_from_the_trash_too(jobs_dir: Path) -> None:
-    run(namespace="red", name="banana")
+    run(namespace="default", name="banana")
     deletion.clean_up(JOB, retain_seconds=60)
     job_manager.assert_cancelled(JOB)
     deletion.clean_up(JOB, retain_seconds=60)
@@ -85,11 +85,11 @@ def test_a_cancelled_jobs_result_is_deleted_from_the_trash_too(jobs_dir: Path) -
 
 
 def test_a_repeated_clean_up_keeps_the_copy_of_a_result_in_the_trash(jobs_dir: Path, meshes: Path) -> None:
-    run(namespace="red", name="banana", output_uri=f"file://{meshes}/banana")
+    run(namespace="default", name="banana", output_uri=f"file://{meshes}/banana")
     folder = JobFolder.of(JOB)
     workspace = folder.new_workspace(f"{JOB}-1", 1)
     workspace.root.mkdir(parents=True)  # of a worker that died before it could delete this
-    notes.note(workspace, Owner(JOB, "test", "red", "banana", "celery", 1), f"file://{meshes}/banana")
+    notes.note(workspace, Owner(JOB, "test", "default", "banana", "celery", 1), f"file://{meshes}/banana")
     assert trash.keep(folder, 2e9)  # and the worker of the first clean-up died afterwards
     clean_up(JOB)
     assert (meshes / "banana" / "model.glb").is_file()

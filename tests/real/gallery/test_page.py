@@ -376,7 +376,7 @@ def test_a_failed_job_offers_other_photos_and_a_deleted_one_is_restored(
     expect(page.locator(".count")).to_have_text("0 of 1 jobs")
     page.evaluate("localStorage.removeItem('gallery.deleted')")  # as if it had been deleted elsewhere
     trash = jobs.system.jobs_dir / ".trash"
-    wait_until(lambda: list(trash.glob(f"{uid}~*")), "the result to be in the trash")
+    wait_until(lambda: list(trash.glob(f"*/*/{uid}~*")), "the result to be in the trash")
     assert gallery.request("GET", "/api/trash", token=make_user("stranger")).json == {"jobs": []}
     page.get_by_text("Deleted jobs").click()
     link = page.get_by_role("link", name=f"{jobs.namespace}/{name}")

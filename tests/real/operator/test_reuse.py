@@ -58,7 +58,7 @@ def restore(jobs: Jobs, exported: dict[str, Any]) -> None:
 
 
 def trashed(jobs: Jobs, uid: str) -> list[Path]:
-    return list((jobs.system.jobs_dir / ".trash").glob(f"{uid}~*"))
+    return list((jobs.system.jobs_dir / ".trash").glob(f"*/*/{uid}~*"))
 
 
 def test_a_job_that_is_restored_does_not_run_again(jobs: Jobs, photos: Path, runs_folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import redis
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import inventory, layout, notes, trash
+from reconstruction_operator.jobfiles import inventory, layout, notes, trashed
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.telemetry import worker_metrics
@@ -129,12 +129,12 @@ def test_the_trash_expires_by_the_clock_of_redis(
 ) -> None:
     now = int(time.time())
     for until in (now - 8 * 24 * HOUR, now - 60):  # this worker's clock is an hour ahead
-        (layout.trash() / f"job-{until:.0f}~{until:.0f}").mkdir(parents=True)
+        (layout.trash_shard("red", "job") / f"job-{until:.0f}~{until:.0f}~1").mkdir(parents=True)
     monkeypatch.setattr(client, "time", lambda: (now - int(HOUR), 0))
 
     epoch_is(watched, "first")
 
-    assert [kept.until for kept in trash.entries()] == [now - 60]
+    assert [kept.until for kept in trashed.entries()] == [now - 60]
 
 
 def test_folders_without_a_note_are_counted(watched: Inventory, jobs_dir: Path) -> None:

@@ -10,26 +10,31 @@ from pathlib import Path
 import pytest
 from reconstruction_operator import disk
 from reconstruction_operator.jobfiles import kept_stages
+from reconstruction_operator.jobfiles.kept_stages import Kept
 
+from tests.support.deep_folders import make_deep
 from tests.support.settings import configure
 
 DAY = 86_400
+STAGE_BYTES = 4 * 4096  # of one file in three folders
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    configure(monkeypatch, STAGES_MAX_BYTES=2500)
+    configure(monkeypatch, STAGES_MAX_BYTES=5 * STAGE_BYTES // 2)
     return tmp_path / ".stages"
 
 
-def keep(folder: Path, job_id: str, digest: str = "d1", *, seconds: int = DAY, size: int = 1000) -> None:
-    """Keep one stage, whose file is in a folder of its own. The limit is 2,500 bytes."""
+def keep(
+    folder: Path, job_id: str, digest: str = "d1", *, seconds: int = DAY, size: int = 1000, tenant: str = ""
+) -> None:
+    """Keep one stage, whose file is in a folder of its own. There is room for two and a half."""
     stage = folder.parent / job_id / "features~k1"
     (stage / "below").mkdir(parents=True)
     (stage / "below" / "features.db").write_bytes(b"f" * size)
     with pytest.MonkeyPatch.context() as patch:
         configure(patch, KEEP_STAGES_SECONDS=seconds)
-        kept_stages.keep(folder, stage.parent, digest, job_id)
+        kept_stages.keep(folder, stage.parent, digest, job_id, tenant=tenant)
 
 
 def jobs(folder: Path) -> list[str]:
@@ -83,7 +88,7 @@ def test_an_unfinished_stage_does_not_count(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "job-1" / ".half" / "large").write_bytes(b"l" * 3000)
     keep(folder, "job-1")
     (entry,) = kept_stages.entries(folder)
-    assert (entry.bytes, [path.name for path in entry.path.iterdir()]) == (1000, ["features~k1"])
+    assert (entry.bytes, [path.name for path in entry.path.iterdir()]) == (STAGE_BYTES, ["features~k1"])
 
 
 def test_links_in_a_stage_are_not_followed(folder: Path, tmp_path: Path) -> None:
@@ -98,11 +103,11 @@ def test_the_oldest_stages_beyond_the_limit_are_deleted(folder: Path) -> None:
     for number in (3, 1, 2):
         keep(folder, f"job-{number}", seconds=DAY + number)
     assert jobs(folder) == ["job-2", "job-3"]
-    keep(folder, "job-4", size=3000)
+    keep(folder, "job-4", size=3 * STAGE_BYTES)
     assert jobs(folder) == ["job-2", "job-3"]
 
 
-@pytest.mark.parametrize(("free", "short", "kept"), [(1500, False, ["job-2"]), (1 << 40, True, [])])
+@pytest.mark.parametrize(("free", "short", "kept"), [(STAGE_BYTES, False, ["job-2"]), (1 << 40, True, [])])
 def test_no_more_is_kept_than_the_disk_has_left(
     folder: Path, monkeypatch: pytest.MonkeyPatch, free: int, short: bool, kept: list[str]
 ) -> None:
@@ -111,6 +116,35 @@ def test_no_more_is_kept_than_the_disk_has_left(
     monkeypatch.setattr(disk, "is_short", lambda _: short)
     keep(folder, "job-2", seconds=DAY + 1)
     assert jobs(folder) == kept
+
+
+def test_a_tenant_that_keeps_much_expels_only_its_own_stages(folder: Path) -> None:
+    keep(folder, "green-1", tenant="green")
+    for number in range(5):
+        keep(folder, f"red-{number}", seconds=DAY + number, tenant="red")
+    assert jobs(folder) == ["green-1", "red-4"]
+
+
+def test_no_more_than_256_are_kept_and_the_tenant_with_the_most_loses_its_oldest() -> None:
+    many = [Kept(Path(f"red-{number}"), "red", "d", f"red-{number}", number, 1) for number in range(1_000, 2_000)]
+    few = [Kept(Path("green-1"), "green", "d", "green-1", 1, 1_000)]
+    gone = list(kept_stages.beyond([*many, *few], 1 << 30))
+    assert [kept.until for kept in gone] == list(range(1_000, 1_745))
+
+
+def test_stages_too_deep_to_copy_are_left_out_and_deleted(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(monkeypatch, STAGES_MAX_BYTES=1 << 30)
+    caplog.set_level("INFO")
+    deep = tmp_path / "job-1" / "features~k1"
+    make_deep(deep)
+    kept_stages.keep(folder, deep.parent, "d1", "job-1")
+    kept_stages.link(folder, "d1", tmp_path / "run")
+    assert "of another job is not used" in caplog.text
+    assert list((tmp_path / "run").iterdir()) == []
+    kept_stages.forget(folder, "job-1")
+    assert not folder.exists()
 
 
 def test_expired_stages_are_deleted_and_other_files_stay(folder: Path) -> None:

@@ -30,7 +30,7 @@ def test_an_entry_of_a_job_without_files_is_dropped(jobs_dir: Path) -> None:
     "place",
     [
         pytest.param(lambda: JobFolder.of(BANANA.job_id).root, id="job folder"),
-        pytest.param(lambda: layout.trash() / f"{BANANA.job_id}~1", id="trash"),
+        pytest.param(lambda: layout.trash_shard("maps", BANANA.job_id) / f"{BANANA.job_id}~1~1", id="trash"),
     ],
 )
 def test_an_entry_of_an_existing_result_is_kept(place: Callable[[], Path]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import layout, results, trash
+from reconstruction_operator.jobfiles import layout, results, trash, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -48,18 +48,22 @@ def test_only_the_result_of_a_deleted_job_stays_in_the_trash(jobs_dir: Path) -> 
     publish("uid-1")
     assert delete_job_files("uid-1", retain_until=UNTIL)
     assert names(jobs_dir) == {".trash", ".names"}
-    assert names(jobs_dir / ".trash" / f"uid-1~{UNTIL}") == {"model.glb", "manifest.json"}
-    kept = trash.find("uid-1")
+    kept = trashed.find("red", "uid-1")
     assert kept is not None
+    assert kept.path.is_relative_to(jobs_dir / ".trash" / "red")
+    assert names(kept.path) == {"model.glb", "manifest.json"}
+    assert kept.bytes == 3 * 4096  # the folder and two small files
     assert (kept.until, manifests.read_sealed(kept.path, "uid-1")) == (UNTIL, manifests.read(kept.path))
 
 
-@pytest.mark.parametrize("shared", [".deleted", ".trash"])
+@pytest.mark.parametrize(
+    "shared", [".deleted", layout.trash_shard("red", "uid-1").relative_to(layout.volume())], ids=str
+)
 def test_a_folder_of_all_jobs_that_vanishes_meanwhile_stops_no_deletion(
-    shared: str, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+    shared: Path, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish("uid-1")
-    (jobs_dir / shared).mkdir()
+    (jobs_dir / shared).mkdir(parents=True)
     make = os.mkdir
 
     def late(path: Path, *mode: int) -> None:
@@ -108,7 +112,7 @@ def test_a_deletion_interrupted_after_the_move_continues(jobs_dir: Path, monkeyp
             delete_job_files("uid-1", retain_until=UNTIL)
     delete_job_files("uid-1", retain_until=UNTIL + 60)
     assert names(jobs_dir) == {".trash", ".names"}
-    assert [kept.until for kept in trash.entries()] == [UNTIL]
+    assert [kept.until for kept in trashed.entries()] == [UNTIL]
     assert [found.manifest.job_id for found in results.find("red", "banana", besides="")] == ["uid-1"]
 
 
@@ -118,7 +122,7 @@ def test_a_result_is_deleted_when_it_expires_and_not_before(jobs_dir: Path) -> N
         delete_job_files(job_id, retain_until=until)
     assert trash.expire(UNTIL - 0.5) == 0
     assert trash.expire(UNTIL) == 1
-    assert [kept.job_id for kept in trash.entries()] == ["uid-2"]
+    assert [kept.job_id for kept in trashed.entries()] == ["uid-2"]
     assert trash.expire(UNTIL + 1) == 1
     assert names(jobs_dir) == set()
 
@@ -126,15 +130,16 @@ def test_a_result_is_deleted_when_it_expires_and_not_before(jobs_dir: Path) -> N
 def test_two_workers_may_empty_the_trash_at_the_same_time(jobs_dir: Path) -> None:
     publish("uid-1")
     delete_job_files("uid-1", retain_until=UNTIL)
-    (kept,) = trash.entries()
+    (kept,) = trashed.entries()
     assert trash.delete(kept)
     assert not trash.delete(kept)
 
 
 def test_foreign_names_in_the_trash_are_ignored(jobs_dir: Path) -> None:
-    for name in ("notes", "uid-1~soon", "~123"):
+    for name in ("notes", "uid-1~soon~1", "uid-1~1", "~123~1"):
         (layout.trash() / name).mkdir(parents=True)
-    assert trash.entries() == []
+        (layout.trash_shard("red", "uid-1") / name).mkdir(parents=True)
+    assert trashed.entries() == []
     assert trash.expire(1e18) == 0
 
 
@@ -145,7 +150,7 @@ def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Pat
     delete_job_files("uid-2", retain_until=UNTIL)
     earlier = list(results.find("red", "banana", besides="uid-1"))
     assert [result.manifest.job_id for result in earlier] == ["uid-3", "uid-2"]
-    assert earlier[1].path.parent == layout.trash()
+    assert earlier[1].path.parent == layout.trash_shard("red", "uid-2")
     assert list(results.find("red", "other", besides="")) == []
     assert list(results.find("blue", "banana", besides="")) == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.broker import acknowledging
-from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles import trashed
 from reconstruction_operator.tasks.cleanup import clean_up
 
 from tests.support.worker.attempts import JOB, run, want
@@ -36,7 +36,7 @@ def test_the_header_holds_how_long_a_result_stays_in_the_trash(
     header: str, *, kept: bool, client: redis.Redis, jobs_dir: Path
 ) -> None:
     want(client, 1)
-    run(namespace="red", name="banana")
+    run(namespace="default", name="banana")
 
     clean_up.apply(args=(JOB,), headers={"retain_seconds": header} if header else {}).get()
-    assert (trash.find(JOB) is not None) is kept
+    assert (trashed.find("default", JOB) is not None) is kept

@@ -49,6 +49,7 @@ class PhotogrammetryModel:
     parameters_schema: ClassVar[Mapping[str, object]] = parameter_table.schema()
     min_photos: ClassVar[int] = 3
     max_photos: ClassVar[int] = 1000
+    max_image_side: ClassVar[int] = parameter_table.MAX_IMAGE_SIDE
 
     def unavailable(self) -> str | None:
         """Return which packages are missing and how to install them; None if the model can run."""

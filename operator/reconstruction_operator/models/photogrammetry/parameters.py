@@ -120,9 +120,12 @@ class Override:
         return isinstance(value, numbers) and self.limits[0] <= value <= self.limits[1]
 
 
+MAX_IMAGE_SIDE = 4000
+"""px: the largest `maxImageSize`."""
+
 OVERRIDES: Mapping[str, Override] = {
     "maxImageSize": Override(
-        "max_image_size", "maximum of the longer side of photos in px; larger ones are reduced", (400, 4000)
+        "max_image_size", "maximum of the longer side of photos in px; larger ones are reduced", (400, MAX_IMAGE_SIDE)
     ),
     "textureSize": Override("texture_size", "side of the texture in px", (256, 8192)),
     "faces": Override("faces", "maximum number of triangles in model_full.glb", (1_000, 1_000_000)),

@@ -81,7 +81,9 @@ def check_all(
 
                 part = section(tick, (index - 1) / len(paths), index / len(paths))
                 most = replace(limits, max_photos=max(1, places // clips))
-                frames = videos.replaced(path, label, most, allow, part)
+                left = limits.max_bytes - rewritten
+                frames = videos.replaced(path, label, most, allow, part, left_bytes=left)
+                rewritten += sum(frame.stat().st_size for frame in frames)
                 checked += check_all(frames, limits, lambda *_: None, allow)
                 continue
             width, height, kind, plain = _decode(path, size, label, limits, allow)
@@ -92,11 +94,17 @@ def check_all(
             raise StorageError(_UNSUPPORTED, text) from None
         kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
         rewritten += 0 if plain is None else kept.stat().st_size
-        if rewritten > limits.max_bytes:
-            text = f"{label}: the photos that models read only as JPEGs have more than {megabytes(limits.max_bytes)} as such"
-            raise StorageError("INPUT_REFUSED", text)
+        check_rewritten(limits.max_bytes - rewritten, label, limits)
         checked.append(CheckedImage(kept, width, height, size))
     return tuple(checked)
+
+
+def check_rewritten(left_bytes: int, label: str, limits: Limits) -> None:
+    """Raise StorageError (INPUT_REFUSED) if rewritten photos and frames of videos, up to that of `label`, exceed the limit of an input."""
+    if left_bytes < 0:
+        most = megabytes(limits.max_bytes)
+        text = f"{label}: frames of videos, and photos that models read only as JPEGs, have more than {most} as such"
+        raise StorageError("INPUT_REFUSED", text)
 
 
 def _replaced(path: Path, plain: Path, taken: set[str]) -> Path:

@@ -33,9 +33,12 @@ _QUIET: Final = "-8"  # AV_LOG_QUIET: a damaged video has a line for each block 
 Allow = Callable[[int], None]
 
 
-def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick) -> list[Path]:
-    """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames. Raises StorageError as `checks.check_all`."""
-    frames = []
+def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, left_bytes: int) -> list[Path]:
+    """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames, within `left_bytes` and `limits.frame_side`.
+
+    Raises StorageError as `checks.check_all`.
+    """
+    frames: list[Path] = []
     try:
         most = min(limits.max_photos, _MOST_CHOSEN)
         every = _read(path, label, limits, allow, section(tick, 0.0, _SEARCH), numbers=range(_MOST_READ))
@@ -44,11 +47,20 @@ def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick) -
             raise StorageError("NO_PARALLAX", f"{label} shows no motion")
         for number, frame in _read(path, label, limits, allow, section(tick, _SEARCH, 1.0), numbers=chosen):
             frames.append(path.with_name(f"{path.name}.{number:06d}.jpg"))
-            frames[-1].write_bytes(cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, 95))[1].tobytes())
+            content = cv2.imencode(".jpg", _reduced(frame, limits.frame_side), (cv2.IMWRITE_JPEG_QUALITY, 95))[1]
+            left_bytes -= content.nbytes
+            checks.check_rewritten(left_bytes, label, limits)
+            frames[-1].write_bytes(content.tobytes())
     except cv2.error as error:
         raise StorageError("CORRUPT_IMAGE", f"{label} cannot be decoded: {error.err}") from None
     path.unlink()
     return frames
+
+
+def _reduced(frame: Any, side_px: int) -> Any:
+    """Return the frame (h, w, 3), reduced so that its longer side is at most `side_px`; 0: as it is."""
+    scale = side_px / max(frame.shape[:2])
+    return frame if not 0.0 < scale < 1.0 else cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _chosen(frames: Iterator[tuple[int, Any]], most: int) -> list[int]:

@@ -63,7 +63,10 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
 
     """
     token = uuid.uuid4().hex
-    ownership = Ownership(assignment.job_id, assignment.task_id, assignment.attempt, token, assignment.worker)
+    namespace = assignment.envelope.namespace
+    ownership = Ownership(
+        assignment.job_id, assignment.task_id, assignment.attempt, token, assignment.worker, namespace
+    )
     claim, asked_at = _claim(ownership, patience.claim_seconds)
     if claim.verdict is not ClaimVerdict.CLAIMED:
         raise NotClaimedError(claim.verdict)

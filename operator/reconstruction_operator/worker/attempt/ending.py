@@ -131,7 +131,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             if heartbeat.superseded:
                 logger.warning("attempt %s was superseded: its cancel is outdated", ownership.task_id)
                 return None
-            end = replace(end, files_left=not _delete_files(ownership.job_id))
+            end = replace(end, files_left=not _delete_files(ownership))
         reply = _finish(end, ownership, heartbeat, deadline)
         match reply.verdict:
             case FinishVerdict.RECORDED | FinishVerdict.ALREADY | FinishVerdict.RELEASED:
@@ -140,7 +140,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                 logger.warning("attempt %s was superseded: its end (%s) does not count", ownership.task_id, end.outcome)
                 if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
                     # Delete again: the first deletion may have come before this run's last writes.
-                    _delete_files(ownership.job_id)
+                    _delete_files(ownership)
                 return None
             case FinishVerdict.CANCELLED:
                 done = end.outcome is Outcome.SUCCEEDED
@@ -172,12 +172,12 @@ def _in_job_folder(manifest: Manifest) -> str:
     return f"file://{file_handler.output_dir(manifest.job_id)}"
 
 
-def _delete_files(job_id: str) -> bool:
+def _delete_files(ownership: Ownership) -> bool:
     """Delete the job's files; return whether that succeeded. A failure is only logged, because a cancelled job must end anyway."""
     try:
-        deletion.delete(job_id, cancelled=True)
+        deletion.delete(ownership.job_id, ownership.namespace, cancelled=True)
     except (OSError, SupersededError) as error:
-        logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the message is enough
+        logger.error("could not delete the files of job %s: %s", ownership.job_id, error)  # noqa: TRY400  # the message is enough
         return False
     return True
 

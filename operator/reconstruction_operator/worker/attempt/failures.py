@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import math
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles import kept_stages, layout, trash
+from reconstruction_operator.jobfiles import room
+from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.transfer.errors import StorageError
@@ -49,18 +49,17 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
             return _failure("WORKER_ERROR", f"{type(error).__name__}: {error}")
 
 
-def with_room(failure: ReconstructionFailedError) -> ReconstructionFailedError:
-    """Return the failure. If the job volume is full, kept stages and results in the trash are deleted before they expire.
+def with_room(failure: ReconstructionFailedError, namespace: str, space: Workspace | None) -> ReconstructionFailedError:
+    """Return the failure. If it is a full job volume, the run's files are deleted, and what is kept if that does not suffice (`room`).
 
-    The message says how many results.
+    The message says how many results in the trash were deleted before they expire.
     """
     if failure.reason != "DISK_FULL":
         return failure
-    kept_stages.expire(layout.kept_stages(), math.inf)
     try:
-        deleted = trash.make_room()
+        deleted = room.make(namespace, space)
     except OSError as error:
-        logger.error("could not delete results in the trash: %s", error)  # noqa: TRY400  # the message is enough
+        logger.error("could not make room on the job volume: %s", error)  # noqa: TRY400  # the message is enough
         return failure
     if not deleted:
         return failure

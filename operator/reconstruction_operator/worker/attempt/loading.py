@@ -69,7 +69,8 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
         fetched = load(limits)
     if digests.is_known(fetched.digest, limits.known):
         return Loaded((), fetched.digest, known=True)
-    limits = replace(limits, max_photos=model.max_photos)
+    frame_side = getattr(model, "max_image_side", 0)
+    limits = replace(limits, max_photos=model.max_photos, frame_side=frame_side)
     checked = process.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
     check_count(masks.count_photos(photo.path.name for photo in checked), model, fetched.ignored)
     described = tuple(KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked)

@@ -27,6 +27,7 @@ class Ownership:
     attempt: int | None
     token: str  # random for each delivery
     worker: str
+    namespace: str = ""  # of the job; empty for a bare task
     keys: Keys = field(default_factory=Keys)
 
     def claim(self) -> ClaimReply:

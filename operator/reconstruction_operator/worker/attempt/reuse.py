@@ -65,7 +65,7 @@ def take_over(
         intact = False
     if not intact:
         workspace.empty(output)
-        moved = results.of_job(source.job_id)
+        moved = None if source.owner is None else results.of_job(source.owner.namespace, source.job_id)
         if moved is not None and moved.path != result.path:
             return take_over(moved, output, assignment, check)
         logger.warning("the result of job %s is no longer complete and is not taken over", source.job_id)

@@ -88,7 +88,9 @@ class AttemptRun:
             if self._workspace is not None and not self._workspace.root.exists():
                 self._heartbeat.confirm()  # files that were deleted mean that the run may not be wanted any more
             self._heartbeat.check()
-            raise with_room(failure_of(error, file_handler.job_dir(self._assignment.job_id))) from error
+            assignment = self._assignment
+            failure = failure_of(error, file_handler.job_dir(assignment.job_id))
+            raise with_room(failure, assignment.envelope.namespace, self._workspace) from error
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other jobs.

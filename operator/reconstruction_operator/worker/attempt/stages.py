@@ -54,8 +54,9 @@ class AttemptStages:
         if not self._digest or not self._names():
             return
         try:
-            kept_stages.keep(folder, self._space.stages, self._digest, job_id)
-        except OSError as error:
+            tenant = layout.tenant(self._assignment.envelope.namespace)
+            kept_stages.keep(folder, self._space.stages, self._digest, job_id, tenant=tenant)
+        except (OSError, RecursionError) as error:
             logger.warning("the stages of job %s are not kept: %s", job_id, error)
         if not JobFolder.of(job_id).output.exists():  # the job is being deleted
             kept_stages.forget(folder, job_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles import trashed
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
@@ -24,7 +24,7 @@ def retain(client: redis.Redis, job_id: str, seconds: int, more_bytes: int = 0) 
     want(client, 1, job_id)
     run(job_id=job_id, namespace="red", name=job_id)
     deletion.clean_up(job_id, retain_seconds=seconds)
-    kept = trash.find(job_id)
+    kept = trashed.find("red", job_id)
     assert kept is not None
     (kept.path / "more").write_bytes(bytes(more_bytes))
 
@@ -37,7 +37,7 @@ def fill(folder: Path) -> None:
 
 
 def retained() -> list[str]:
-    return [kept.job_id for kept in trash.entries()]
+    return [kept.job_id for kept in trashed.entries()]
 
 
 def test_a_full_disk_of_a_tenants_output_fails_the_delivery_and_costs_no_result(
@@ -51,6 +51,20 @@ def test_a_full_disk_of_a_tenants_output_fails_the_delivery_and_costs_no_result(
                 run(output_uri=f"file://{meshes}/banana")
             assert (jobs_dir / JOB / "output" / "model.glb").is_file()
     assert retained() == ["other"]
+
+
+@pytest.mark.usefixtures("rough_models")
+def test_a_job_that_fills_the_volume_itself_costs_nobody_a_result(
+    client: redis.Redis, jobs_dir: Path, folder: Path
+) -> None:
+    with small_disk(jobs_dir, 8) as is_small:
+        for job_id in ("first", "second"):
+            retain(client, job_id, 3600, _MEBIBYTE)
+        if is_small:
+            with pytest.raises(ReconstructionFailedError, match=r"DISK_FULL: [^;]*$"):
+                run(model="rough-filler", namespace="blue", input_uri=f"file://{folder}")
+            assert not (jobs_dir / JOB).exists()
+        assert retained() == ["first", "second"]
 
 
 def test_a_full_job_volume_costs_the_oldest_results_until_it_has_room(client: redis.Redis, jobs_dir: Path) -> None:

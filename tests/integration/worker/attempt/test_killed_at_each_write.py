@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.jobfiles import deletion, trash
+from reconstruction_operator.jobfiles import deletion, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 from tests.support.worker.attempts import JOB, end, run, want
@@ -121,7 +121,7 @@ def test_a_deletion_killed_at_any_write_keeps_a_whole_result(jobs_dir: Path) -> 
     seen = 0
     for seen in each_kill(delete, reset):
         delete()
-        (kept,) = trash.entries()
+        (kept,) = trashed.entries()
         assert_whole(kept.path, JOB)
         assert names(jobs_dir) == [".names", ".trash"], f"killed before write {seen}"
     assert seen > 2

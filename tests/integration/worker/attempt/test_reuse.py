@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles import trash, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.models import registry
 from reconstruction_operator.worker.attempt import reuse
@@ -150,7 +150,7 @@ def test_a_result_in_the_trash_is_taken_over(attempt: Attempt, jobs_dir: Path, r
     attempt(AGAIN)
     assert runs(rough_models) == 1
     assert (jobs_dir / AGAIN / "output" / "model.glb").read_bytes() == b"glTF"
-    assert trash.find(JOB) is not None
+    assert trashed.find("default", JOB) is not None
 
 
 @pytest.mark.parametrize(

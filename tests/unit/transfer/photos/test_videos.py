@@ -35,6 +35,33 @@ def test_photos_and_frames_together_are_at_most_the_photos_of_a_set(into: Path, 
     assert "".join(name[0] for name in check(into, replace(limits, max_photos=8))) == "abbbccc"
 
 
+def test_frames_count_against_the_limit_of_the_input_before_they_are_written(into: Path, limits: Limits) -> None:
+    def frame_bytes() -> int:
+        return sum(path.stat().st_size for path in into.glob("*.jpg"))
+
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(into / name)
+    clips = {path: path.read_bytes() for path in into.iterdir()}
+    check(into, limits)
+    most = frame_bytes() - 1
+    for frame in into.iterdir():
+        frame.unlink()
+    for path, content in clips.items():
+        path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: video b.mp4 \(2 of 2\): frames of videos.*have more than"):
+        check(into, replace(limits, max_bytes=most))
+    assert 0 < frame_bytes() <= most
+
+
+def test_frames_are_reduced_to_the_size_that_the_model_uses(into: Path, limits: Limits) -> None:
+    write_clip(into / "walk.mp4")
+    sizes = [
+        (photo.width, photo.height)
+        for photo in checks.check_all(list(into.iterdir()), replace(limits, frame_side=120), lambda *_: None)
+    ]
+    assert {max(size) for size in sizes} == {120}
+
+
 def test_at_most_300_frames_of_a_video_are_chosen(into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "_MOST_CHOSEN", 3)
     assert len(check(write_clip(into / "walk.mp4").parent, limits)) == 3

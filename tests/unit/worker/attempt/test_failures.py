@@ -6,10 +6,9 @@ import errno
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.jobfiles import kept_stages, layout
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of, with_room
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
 
 
 @pytest.mark.parametrize(
@@ -44,11 +43,3 @@ def test_an_exception_becomes_a_reason_and_a_bounded_message(
 def test_a_failure_holds_only_plain_text() -> None:
     error = ReconstructionFailedError("LOW_TEXTURE", "3 of 9")
     assert (error.args, str(error)) == (("LOW_TEXTURE", "3 of 9"), "LOW_TEXTURE: 3 of 9")
-
-
-@pytest.mark.parametrize(("reason", "left"), [("DISK_FULL", 0), ("LOW_TEXTURE", 1)])
-def test_a_full_volume_costs_the_stages_that_are_kept_for_other_jobs(jobs_dir: Path, reason: str, left: int) -> None:
-    (jobs_dir / "run" / "features~k1").mkdir(parents=True)
-    kept_stages.keep(layout.kept_stages(), jobs_dir / "run", "d1", "job-1")
-    with_room(ReconstructionFailedError(reason, "no space"))
-    assert len(list(kept_stages.entries(layout.kept_stages()))) == left
