@@ -1,5 +1,5 @@
-"""Faults of files: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is full; workers
-are killed inside deletions, also of folders with half an owner's note.
+"""Faults of files: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is full; a tenant's
+jobs fill the job volume; workers are killed inside deletions, also of folders with half an owner's note.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from devcluster.mounts import dead_mount, small_disk
 
 _JOBS = 20  # more than the slots of all workers
 _DELIVERIES = 3
+_FILLERS = 2
+_FILLED_SECONDS = 60.0  # until they have ended
 _LARGE = 4  # jobs with so many files that a deletion takes a moment
 _FILES = 4000
 _BEGIN_SECONDS = 20.0
@@ -68,17 +70,9 @@ def _fill_a_tenants_disk(context: Context) -> Heal:
     context.missed = not stack.enter_context(small_disk(place, 1))
     if not context.missed:
         Disk(place, own=True).fill()
-    retained = scene.jobs_dir / ".trash" / f"{place.name[1:]}-retained~{int(time.time() + _RETAIN_SECONDS)}"
-    retained.mkdir(parents=True)
-    (retained / "model.glb").write_bytes(b"mesh")
+    retained = _retain(scene, place.name[1:])
     job_ids = [f"{place.name[1:]}-{number}" for number in range(_DELIVERIES)]
-    with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
-        for job_id in job_ids:
-            _put_record(scene, job_id)
-            output = f"file://{place / job_id}"
-            job = Envelope(install_id=_INSTALL, namespace="red", name=job_id, output_uri=output, last=True)
-            message = (job_id, "placeholder", job.to_json())
-            app.send_task("reconstruction.process", message, task_id=f"{job_id}-1", queue=_QUEUE, retry=False)
+    _send(scene, "placeholder", job_ids, outputs=place)
 
     def heal() -> None:
         is_kept = (retained / "model.glb").exists()
@@ -87,6 +81,32 @@ def _fill_a_tenants_disk(context: Context) -> Heal:
         shutil.rmtree(retained, ignore_errors=True)
         if not is_kept:
             raise DevclusterError("a full disk of one tenant's copies cost another tenant's result in the trash")
+
+    return heal
+
+
+def _fill_the_volume_by_jobs(context: Context) -> Heal:
+    """Run jobs of one tenant that fill the job volume. The result of another tenant, which is in the trash, must stay there."""
+    scene, name = context.scene, f"full-{uuid.uuid4().hex[:8]}"
+    retained = _retain(scene, name)
+    job_ids = [f"{name}-{number}" for number in range(_FILLERS)]
+    _send(scene, "journal-filler", job_ids)
+
+    def ended() -> bool:
+        return all(scene.state.exists(Keys("").end(f"{job_id}-1")) for job_id in job_ids)
+
+    context.missed = True  # all workers are busy, or another fault of the round hit them
+    with contextlib.suppress(redis.RedisError):
+        context.missed = wait_for(ended, _FILLED_SECONDS, scene.supervise) is None
+    is_kept = context.missed or (retained / "model.glb").exists()
+
+    def heal() -> None:
+        _clean_up(scene, job_ids)
+        shutil.rmtree(retained, ignore_errors=True)
+        if not is_kept:
+            raise DevclusterError(
+                "a tenant's jobs that filled the job volume cost another tenant's result in the trash"
+            )
 
     return heal
 
@@ -115,6 +135,32 @@ def _kill_in_deletions(context: Context) -> Heal:
 
 def _tombstones(scene: Scene, job_ids: list[str]) -> list[Path]:
     return [place for job_id in job_ids for place in (scene.jobs_dir / ".deleted").glob(f"{job_id}-*")]
+
+
+def _retain(scene: Scene, name: str) -> Path:
+    """Put a result of another tenant into the trash."""
+    until = int(time.time() + _RETAIN_SECONDS)
+    retained = scene.jobs_dir / ".trash" / "green" / "00" / f"{name}-retained~{until}~8192"
+    retained.mkdir(parents=True)
+    (retained / "model.glb").write_bytes(b"mesh")
+    return retained
+
+
+def _send(scene: Scene, model: str, job_ids: list[str], *, outputs: Path | None = None) -> None:
+    """Send a job of the tenant red for each id, as the operator does; with `outputs`, results are delivered to folders there."""
+    with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
+        for job_id in job_ids:
+            _put_record(scene, job_id)
+            job = Envelope(
+                install_id=_INSTALL,
+                namespace="red",
+                name=job_id,
+                input_uri=f"file://{scene.photos}",
+                output_uri="" if outputs is None else f"file://{outputs / job_id}",
+                last=True,
+            )
+            message = (job_id, model, job.to_json())
+            app.send_task("reconstruction.process", message, task_id=f"{job_id}-1", queue=_QUEUE, retry=False)
 
 
 def _put_record(scene: Scene, job_id: str) -> None:
@@ -164,4 +210,5 @@ FAULTS: Final = (
     Fault("workers killed inside deletions", "workers", _kill_in_deletions, harms=True),
     # On the same target as the faults of the job volume, whose shortage may cost results in the trash.
     Fault("disk of a tenant's copies full", "disk", _fill_a_tenants_disk, hold=(4.0, 10.0), needs_disk=True),
+    Fault("job volume filled by a tenant's jobs", "disk", _fill_the_volume_by_jobs, harms=True, needs_disk=True),
 )

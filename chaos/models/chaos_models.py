@@ -103,6 +103,19 @@ class Unusable(Journal):
             raise ModelFailure("NOT_ENOUGH_OVERLAP", f"1 of {len(work.photos)} photos overlaps")
 
 
+class Filler(Journal):
+    """A model that fills the job volume to the last byte, and keeps no journal."""
+
+    name = "journal-filler"
+
+    def run(self, work: Work, report: Report) -> Result:
+        """Write until the disk is full. Raises OSError."""
+        report(Step.RECONSTRUCT, 0.0)
+        with (work.scratch_dir / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+
 class _Quarters:
     """The stages of a run, one for each quarter of its time; the next attempt continues from them."""
 

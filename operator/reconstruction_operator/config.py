@@ -144,7 +144,9 @@ class Settings:
     NAMESPACE_OUTPUTS: Grants = _worker(
         (), "allowlist of outputs by namespace, as NAMESPACE_INPUTS", unit="NAMESPACE=PLACE,…", read=readers.grants
     )
-    INPUT_MAX_BYTES: int = _worker(8589934592, "limit of one input, packed and unpacked", least=1)
+    INPUT_MAX_BYTES: int = _worker(
+        8589934592, "limit of one input, packed and unpacked, and of what is rewritten of it", least=1
+    )
     INPUT_MAX_FILES: int = _worker(2000, "limit of the entries of one folder or archive", unit="NUMBER", least=1)
     IMAGE_MAX_PIXELS: int = _worker(150000000, "limit of one photo", least=1)
     IMAGE_MAX_SIDE: int = _worker(30000, "limit of the longer side of one photo", unit="PIXELS", least=1)

@@ -1,12 +1,14 @@
 """Room on the job volume: what is deleted early if the volume is short.
 
-A full volume must not cost one tenant's results for another tenant's job. So the files of the failed run go first. Then kept stages go, which only
-cost time, and then results in the trash, those of the job's own namespace before those of others. The volume is measured before each.
+A full volume must not cost one tenant's results for another tenant's job. So the files of the failed run go first. Then the volume gets some
+seconds: the run that filled it fails as well, and deletes its own. Only then kept stages go, which only cost time, and then results in the trash,
+those of the job's own namespace before those of others. The volume is measured before each.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,9 +21,8 @@ from reconstruction_operator.jobfiles.layout import Workspace
 
 logger = logging.getLogger(__name__)
 
-_SETTLE_SECONDS: Final = (
-    10.0  # in all, for a file system that frees the space of deleted files a moment later (XFS, btrfs)
-)
+# For other runs that fail, and for a file system that frees the space of deleted files a moment later (XFS, btrfs)
+_SETTLE_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.1
 
 
@@ -34,18 +35,19 @@ def make(
 ) -> int:
     """Delete the files of a failed run in `space`, then what is kept, until the volume has room. Return the number of results.
 
-    The note of the run's owner stays. Raises OSError if the volume cannot be measured, or a result or the run's files not be deleted.
+    The note of the run's owner stays. `wait` gets seconds, and may raise.
+
+    Raises OSError if the volume cannot be measured, or a result or the run's files not be deleted.
     """
     volume, deadline, deleted = layout.volume(), clock() + _SETTLE_SECONDS, 0
 
-    def settle(free: int) -> None:
+    def settle(free: float) -> None:
         while _free(volume) < free and disk.is_short(volume) and clock() < deadline:
             wait(_POLL_SECONDS)
 
     if space is not None:
-        free, freed = _free(volume), disk.usage(space.root).freed
         _empty(space)
-        settle(free + freed // 2)
+    settle(math.inf)
     for path, delete in _candidates(layout.tenant(namespace)):
         if not disk.is_short(volume):
             break

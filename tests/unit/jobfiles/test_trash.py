@@ -135,6 +135,61 @@ def test_two_workers_may_empty_the_trash_at_the_same_time(jobs_dir: Path) -> Non
     assert not trash.delete(kept)
 
 
+def retain_many(namespace: str, count: int) -> list[str]:
+    """Put that many results into the trash of the namespace, those with higher numbers to expire later; return the ids of their jobs."""
+    job_ids = [f"{namespace}-{number}" for number in range(count)]
+    for number, job_id in enumerate(job_ids):
+        folder = layout.trash_shard(namespace, job_id) / f"{job_id}~{UNTIL + number}~4096"
+        folder.mkdir(parents=True)
+        owner = Owner(job_id, "mine", namespace, f"name-{number}", "celery", 1)
+        manifests.seal(folder, Manifest(job_id, owner=owner))
+    return job_ids
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of all names that are listed from now on."""
+    listed: list[str] = []
+    list_names = os.listdir
+
+    def listdir(path: Path) -> list[str]:
+        names = list_names(path)
+        listed.extend(names)
+        return names
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    return listed
+
+
+def test_a_look_for_one_job_lists_a_small_part_of_the_trash(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_ids = [*retain_many("red", 1_500), *retain_many("blue", 500)]
+    listed = counted(monkeypatch)
+    for job_id in job_ids[:100]:
+        assert trashed.find("red", job_id) is not None
+    assert trashed.find("red", "blue-1") is None
+    assert len(listed) < 2_000  # for 101 looks
+
+
+def test_only_the_newest_results_of_the_namespaces_that_are_asked_for_are_read(
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for namespace, count in (("red", 30), ("blue", 30), ("green", 300)):
+        retain_many(namespace, count)
+    listed, opened = counted(monkeypatch), list[Path]()
+    read_sealed = manifests.read_sealed
+
+    def read(path: Path, job_id: str) -> Manifest | None:
+        opened.append(path)
+        return read_sealed(path, job_id)
+
+    monkeypatch.setattr(manifests, "read_sealed", read)
+    jobs = trash.restorable({"red", "blue", "nobody"}, 20)
+    assert [job["until"] - UNTIL for job in jobs] == [number for number in range(20, 30) for _ in range(2)]
+    assert {job["metadata"]["namespace"] for job in jobs} == {"red", "blue"}
+    assert len(opened) == 20
+    assert not any(name.startswith("green") for name in listed)
+    assert trash.restorable((), 20) == []
+
+
 def test_foreign_names_in_the_trash_are_ignored(jobs_dir: Path) -> None:
     for name in ("notes", "uid-1~soon~1", "uid-1~1", "~123~1"):
         (layout.trash() / name).mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator import disk
@@ -49,15 +50,17 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
             return _failure("WORKER_ERROR", f"{type(error).__name__}: {error}")
 
 
-def with_room(failure: ReconstructionFailedError, namespace: str, space: Workspace | None) -> ReconstructionFailedError:
+def with_room(
+    failure: ReconstructionFailedError, namespace: str, space: Workspace | None, wait: Callable[[float], object]
+) -> ReconstructionFailedError:
     """Return the failure. If it is a full job volume, the run's files are deleted, and what is kept if that does not suffice (`room`).
 
-    The message says how many results in the trash were deleted before they expire.
+    The message says how many results in the trash were deleted before they expire. `wait` gets seconds, and may raise.
     """
     if failure.reason != "DISK_FULL":
         return failure
     try:
-        deleted = room.make(namespace, space)
+        deleted = room.make(namespace, space, wait=wait)
     except OSError as error:
         logger.error("could not make room on the job volume: %s", error)  # noqa: TRY400  # the message is enough
         return failure

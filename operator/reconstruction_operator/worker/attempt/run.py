@@ -90,7 +90,7 @@ class AttemptRun:
             self._heartbeat.check()
             assignment = self._assignment
             failure = failure_of(error, file_handler.job_dir(assignment.job_id))
-            raise with_room(failure, assignment.envelope.namespace, self._workspace) from error
+            raise with_room(failure, assignment.envelope.namespace, self._workspace, self._heartbeat.wait) from error
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other jobs.

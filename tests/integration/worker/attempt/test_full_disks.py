@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.jobfiles import trashed
+from reconstruction_operator.jobfiles import room, trashed
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
@@ -67,7 +67,10 @@ def test_a_job_that_fills_the_volume_itself_costs_nobody_a_result(
         assert retained() == ["first", "second"]
 
 
-def test_a_full_job_volume_costs_the_oldest_results_until_it_has_room(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_full_job_volume_costs_the_oldest_results_until_it_has_room(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_SETTLE_SECONDS", 0.2)
     with small_disk(jobs_dir, 8) as is_small:
         for number, job_id in enumerate(("first", "second", "third")):
             retain(client, job_id, 3600 * (number + 1), _MEBIBYTE)
