@@ -117,6 +117,9 @@ OLDEST_WRITE = _gauge(
 )
 EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
 WATCH_AGE = _gauge("watch_age_seconds", "Time since the API server last answered a list or watch of this replica.")
+WATCH_SKIPPED = _counter(
+    "watch_events_skipped", "Events of the watch that cannot be read. Their jobs keep their last known state."
+)
 LEADER = _gauge("leader", "1 while this replica holds the Lease and serves jobs.")
 LEADER_CHANGES = _counter("leader_changes", "Times that this replica gained or lost the Lease, by change.", ("change",))
 

@@ -1,10 +1,11 @@
-"""Feed: stores the jobs from kopf's lists and watches in the cache, before kopf handles them.
+"""Feed: reads what the API server sends to kopf, and keeps whatever tenants stored away from kopf's own parser.
 
-kopf would make a queue and a task for each object. So it gets lists without objects, and only the resource versions from its watches.
-kopf still owns the connections: it lists, watches, reconnects and lists again.
+kopf lists, watches, reconnects and lists again. Each event of its watch reaches its handler, cut to the few fields that name the
+object and its version; the job of the event waits here until the handler takes it.
 
-The unfinished jobs are listed first. As soon as they are in the cache, kopf watches from that version, and new jobs are served.
-The list of all jobs follows in pages meanwhile.
+The lists are ours: kopf's would hold every job at once, and start a task for each. kopf gets an empty list instead. The unfinished
+jobs are listed first. As soon as they are in the cache, kopf watches from that version, and new jobs are served. The list of all
+jobs follows in pages meanwhile.
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
 from reconstruction_operator.controller.kube import listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.kube.reflector import Lines
+from reconstruction_operator.planning.types import Job
+from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 2.0
 _TRIES: Final = 10  # tries of a page, before the list begins again
 _FIRST_TRIES: Final = 2  # tries of a page of unfinished jobs
-_CHANGES: Final = ("ADDED", "MODIFIED")
+_CHANGES: Final = ("ADDED", "MODIFIED", "DELETED")
 # The server then ends the watch and kopf begins the next one, which bounds the age of the last response
 WATCH_SECONDS: Final = 60.0
 INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
@@ -59,6 +63,7 @@ class Feed:
         self._completed = completed
         self._cache = cache
         self._paths = [paths.jobs(namespace) for namespace in namespaces or (None,)]
+        self._received: dict[str, Job] = {}  # by uid: the newest job of an event that kopf has not handled yet
         self._listing: dict[str, asyncio.Task[int]] = {}  # lists in progress, by path
         self._unlisted = set(self._paths)
         self._incomplete = set(self._paths)
@@ -82,7 +87,7 @@ class Feed:
         return self._monotonic() - last > _ANSWER_WITHIN_SECONDS + INACTIVITY_SECONDS
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send a request from kopf, and store the jobs of the response."""
+        """Send a request from kopf, and read the response."""
 
         async def send(request: ClientRequest) -> ClientResponse:
             self._tried = self._monotonic()
@@ -130,20 +135,26 @@ class Feed:
         for task in self._listing.values():
             task.cancel()
 
-    def take_event(self, line: bytes) -> int:
-        """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
+    def receive(self, line: bytes) -> bytes:
+        """Keep the job of an event, and return the event for kopf. It is empty if the line cannot be read: that event is skipped."""
         try:
             kind, body = parsing.event(line)
-        except ValueError:
-            return 0
-        head = parsing.head(body) if kind in (*_CHANGES, "DELETED") else None
-        if head is None:
-            return 0
+            if kind not in _CHANGES:
+                return line
+            head = parsing.head(body)
+            if head is not None and kind != "DELETED" and self._cache.wants(head.key, head.version):
+                self._received[head.key.uid] = objects.decode(body, head)
+        except (ValueError, *parsing.UNREADABLE) as error:
+            return _skip(str(error))
+        return _skip("the object has no name or uid") if head is None else _for_kopf(kind, head)
+
+    def handle(self, key: JobKey, kind: str | None) -> None:
+        """Apply the newest event of that object to the cache, which marks its job as changed if anything is new."""
+        job = self._received.pop(key.uid, None)
         if kind == "DELETED":
-            self._cache.remove(head.key)
-        else:
-            self._store(head, body)
-        return head.version
+            self._cache.remove(key)
+        elif job is not None and self._cache.wants(key, job.version):
+            self._cache.store(job)
 
     def _store(self, head: parsing.Head, body: parsing.Encoded) -> None:
         if self._cache.wants(head.key, head.version):
@@ -224,7 +235,7 @@ class Answer(ClientResponse):
 
 
 class _Lines:
-    """A StreamReader whose chunks are whole lines of a watch: bookmarks in place of the events that the feed has applied."""
+    """A StreamReader whose chunks are whole lines of a watch, as kopf gets them."""
 
     def __init__(self, content: aiohttp.StreamReader, feed: Feed) -> None:
         self._content = content
@@ -236,21 +247,25 @@ class _Lines:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         lines = Lines()
         async for chunk in self._content.iter_chunked(size):
-            if complete := list(lines.take(chunk)):
-                yield self._taken(complete)
+            if received := [self._feed.receive(line) for line in lines.take(chunk)]:
+                yield b"\n".join([*filter(None, received), b""])
         for rest in lines.end():
-            yield rest
-
-    def _taken(self, lines: Sequence[bytes]) -> bytes:
-        left, newest = [], 0
-        for line in lines:
-            version = self._feed.take_event(line)
-            newest = version or newest
-            if not version:
-                left += [*_bookmark(newest), line, b"\n"]
-                newest = 0
-        return b"".join([*left, *_bookmark(newest)])
+            yield self._feed.receive(rest)
 
 
-def _bookmark(version: int) -> tuple[bytes, ...]:
-    return (b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"%d"}}}\n' % version,) if version else ()
+def _skip(reason: str) -> bytes:
+    metrics.WATCH_SKIPPED.inc()
+    _log.warning("An event of the watch cannot be read and is skipped: %s", reason)
+    return b""
+
+
+def _for_kopf(kind: str, head: parsing.Head) -> bytes:
+    """Return an event with the fields that kopf reads: the object's identity and version."""
+    metadata = {
+        "name": head.key.name,
+        "namespace": head.key.namespace,
+        "uid": head.key.uid,
+        "resourceVersion": str(head.version),
+    }
+    body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": metadata}
+    return json.dumps({"type": kind, "object": body}).encode()

@@ -1,7 +1,7 @@
-"""Watch: lists and watches the jobs with kopf, whose responses the feed reads. No other module imports kopf.
+"""Watch: watches the jobs with kopf, whose handler marks each changed job for the loop. No other module imports kopf.
 
-kopf watches only resources that have a handler. Ours does nothing: `feed` has already applied the event. kopf's timers, daemons,
-indices and change handlers are not used. The operator's own tasks run between `startup` and `cleanup`.
+An event handler costs no request and nothing for each object that exists. kopf's timers, daemons, indices and change handlers do,
+so they are not used. The operator's own tasks run between `startup` and `cleanup`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import aiohttp
 import kopf
 
-from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
+from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
 from reconstruction_operator.controller.kube.feed import (
     INACTIVITY_SECONDS,
     REQUEST_SECONDS,
@@ -35,16 +35,6 @@ class _Backoffs:
 
     def __iter__(self) -> Iterator[float]:
         return itertools.chain((0.2, 0.5, 1.0), itertools.repeat(2.0))
-
-
-class _NoDiffs(kopf.AnnotationsDiffBaseStorage):
-    """Stores nothing. kopf would deep-copy every body for change handlers, which we do not use, and cannot copy a deeply nested one."""
-
-    def build(self, **_: Any) -> kopf.BodyEssence:
-        return cast(kopf.BodyEssence, {})
-
-    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
-        return None
 
 
 async def watch(
@@ -71,8 +61,8 @@ async def watch(
     async def login(**_: Any) -> kopf.AiohttpSession:
         return _session(await find_cluster(), feed)
 
-    async def event(**_: Any) -> None:
-        """Do nothing: the feed has applied the event."""
+    async def event(*, namespace: str | None, name: str, uid: str, type: str | None, **_: Any) -> None:  # noqa: A002  # kopf's name
+        feed.handle(JobKey(namespace or "", name, uid), type)
 
     # By default kopf retries a failed startup a minute later; ours ends the process.
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(begin)
@@ -95,7 +85,6 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.peering.standalone = True
-    settings.persistence.diffbase_storage = _NoDiffs()
     settings.queueing.idle_timeout = 0.1
     settings.watching.chunk_size = pages.PAGE  # a list request has a limit; the feed chooses it
     settings.watching.server_timeout = int(WATCH_SECONDS)

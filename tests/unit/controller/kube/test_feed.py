@@ -14,6 +14,7 @@ import pytest
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Answer, Feed
+from reconstruction_operator.telemetry import metrics
 
 from tests.support.controller.clock import Clock
 from tests.support.jobs import make_body, make_key
@@ -162,15 +163,56 @@ async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
     assert server.asked.count("page") == 2 * 4
 
 
-async def test_kopf_gets_only_the_newest_version_of_each_chunk_of_a_watch(
-    server: ApiServer, watching: Watching
-) -> None:
+async def test_kopf_gets_each_event_cut_to_identity_and_version(server: ApiServer, watching: Watching) -> None:
     server.put("ADDED", make_body("a", version=101))
     server.put("MODIFIED", make_body("a", version=102, phase="Running"))
     server.put("DELETED", make_body("b", version=103))
+    server.put("BOOKMARK", {"metadata": {"resourceVersion": "104"}})
+
+    *events, bookmark = await watching.watch()
+
+    assert [(event["type"], event["object"]["metadata"]) for event in events] == [
+        (kind, {"name": name, "namespace": "default", "uid": f"uid-{name}", "resourceVersion": version})
+        for kind, name, version in (("ADDED", "a", "101"), ("MODIFIED", "a", "102"), ("DELETED", "b", "103"))
+    ]
+    assert all(set(event["object"]) == {"apiVersion", "kind", "metadata"} for event in events)
+    assert bookmark["object"]["metadata"]["resourceVersion"] == "104"
+
+
+async def test_the_handler_applies_the_newest_event_of_an_object(server: ApiServer, watching: Watching) -> None:
+    cache, feed = watching.cache, watching.feed
+    server.put("ADDED", make_body("a", version=101))
+    server.put("MODIFIED", make_body("a", version=102, phase="Running"))
+    server.put("DELETED", make_body("b", version=103))
+    await watching.watch()
+    assert cache.get(make_key("a")) is None
+
+    for name, kind in (("a", "ADDED"), ("a", "MODIFIED"), ("b", "DELETED")):
+        feed.handle(make_key(name), kind)
+
+    job = cache.get(make_key("a"))
+    assert (job.version, cache.take(9), cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b"no JSON", id="no JSON"),
+        pytest.param(b'{"type": "MODIFIED", "object": {"metadata": {', id="cut off"),
+        pytest.param(b'{"type": "MODIFIED", "object": {"metadata": {"name": "\xff\xfe"}}}', id="no UTF-8"),
+        pytest.param(b'{"type": "MODIFIED", "object": {"spec": {}}}', id="without metadata"),
+        pytest.param(b'{"type": "MODIFIED", "object": [1]}', id="no object"),
+        pytest.param(b"[" * 100_000, id="deep"),
+    ],
+)
+async def test_an_event_that_cannot_be_read_is_skipped_and_counted(
+    server: ApiServer, watching: Watching, line: bytes
+) -> None:
+    skipped = metrics.REGISTRY.get_sample_value("reconstruction_watch_events_skipped_total")
+    server.events.append(line + b"\n")
+    server.put("MODIFIED", make_body("a", version=102))
 
     lines = await watching.watch()
 
-    assert lines == [{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "103"}}}]
-    job = watching.cache.get(make_key("a"))
-    assert (job.version, watching.cache.take(9), watching.cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
+    assert [event["object"]["metadata"]["name"] for event in lines] == ["a"]
+    assert metrics.REGISTRY.get_sample_value("reconstruction_watch_events_skipped_total") == skipped + 1

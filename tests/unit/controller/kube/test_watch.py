@@ -22,7 +22,7 @@ def test_pauses_between_retries_never_end_and_stay_short() -> None:
     assert (pauses[:4], len(pauses), max(pauses)) == ([0.2, 0.5, 1.0, 2.0], 10_000, 2.0)
 
 
-async def test_kopf_lists_without_objects_and_watches_from_the_versions_of_the_feed(
+async def test_kopf_watches_from_the_versions_of_the_feed_and_its_handler_applies_each_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also after an expired watch: with kopf's own lists, each object would cost a queue and a task."""
@@ -60,4 +60,4 @@ async def test_kopf_lists_without_objects_and_watches_from_the_versions_of_the_f
 
     assert server.watched == ["100", "107", "107", "200"]
     assert server.asked.count("one") == 2
-    assert (len(cache), cache.relisted) == (6, True)
+    assert (len(cache), cache.relisted) == (6, True)  # with the new job, which only the handler stores
