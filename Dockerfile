@@ -64,10 +64,10 @@ FROM runtime AS operator
 LABEL org.opencontainers.image.title="reconstruction-operator" \
       org.opencontainers.image.description="Kubernetes operator for 3D reconstruction: ReconstructionJob manifests, Celery workers"
 COPY --from=operator-packages /venv /venv
-EXPOSE 8080
+EXPOSE 8080 8081
 # For runtimes that use it; in Kubernetes, the chart defines probes. A standby replica is healthy too.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PROBE_PORT') or 8080}/healthz\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PROBE_PORT') or 8081}/healthz\", timeout=4)"]
 ENTRYPOINT ["reconstruction-operator"]
 CMD ["run"]
 
@@ -101,14 +101,14 @@ ENTRYPOINT ["reconstruction-gallery"]
 
 # --- The workers ------------------------------------------------------------------------------------------------------------
 FROM runtime AS worker-runtime
-# The health check uses this port, which opens once the worker listens to its queues.
-ENV WORKER_METRICS_PORT=8080
+# Metrics, and the health check, whose port opens once the worker listens to its queues.
+ENV WORKER_METRICS_PORT=8080 WORKER_PROBE_PORT=8081
 USER 0:0
 RUN install -d -o 65532 -g 65532 /jobs && install -d /photos
 USER 65532:65532
-EXPOSE 8080
+EXPOSE 8080 8081
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['WORKER_METRICS_PORT']}/healthz\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['WORKER_PROBE_PORT']}/healthz\", timeout=4)"]
 ENTRYPOINT ["celery", "--app=reconstruction_operator.celery_app"]
 CMD ["worker", "--concurrency=1", "--loglevel=INFO"]
 

@@ -21,6 +21,7 @@ _ORDER = (
     "models",
     "disk",
     "mounts",
+    "ports",
     "storage",
     "network",
     "redis",

@@ -25,7 +25,9 @@ from devcluster import Cluster, DevclusterError, Redis, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 from devcluster.servers.control_plane import write_kubeconfig
+from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
+from devcluster.servers.server import LOOPBACK
 from devcluster.servers.storage.s3 import S3
 
 OPERATORS = ("operator-a", "operator-b")
@@ -88,6 +90,7 @@ class Scene:
         self._own_disk = own_disk
         self.down: set[str] = set()  # processes that `supervise` must not restart
         self.skew_seconds: dict[str, int] = {}  # by worker: how far its clock is wrong
+        self._worker_ports = {name: free_ports(2) for name in WORKERS}  # of metrics and probes
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
@@ -154,6 +157,11 @@ class Scene:
     def process(self, name: str) -> Process:
         """Return the newest process of that name."""
         return self.system.processes[name]
+
+    def ports(self) -> list[int]:
+        """Return the ports that operators and workers serve."""
+        operators = [port for ports in (self.system.metrics_ports, self.system.probe_ports) for port in ports.values()]
+        return [*operators, *(port for ports in self._worker_ports.values() for port in ports)]
 
     def children(self, worker: str) -> list[psutil.Process]:
         """Return the pool processes of a prefork worker; empty for other pools, or if the worker does not run."""
@@ -259,6 +267,9 @@ class Scene:
             PYTHONPATH=os.pathsep.join(map(str, path)),
             CHAOS_SKEW_SECONDS=str(skew),
             CHAOS_WORKER=name,
+            WORKER_METRICS_HOST=LOOPBACK,
+            WORKER_METRICS_PORT=str(self._worker_ports[name][0]),
+            WORKER_PROBE_PORT=str(self._worker_ports[name][1]),
             CHAOS_JOURNAL_DIR=str(self.journal_dir),
             INPUT_ROOTS=str(self.photos),
             OUTPUT_ROOTS=str(self.delivered),

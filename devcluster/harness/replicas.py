@@ -27,14 +27,16 @@ class Replica:
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return status and JSON of `/healthz` or `/readyz`."""
-        status, text = self._read(path)
+        status, text = self._read(self.system.probe_ports[self.name], path)
         return status, json.loads(text)
 
     def metric(self, name: str, **labels: str) -> float | None:
         """Return the value of a metric with those labels, if there is one."""
         inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
         head = re.escape(f"{name}{{{inside}}}" if labels else name)
-        match = re.search(rf"^{head} (\S+)$", self._read("/metrics")[1], re.MULTILINE)
+        match = re.search(
+            rf"^{head} (\S+)$", self._read(self.system.metrics_ports[self.name], "/metrics")[1], re.MULTILINE
+        )
         return float(match[1]) if match else None
 
     def wait_ready(self) -> None:
@@ -59,8 +61,7 @@ class Replica:
         """Wait until the metric has that value."""
         wait_until(lambda: self.metric(name, **labels) == value, f"{name} to be {value:g}", seen=self._account)
 
-    def _read(self, path: str) -> tuple[int, str]:
-        port = self.system.probe_ports[self.name]
+    def _read(self, port: int, path: str) -> tuple[int, str]:
         return read(http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_SECONDS), path)
 
     def _account(self) -> object:

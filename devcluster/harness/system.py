@@ -49,6 +49,7 @@ class System(Product):
         super().__init__(redis, settings=settings)
         self.cluster = cluster
         self.probe_ports: dict[str, int] = {}
+        self.metrics_ports: dict[str, int] = {}
         self._kubeconfig: Path | None = None
 
     def install(self) -> None:
@@ -73,19 +74,21 @@ class System(Product):
         wait_until(lambda: api.get(JOBS)["items"] == [], "the end of an earlier system's jobs")
 
     def start_operator(self, name: str = "operator", **settings: str) -> Process:
-        """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`.
+        """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`, its metrics on
+        `metrics_ports[name]`.
 
         With a setting `KUBECONFIG` it works on that cluster, as the user of that file.
         """
         if self._kubeconfig is None and "KUBECONFIG" not in settings:
             self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
         if name not in self.probe_ports:
-            (self.probe_ports[name],) = free_ports(1)
+            self.probe_ports[name], self.metrics_ports[name] = free_ports(2)
         addresses = {
             "KUBECONFIG": str(self._kubeconfig),
             "OPERATOR_NAMESPACE": OPERATOR_NAMESPACE,
             "PROBE_HOST": "127.0.0.1",
             "PROBE_PORT": str(self.probe_ports[name]),
+            "METRICS_PORT": str(self.metrics_ports[name]),
         }
         command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run"]
         return self._launch(name, command, self.environment(**(addresses | settings)))

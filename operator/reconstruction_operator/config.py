@@ -158,9 +158,12 @@ class Settings:
         "on: every account that may publish in the broker can command the workers by Celery's remote control, for example to shut down",
         choices=("off", "on"),
     )
-    WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics and /healthz; 0: none", most=_MAX_PORT)
+    WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: none", most=_MAX_PORT)
+    WORKER_PROBE_PORT: int = _worker(0, "port of a worker's /healthz; 0: none", most=_MAX_PORT)
     WORKER_METRICS_HOST: str = _worker(
-        _ANY_ADDRESS, "address of a worker's /metrics; Prometheus connects from outside the pod", unit="ADDRESS"
+        _ANY_ADDRESS,
+        "address of a worker's two ports; the kubelet and Prometheus connect from outside the pod",
+        unit="ADDRESS",
     )
 
     INSTALL_ID: str = _operator(
@@ -231,10 +234,11 @@ class Settings:
     )
     PROBE_HOST: str = _operator(
         _ANY_ADDRESS,
-        "address of /healthz, /readyz and /metrics; the kubelet and Prometheus connect from outside the pod",
+        "address of the operator's two ports; the kubelet and Prometheus connect from outside the pod",
         unit="ADDRESS",
     )
-    PROBE_PORT: int = _operator(8080, "port of /healthz, /readyz and /metrics; 0: any free port", most=_MAX_PORT)
+    PROBE_PORT: int = _operator(8081, "port of /healthz and /readyz; 0: any free port", most=_MAX_PORT)
+    METRICS_PORT: int = _operator(8080, "port of /metrics; 0: any free port", most=_MAX_PORT)
     LOG_FORMAT: str = _operator(
         "json",
         "format of the logs of operator and workers: json for machines, text for people",

@@ -29,9 +29,11 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "STORAGE_CA_FILE": "set objectStorage.ca.existingSecret",
     "LEASE_NAME": "set fullnameOverride",
     "PROBE_HOST": "the probes need the default",
-    "PROBE_PORT": "it is always 8080",
+    "PROBE_PORT": "it is always 8081",
+    "METRICS_PORT": "it is always 8080",
     "WORKER_METRICS_HOST": "the probes need the default",
     "WORKER_METRICS_PORT": "set metrics.workerPort",
+    "WORKER_PROBE_PORT": "set probes.workerPort",
 }
 RENAMED: Final[Mapping[str, str]] = {
     "namePrefix": "it is now fullnameOverride",

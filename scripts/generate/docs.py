@@ -165,7 +165,7 @@ number of jobs. `make docs` generates these tables from `operator/reconstruction
 
 ## The operator
 
-At `/metrics` of `PROBE_PORT`, with the usual metrics of Python and its process. Each replica reports what it observes; a standby
+At `/metrics` of `METRICS_PORT`, with the usual metrics of Python and its process. Each replica reports what it observes; a standby
 (`reconstruction_leader` is 0) only counts the jobs.
 
 {operator}

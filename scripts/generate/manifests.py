@@ -21,6 +21,7 @@ TEMPLATES = {  # of the chart -> file in manifests/install
     "operator/permissions.yaml": "operator-permissions.yaml",
     "operator/deployment.yaml": "operator.yaml",
     "operator/disruption.yaml": "operator-disruption.yaml",
+    "network/policies.yaml": "operator-network.yaml",
     "roles/users.yaml": "user-roles.yaml",
 }
 GALLERY_FOLDER = "manifests/gallery"

@@ -116,13 +116,14 @@ def test_the_operator_starts_within_seconds(
         readable = tmp_path / "kubeconfig"
         readable.write_bytes(account.read_bytes())
         readable.chmod(0o644)
-        (port,) = free_ports(1)
+        port, metrics_port = free_ports(2)
         environment = {
             "KUBECONFIG": "/etc/kubeconfig",
             **addresses(redis),
             "OPERATOR_NAMESPACE": OPERATOR_NAMESPACE,
             "PROBE_HOST": "127.0.0.1",
             "PROBE_PORT": str(port),
+            "METRICS_PORT": str(metrics_port),
         }
         with Bundle(images.TARGETS["operator"], mounts={readable: "/etc/kubeconfig"}) as bundle:
             health = bundle.configuration["Healthcheck"]["Test"][1:]
@@ -143,13 +144,14 @@ def test_the_operator_starts_within_seconds(
 def test_a_worker_is_healthy_once_it_listens(bundles: Callable[[str], Bundle], run: RunFolder) -> None:
     bundle = bundles("worker-base")
     health = bundle.configuration["Healthcheck"]["Test"][1:]
-    (port,) = free_ports(1)
+    port, metrics_port = free_ports(2)
     with Redis() as redis:
         environment = {
             **addresses(redis),
             "JOBS_DIR": "/tmp/jobs",
             "WORKER_METRICS_HOST": "127.0.0.1",
-            "WORKER_METRICS_PORT": str(port),
+            "WORKER_PROBE_PORT": str(port),
+            "WORKER_METRICS_PORT": str(metrics_port),
         }
         assert bundle.run(*health, environment=environment).returncode == 1
         worker = bundle.start("worker", run=run, environment=environment)

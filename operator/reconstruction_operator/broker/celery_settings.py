@@ -21,6 +21,7 @@ BOOTSTEPS: Final = {
         "reconstruction_operator.worker.lifecycle.watchdog:Watchdog",
     ),
     "consumer": (
+        "reconstruction_operator.worker.lifecycle.intake:Intake",
         "reconstruction_operator.worker.lifecycle.registration:Registration",
         "reconstruction_operator.worker.preflight.thread:PreflightThread",
         "reconstruction_operator.worker.lifecycle.metrics_server:MetricsServer",

@@ -80,6 +80,7 @@ _RETRIED = {
 _CONTINUED = {
     "SUSPENDED": "Set spec.suspend to false to continue.",
     "DRAINED": "The worker was shut down; another attempt follows.",
+    "WORKER_EXHAUSTED": "The worker could start no thread or process: raise its container's limit of processes; another attempt follows.",
     "REDIS_LOST": "Redis lost the attempt; another attempt follows.",
     "HANDED_OVER": "Another installation has taken over; another attempt follows.",
     "SUPERSEDED": "A newer attempt has taken over.",

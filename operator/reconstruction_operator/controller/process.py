@@ -31,8 +31,12 @@ async def run() -> int:
     api = Api(cluster)
     _log.info("Starting version %s, process %d, API server %s", VERSION, os.getpid(), cluster.server)
     try:
-        probes = ProbeServer(host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)
-        _log.info("Probes and metrics on port %d", await probes.start())
+        probes = ProbeServer(
+            host=config.settings.PROBE_HOST,
+            port=config.settings.PROBE_PORT,
+            metrics_port=config.settings.METRICS_PORT,
+        )
+        _log.info("Probes on port %d, metrics on port %d", *await probes.start())
         try:
             operator = await _prepared(api, stopping)
             return 0 if operator is None else await _operate(operator, probes)

@@ -31,6 +31,10 @@ from reconstruction_operator.worker.attempt.progress import Meta, Send
 logger = logging.getLogger(__name__)
 
 _RESULT_CHARS: Final = 64  # of a result in Celery's log line, which is slow to format: enough for status and job
+_GIVEN_BACK: Final = {
+    "DRAINED": "this worker shuts down",
+    "WORKER_EXHAUSTED": "this worker can start no thread or process",
+}
 # Redis has lost the record, which the operator writes before the message.
 _NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)
 
@@ -57,7 +61,7 @@ def process_reconstruction(
     Raises:
         ReconstructionFailedError: with a reason of `contract.outcomes`.
         Ignore: the message is a duplicate or no longer wanted, so no state is written; or the state REVOKED is written.
-        Reject: the worker shuts down; the message of a bare task, which no operator would repeat, is requeued.
+        Reject: the worker shuts down or can start no thread; the message of a bare task, which no operator would repeat, is requeued.
         ValueError: the job id is unsafe.
 
     """
@@ -75,10 +79,10 @@ def process_reconstruction(
                 "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
             )
             raise Ignore from None
-        is_drained = conclusion.end is not None and conclusion.end.reason == "DRAINED"
-        if assignment.is_bare and _in_worker(self) and is_drained:
-            logger.info("%s is requeued: this worker shuts down", assignment.title)
-            raise Reject("drained", requeue=True)
+        reason = "" if conclusion.end is None else conclusion.end.reason
+        if assignment.is_bare and _in_worker(self) and reason in _GIVEN_BACK:
+            logger.info("%s is requeued: %s", assignment.title, _GIVEN_BACK[reason])
+            raise Reject(reason.lower(), requeue=True)
         return _answer(self, job_id, conclusion)
 
 

@@ -51,6 +51,10 @@ HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attem
 RUNNING = _gauge("running_attempts", "Tasks that run now.")
 SLOTS = _gauge("slots", "Tasks that can run at the same time.")
 DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
+EXHAUSTED = _gauge(
+    "exhausted",
+    "1 while the worker can start no thread or process, and takes no jobs: its limit of processes is reached.",
+)
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
 
 UNOWNED_FOLDERS = _gauge(

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, Self
 
-from reconstruction_operator import config, privacy
+from reconstruction_operator import config, exhaustion, privacy
 from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import environment
@@ -60,16 +60,19 @@ class Program:
         """Start the module as a program; with `credentials` of object storage in its environment.
 
         With `untrusted`, it reads that file as its stdin instead of a request.
+
+        Raises OSError if it cannot be started (ExhaustedError for lack of processes).
         """
         secrets = environment.chosen(os.environ) if credentials else {}
-        process = subprocess.Popen(
-            # -P: a module in the current folder must not shadow a library's.
-            [sys.executable, "-P", "-m", module, *arguments],
-            stdin=subprocess.PIPE if untrusted is None else untrusted,
-            stdout=subprocess.PIPE,
-            env=secrets | {name: os.environ[name] for name in _INHERITED if name in os.environ},
-            start_new_session=True,  # Ctrl-C is for the worker, which ends this process itself
-        )
+        with exhaustion.starting():
+            process = subprocess.Popen(
+                # -P: a module in the current folder must not shadow a library's.
+                [sys.executable, "-P", "-m", module, *arguments],
+                stdin=subprocess.PIPE if untrusted is None else untrusted,
+                stdout=subprocess.PIPE,
+                env=secrets | {name: os.environ[name] for name in _INHERITED if name in os.environ},
+                start_new_session=True,  # Ctrl-C is for the worker, which ends this process itself
+            )
         return cls(process, module)
 
     @property

@@ -47,7 +47,10 @@ def test_a_pod_that_is_not_restricted_is_rejected(installed: Cluster) -> None:
 def test_the_port_of_the_probes_is_that_of_the_settings(cluster: Cluster) -> None:
     (pod,) = pods(build(cluster, "install"))
 
-    assert pod["spec"]["containers"][0]["ports"] == [{"name": "http", "containerPort": config.settings.PROBE_PORT}]
+    assert pod["spec"]["containers"][0]["ports"] == [
+        {"name": "metrics", "containerPort": config.settings.METRICS_PORT},
+        {"name": "probes", "containerPort": config.settings.PROBE_PORT},
+    ]
 
 
 def test_the_addresses_of_redis_come_from_the_secret(cluster: Cluster) -> None:

@@ -1,15 +1,23 @@
 """Probes: /healthz and /readyz without Redis, without the API server, and on a standby."""
 
+import contextlib
+import socket
+import time
+
 import pytest
 import redis
 
 from devcluster import Cluster, wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Lease, Replica
-from devcluster.harness.system import System
+from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.servers.server import LOOPBACK
 from tests.support.controller.throttling import STATUS_WRITES, throttled
 
 pytestmark = pytest.mark.timeout(300)
+
+_SCRAPES = 800
+LEASE_SECONDS = float(QUICK_SETTINGS["LEASE_SECONDS"])
 
 
 @pytest.fixture
@@ -53,6 +61,25 @@ def test_a_backlog_of_writes_fails_no_probe(operator: Replica, cluster: Cluster,
 
         assert operator.get("/healthz")[0] == 200
         assert operator.get("/readyz")[0] == 200
+
+
+def test_a_flood_of_scrapes_costs_the_operator_neither_its_probes_nor_its_lease(
+    operator: Replica, system: System, lease: Lease
+) -> None:
+    request = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+    port, before = system.metrics_ports["operator"], lease.transitions
+    begun = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        for number in range(_SCRAPES):
+            connection = stack.enter_context(socket.create_connection((LOOPBACK, port), timeout=30))
+            connection.sendall(request * 8)
+            if not number % 100:
+                assert operator.get("/healthz")[0] == 200
+        wait_until(lambda: time.monotonic() > begun + LEASE_SECONDS + 1, "a Lease that was not renewed to expire")
+        assert operator.get("/healthz")[0] == 200
+
+    assert operator.metric("reconstruction_leader") == 1
+    assert lease.transitions == before
 
 
 def test_the_probes_of_a_standby_succeed(operator: Replica, system: System) -> None:

@@ -95,5 +95,5 @@ def test_a_probe_port_in_use_is_a_readable_error(system: System) -> None:
     second = system.start_operator("second", PROBE_PORT=str(system.probe_ports["first"]))
 
     assert _status(second) == 1
-    assert "address already in use" in second.log_end()
+    assert "Address already in use" in second.log_end()
     assert "Traceback" not in second.log_end()

@@ -194,6 +194,13 @@ CASES = [
         20,
         {"instance": "a"},
     ),
+    Case(
+        "ReconstructionWorkerExhausted",
+        ["worker_exhausted 0x5 1x3 0x60"],
+        ["worker_exhausted 0x5 1x60"],
+        20,
+        {"instance": "a"},
+    ),
 ]
 
 

@@ -67,7 +67,7 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
             WORKER_METRICS_PORT=str(port), PYTHONPATH=str(ROUGH_MODELS), ROUGH_MODELS_PIDS=str(pids), concurrency=4
         )
         targets = [
-            Target("reconstruction-operator", system.probe_ports["operator"], {"namespace": "reconstruction-system"}),
+            Target("reconstruction-operator", system.metrics_ports["operator"], {"namespace": "reconstruction-system"}),
             Target("reconstruction-workers", port, {"namespace": "reconstruction-system"}),
         ]
         with Prometheus(targets, rules=[ALERTS]) as prometheus:

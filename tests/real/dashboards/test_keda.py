@@ -30,7 +30,7 @@ def query() -> str:
 
 
 def test_the_query_counts_only_waiting_and_running_jobs_of_its_queues(query: str, system: System, jobs: Jobs) -> None:
-    operator = Target("reconstruction-operator", system.probe_ports["operator"])
+    operator = Target("reconstruction-operator", system.metrics_ports["operator"])
     with Prometheus([operator]) as prometheus:
 
         def answer() -> float:

@@ -45,7 +45,7 @@ def shown_by(system: System, jobs: Jobs, names: Sequence[str]) -> dict[str, str]
     shown = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
     shown["statuses"] = json.dumps([jobs.get(name)["status"] for name in names])
     shown["events"] = json.dumps(system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}/events"))
-    with urllib.request.urlopen(f"http://127.0.0.1:{system.probe_ports['operator']}/metrics") as answer:  # our own
+    with urllib.request.urlopen(f"http://127.0.0.1:{system.metrics_ports['operator']}/metrics") as answer:  # our own
         shown["metrics"] = answer.read().decode()
     shown["command lines"] = command_lines(system)
     assert all(len(text) > 100 for text in shown.values()), {name: len(text) for name, text in shown.items()}

@@ -46,7 +46,7 @@ def run() -> Iterator[RunFolder]:
 
 
 def test_the_commands_and_settings_of_compose_run_a_job(run: RunFolder, tmp_path: Path) -> None:
-    port, metrics = free_ports(2)
+    port, metrics, probes = free_ports(3)
     (tmp_path / "jobs").mkdir()
     stated = {name: str(value) for name, value in SERVICES["worker"]["environment"].items()}
     here = {"redis://redis:6379": f"redis://127.0.0.1:{port}", "/jobs": f"{tmp_path}/jobs", "/photos": str(CHECKOUT)}
@@ -59,6 +59,7 @@ def test_the_commands_and_settings_of_compose_run_a_job(run: RunFolder, tmp_path
         "HOME": str(tmp_path),
         "PLACEHOLDER_STEP_SECONDS": "0.1",
         "WORKER_METRICS_PORT": str(metrics),
+        "WORKER_PROBE_PORT": str(probes),
         "WORKER_METRICS_HOST": "127.0.0.1",
         **settings,
     }

@@ -17,9 +17,14 @@ from devcluster.servers.ports import free_ports
 
 @dataclass(frozen=True)
 class Scraped:
-    """The samples of one worker. Each call scrapes again."""
+    """The samples and the health of one worker. Each call asks again."""
 
     port: int
+    probe_port: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"WORKER_METRICS_PORT": str(self.port), "WORKER_PROBE_PORT": str(self.probe_port)}
 
     def text(self) -> str:
         address = f"http://127.0.0.1:{self.port}/metrics"
@@ -29,7 +34,7 @@ class Scraped:
     def is_healthy(self) -> bool:
         """Whether the kubelet's probe succeeds."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.probe_port}/healthz", timeout=10) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.HTTPError, TimeoutError):
             return False
@@ -48,9 +53,8 @@ class Scraped:
 
 @pytest.fixture
 def scraped() -> Scraped:
-    """The samples of a worker that is started with this port."""
-    (port,) = free_ports(1)
-    return Scraped(port)
+    """The samples of a worker that is started with these ports."""
+    return Scraped(*free_ports(2))
 
 
 def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
@@ -63,7 +67,7 @@ def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
 
 @pytest.mark.parametrize("pool", ["prefork", pytest.param("threads", marks=pytest.mark.release), "solo"])
 def test_a_job_counts_once_with_six_steps(scraped: Scraped, pool: str, own_farm: Farm, job_id: str) -> None:
-    own_farm.start_worker(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(scraped.port))
+    own_farm.start_worker(pool=pool, concurrency=1 if pool == "solo" else 2, **scraped.settings)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
 
     scraped.wait_for(1, "attempts_total", model="placeholder", outcome="Succeeded", reason="")
@@ -75,7 +79,7 @@ def test_a_job_counts_once_with_six_steps(scraped: Scraped, pool: str, own_farm:
 
 
 def test_an_isolated_model_reports_photos_bytes_and_memory(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
-    own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port))
+    own_farm.start_worker(**scraped.settings)
     own_farm.photo(job_id)
     size = (own_farm.jobs_dir / job_id / "input" / "a.jpg").stat().st_size
     own_farm.wait_state(own_farm.send(job_id, "rough-good"), "SUCCESS")
@@ -88,7 +92,7 @@ def test_an_isolated_model_reports_photos_bytes_and_memory(scraped: Scraped, own
 
 
 def test_heartbeat_failures_count_during_an_outage_of_redis(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
-    own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
+    own_farm.start_worker(**scraped.settings, PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
     own_farm.wait_step(own_farm.send(job_id, "placeholder"), "Loading input files")
     scraped.wait_for(1, "running_attempts")
     own_farm.server.kill()
@@ -105,7 +109,7 @@ def test_heartbeat_failures_count_during_an_outage_of_redis(scraped: Scraped, ow
 def test_a_busy_worker_is_healthy_also_without_redis_and_a_stopped_one_is_not(
     scraped: Scraped, own_farm: Farm, job_id: str
 ) -> None:
-    worker = own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), concurrency=2)  # the second slot needs Redis
+    worker = own_farm.start_worker(**scraped.settings, concurrency=2)  # the second slot needs Redis
     own_farm.photo(job_id)
     own_farm.send(job_id, "rough-sleep")  # its process holds the interpreter's lock in native code
     own_farm.model_pid()
@@ -126,9 +130,9 @@ def test_a_busy_worker_is_healthy_also_without_redis_and_a_stopped_one_is_not(
 
 
 def test_a_worker_runs_without_metrics_if_the_port_is_in_use(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
-    own_farm.start_worker("first", WORKER_METRICS_PORT=str(scraped.port))
-    second = own_farm.start_worker("second", WORKER_METRICS_PORT=str(scraped.port))
+    own_farm.start_worker("first", **scraped.settings)
+    second = own_farm.start_worker("second", **scraped.settings)
 
-    wait_until(lambda: "no metrics at" in second.log.read_text(), "the second worker to log it", seen=second.log_end)
+    wait_until(lambda: "no /metrics at" in second.log.read_text(), "the second worker to log it", seen=second.log_end)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
     assert second.alive

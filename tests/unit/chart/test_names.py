@@ -11,7 +11,7 @@ from tests.support.chart import GPU, Objects, Render, images, pods
 
 EVERYTHING: dict[str, Any] = {
     "workers": GPU,
-    "networkPolicy": {"enabled": True},
+    "networkPolicy": {"egress": True},
     "rbac": {"canceller": {"enabled": True}},
     "deletionProtection": {"enabled": True},
     "operator": {"watchNamespaces": ["maps"]},

@@ -114,15 +114,18 @@ def test_the_notes_create_no_job_from_photos_that_workers_lack(ask: Ask) -> None
 @pytest.mark.parametrize(
     ("options", "policies", "inputs"),
     [
-        pytest.param("nameOverride=", "NetworkPolicies are off", "or use https:// inputs.", id="by default"),
         pytest.param(
-            "networkPolicy.enabled=true",
+            "nameOverride=", "NetworkPolicies admit only the connections", "or use https:// inputs.", id="by default"
+        ),
+        pytest.param("networkPolicy.enabled=false", "NetworkPolicies are off", "or use https:// inputs.", id="off"),
+        pytest.param(
+            "networkPolicy.egress=true",
             "Workers reach only Redis: https:// inputs fail without networkPolicy.workerEgress",
             "or use https:// inputs and allow them in networkPolicy.workerEgress.",
             id="on",
         ),
         pytest.param(
-            "networkPolicy.enabled=true,networkPolicy.workerEgress[0].ports[0].port=443",
+            "networkPolicy.egress=true,networkPolicy.workerEgress[0].ports[0].port=443",
             "Workers also reach what networkPolicy.workerEgress allows",
             "or use https:// inputs.",
             id="on with egress",

@@ -14,6 +14,7 @@ from reconstruction_operator.planning.status.details import at_rest, failure_of,
 from reconstruction_operator.planning.status.progress import advance, done, halted
 from reconstruction_operator.planning.times import after, backoff, whole
 
+_WITH_PAUSE = frozenset({"WORKER_EXHAUSTED"})
 _WITHOUT_BACKOFF = frozenset({"WORKER_LOST"})  # detecting the loss took long enough
 
 
@@ -45,7 +46,9 @@ def decide(case: Case) -> Decision | None:
         return _failed(case, end, cause, counted)
     if case.job.spec.suspend:
         return Decision(JobState.SUSPENDED, at_rest(case))
-    return restarting.another(case, case.stored, due=None, cause=end.reason)
+    # No failure, but the same worker may be the only one with a free slot.
+    due = _due(case, 1) if cause.code in _WITH_PAUSE else None
+    return restarting.another(case, case.stored, due=due, cause=end.reason)
 
 
 def _succeeded(case: Case, end: End) -> Decision:

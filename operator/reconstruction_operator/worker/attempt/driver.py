@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator import config
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
+from reconstruction_operator.exhaustion import ExhaustedError
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.assignment import Assignment
@@ -78,8 +79,14 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
         first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
         first_asked_at=asked_at,
     )
-    with heartbeat, ProgressSender(send, flush=patience.flush) as sender:
-        return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)
+    try:
+        with heartbeat, ProgressSender(send, flush=patience.flush) as sender:
+            return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)
+    except ExhaustedError:
+        # No thread renews the claim, which expires soon: without Redis, the operator finds the worker lost.
+        end = ending.end_of_exhaustion(ending.place_of(None, 0.0), assignment.worker)
+        logger.warning("%s is given back: %s", assignment.title, end.message)
+        return Conclusion(ending.record(end, ownership, heartbeat, patience_seconds=config.settings.ALIVE_TTL_SECONDS))
 
 
 def carry_out(

@@ -106,10 +106,18 @@ def end_of_interruption(interruption: Interruption, where: str, worker: str) -> 
             return End(Outcome.CANCELLED, "CANCELLED", f"cancelled {where}", worker=worker)
         case InterruptionKind.DRAINED:
             return End(Outcome.STOPPED, "DRAINED", f"its worker was shut down; stopped {where}", worker=worker)
+        case InterruptionKind.EXHAUSTED:
+            return end_of_exhaustion(where, worker)
         case InterruptionKind.STOPPED:
             outcome, reason = _STOPPED[interruption.reason or StopReason.SUPERSEDED]
             why = "activeDeadlineSeconds has expired; " if reason == "TIMEOUT" else ""
             return End(outcome, reason, f"{why}stopped {where}", worker=worker)
+
+
+def end_of_exhaustion(where: str, worker: str) -> End:
+    """Return the end to record for a run whose worker could start no thread or process."""
+    text = f"its worker had reached its limit of processes; stopped {where}"
+    return End(Outcome.STOPPED, "WORKER_EXHAUSTED", text, worker=worker)
 
 
 def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float) -> End | None:

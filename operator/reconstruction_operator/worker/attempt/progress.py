@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from typing import Any, Final, Self
 
+from reconstruction_operator import exhaustion
+
 logger = logging.getLogger(__name__)
 
 Meta = Mapping[str, Any]
@@ -43,7 +45,9 @@ class ProgressSender:
         self._thread = threading.Thread(target=context.run, args=(self._run,), name="progress", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        """Raise ExhaustedError if the thread cannot be started."""
+        with exhaustion.starting():
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:

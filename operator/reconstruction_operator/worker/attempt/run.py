@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from reconstruction_operator import config
+from reconstruction_operator import config, exhaustion
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.api.status import Inputs
@@ -63,6 +63,7 @@ class AttemptRun:
         self._stages: AttemptStages | None = None
         self._reusable: tuple[EarlierResult, ...] = ()  # newest first
         self._copies = Copies(assignment, heartbeat)
+        self._model_began = False  # from then on, the model itself may have used up the worker's processes
         self.published = False  # whether this run's own result became the job's
         self.result: Manifest | None = None  # the job's published result, of this run or another
 
@@ -85,6 +86,9 @@ class AttemptRun:
         except SupersededError:
             raise InterruptedRunError(Interruption(InterruptionKind.SUPERSEDED)) from None
         except Exception as error:
+            if exhaustion.is_exhausted(error) and not self._model_began:
+                self._heartbeat.check()
+                raise InterruptedRunError(Interruption(InterruptionKind.EXHAUSTED)) from error
             if self._workspace is not None and not self._workspace.root.exists():
                 self._heartbeat.confirm()  # files that were deleted mean that the run may not be wanted any more
             self._heartbeat.check()
@@ -220,7 +224,12 @@ class AttemptRun:
             threads=1 if choice.simulated else usable_threads(config.settings.WORKER_THREADS),
             stages=folder,
         )
-        return run_model(choice.model, work, report=steps.report, check=check, used=used)
+        self._model_began = True
+        try:
+            return run_model(choice.model, work, report=steps.report, check=check, used=used)
+        except exhaustion.ExhaustedError:
+            self._model_began = False  # its process could not be started
+            raise
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
         if not (space.output / MESH).is_file():

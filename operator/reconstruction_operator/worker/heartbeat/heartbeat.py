@@ -15,6 +15,7 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
+from reconstruction_operator import exhaustion
 from reconstruction_operator.state.calls import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
@@ -60,7 +61,9 @@ class Heartbeat:
         self._handle(first)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._context.run, args=(self._run,), name="heartbeat", daemon=True).start()
+        """Raise ExhaustedError if the thread cannot be started."""
+        with exhaustion.starting():
+            threading.Thread(target=self._context.run, args=(self._run,), name="heartbeat", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar
 
+from reconstruction_operator import exhaustion
 from reconstruction_operator.contract.outcomes import StopReason
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class InterruptionKind(enum.Enum):
     SUPERSEDED = "superseded"  # the attempt belongs to another run: publish and record nothing
     STOPPED = "stopped"  # the operator stops the attempt, with a reason
     DRAINED = "drained"  # this worker shuts down
+    EXHAUSTED = "exhausted"  # this worker can start no thread or process
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Interruption:
     @property
     def keeps_result(self) -> bool:
         """Whether a finished result is still useful: to the next attempt, or to the user after a deadline."""
-        return self.kind is InterruptionKind.DRAINED or self.reason in (StopReason.SUSPEND, StopReason.DEADLINE)
+        given_back = self.kind in (InterruptionKind.DRAINED, InterruptionKind.EXHAUSTED)
+        return given_back or self.reason in (StopReason.SUSPEND, StopReason.DEADLINE)
 
 
 class InterruptedRunError(Exception):
@@ -63,7 +66,8 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
             outcome.set_exception(error)
 
-    threading.Thread(target=run, name="interruptible", daemon=True).start()
+    with exhaustion.starting():
+        threading.Thread(target=run, name="interruptible", daemon=True).start()
     while not wait([outcome], _POLL_SECONDS).done:
         check()
     try:

@@ -22,6 +22,7 @@ from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
+from reconstruction_operator.worker.lifecycle.intake import exhausted
 from reconstruction_operator.worker.model.selection import announced_models
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Registration(LifelongStep):
         call = worker_calls.register_worker(
             self._keys,
             node=self._node,
-            queues=tuple(self.consumer.app.amqp.queues.consume_from),  # remote control may change them
+            # Remote control may change them. An exhausted worker serves none.
+            queues=() if exhausted.is_set() else tuple(self.consumer.app.amqp.queues.consume_from),
             announced=self._announced,
         )
         self._try("register", call, self._take_epoch)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from reconstruction_operator import config
+from reconstruction_operator import config, exhaustion
 from reconstruction_operator.models import exchange, registry
 from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import Model, ModelFailure, Report, Result, Work
@@ -60,7 +60,7 @@ def run_model(
     memory of all its processes together. `used` is called with the measured usage of the processes, however they ended.
 
     Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
-    be started.
+    be started (ExhaustedError for lack of processes).
     """
     if not model.isolated:
         return _with_licences(model, model.run(work, report))
@@ -119,17 +119,18 @@ class _ModelProcess:
         file.write_text(request.to_json())
         self._messages, theirs = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                # -P: a module in the current folder must not shadow a library's.
-                [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(theirs), str(file)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs,),
-                cwd=request.work.scratch_dir,
-                env=_environment(request.work.scratch_dir, request.work.threads),
-                start_new_session=True,
-            )
+            with exhaustion.starting():
+                self._process = subprocess.Popen(
+                    # -P: a module in the current folder must not shadow a library's.
+                    [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(theirs), str(file)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=(theirs,),
+                    cwd=request.work.scratch_dir,
+                    env=_environment(request.work.scratch_dir, request.work.threads),
+                    start_new_session=True,
+                )
         except BaseException:
             os.close(self._messages)
             raise
@@ -144,7 +145,13 @@ class _ModelProcess:
         self._closed = threading.Event()
         # A separate thread: the main thread can block on Redis for longer than the child's silence limit.
         self._beating = threading.Thread(target=self._beat, name="model heartbeat", daemon=True)
-        self._beating.start()
+        try:
+            with exhaustion.starting():
+                self._beating.start()
+        except BaseException:
+            self._end_process()
+            self._close_pipes()
+            raise
 
     @property
     def was_paused(self) -> bool:
@@ -164,14 +171,20 @@ class _ModelProcess:
         if not self._dead():
             self._signal(signal.SIGTERM)
             self._wait_until_dead()
+        self._end_process()
+        self._closed.set()
+        self._beating.join()  # its file descriptor may soon belong to another file
+        self._close_pipes()
+
+    def _end_process(self) -> None:
         # The leader is not reaped yet, so its pid cannot name another group.
         self._signal(signal.SIGKILL)
         try:
             self._process.wait(timeout=_KILL_SECONDS)
         except subprocess.TimeoutExpired:  # it hangs on a disk, and ends when the disk responds
             logger.error("process %d was killed but does not end: it is left behind", self.pid)  # noqa: TRY400
-        self._closed.set()
-        self._beating.join()  # its file descriptor may soon belong to another file
+
+    def _close_pipes(self) -> None:
         os.close(self._messages)
         for pipe in (self._process.stdin, self._process.stderr):
             with contextlib.suppress(OSError):

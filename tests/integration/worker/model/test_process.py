@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import cast
 import psutil
 import pytest
 from reconstruction_operator import config
+from reconstruction_operator.exhaustion import ExhaustedError
 from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Report, Result, Step, Work
 from reconstruction_operator.worker.model.process import run_model
 
@@ -67,6 +69,23 @@ def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     assert result == Result(quality={"photos": 1, "error": 0.123456789})
     assert heard[0] == (Step.PREPROCESS, 0.5, "half")
     assert [step for step, _, _ in heard] == sorted(step for step, _, _ in heard)
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+def test_a_model_without_a_thread_for_its_heartbeat_ends_and_is_not_a_failure(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:  # as CPython does at the limit of processes
+        if thread.name == "model heartbeat":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(ExhaustedError):
+        run("rough-good", work)
+
     wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
@@ -212,6 +231,7 @@ _TASK = """
 import sys
 from pathlib import Path
 from reconstruction_operator import config
+from reconstruction_operator.exhaustion import ExhaustedError
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Work
 from reconstruction_operator.worker.model.process import run_model

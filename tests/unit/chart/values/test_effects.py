@@ -16,8 +16,10 @@ POD: Final = "spec.template.spec"
 CONTAINER: Final = f"{POD}.containers.0"
 OURS: Final = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
 CLAIMS: Final = [{"name": "gpu", "request": "large"}]
-NO_METRICS: Final = {"metrics": {"workerPort": 0}, "networkPolicy": {"enabled": True}}
-TO: Final = {"enabled": True, "storageTo": [{}], "storagePorts": [1]}
+NO_METRICS: Final = {"metrics": {"workerPort": 0}}
+NO_PORTS: Final = {"metrics": {"workerPort": 0}, "probes": {"workerPort": 0}}
+FROM: Final = {"networkPolicy": {"redisFrom": [{"namespaceSelector": {}}]}}
+TO: Final = {"egress": True, "storageTo": [{}], "storagePorts": [1]}
 NO_BUCKET: Final = {"gallery": {"enabled": True}, "networkPolicy": TO}
 ONE: Final = {"replicas": 3, "autoscaling": {"enabled": True, "maxReplicas": 1}}
 SCALED: Final = {"workers": {"cpu": ONE}, "keda": {"prometheusAddress": "http://p:9090"}}
@@ -106,9 +108,18 @@ EFFECTS: Final = {
     "tag of a pool": (cpu(image={"tag": "7"}) | TAG, CPU, f"{CONTAINER}.image", "reconstruction-worker:7"),
     "tag of Redis": (TAG, "StatefulSet/reconstruction-redis", f"{CONTAINER}.image", "docker.io/library/redis:7.4"),
     "own strategy": (cpu(strategy=OURS), CPU, "spec.strategy", OURS),
-    "no metrics: no port": (NO_METRICS, CPU, f"{CONTAINER}.ports", None),
-    "no metrics: no probe": (NO_METRICS, CPU, f"{CONTAINER}.readinessProbe", None),
-    "no metrics: no setting": (NO_METRICS, CPU, f"{CONTAINER}.env.WORKER_METRICS_PORT", None),
+    "no metrics: no port": (NO_METRICS, CPU, f"{CONTAINER}.ports", [{"name": "probes", "containerPort": 8081}]),
+    "no metrics: off in the image": (NO_METRICS, CPU, f"{CONTAINER}.env.WORKER_METRICS_PORT.value", "0"),
+    "no metrics and probes: no ports": (NO_PORTS, CPU, f"{CONTAINER}.ports", None),
+    "no probes: no probe": (NO_PORTS, CPU, f"{CONTAINER}.readinessProbe", None),
+    "no probes: off in the image": (NO_PORTS, CPU, f"{CONTAINER}.env.WORKER_PROBE_PORT.value", "0"),
+    "others at Redis": (
+        FROM,
+        "NetworkPolicy/reconstruction-redis",
+        "spec.ingress.0.from.-1",
+        {"namespaceSelector": {}},
+    ),
+    "no policies": ({"networkPolicy": {"enabled": False}}, "NetworkPolicy/reconstruction-operator", "", None),
     "no metrics: no connection": (NO_METRICS, "NetworkPolicy/reconstruction-worker-cpu", "spec.ingress", []),
     "storage class": ({"jobs": {"storageClassName": "fast"}}, CLAIM, "spec.storageClassName", "fast"),
     "no storage class": ({"jobs": {"storageClassName": "-"}}, CLAIM, "spec.storageClassName", ""),

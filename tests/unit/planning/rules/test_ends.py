@@ -91,6 +91,7 @@ def test_a_success_reports_its_details() -> None:
         pytest.param((Outcome.FAILED, "FROM_THE_FUTURE"), 0, {}, (Phase.PENDING, 2, 1), id="a-newer-workers-reason"),
         pytest.param((Outcome.FAILED, "WORKER_LOST"), 0, {}, (Phase.PENDING, 2, 1), id="a-lost-worker"),
         pytest.param((Outcome.STOPPED, "DRAINED"), 2, {}, (Phase.PENDING, 2, 2), id="drained"),
+        pytest.param((Outcome.STOPPED, "WORKER_EXHAUSTED"), 2, {}, (Phase.PENDING, 2, 2), id="an-exhausted-worker"),
         pytest.param((Outcome.STOPPED, "REDIS_LOST"), 0, {"backoff_limit": 0}, (Phase.PENDING, 2, 0), id="redis-lost-it"),
         pytest.param((Outcome.STOPPED, "SUPERSEDED"), 0, {}, (Phase.PENDING, 2, 0), id="superseded"),
         pytest.param((Outcome.STOPPED, "DELETED"), 0, {}, (Phase.PENDING, 2, 0), id="taken-for-deleted"),

@@ -95,6 +95,7 @@ def test_a_cancel_overrides_every_other_end_and_deletes_the_files(outcome: Outco
     [
         (InterruptionKind.CANCELLED, None, Outcome.CANCELLED, "CANCELLED", "cancelled at step 3 of 6"),
         (InterruptionKind.DRAINED, None, Outcome.STOPPED, "DRAINED", "its worker was shut down; stopped at step 3"),
+        (InterruptionKind.EXHAUSTED, None, Outcome.STOPPED, "WORKER_EXHAUSTED", "its worker had reached its limit of processes; stopped at"),
         (InterruptionKind.STOPPED, StopReason.SUSPEND, Outcome.STOPPED, "SUSPENDED", "stopped at step 3"),
         (InterruptionKind.STOPPED, StopReason.DELETED, Outcome.STOPPED, "DELETED", "stopped at step 3"),
         (InterruptionKind.STOPPED, StopReason.SUPERSEDED, Outcome.STOPPED, "SUPERSEDED", "stopped at step 3"),

@@ -68,6 +68,7 @@ def test_the_check_continues_until_the_function_returns_its_result() -> None:
         (CANCELLED, False),
         (Interruption(InterruptionKind.SUPERSEDED), False),
         (Interruption(InterruptionKind.DRAINED), True),
+        (Interruption(InterruptionKind.EXHAUSTED), True),
         *((Interruption(InterruptionKind.STOPPED, reason), reason in _KEEPING) for reason in StopReason),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from socketserver import BaseServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.worker.lifecycle import metrics_server
 from reconstruction_operator.worker.lifecycle.metrics_server import MetricsServer
 
+from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
 from tests.support.settings import configure
 
@@ -27,10 +29,8 @@ CONSUMER: Any = SimpleNamespace(steps=[], pool=SimpleNamespace(num_processes=3),
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        number: int = found.getsockname()[1]
-    configure(monkeypatch, WORKER_METRICS_HOST="127.0.0.1", WORKER_METRICS_PORT=number)
-    monkeypatch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))  # seconds until the server notices its end
+    number, metrics_port = free_ports(2)
+    configure(monkeypatch, WORKER_METRICS_HOST="127.0.0.1", WORKER_METRICS_PORT=metrics_port, WORKER_PROBE_PORT=number)
     return number
 
 
@@ -44,9 +44,19 @@ def server(port: int) -> Iterator[MetricsServer]:
     metrics.IMAGES.clear()
 
 
-@pytest.mark.parametrize(("number", "included"), [(0, False), (9090, True)])
-def test_port_0_switches_metrics_off(number: int, included: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, WORKER_METRICS_PORT=number)
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("metrics_port", "probe_port", "included"), [(0, 0, False), (9090, 0, True), (0, 9091, True)])
+def test_port_0_switches_a_port_off(
+    metrics_port: int, probe_port: int, included: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, WORKER_METRICS_PORT=metrics_port, WORKER_PROBE_PORT=probe_port)
 
     assert MetricsServer(CONSUMER).include_if(CONSUMER) is included
 
@@ -59,15 +69,19 @@ def test_a_worker_that_was_asked_to_stop_is_draining(server: MetricsServer) -> N
     assert metrics.REGISTRY.get_sample_value("reconstruction_worker_draining") == 1
 
 
-def test_a_process_of_the_pool_does_not_hold_the_port(server: MetricsServer, port: int) -> None:
+def test_a_process_of_the_pool_does_not_hold_the_ports(server: MetricsServer, port: int) -> None:
     server.begin()
-    wait_until(lambda: server._server, "the server to start")
-    assert server._server is not None
-
-    worker_process_init.send(sender=None)
-
-    assert server._server.socket.fileno() == -1
-    server.end()
+    child = os.fork()
+    if not child:  # as the pool forks; it outlives the server
+        worker_process_init.send(sender=None)
+        signal.pause()
+        os._exit(0)
+    try:
+        server.end()
+        wait_until(lambda: is_free(port), "the port to be free")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 @pytest.mark.parametrize("ending", ["a lost connection", "a drain"])
@@ -88,7 +102,6 @@ def test_a_loop_that_beats_no_more_is_unhealthy_until_none_is_expected(
     CONSUMER.timer.clear()
     monkeypatch.setattr(metrics_server, "_HUNG_SECONDS", 1e-6)  # a beat is due at any time
     server.start(CONSUMER)
-    wait_until(lambda: server._server, "the server to start")
 
     assert [health(), health(60.0), health(1e-6), health(60.0), health(1e-6)] == [200, 200, 503, 200, 503]
     if ending == "a drain":
