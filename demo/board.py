@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from reconstruction_operator.contract.installation import Problem
 
 from devcluster.harness.jobs import is_true
 
@@ -74,11 +76,16 @@ class Board:
 
     jobs: Mapping[str, JobView] = field(default_factory=dict)
     events: tuple[EventView, ...] = ()
+    problems: tuple[Problem, ...] = ()  # of the installation
 
     def with_job(self, job: Mapping[str, Any], at: float) -> Board:
         """Return the board with the state of that job."""
         name = job["metadata"]["name"]
         return replace(self, jobs={**self.jobs, name: seen(self.jobs.get(name), job, at)})
+
+    def with_problems(self, problems: Sequence[Problem]) -> Board:
+        """Return the board with these problems of the installation."""
+        return replace(self, problems=tuple(problems))
 
     def with_event(self, event: Mapping[str, Any], at: float) -> Board:
         """Return the board with that Event; unchanged if it is not about a job."""

@@ -103,17 +103,24 @@ class Display:
                 Text(event.reason, style="yellow" if event.kind == "Warning" else "dim"),
                 Text(event.message, style="dim", no_wrap=True, overflow="ellipsis"),
             )
-        return Group(Text(""), bars, events)
+        problems = [Text(f" {problem.sentence} What to do: {problem.cure}.", style="red") for problem in board.problems]
+        return Group(Text(""), bars, events, *problems)
 
 
 def _changes(before: Board, board: Board) -> Iterator[str]:
-    """Yield a line for each job with a new phase, step or ten percent, and for each new Event."""
+    """Yield a line for each job with a new phase, step or ten percent, each new Event, and each new problem and its end."""
     for name, job in board.jobs.items():
         old = before.jobs.get(name)
         if job.phase and (old is None or _logged(old) != _logged(job)):
             yield f"{name}: {job.phase}, {job.percent}% {_step(job)}".rstrip()
     for event in board.events[len(before.events) :]:
         yield f"{event.job}: event {event.reason}: {event.message}"
+    codes = {problem.code for problem in before.problems}
+    for problem in board.problems:
+        if problem.code not in codes:  # its text may change each second
+            yield f"{problem.sentence} What to do: {problem.cure}."
+    if before.problems and not board.problems:
+        yield "The installation works again."
 
 
 def _logged(job: JobView) -> tuple[str, int, int]:

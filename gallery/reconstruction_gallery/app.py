@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
+from reconstruction_gallery.kube.health import Health
 from reconstruction_gallery.kube.jobs import Jobs, watch
 from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
@@ -54,8 +55,9 @@ def make(settings: Settings) -> Starlette:
         identities = Identities(settings, Tokens(api, settings.access_seconds), Sessions(settings.session_seconds))
         results = Results(settings.access_seconds)
         rights = Rights(api, settings.access_seconds)
-        app.state.gallery = parts.Gallery(settings, api, cache, rights, identities, results, uploads)
-        tasks = [asyncio.create_task(watch(api, cache, settings.namespaces))]
+        health = Health(settings.system_namespace)
+        app.state.gallery = parts.Gallery(settings, api, cache, rights, identities, results, health, uploads)
+        tasks = [asyncio.create_task(watch(api, cache, settings.namespaces)), asyncio.create_task(health.follow(api))]
         if uploads is not None:
             tasks.append(asyncio.create_task(_clean(uploads, cache)))
         app.state.watch = tasks[0]

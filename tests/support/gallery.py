@@ -8,6 +8,7 @@ from typing import Any
 from reconstruction_gallery import app
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import Uploads
+from reconstruction_gallery.kube.health import Health
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
@@ -43,5 +44,7 @@ def make_gallery(server: Any, jobs: Jobs, settings: Settings, uploads: Uploads |
     """Return the application without its background tasks."""
     application, rights = app.make(settings), Rights(server, keep_seconds := 0.01)
     identities = Identities(settings, Tokens(server, keep_seconds), Sessions(60))
-    application.state.gallery = Gallery(settings, server, jobs, rights, identities, Results(1), uploads)
+    application.state.gallery = Gallery(
+        settings, server, jobs, rights, identities, Results(1), Health("system"), uploads
+    )
     return application

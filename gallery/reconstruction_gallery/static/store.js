@@ -1,7 +1,7 @@
 // Store of the jobs that the user may see, kept up to date by server-sent events.
 
 import { request } from "./api.js";
-import { setText } from "./dom.js";
+import { h, setText } from "./dom.js";
 
 export const jobs = new Map(); // uid -> row
 export const store = { synced: false };
@@ -13,6 +13,7 @@ const MOST_DELETED = 20;
 const listeners = new Set();
 let source = null;
 let signedOut = () => {};
+let problems = []; // of the installation
 let fresh = null; // uids that the stream sent since it was opened; null once it is synced
 
 /** Call `listener(changed, removed)` with uids at each change. Returns a function that removes the listener. */
@@ -32,6 +33,7 @@ export function close() {
   jobs.clear();
   store.synced = false;
   setText(live(), "");
+  showProblems([]);
 }
 
 export function byName(namespace, name) {
@@ -73,13 +75,14 @@ function connect() {
     }
     announce(rows.map((row) => row.uid), []);
   });
+  source.addEventListener("problems", (event) => showProblems(JSON.parse(event.data)));
   source.addEventListener("removed", (event) => remove(JSON.parse(event.data)));
   source.addEventListener("synced", () => {
     if (fresh === null) return;
     remove([...jobs.keys()].filter((uid) => !fresh.has(uid))); // deleted while the stream was disconnected
     fresh = null;
     store.synced = true;
-    setText(live(), "Live");
+    setText(live(), state());
     announce([], []);
   });
   source.addEventListener("end", () => {
@@ -104,6 +107,20 @@ function remove(uids) {
 
 function announce(changed, removed) {
   for (const listener of listeners) listener(changed, removed);
+}
+
+/** Show what is wrong with the installation above every page, and what to do. Screen readers announce `state`: a text may change each second. */
+function showProblems(found) {
+  problems = found;
+  if (store.synced) setText(live(), state());
+  const bar = document.getElementById("problems");
+  bar.hidden = !found.length;
+  bar.replaceChildren(...found.map(({ sentence, cure }) =>
+    h("p", {}, h("strong", {}, sentence), ` What to do: ${cure}.`)));
+}
+
+function state() {
+  return problems.length ? "Problem" : "Live";
 }
 
 function live() {

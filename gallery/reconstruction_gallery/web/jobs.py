@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
-from reconstruction_operator.contract import info
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import trash, trashed
-from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -33,7 +31,7 @@ from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, req
 from reconstruction_gallery.web.responses import HoldingResponse
 
 # Longest silence of a stream: then the user's rights are checked again, and proxies see that it is alive
-_QUIET_SECONDS: Final = 10.0
+_QUIET_SECONDS: Final = 5.0
 _GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
 _JSON: Final = "application/json"  # in ASCII: a result or a log may hold half of a surrogate pair, which UTF-8 cannot
 _RESTORABLE: Final = 200  # results in the trash that a user is shown
@@ -85,6 +83,7 @@ async def changes(request: Request) -> AsyncGenerator[bytes, None]:
     gallery = Gallery.of(request)
     jobs, revision = gallery.jobs, 0
     visible: frozenset[str] = frozenset()
+    problems: list[dict[str, str]] = []
     while True:
         since, earlier = revision, visible
         try:
@@ -102,6 +101,9 @@ async def changes(request: Request) -> AsyncGenerator[bytes, None]:
             yield b"event: removed\ndata: %s\n\n" % json.dumps(removed[start : start + _BATCH]).encode()
         for rows in chain(_batches(jobs, new), _batches(jobs, visible - new, since)):
             yield b"event: jobs\ndata: [%s]\n\n" % rows
+        earlier_problems, problems = problems, _problems(gallery)
+        if problems != earlier_problems:
+            yield b"event: problems\ndata: %s\n\n" % json.dumps(problems).encode()
         yield b"event: synced\ndata: {}\n\n" if jobs.synced else b": waiting for the first list\n\n"
         if await jobs.changed(revision, _QUIET_SECONDS):
             await asyncio.sleep(_GATHER_SECONDS)
@@ -193,13 +195,16 @@ async def _create(request: Request) -> Response:
 
 
 async def _installation(request: Request) -> Response:
-    """Return what the operators of the system's namespace publish for every user: models, their parameters, queues."""
+    """Return what the operators of the system's namespace publish for every user: models, their parameters, queues; and problems."""
     gallery = Gallery.of(request)
-    user = (await gallery.identities.of(request)).user
-    path = paths.core(info.NAMESPACE, "configmaps", info.NAME)
-    body = await gallery.info.get(path, lambda: gallery.api.get(path), user.client)
-    own, data = f"{gallery.settings.system_namespace}.", body.get("data") or {}
-    return JSONResponse({"installations": [text for key, text in data.items() if key.startswith(own)]})
+    await gallery.identities.of(request)
+    own = f"{gallery.settings.system_namespace}."
+    texts = [text for key, text in gallery.health.data.items() if key.startswith(own)]
+    return JSONResponse({"installations": texts, "problems": _problems(gallery)})
+
+
+def _problems(gallery: Gallery) -> list[dict[str, str]]:
+    return [{"code": one.code, "sentence": one.sentence, "cure": one.cure} for one in gallery.health.problems]
 
 
 async def _trash(request: Request) -> Response:

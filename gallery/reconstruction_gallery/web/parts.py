@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
+from reconstruction_gallery.kube.health import Health
 from reconstruction_gallery.kube.jobs import Job, Jobs
 from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_JSON_BYTES: Final = 65_536
 _SILENCE_SECONDS: Final = 30.0
-_INFO_SECONDS: Final = 5.0  # operators publish at that interval
+_TRASH_SECONDS: Final = 5.0  # for which the trash is cached
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _WAIT_SECONDS: Final = 10.0  # for another download of the same user to end
@@ -52,6 +53,7 @@ class Gallery:
     rights: Rights
     identities: Identities
     results: Results
+    health: Health
     uploads: Uploads | None  # None: disabled
     streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
@@ -64,11 +66,10 @@ class Gallery:
     )
     checks: RequestLimit = field(default_factory=lambda: RequestLimit(1, 1))  # each decodes the photos of an upload
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
-    info: ResponseCache[str, dict[str, Any]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
-    tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_INFO_SECONDS))
+    tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
     """Namespaces with results in the trash."""
     trash: ResponseCache[frozenset[str], list[dict[str, Any]]] = field(
-        default_factory=lambda: ResponseCache(_INFO_SECONDS)
+        default_factory=lambda: ResponseCache(_TRASH_SECONDS)
     )
     """Jobs that take over these results, by the namespaces that a user may see."""
 

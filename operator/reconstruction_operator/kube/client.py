@@ -12,6 +12,8 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -68,6 +70,7 @@ class Api:
         # By whether they have the program's own client certificate: a user's request must never carry it.
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._answered_at: float | None = None  # monotonic; any response counts
+        self._dated: str | None = None  # the time of that response by the API server's clock
         self._authorizing = asyncio.Lock()
         self._authorized, self._authorized_until = "", -math.inf
 
@@ -75,6 +78,13 @@ class Api:
     def silent_seconds(self) -> float:
         """How long ago the API server last responded; infinite if it never did."""
         return math.inf if self._answered_at is None else time.monotonic() - self._answered_at
+
+    def now(self) -> datetime:
+        """Return the time of the API server's clock, to compare with times of objects; without a response, of this machine's."""
+        try:
+            return parsedate_to_datetime(self._dated or "") + timedelta(seconds=self.silent_seconds)
+        except ValueError:  # none yet, or a proxy in between removed the header
+            return datetime.now(UTC)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -162,6 +172,7 @@ class Api:
                 all_headers = await self._headers(as_user, headers, own=own)
                 async with session.request(method, url, params=params, headers=all_headers, **options) as response:
                     self._answered_at, status = time.monotonic(), response.status
+                    self._dated = response.headers.get("Date")
                     if status >= HTTPStatus.BAD_REQUEST:
                         raise parsing.refusal(status, await response.read(), response.headers.get("Retry-After"))
                     yield response

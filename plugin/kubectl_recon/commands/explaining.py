@@ -6,6 +6,7 @@ import textwrap
 from datetime import UTC, datetime
 from typing import Final
 
+from reconstruction_operator.contract.installation import Installation
 from reconstruction_operator.kube import paths
 
 from kubectl_recon.diagnosis import rules
@@ -42,7 +43,7 @@ def gather(connection: Connection, job: Job, now: datetime) -> Facts:
     """Read the facts for the rules. The facts also contain the reasons why parts could not be read."""
     events, refused = _events(connection, job)
     # The surroundings of a finished job no longer matter.
-    installation = published.Installation() if job.finished else published.read(connection.api, [job])
+    installation = Installation() if job.finished else published.read(connection.api, [job])
     may_change = may(connection, "patch") is not False
     return Facts(job, now, installation, events, refused, may_change, connection.options)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kubectl_recon.installation.published import Installation
+from reconstruction_operator.contract.installation import Installation
+
 from kubectl_recon.jobs.job import Condition, Job, JobEvent
 from kubectl_recon.jobs.times import duration_text, seconds_between
 

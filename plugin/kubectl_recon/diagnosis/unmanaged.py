@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconstruction_operator.contract.installation import PROBLEMS
+
 from kubectl_recon.diagnosis.facts import Answer, Facts
-from kubectl_recon.installation.published import PROBLEMS
 from kubectl_recon.jobs.attention import foreign as is_foreign
 from kubectl_recon.jobs.times import duration_text
 
@@ -79,8 +80,8 @@ def unable(facts: Facts) -> Answer | None:
         return Answer("operator-away", f"{text}: {away}.", details=_last(facts), actions=_CHECKS)
     for code in ("RedisUnreachable", "LoopLate", "WritesRefused", "WritesLate"):
         if code in facts.installation.info.problems:
-            situation, text = "redis-away" if code == "RedisUnreachable" else "operator-stuck", PROBLEMS[code]
-            return Answer(situation, f"{text[0].upper()}{text[1:]}.", details=_last(facts), actions=_CHECKS)
+            situation = "redis-away" if code == "RedisUnreachable" else "operator-stuck"
+            return Answer(situation, PROBLEMS[code].sentence, details=_last(facts), actions=_CHECKS)
     return None
 
 
@@ -91,7 +92,7 @@ def behind(facts: Facts) -> Answer | None:
     return Answer(
         "operator-behind",
         "The operator has not handled the last change of the spec yet.",
-        details=(*facts.installation.problems, *_last(facts)),
+        details=(*(problem.text for problem in facts.installation.reported), *_last(facts)),
         actions=(f"check again in a moment: kubectl recon why {facts.job.name}",),
     )
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.contract.installation import Installation
 from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.planning import parameters, validation
-
-from kubectl_recon.installation.published import Installation
 
 
 def problem(installation: Installation, spec: Mapping[str, Any]) -> str:

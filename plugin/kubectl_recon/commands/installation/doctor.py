@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator.api import crd, identity
+from reconstruction_operator.contract.installation import INSTALL, Installation
 from reconstruction_operator.kube import paths
 
 from kubectl_recon import __version__
@@ -27,19 +28,12 @@ _SKEW_SECONDS: Final = 30
 _NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")
 _COLOURS: Final = {"ok": "green", "bad": "red", "unknown": "yellow"}
 _SHOWN: Final = 5
-_HELM: Final = "helm upgrade --install reconstruction charts/reconstruction-operator -n reconstruction-system"
-_CURES: Final[Mapping[str, Mapping[str, str]]] = {
-    "Redis": {
-        "RedisUnreachable": "an administrator checks its pod, its address (REDIS_HOST) and its password",
-        "RedisEvicts": "an administrator sets maxmemory-policy noeviction",
-        "RedisNearlyFull": "an administrator gives it more memory (maxmemory)",
-    },
-    "Loop": {
-        "LoopLate": "an administrator reads the operator's log",
-        "WritesRefused": "an administrator applies the chart again, and reads the operator's log",
-        "WritesLate": "an administrator checks the load of the API server, and its FlowSchema for the operator",
-    },
-    "Deletions": {"DeletionsHeld": "an administrator finds out why (docs/runbooks), then raises ORPHANS_AT_ONCE"},
+_REPORTED: Final[
+    Mapping[str, tuple[str, ...]]
+] = {  # problems that the operator publishes, by the check that shows them
+    "Redis": ("RedisUnreachable", "RedisEvicts", "RedisNearlyFull"),
+    "Loop": ("LoopLate", "WritesRefused", "WritesLate"),
+    "Deletions": ("DeletionsHeld",),
 }
 
 
@@ -76,7 +70,7 @@ class Examined:
     now: datetime
     jobs: list[Job]
     jobs_refused: str
-    installation: published.Installation
+    installation: Installation
 
 
 def run(connection: Connection, how: Format | None) -> int:
@@ -126,7 +120,7 @@ def _server(version: dict[str, Any]) -> _Result:
 
 
 def _crd(connection: Connection) -> _Result:
-    cure = f"an administrator applies manifests/crd of the operator's version, or: {_HELM}"
+    cure = f"an administrator applies manifests/crd of the operator's version, or: {INSTALL}"
     try:
         listed = connection.api.get(paths.GROUP_PATH)
     except NotFoundError:
@@ -178,11 +172,9 @@ def _rights(examined: Examined) -> _Result:
 
 def _operator(examined: Examined) -> _Result:
     installation = examined.installation
-    if installation.missing:
-        return _bad(installation.missing, f"an administrator installs or upgrades it: {_HELM}")
-    if away := installation.away(examined.now):
-        log = f"kubectl logs -n {installation.namespace} deployment/reconstruction-operator"
-        return _bad(away, f"an administrator reads its log: {log}")
+    if installation.missing or installation.away(examined.now):
+        problem = installation.problems(examined.now)[0]
+        return _bad(problem.text, problem.cure)
     return _ok(f"it reports, from namespace {installation.namespace}")
 
 
@@ -212,12 +204,8 @@ def _reported(name: str) -> Callable[[Examined], _Result | None]:
         installation = examined.installation
         if installation.missing or installation.away(examined.now):
             return None
-        problem = next((code for code in installation.info.problems if code in _CURES[name]), "")
-        return (
-            _bad(published.PROBLEMS[problem], _CURES[name][problem])
-            if problem
-            else _ok("the operator reports no problem")
-        )
+        problem = next((problem for problem in installation.reported if problem.code in _REPORTED[name]), None)
+        return _bad(problem.text, problem.cure) if problem else _ok("the operator reports no problem")
 
     return check
 
@@ -274,7 +262,7 @@ _CHECKS: Final[dict[str, Callable[[Examined], _Result | None]]] = {
     "Your rights": _rights,
     "Operator": _operator,
     "Clocks": _clock,
-    **{name: _reported(name) for name in _CURES},
+    **{name: _reported(name) for name in _REPORTED},
     "Workers": _workers,
     "Installations": _installations,
     "Objects": _objects,

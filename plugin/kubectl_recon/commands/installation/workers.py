@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.contract.installation import Installation
 
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
@@ -57,7 +58,7 @@ class Snapshot:
 
     jobs: Sequence[Job]
     limit: str  # why the jobs are not of all namespaces; empty if they are
-    installation: published.Installation
+    installation: Installation
 
 
 def workers(connection: Connection, how: Format | None) -> int:
@@ -145,7 +146,7 @@ def queues_of(snapshot: Snapshot) -> list[Queue]:
     ]
 
 
-def model_uses(jobs: Sequence[Job], installation: published.Installation) -> list[ModelUse]:
+def model_uses(jobs: Sequence[Job], installation: Installation) -> list[ModelUse]:
     """Return the models of the jobs, the most used first, and then the other models of live workers."""
     served: dict[str, dict[str, list[ModelInfo]]] = {}  # by model and queue
     for queue in installation.served:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from kubectl_recon.commands.explaining import lines
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.screen import Screen
-from kubectl_recon.installation.published import Installation
+from reconstruction_operator.contract.installation import Installation
 
 from tests.support.plugin import job
 

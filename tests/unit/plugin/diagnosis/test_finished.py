@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Facts
-from kubectl_recon.installation.published import Installation
+from reconstruction_operator.contract.installation import Installation
 from reconstruction_operator.contract.outcomes import REASONS
 
 from tests.support.plugin import job

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from kubectl_recon.installation.accepting import problem
-from kubectl_recon.installation.published import Installation
 from reconstruction_operator.contract.info import InstallationInfo, Workers
+from reconstruction_operator.contract.installation import Installation
 
 QUALITY = {"properties": {"quality": {"enum": ["fast", "high"]}}, "additionalProperties": False}
 CPU = Workers(("celery",), 2, {"photogrammetry": {"version": "1", "parameters": QUALITY}})

@@ -1,6 +1,6 @@
 from kubectl_recon.commands.installation.workers import ModelUse, Queue, Snapshot, model_uses, queues_of
-from kubectl_recon.installation.published import Installation
 from reconstruction_operator.contract.info import InstallationInfo, Workers
+from reconstruction_operator.contract.installation import Installation
 
 from tests.support.plugin import job
 

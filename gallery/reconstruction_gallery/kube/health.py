@@ -1,0 +1,46 @@
+"""Health of the installation: what its operator publishes for every user, read again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from reconstruction_operator.contract import info, installation
+from reconstruction_operator.contract.installation import Problem
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
+
+_PERIOD_SECONDS: Final = 3.0
+_PATH: Final = paths.core(info.NAMESPACE, "configmaps", info.NAME)
+
+
+@dataclass(eq=False)
+class Health:
+    """What the operators of `namespace` publish, and their problems, as `kubectl recon` names them."""
+
+    namespace: str
+    problems: tuple[Problem, ...] = ()
+    data: dict[str, str] = field(default_factory=dict)
+
+    async def follow(self, api: Api) -> None:
+        """Read until cancelled. While the API server does not respond, what was read last stays."""
+        while True:
+            with contextlib.suppress(ApiError):
+                await self.read(api)
+            await asyncio.sleep(_PERIOD_SECONDS)
+
+    async def read(self, api: Api) -> None:
+        """Read once. Raises ApiError."""
+        try:
+            body = await api.get(_PATH)
+        except ApiError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+                raise
+            body = dict[str, Any]()
+        now = api.now()
+        self.data = body.get("data") or {}
+        self.problems = tuple(installation.problems(installation.published(body, now), self.namespace, now))
