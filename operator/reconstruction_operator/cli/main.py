@@ -16,7 +16,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, privacy, readers
@@ -45,17 +44,17 @@ def _parser() -> argparse.ArgumentParser:
         "reconstruct",
         help="run a model on this machine, without Kubernetes and Redis",
         description="Check photos as a worker does, and run a model on them here. `kubectl recon run` does the same, with "
-        "advice and progress bars. It prints lines of JSON. The exit status is 3 if the run failed.",
+        "advice and progress bars. It prints lines of JSON. The exit status is 2 for a model, a parameter or an output that cannot "
+        "be used, and 3 if the run failed.",
     )
-    here.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="one folder, or files")
-    here.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="OUT", help="new or empty folder for the result"
-    )
+    here.add_argument("photos", nargs="+", metavar="PHOTOS", help="one folder, or files")
+    here.add_argument("-o", "--output", required=True, metavar="OUT", help="new or empty folder for the result")
     here.add_argument("--model", default=Spec().model_type, help="the model [%(default)s]")
     here.add_argument(
         "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="one of its parameters"
     )
     here.add_argument("--threads", type=int, default=0, help="processor threads [all that this process may use]")
+    here.add_argument("--check", action="store_true", help="check all that needs no photo, and print nothing else")
     return command
 
 
@@ -101,14 +100,20 @@ def _run() -> int:
 
 
 def _reconstruct(
-    *, photos: Sequence[Path], output: Path, model: str, param: Sequence[tuple[str, object]], threads: int
+    *,
+    photos: Sequence[str],
+    output: str,
+    model: str,
+    param: Sequence[tuple[str, object]],
+    threads: int,
+    check: bool,
 ) -> int:
-    from reconstruction_operator.worker import local  # noqa: PLC0415  # the operator's image lacks its packages
-
+    received = _interruptions()  # before the imports, which take a second
+    try:
+        from reconstruction_operator.worker.local import run as local  # noqa: PLC0415  # the operator's image lacks its packages
+    except KeyboardInterrupt:
+        return 128 + received[0]
     logging.basicConfig(format="%(message)s")
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(ending, signal.default_int_handler)  # as for Ctrl-C, the run deletes its files
 
     def emit(line: local.OutputLine) -> None:
         try:
@@ -117,7 +122,27 @@ def _reconstruct(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(local.INTERRUPTED)
 
-    return local.run(local.LocalRequest(photos, output, model, dict(param), threads), emit)
+    request = local.LocalRequest(photos, output, model, dict(param), threads)
+    status = (local.check if check else local.run)(request, emit)
+    return 128 + received[0] if received else status
+
+
+def _interruptions() -> list[int]:
+    """Let the first SIGINT, SIGTERM or SIGHUP raise KeyboardInterrupt, and add its number to the returned list.
+
+    Later ones are ignored: the run deletes its files. A terminal sends SIGINT to all processes, and `kubectl recon run` its own too.
+    """
+    received: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        if not received:
+            received.append(number)
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, interrupt)
+    return received
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
 from importlib.metadata import version as installed_version
@@ -20,6 +21,17 @@ class UnavailableModelError(ModelFailure):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__("BACKEND_UNAVAILABLE", f"model {name} cannot run on this worker: {why}")
+        self.why = why
+
+
+class UnknownModelError(ModelFailure):
+    """No model has the name. Such a job is never simulated, since the name may be a typing error."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        meant = "".join(f"did you mean {other}? " for other in get_close_matches(name, known, 1))
+        text = f"no model is called {name!r:.80}: {meant}This worker knows {', '.join(known)}"
+        super().__init__("BACKEND_UNAVAILABLE", text)
+        self.known = known
 
 
 def names() -> tuple[str, ...]:
@@ -39,13 +51,11 @@ def available() -> tuple[str, ...]:
 def find(name: str) -> Model:
     """Return the model of that name, ready to run.
 
-    Raises ModelFailure if there is none, UnavailableModelError if it cannot be imported or cannot run here.
+    Raises UnknownModelError if there is none, UnavailableModelError if it cannot be imported or cannot run here.
     """
     entry = _entries().get(name)
     if entry is None:
-        # No UnavailableModelError: such a job is never simulated, since the name may be a typing error.
-        text = f"no model is called {name!r:.80}; this worker knows {', '.join(names())}"
-        raise ModelFailure("BACKEND_UNAVAILABLE", text)
+        raise UnknownModelError(name, names())
     model = _load(entry)
     why = model.unavailable()
     if why:

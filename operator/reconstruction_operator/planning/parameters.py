@@ -60,7 +60,9 @@ def _text(error: ValidationError) -> str:
         return f"unknown parameter {unknown!r:.80}{inside}: {meant}known are {', '.join(names) or 'none'}"
     if not where:
         return str(error.message)
-    return f"parameter {where}: {error.instance!r:.80} was given, allowed is {_allowed(error)}"
+    choices = [choice for choice in error.schema.get("enum", ()) if isinstance(choice, str)]
+    meant = "".join(f"did you mean {choice}? " for choice in get_close_matches(str(error.instance), choices, 1))
+    return f"parameter {where}: {error.instance!r:.80} was given, {meant}allowed is {_allowed(error)}"
 
 
 def _allowed(error: ValidationError) -> str:

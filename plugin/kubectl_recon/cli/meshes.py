@@ -53,7 +53,9 @@ def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, ac
 
 
 def run(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders or photo files.")],
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTOS", help="Folders, photo files, or archives such as photos.zip.")
+    ],
     folder: Annotated[
         str | None,
         typer.Option("--output-dir", "-o", metavar="DIR", help="New folder; by default named after the photos."),
@@ -61,20 +63,20 @@ def run(
     model: o.Model = None,
     quality: o.Quality = None,
     parameters: o.Parameters = None,
-    threads: Annotated[int, typer.Option("--threads", help="Number of CPU threads; 0: all.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="Number of CPU threads; 0: all.")] = 0,
     force: o.Force = False,
     opens: o.Open = False,
 ) -> None:
     """Reconstruct on this machine, without a cluster: check the photos, run the model, and show its progress.
 
     The models must be installed: reconstruction-operator with its extra photogrammetry. Exit code 2 if the photos would fail,
-    3 if the model failed.
+    or for a model, parameter or folder that cannot be used; 3 if the model failed; 130 after Ctrl-C.
     """
     from kubectl_recon.commands import running, viewing
     from kubectl_recon.kube import manifests
 
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
-    into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
+    into = folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh"
     model_type = spec.get("modelType", "photogrammetry")
     running.run(running.LocalRun(photos, into, model_type, spec.get("parameters", {}), threads, force))
-    raise typer.Exit(viewing.open_folder(into, into.name, browser=True) if opens else 0)
+    raise typer.Exit(viewing.open_folder(Path(into), Path(into).name, browser=True) if opens else 0)

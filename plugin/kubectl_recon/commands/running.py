@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -18,20 +19,22 @@ from reconstruction_operator.api.verdict import Verdict
 from kubectl_recon.commands.submitting import check
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ReconError, install
+from kubectl_recon.errors import ReconError, UsageError, install
 from kubectl_recon.jobs.times import duration_text
+from kubectl_recon.photos import archives
 
 _WORKERS_PACKAGE: Final = "psutil"  # which the plugin has only with the extra of a worker
 _FAILED: Final = 3
+_SIGNALLED: Final = 128  # exit code of a process that a signal ended, less the signal's number
 _LOG_PERCENT: Final = 10  # step of the log in a file or pipe
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """The parameters of a run. `threads`: 0 for all."""
+    """The parameters of a run. `photos`: folders, files, archives. `folder`: for the result. `threads`: 0 for all."""
 
     photos: Sequence[str]
-    folder: Path
+    folder: str
     model: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 0
@@ -39,15 +42,30 @@ class LocalRun:
 
 
 def run(request: LocalRun) -> None:
-    """Check the photos, reconstruct, and print the path of each file. Raises FailedError if the model failed."""
+    """Check all that needs no photo, then the photos; reconstruct, and print the path of each file.
+
+    Raises UsageError if the run could not begin or the photos would fail, FailedError if the model failed.
+    """
     program = _program()
-    photos = [str(photo.path) for photo in check(request.photos, force=request.force)]
-    options = [f"--param={name}={json.dumps(value)}" for name, value in request.parameters.items()]
-    command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
+    with _interruptible():
+        _check(request, program)
+        with archives.unpacked(request.photos) as paths:
+            photos = [str(photo.path) for photo in check(paths, force=request.force)]
+            _run(request, _command(request, program, photos))
+
+
+def _check(request: LocalRun, program: Sequence[str]) -> None:
+    with _lines(_command(request, program, request.photos, "--check")) as (process, lines):
+        said = list(lines)
+        if process.wait() != 0:
+            raise UsageError(said[-1]["failure"]["message"] if said else "the program with the models does not start")
+
+
+def _run(request: LocalRun, command: Sequence[str]) -> None:
     began = time.monotonic()
     last: Mapping[str, Any] = {}
     facts = [""]
-    with _shown() as show, _lines([*command, *options, "--threads", str(request.threads)]) as lines:
+    with _shown() as show, _lines(command) as (_, lines):
         for line in lines:
             last = line
             if "step" in line:
@@ -59,7 +77,7 @@ def run(request: LocalRun) -> None:
     if "result" not in last:
         failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}
         raise FailedError(f"{failure['reason']} after {took}: {failure['message']}")
-    _print_result(last["result"], request.folder, took)
+    _print_result(last["result"], Path(request.folder), took)
 
 
 class FailedError(ReconError):
@@ -77,17 +95,50 @@ def _program() -> list[str]:
     return [sys.executable, "-m", "reconstruction_operator.cli.main"]
 
 
+def _command(request: LocalRun, program: Sequence[str], photos: Sequence[str], *more: str) -> list[str]:
+    options = [f"--param={name}={json.dumps(value)}" for name, value in request.parameters.items()]
+    options += [f"--output={request.folder}", f"--model={request.model}", f"--threads={request.threads}"]
+    return [*program, "reconstruct", *options, *more, "--", *photos]
+
+
 @contextmanager
-def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
-    """Yield the reports of the program. The program ends with this block: Ctrl-C reaches both processes."""
+def _lines(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], Iterator[Mapping[str, Any]]]]:
+    """Yield the program and its reports. It ends with this block: it may not have got the Ctrl-C of this process."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield (json.loads(line) for line in process.stdout or () if line.startswith("{"))
-        except KeyboardInterrupt:
-            process.wait()  # it deletes its files; another Ctrl-C ends it at once
+            yield process, (json.loads(line) for line in process.stdout or () if line.startswith("{"))
+        except BaseException:
+            process.terminate()  # it deletes its files
+            try:
+                process.wait()
+            except KeyboardInterrupt:  # another Ctrl-C ends it at once
+                process.kill()
             raise
-        finally:
-            process.terminate()
+        process.terminate()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, and then the process with their exit code."""
+    received: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [
+        number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN
+    ]  # as under nohup
+    earlier = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    except KeyboardInterrupt:
+        if received:
+            sys.exit(_SIGNALLED + received[0])
+        raise
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def _print_result(result: Mapping[str, Any], folder: Path, took: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Final
 
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
+from reconstruction_operator.planning.validation import ARCHIVE_SUFFIXES
 from reconstruction_operator.transfer.names import HEIC_SUFFIXES, RAW_SUFFIXES, is_junk, is_video
 
 from kubectl_recon.errors import UsageError
@@ -84,6 +85,8 @@ def measure(path: Path, name: str, file: BinaryIO | None = None) -> Photo:
     suffix = PurePath(name).suffix.lower()
     if is_video(name) or (suffix in HEIC_SUFFIXES and not opens_heic()):
         return Photo(path, name, size, kind="video" if is_video(name) else "HEIC")
+    if name.lower().endswith(ARCHIVE_SUFFIXES):
+        return Photo(path, name, size, "an archive: unpack it, and name its folder", "archive")
     if suffix in RAW_SUFFIXES:
         return Photo(path, name, size, "a raw file of a camera: export it as JPEG", "RAW")
     try:

@@ -7,12 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.support.paths import CHECKOUT, DATA
+from devcluster.mounts import small_disk
+from devcluster.waiting import wait_until
+from tests.support.paths import DATA
 from tests.support.photos import make_photo
+from tests.support.unprivileged import unprivileged
 
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 
@@ -63,18 +69,97 @@ def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_pat
     assert facts("third", KEEP_STAGES_SECONDS="0") == []
 
 
-@pytest.mark.parametrize(("ending", "status"), [(signal.SIGINT, 130), (signal.SIGHUP, -signal.SIGHUP)])
-def test_ctrl_c_and_a_closed_terminal_leave_nothing_in_the_output(
-    tmp_path: Path, ending: signal.Signals, status: int
-) -> None:
-    photos, out = CHECKOUT / "examples" / "photos" / "banana", tmp_path / "out"
+def test_a_cache_of_another_user_costs_the_stages_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(make_photo())
+    cache = tmp_path / "cache" / "reconstruction-operator"
+    cache.mkdir(parents=True)
+    cache.chmod(0)  # no more than what another user may do in the folder that a run under sudo has made
+
+    command = ["reconstruct", "--output", tmp_path / "out", "--model", "rough-staged", "--param", "dies=false"]
+    done = subprocess.run(
+        unprivileged(str(PROGRAM), *map(str, command), str(tmp_path / "a.jpg")),
+        env=os.environ | {"PYTHONPATH": str(DATA / "models"), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    facts = {json.loads(line).get("fact", "") for line in done.stdout.splitlines()} - {""}
+    assert facts == {
+        f"stages of other runs are not used, and none are kept: {cache / 'stages'}: Permission denied",
+    }
+
+
+def test_a_full_disk_is_not_called_a_job_volume(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "a.jpg").write_bytes(make_photo() + bytes(2 << 20))
+    with small_disk(out, 1) as is_small:
+        if is_small:
+            done = subprocess.run(
+                [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--output", out, "--model", "rough-good"],
+                env=os.environ | {"PYTHONPATH": str(DATA / "models")},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            failure = json.loads(done.stdout.splitlines()[-1])["failure"]
+            assert (done.returncode, failure["reason"]) == (3, "DISK_FULL")
+            assert f"left at {out}. Free space there, or name a folder on another disk (-o)." in failure["message"]
+            assert list(out.iterdir()) == []
+    assert out.is_dir()
+
+
+@contextmanager
+def running(photo: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start `recon run` with a model that ignores SIGTERM, and wait until the model works."""
     # SIGINT is ignored if the tests run in the background.
-    program = ["env", "--default-signal=INT", PROGRAM.with_name("recon"), "run", photos, "-o", out]
-    env = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
-    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=env, start_new_session=True) as run:
+    program = ["env", "--default-signal=INT", PROGRAM.with_name("recon"), "run", photo, "--force", "-o", out]
+    cache = out.parent / "cache"
+    cache.mkdir()
+    env = os.environ | {
+        "PYTHONPATH": str(DATA / "models"),
+        "XDG_CACHE_HOME": str(cache),
+        "ROUGH_MODELS_PIDS": str(cache),
+    }
+    with subprocess.Popen(
+        [*program, "--model", "rough-stubborn"], stderr=subprocess.PIPE, text=True, env=env, start_new_session=True
+    ) as run:
         assert run.stderr is not None
-        assert next((line for line in run.stderr if "features" in line), "") != ""
-        os.killpg(run.pid, ending)  # as a terminal does
-        assert "Traceback" not in run.stderr.read()  # to the end of all processes
-        assert run.wait(60) == status
-    assert not out.exists()
+        assert next((line for line in run.stderr if "Running reconstruction" in line), "") != ""
+        wait_until(lambda: list(cache.glob("*.pid")), "the model to work")
+        yield run
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["terminal", "process"])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_and_leaves_nothing(tmp_path: Path, ending: signal.Signals, *, alone: bool) -> None:
+    (tmp_path / "a.jpg").write_bytes(make_photo())
+    with running(tmp_path / "a.jpg", tmp_path / "out") as run:
+        started = psutil.Process(run.pid).children(recursive=True)
+        assert len(started) >= 3  # the program, the model's guard, the model
+        (os.kill if alone else os.killpg)(run.pid, ending)  # a terminal signals the whole group
+        assert run.stderr is not None
+        assert "Traceback" not in run.stderr.read()
+        assert run.wait(60) == 128 + ending
+        wait_until(lambda: not any(process.is_running() for process in started), "the end of all processes")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == ["a.jpg"]
+
+
+def test_a_killed_run_does_not_refuse_the_next(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(make_photo())
+    out = tmp_path / "out"
+    with running(tmp_path / "a.jpg", out) as run:
+        os.killpg(run.pid, signal.SIGKILL)
+    (left,) = out.iterdir()
+
+    command = [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--output", out, "--model", "rough-good"]
+    env = os.environ | {"PYTHONPATH": str(DATA / "models")}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stdout
+    assert not left.exists()
+    assert (out / "model.glb").is_file()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.archives import zipped
 from tests.support.paths import CHECKOUT, DATA
 from tests.support.plugin import PROGRAM, get, run_program, serving
 
@@ -53,16 +54,67 @@ def test_the_folder_of_the_result_may_be_relative(
     assert all(Path(file).stat().st_size for file in files)
 
 
-def test_parameters_are_compared_with_the_schema_of_the_model(photos: Path, tmp_path: Path) -> None:
-    done = run_program(
-        *("run", photos, "-o", tmp_path / "mesh", "--model", "rough-described", "--param", "points=0", "--force"),
-        PYTHONPATH=str(DATA / "models"),
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(["-o", "s3://meshes/banana"], "s3://meshes/banana is an address", id="address"),
+        pytest.param(["-o", "mine"], "is not empty: name a new folder", id="used-folder"),
+        pytest.param(["--quality", "hihg"], "did you mean high? allowed is one of preview, fast", id="quality"),
+        pytest.param(["--model", "photogrametry"], "did you mean photogrammetry? This machine has", id="model"),
+        pytest.param(["--param", "textureSiez=512"], "did you mean textureSize?", id="parameter"),
+        pytest.param(
+            ["--model", "rough-described", "--param", "points=0"], "a whole number of at least 2", id="number"
+        ),
+    ],
+)
+def test_all_that_needs_no_photo_is_checked_before_the_photos(
+    options: list[str], message: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    monkeypatch.chdir(tmp_path)
+
+    done = run_program("run", photos, *options, PYTHONPATH=str(DATA / "models"), RECONSTRUCTION_SIMULATE="never")
+
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["My Vase", "mine"]
+
+
+def test_photos_at_an_address_are_to_be_downloaded(tmp_path: Path) -> None:
+    done = run_program("run", "s3://photos/banana", "-o", tmp_path / "mesh")
+
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        [
+            "error: s3://photos/banana is an address: download the photos, or submit it to a cluster (kubectl recon submit)"
+        ],
     )
 
-    assert done.returncode == 3
-    assert "INVALID_PARAMETERS" in done.stderr
-    assert "parameter points: 0 was given, allowed is a whole number of at least 2" in done.stderr
-    assert "Loading" not in done.stderr
+
+def test_an_archive_is_unpacked(photos: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "My Vase.zip"
+    archive.write_bytes(zipped(*((f"vase/{path.name}", path.read_bytes()) for path in sorted(photos.iterdir()))))
+
+    done = run_program(
+        *("run", archive, "-o", tmp_path / "mesh", "--model", "rough-good", "--force"),
+        PYTHONPATH=str(DATA / "models"),
+        TMPDIR=str(tmp_path),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mesh" / "seen.txt").read_text().splitlines()[0] == "photos=0.jpg,1.jpg,2.jpg"
+    assert not list(tmp_path.glob("recon-*"))
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04 and no more")
+
+    done = run_program("run", tmp_path / "photos.zip", "-o", tmp_path / "mesh")
+
+    assert (done.returncode, "photos.zip" in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
 
 
 def test_run_with_open_shows_the_mesh_in_the_browser(photos: Path, tmp_path: Path) -> None:
@@ -83,10 +135,12 @@ def test_preview_fails_in_a_pipe(tmp_path: Path) -> None:
 def test_a_failed_run_reports_the_reason_and_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
-    done = run_program("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
+    done = run_program(
+        "run", photos, "-o", out, "--model", "rough-segfault", "--force", PYTHONPATH=str(DATA / "models")
+    )
 
     assert done.returncode == 3
-    assert "error: INVALID_PARAMETERS after" in done.stderr
+    assert "error: BACKEND_CRASHED after" in done.stderr
     assert not out.exists()
 
 

@@ -1,0 +1,1 @@
+"""Local run: one reconstruction on this machine, without Kubernetes and Redis."""
