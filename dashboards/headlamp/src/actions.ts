@@ -55,7 +55,8 @@ export function nextName(name: string): string {
 
 /** Whether a retry needs another `spec.output`: the old one holds this job's result, which no other job may replace. */
 export function needsOutput(job: Job): boolean {
-  return Boolean(job.spec.output && job.status?.outputs?.uri);
+  const address = job.spec.output?.uri;
+  return Boolean(address && job.status?.outputs?.uri?.startsWith(address));
 }
 
 /** A new job with the spec of a finished one. `output`: its other address, if it needs one. */

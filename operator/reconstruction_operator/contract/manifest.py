@@ -59,6 +59,8 @@ class Manifest:
     uri: str = ""  # where a copy was delivered; empty: no copy
     owner: Owner | None = None  # the operator's job; None: a bare task's
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model used them
+    # As the job's author wrote them: without defaults
+    spec_parameters: Mapping[str, Any] = field(default_factory=dict)
     # Name of each step, and its seconds until the result was sealed
     steps: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None  # of the model's processes; None: not measured
@@ -92,6 +94,7 @@ class Manifest:
             "model": self.model,
             "simulated": self.simulated,
             "parameters": dict(self.parameters),
+            "specParameters": dict(self.spec_parameters),
             "versions": dict(self.versions),
             "steps": dict(self.steps),
             "usage": {"cpuSeconds": self.cpu_seconds, "peakMemoryBytes": self.peak_memory_bytes},
@@ -147,6 +150,7 @@ class Manifest:
             placement=_mapping(data.get("placement")),
             uri=str(data["uri"]),
             parameters=_mapping(data.get("parameters")),
+            spec_parameters=_mapping(data.get("specParameters")),
             versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
             input_uri=_text(inputs.get("uri")),
             input_digest=_text(inputs.get("digest")),

@@ -87,7 +87,7 @@ def delete(kept: Trashed) -> bool:
 
 def _taking_over(manifest: Manifest, owner: Owner) -> dict[str, Any]:
     output = {"output": {"uri": manifest.uri}} if manifest.uri else {}
-    parameters = {"parameters": dict(manifest.parameters)} if manifest.parameters else {}
+    parameters = {"parameters": dict(manifest.spec_parameters)} if manifest.spec_parameters else {}
     address = {"uri": manifest.input_uri or "file:///photos/unknown"}
     spec = {"modelType": manifest.model, "input": address, "queue": owner.queue, **parameters, **output}
     metadata = {"namespace": owner.namespace, "name": owner.name}

@@ -22,7 +22,7 @@ _KEPT_SECONDS = 0.5  # a faster step is not worth flushing to the disk
 
 
 class PlaceholderModel:
-    """Accepts the parameter `stepSeconds` (0 to 600, default: the worker's setting), and ignores all others."""
+    """Accepts the parameter `stepSeconds` (0 to 600, default: the worker's setting), and no other."""
 
     name: ClassVar[str] = "placeholder"
     version: ClassVar[str] = "1"
@@ -39,6 +39,7 @@ class PlaceholderModel:
                     "description": "duration of each step in seconds; default: the worker's setting",
                 }
             },
+            "additionalProperties": False,
         }
     )
     min_photos: ClassVar[int] = 0
@@ -50,6 +51,9 @@ class PlaceholderModel:
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
         """Return `stepSeconds`, if given. Raises ModelFailure (INVALID_PARAMETERS)."""
+        unknown = sorted(set(parameters) - {"stepSeconds"})
+        if unknown:
+            raise ModelFailure("INVALID_PARAMETERS", f"unknown parameter {unknown[0]!r:.80}: known are stepSeconds")
         if "stepSeconds" not in parameters:
             return {}
         seconds = parameters["stepSeconds"]

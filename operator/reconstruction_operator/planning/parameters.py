@@ -15,6 +15,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 _PLAIN: Final = ("type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")
 _PLAIN_TOO: Final = ("maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "required")
+_READ: Final = ("default",)  # not checked: programs that advise users read it
 _OF_NONE: Final = ("required", "minProperties", "enum", "const")  # keywords that apply to a value of any type
 _DEPTH: Final = 8
 _SHOWN_CHARS: Final = 300
@@ -32,10 +33,10 @@ def problem(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
 
 
 def simple(schema: Mapping[str, Any], depth: int = _DEPTH) -> dict[str, Any]:
-    """Return the part of the schema that this check uses, down to `depth`."""
+    """Return the part of the schema that this check and users' programs read, down to `depth`."""
     if depth == 0:
         return {}
-    part = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO) if name in schema}
+    part = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO, *_READ) if name in schema}
     properties, items, others = schema.get("properties"), schema.get("items"), schema.get("additionalProperties")
     if isinstance(properties, Mapping):
         part["properties"] = {

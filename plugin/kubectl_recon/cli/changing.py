@@ -87,21 +87,50 @@ def retry(
     model: Annotated[str | None, typer.Option("--model", help="Model of the new job.")] = None,
     quality: o.Quality = None,
     parameters: o.Parameters = None,
-    output: Annotated[str | None, typer.Option("--output", help="Output address of the new job.")] = None,
+    photos: Annotated[
+        str | None, typer.Option("--input", metavar="URI", help="Address of the photos, for the workers.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="URI", help="Output address of the new job.")
+    ] = None,
+    queue: o.Queue = None,
+    priority: o.Priority = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option("--deadline", metavar="DURATION", help="Time that the new job may take, such as 2h; or none."),
+    ] = None,
+    queue_deadline: Annotated[
+        str | None,
+        typer.Option(
+            "--queue-deadline",
+            metavar="DURATION",
+            help="Time that it may wait for its first start, such as 2h; or none.",
+        ),
+    ] = None,
+    edit: Annotated[
+        bool,
+        typer.Option("--edit", help="Edit the manifest of the new job (KUBE_EDITOR, EDITOR) before it is created."),
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the new job until it finishes.")] = False,
     show: o.ObjectOption = None,
 ) -> None:
     """Run a finished job again: create a job with the same spec and the next free name, such as banana-2.
 
-    The finished job itself never runs again.
+    Options change the spec, and --param adds to the parameters of the finished job; --param NAME=null removes one. With
+    another --model, no parameter is kept. What changed is printed. The finished job itself never runs again.
     """
-    from kubectl_recon.commands import changing, watching
+    from kubectl_recon.commands import editing, retrying, watching
     from kubectl_recon.kube import manifests
     from kubectl_recon.targets.selecting import Selection
 
     connection = connect()
     changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
-    job = changing.retry(connection, name, changes, new_name, o.format_of(show))
+    changes |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
+    changes |= {"input": {"uri": photos}} if photos else {}
+    for field, duration in (("activeDeadlineSeconds", deadline), ("queueDeadlineSeconds", queue_deadline)):
+        changes |= {} if duration is None else {field: None if duration == "none" else o.seconds(duration)}
+    request = retrying.RetryRequest(name, changes, new_name, editing.by_editor if edit else None)
+    job = retrying.run(connection, request, o.format_of(show))
     if follow and show is None:
         raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key}))
 

@@ -79,6 +79,13 @@ Model = Annotated[
         autocompletion=completion.among("photogrammetry", "placeholder"),
     ),
 ]
+Queue = Annotated[str | None, typer.Option("--queue", help="Queue of the workers.")]
+Priority = Annotated[
+    str | None,
+    typer.Option(
+        "--priority", help="Priority: low, normal or high.", autocompletion=completion.among("low", "normal", "high")
+    ),
+]
 Open = Annotated[bool, typer.Option("--open", help="At the end show the mesh in the browser, as the command open.")]
 Force = Annotated[bool, typer.Option("--force", help="Accept photos that would fail.")]
 Names = Annotated[

@@ -30,15 +30,8 @@ def submit(
     output: Annotated[
         str | None, typer.Option("--output", metavar="URI", help="Address to deliver the result to as well.")
     ] = None,
-    queue: Annotated[str | None, typer.Option("--queue", help="Queue.")] = None,
-    priority: Annotated[
-        str | None,
-        typer.Option(
-            "--priority",
-            help="Priority: low, normal or high.",
-            autocompletion=completion.among("low", "normal", "high"),
-        ),
-    ] = None,
+    queue: o.Queue = None,
+    priority: o.Priority = None,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
     labels: Annotated[

@@ -42,8 +42,9 @@ def run(connection: Connection, name: str, how: Format | None) -> int:
 def gather(connection: Connection, job: Job, now: datetime) -> Facts:
     """Read the facts for the rules. The facts also contain the reasons why parts could not be read."""
     events, refused = _events(connection, job)
-    # The surroundings of a finished job no longer matter.
-    installation = Installation() if job.finished else published.read(connection.api, [job])
+    # The surroundings of a finished job matter only for a next one.
+    needless = job.finished and job.phase != "Failed"
+    installation = Installation() if needless else published.read(connection.api, [job])
     may_change = may(connection, "patch") is not False
     return Facts(job, now, installation, events, refused, may_change, connection.options)
 

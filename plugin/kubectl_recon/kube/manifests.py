@@ -30,6 +30,20 @@ def changes(*, model: str | None, quality: str | None, parameters: Iterable[str]
     return _set({"modelType": model, "parameters": values, "output": {"uri": output} if output else None})
 
 
+def merged(value: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `value` changed by a merge patch (RFC 7386): null removes a field, and objects are merged."""
+    result = dict(value)
+    for name, change in patch.items():
+        if change is None:
+            result.pop(name, None)
+        elif isinstance(change, Mapping):
+            before = result.get(name)
+            result[name] = merged(before if isinstance(before, Mapping) else {}, change)
+        else:
+            result[name] = change
+    return result
+
+
 def parameter(text: str) -> tuple[str, Any]:
     """Parse "name=value". A value in the form of a number, true, false, null or a JSON list gets that type."""
     name, equals, value = text.partition("=")

@@ -274,6 +274,36 @@ class Described(Good):
         report(Step.RECONSTRUCT, 1 / int(str(work.parameters["points"])))
 
 
+class Detailed(Good):
+    """Has qualities, and too little memory for the higher ones and for large photos."""
+
+    name = "rough-detailed"
+    parameters_schema: ClassVar[Mapping[str, object]] = {
+        "type": "object",
+        "properties": {
+            "quality": {"enum": ["preview", "fast", "standard", "high"], "default": "standard"},
+            "maxImageSize": {"type": "integer", "minimum": 400, "maximum": 4000},
+            "seed": {"type": "integer"},
+        },
+        "additionalProperties": False,
+    }
+
+    def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        quality = parameters.get("quality", "standard")
+        size = {"preview": 900, "fast": 1600}.get(str(quality), 2400)
+        return {"quality": quality, "maxImageSize": size, **parameters}
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        if work.parameters["quality"] in ("standard", "high") or int(str(work.parameters["maxImageSize"])) > 2000:
+            raise MemoryError
+
+
+@model("rough-unequipped")
+def unequipped(work: Work, report: Report) -> None:
+    """Finds only when it runs that the worker lacks something."""
+    raise ModelFailure("BACKEND_UNAVAILABLE", "it needs a CUDA GPU, and this worker sees none")
+
+
 class Versioned(Good):
     """Behaves, and counts its runs by files outside the attempt's folders."""
 

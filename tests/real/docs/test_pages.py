@@ -165,13 +165,18 @@ def test_the_plugin_shows_explains_and_waits_for_jobs(jobs: Jobs, shell: Shell) 
 
 
 def test_the_plugin_retries_suspends_and_resumes(jobs: Jobs, shell: Shell) -> None:
-    jobs.create_in("Succeeded", "banana", parameters={"stepSeconds": 0})
-    retry, suspend, resume = lines("plugin-retry")
-    shell(f"{retry.partition('#')[0]} --param stepSeconds=600; {suspend}")
+    jobs.create_in("Succeeded", "banana", modelType="rough-good", queue="rough")
+    jobs.system.processes["rough"].pause()  # so that the next job waits
+    retry, longer, suspend, resume = lines("plugin-retry")
+    shell(retry)
+    assert jobs.get("banana-2")["spec"]["parameters"] == {"quality": "fast"}
+    shell(f"{longer.partition('#')[0]}; {suspend}")
     assert jobs.get("banana-2")["spec"]["suspend"] is True
     jobs.wait_phase("banana-2", "Suspended")
     shell(resume)
     assert jobs.get("banana-2")["spec"].get("suspend", False) is False
+    assert jobs.get("banana-3")["spec"]["modelType"] == "rough-good"
+    jobs.system.processes["rough"].resume()
 
 
 def test_the_example_of_a_model_is_installed_and_runs(jobs: Jobs, shell: Shell, home: Path) -> None:

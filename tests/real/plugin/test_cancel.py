@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 import yaml
@@ -138,6 +142,77 @@ def test_retry_creates_a_new_job_from_a_finished_one(jobs: Jobs, recon: Program,
     assert made["metadata"]["annotations"]["reconstruction.dev/retry-of"] == "banana"
     assert made["spec"]["input"] == {"uri": "file:///nowhere"}
     assert made["spec"]["parameters"] == {"faces": 5000}
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters", "changes"),
+    [
+        pytest.param(
+            ["--quality", "fast"],
+            {"quality": "fast", "markerSize": 0.1, "obj": True},
+            ["parameters.quality: preview -> fast"],
+            id="a quality",
+        ),
+        pytest.param(
+            ["--param", "textureSize=512", "--param", "obj=null"],
+            {"quality": "preview", "markerSize": 0.1, "textureSize": 512},
+            ["parameters.obj: true -> not set", "parameters.textureSize: not set -> 512"],
+            id="a parameter, and null",
+        ),
+        pytest.param(
+            ["--model", "placeholder"],
+            None,
+            [
+                "modelType: photogrammetry -> placeholder",
+                "parameters.markerSize: 0.1 -> not set",
+                "parameters.obj: true -> not set",
+                "parameters.quality: preview -> not set",
+            ],
+            id="another model has other parameters",
+        ),
+        pytest.param(
+            ["--deadline", "1h30m", "--queue-deadline", "none", "--queue", "rough"],
+            {"quality": "preview", "markerSize": 0.1, "obj": True},
+            [
+                "activeDeadlineSeconds: not set -> 5400",
+                "queue: celery -> rough",
+                "queueDeadlineSeconds: 600 -> not set",
+            ],
+            id="deadlines and a queue",
+        ),
+    ],
+)
+def test_retry_keeps_the_spec_and_prints_what_it_changes(
+    jobs: Jobs, recon: Program, options: list[str], parameters: dict[str, Any] | None, changes: list[str]
+) -> None:
+    given = {"quality": "preview", "markerSize": 0.1, "obj": True}
+    nowhere = {"input": {"uri": "file:///nowhere"}, "queueDeadlineSeconds": 600}
+    jobs.create_in("Failed", "banana", modelType="photogrammetry", parameters=given, **nowhere)
+
+    done = recon("retry", "banana", *options)
+
+    assert (done.returncode, done.stdout) == (0, "banana-2: created from banana\n"), done.stderr
+    assert jobs.get("banana-2")["spec"].get("parameters") == parameters
+    assert [line.strip() for line in done.stderr.splitlines()] == changes
+
+
+def test_retry_keeps_what_was_written_in_the_editor_if_it_is_refused(jobs: Jobs, recon: Program) -> None:
+    jobs.create_in("Succeeded", "banana")
+
+    def edit(editor: str) -> CompletedProcess[str]:
+        return replace(recon, environment={"KUBE_EDITOR": editor})("retry", "banana", "--edit")
+
+    refused = edit("sed -i 's/priority: normal/priority: soon/'")
+    assert (refused.returncode, "spec.priority" in refused.stderr) == (1, True), refused.stderr
+    kept = Path(refused.stderr.rpartition("(your text is in ")[2].strip().removesuffix(")"))
+    assert "priority: soon" in kept.read_text()
+    kept.unlink()
+    empty = edit("truncate -s 0")
+    assert (empty.returncode, empty.stderr) == (2, "error: the file is empty, so no job was created\n")
+    renamed = edit("sed -i 's/name: banana-2/name: vase/'")
+    assert renamed.stdout == "vase: created from banana\n", renamed.stderr
+    names = jobs.kubectl("get", "recon", "-o", "name").split()
+    assert sorted(name.partition("/")[2] for name in names) == ["banana", "vase"]
 
 
 def test_retry_of_a_job_that_should_take_over_a_result_runs_it(jobs: Jobs, recon: Program) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,25 @@ def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     wait_until(lambda: f"{jobs.namespace}   {name}" in recon(*options).stdout, "the trash to have the result")
     assert recon("restore", name, *options[1:]).returncode == 0
     assert jobs.get(name)["spec"]["input"] == spec["input"]  # so that retry can run it again
+
+
+def test_a_restored_job_runs_again_with_another_quality_and_its_authors_parameters(
+    jobs: Jobs, recon: Program, gallery: Gallery
+) -> None:
+    written = {"quality": "preview", "seed": 3}
+    name = jobs.create_in("Succeeded", modelType="rough-detailed", queue="rough", parameters=written)
+    jobs.delete(name)
+    options = ["restore", "--gallery", gallery.url]
+    wait_until(lambda: f"{jobs.namespace}   {name}" in recon(*options).stdout, "the trash to have the result")
+    assert recon("restore", name, *options[1:]).returncode == 0
+    assert jobs.get(name)["spec"]["parameters"] == written
+
+    done = recon("retry", name, "--name", "finer", "--quality", "fast", "--follow")
+
+    assert done.returncode == 0, done.stderr
+    assert "  parameters.quality: preview -> fast\n" in done.stderr
+    sealed = json.loads((jobs.folder("finer") / "output" / "manifest.json").read_text())
+    assert sealed["parameters"] == {"quality": "fast", "maxImageSize": 1600, "seed": 3}
 
 
 def test_logs_without_pods_are_read_by_the_gallery(jobs: Jobs, recon: Program, gallery: Gallery) -> None:

@@ -73,15 +73,19 @@ def take_over(
     for folder in {(output / file.name).parent for file in source.files}:
         disk.sync(folder)
     sealed_at = datetime.fromtimestamp(int(result.sealed_at), UTC)
+    envelope = assignment.envelope
+    # A job with reuse Required may name no parameters: the result is what its first author asked for
+    written = source.spec_parameters if envelope.reuse == spec.REQUIRED else envelope.parameters
     manifest = replace(
         source,
         job_id=assignment.job_id,
         task_id=assignment.task_id,
         attempt=assignment.attempt,
-        uri=assignment.envelope.output_uri,
+        uri=envelope.output_uri,
         owner=assignment.owner,
-        input_uri=assignment.envelope.input_uri,
-        retain_seconds=assignment.envelope.retain_seconds,
+        spec_parameters=written,
+        input_uri=envelope.input_uri,
+        retain_seconds=envelope.retain_seconds,
         resumed_from="",
         reused_from=source.reused_from or ReusedFrom(source.job_id, source.attempt, sealed_at),
     )

@@ -256,6 +256,7 @@ class AttemptRun:
             uri=assignment.envelope.output_uri,
             owner=assignment.owner,
             parameters=choice.parameters,
+            spec_parameters=assignment.envelope.parameters,
             steps={name: round(seconds, 3) for name, seconds in observer.step_seconds.items()},
             cpu_seconds=None if usage is None else round(usage.cpu_seconds, 3),
             peak_memory_bytes=None if usage is None else usage.peak_bytes,

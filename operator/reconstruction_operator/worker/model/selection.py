@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from reconstruction_operator import config
@@ -37,9 +37,13 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
     Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS (by the model's schema, then by the model).
     """
     model = _find(model_type)
+    schema = _schema(model_type, model)
     # The operator checks this for queued jobs, but not for bare tasks and local runs.
-    if problem := parameter_check.problem(registry.schema(model.name) or {}, parameters):
+    if problem := parameter_check.problem(schema, parameters):
         raise ModelFailure("INVALID_PARAMETERS", problem)
+    if model.name != model_type:
+        known = _properties(schema)
+        parameters = {name: value for name, value in parameters.items() if name in known}
     return Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
 
 
@@ -53,11 +57,25 @@ def announced_models() -> dict[str, ModelInfo]:
             continue
         choices[name] = ModelInfo(
             version=registry.version(model.name),
-            parameters=registry.schema(model.name),
+            parameters=_schema(name, model) or None,
             simulated=model.name == PLACEHOLDER,
             reads_photos=model.max_photos > 0,
         )
     return choices
+
+
+def _schema(name: str, model: Model) -> Mapping[str, object]:
+    """Return the schema of the parameters of `name`, which `model` runs; empty without one.
+
+    In the place of another model, the placeholder accepts all parameters: those of that model are not known here.
+    """
+    schema = registry.schema(model.name) or {}
+    return schema if model.name == name else {**schema, "additionalProperties": True}
+
+
+def _properties(schema: Mapping[str, object]) -> Collection[str]:
+    properties = schema.get("properties")
+    return properties.keys() if isinstance(properties, Mapping) else ()
 
 
 def _find(name: str) -> Model:

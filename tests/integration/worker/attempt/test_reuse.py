@@ -94,6 +94,27 @@ def test_an_archive_of_the_same_photos_is_the_same_input(
     assert json.loads((jobs_dir / AGAIN / "output" / "manifest.json").read_text())["reusedFrom"]["uid"] == JOB
 
 
+@pytest.mark.usefixtures("rough_models")
+def test_a_restored_job_has_the_parameters_that_its_author_wrote(
+    attempt: Attempt, client: redis.Redis, jobs_dir: Path
+) -> None:
+    """Without the defaults of the model, which would stay when the job runs again with another quality."""
+    attempt(JOB, model="rough-detailed", parameters={"quality": "preview", "seed": 3})
+    sealed = json.loads((jobs_dir / JOB / "output" / "manifest.json").read_text())
+    assert sealed["parameters"] == {"quality": "preview", "maxImageSize": 900, "seed": 3}
+    assert trash.keep(JobFolder.of(JOB), 2e9)
+    assert [job["spec"]["parameters"] for job in trash.restorable({"default"}, 9)] == [
+        {"quality": "preview", "seed": 3}
+    ]
+
+    attempt(AGAIN, model="rough-detailed", reuse="Required")
+    assert maker(client) == (JOB, 1)
+    assert trash.keep(JobFolder.of(AGAIN), 2e9)
+    assert [job["spec"]["parameters"] for job in trash.restorable({"default"}, 9)] == [
+        {"quality": "preview", "seed": 3}
+    ] * 2
+
+
 @pytest.mark.parametrize(
     "changed",
     [
