@@ -144,6 +144,13 @@ class Settings:
     NAMESPACE_OUTPUTS: Grants = _worker(
         (), "allowlist of outputs by namespace, as NAMESPACE_INPUTS", unit="NAMESPACE=PLACE,…", read=readers.grants
     )
+    NAMESPACE_VOLUME_BYTES: Numbers = _worker(
+        (),
+        "limit of what a namespace's jobs take on the job volume, with retained results and kept stages; "
+        "* for all other namespaces; empty or 0: no limit",
+        unit="NAMESPACE=BYTES,…",
+        read=readers.quotas,
+    )
     INPUT_MAX_BYTES: int = _worker(
         8589934592, "limit of one input, packed and unpacked, and of what is rewritten of it", least=1
     )

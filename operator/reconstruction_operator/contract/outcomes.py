@@ -72,6 +72,7 @@ _RETRIED = {
     "OUT_OF_MEMORY": "Use quality fast, a lower maxImageSize, fewer photos, or larger workers.",
     "BACKEND_CRASHED": "See the worker's log; if it happens again, report it with the photos.",
     "DISK_FULL": "Free space on the workers' job volume.",
+    "VOLUME_QUOTA": "Delete jobs of the namespace whose results are no longer needed, with deletionPolicy Delete, or ask the administrator.",
     "OUTPUT_UPLOAD_FAILED": "Check that the server or disk of spec.output.uri answers the workers and has space; a finished result is kept, and only its delivery is repeated.",
     "WORKER_ERROR": "See the worker's log: a defect, a wrong setting, or an overloaded machine.",
     "WORKER_LOST": "Find out why the worker stopped: node failure, out of memory, or killed.",

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles import kept_stages, layout, notes, results, trash, trashed
+from reconstruction_operator.jobfiles import kept_stages, layout, ledger, notes, results, trash, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
     kept_stages.forget(layout.kept_stages(), job_id)
     if owner is not None and not retained and trashed.find(owner.namespace, job_id) is None:
         results.forget(owner)
+    if owner is not None:
+        ledger.forget(owner.namespace, job_id)
     for tombstone in folder.condemned():
         disk.delete_tree(tombstone)
     layout.drop_empty()

@@ -16,9 +16,10 @@ from typing import Final
 import redis
 from redis.exceptions import RedisError
 
+from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import deletion, kept_stages, layout, notes, results, trash
+from reconstruction_operator.jobfiles import deletion, kept_stages, layout, ledger, notes, results, trash
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.telemetry import worker_metrics
 
@@ -67,8 +68,11 @@ class Inventory:
             trash.expire(now)
             kept_stages.expire(layout.kept_stages(), now)
             results.drop_stale()
+            ledger.drop_stale()
+            if config.settings.NAMESPACE_VOLUME_BYTES:
+                ledger.complete((owner.namespace, owner.job_id) for _, owner in surveyed if owner is not None)
         except OSError as error:
-            logger.warning("the results of deleted jobs could not be listed: %s", error)
+            logger.warning("the files of deleted jobs could not be listed: %s", error)
 
 
 def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:

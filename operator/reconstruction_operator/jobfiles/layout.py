@@ -7,6 +7,7 @@
     <JOBS_DIR>/.trash/<namespace>/<shard>/…  results of deleted jobs, kept for some time (`trash`)
     <JOBS_DIR>/.names/<digest>/<job id>      index entry of a result, by namespace and name of its job (`results`)
     <JOBS_DIR>/.stages/…                     finished stages of successful runs, for other jobs (`kept_stages`)
+    <JOBS_DIR>/.usage/<namespace>/…          what job folders take, if there are quotas (`ledger`)
 
 An attempt can have two runs, if Redis loses its data after the first one started. Other names that begin with a dot are
 moved aside by one atomic rename, to be deleted.
@@ -36,6 +37,7 @@ _DELETED = ".deleted"  # a separate folder of tombstones, so that a deletion nee
 _TRASH = ".trash"
 _NAMES = ".names"
 _STAGES = ".stages"
+_USAGE = ".usage"
 _GONE = ".gone-"  # tombstone of a superseded run's folder
 _RUN_CHARS = 8
 _SHARD_CHARS = 2  # 256 folders for the trash of a namespace, so that a look for one job lists few names
@@ -230,6 +232,11 @@ def names() -> Path:
 def kept_stages() -> Path:
     """Return the folder of stages that other jobs may use."""
     return volume() / _STAGES
+
+
+def ledger() -> Path:
+    """Return the folder of what the namespaces' jobs take."""
+    return volume() / _USAGE
 
 
 def tombstones() -> list[Path]:

@@ -142,6 +142,15 @@ _KINDS: Final[Mapping[str, Kind]] = {
             ),
         ),
     ),
+    "VOLUME_QUOTA": Kind(
+        "volume-quota",
+        "the jobs of the namespace take as much of the workers' job volume as they may",
+        (
+            "delete jobs whose results are no longer needed: kubectl recon list, kubectl delete recon NAME",
+            "or ask the administrator for more (NAMESPACE_VOLUME_BYTES)",
+            _again,
+        ),
+    ),
     **dict.fromkeys(
         ("WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR"),
         Kind(

@@ -181,6 +181,15 @@ def filler(work: Work, report: Report) -> None:
             file.write(bytes(512))
 
 
+@model("rough-growing")
+def growing(work: Work, report: Report) -> None:
+    """Writes 64 KiB every hundredth of a second, until it is killed."""
+    with (work.scratch_dir / "big").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 16))
+            time.sleep(0.01)
+
+
 @model("rough-chatty")
 def chatty(work: Work, report: Report) -> None:
     """Reports and prints faster than the worker reads."""

@@ -35,6 +35,7 @@ from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import failure_of, with_room
 from reconstruction_operator.worker.attempt.loading import Loaded, input_of, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
+from reconstruction_operator.worker.attempt.quota import VolumeQuota
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
@@ -63,6 +64,7 @@ class AttemptRun:
         self._stages: AttemptStages | None = None
         self._reusable: tuple[EarlierResult, ...] = ()  # newest first
         self._copies = Copies(assignment, heartbeat)
+        self._quota = VolumeQuota(assignment)
         self._model_began = False  # from then on, the model itself may have used up the worker's processes
         self.published = False  # whether this run's own result became the job's
         self.result: Manifest | None = None  # the job's published result, of this run or another
@@ -94,6 +96,7 @@ class AttemptRun:
             self._heartbeat.check()
             assignment = self._assignment
             failure = failure_of(error, file_handler.job_dir(assignment.job_id))
+            self._quota.end()
             raise with_room(failure, assignment.envelope.namespace, self._workspace, self._heartbeat.wait) from error
 
     def clean_up(self, end: End | None) -> None:
@@ -101,6 +104,17 @@ class AttemptRun:
 
         `end` is the recorded end.
         """
+        self._quota.end()
+        self._delete_files(end)
+        if self._workspace is not None:
+            self._quota.settle()
+
+    def _check(self) -> None:
+        """Raise InterruptedRunError or ModelFailure if the run has to end."""
+        self._heartbeat.check()
+        self._quota.check()
+
+    def _delete_files(self, end: End | None) -> None:
         space = self._workspace
         if not self._copies.withdraw(end, space) or space is None:
             return
@@ -113,15 +127,15 @@ class AttemptRun:
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
-        """Return whether another attempt may follow and use the files of this one. On a full disk, everything is deleted."""
+        """Return whether another attempt may follow and use the files of this one. Without room, everything is deleted."""
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
         if end.outcome is Outcome.FAILED and self._assignment.envelope.last:
             return False
-        return end.reason != "DISK_FULL" and outcomes.reason(end.reason).retriable
+        return end.reason not in ("DISK_FULL", "VOLUME_QUOTA") and outcomes.reason(end.reason).retriable
 
     def _execute(self) -> End:
-        assignment, check = self._assignment, self._heartbeat.check
+        assignment, check = self._assignment, self._check
         check()
         if not assignment.is_bare:
             foreign = pools.refusal(
@@ -146,6 +160,7 @@ class AttemptRun:
             pace_seconds=None if choice is None else choice.pace_seconds,
             heartbeat=self._heartbeat,
             publish=self._observer.reached,
+            check=self._check,
         )
         steps.report(Step.LOAD, 0.0)
         if choice is None:
@@ -171,7 +186,7 @@ class AttemptRun:
 
     def _begin(self, choice: Choice | None) -> tuple[Workspace, Manifest | None]:
         """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
-        assignment, check = self._assignment, self._heartbeat.check
+        assignment, check = self._assignment, self._check
         self._reusable = reuse.reusable(assignment, choice)
         self._copies.predecessors = frozenset(result.manifest.job_id for result in self._reusable)
         self._heartbeat.refresh()  # a run that was paused must not retire the workspace of its successor
@@ -184,6 +199,7 @@ class AttemptRun:
             space.discard()
             raise
         workspace.delete_predecessors(assignment.job_id, space)
+        self._quota.begin()
         self._stages = AttemptStages(space, assignment)
         return space, None if assignment.is_bare else publishing.read_sealed(assignment.job_id)
 
@@ -195,7 +211,7 @@ class AttemptRun:
         tick = partial(steps.report, Step.LOAD)
         load = partial(load_photos, model=choice.model, workspace=space, limits=limits, tick=tick)
         envelope = None if assignment.is_bare else assignment.envelope
-        loaded = call_interruptibly(lambda: load(input_of(assignment.job_id, envelope, space)), self._heartbeat.check)
+        loaded = call_interruptibly(lambda: load(input_of(assignment.job_id, envelope, space)), self._check)
         if not loaded.known:
             self._observer.input_digest = loaded.digest
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
@@ -203,7 +219,7 @@ class AttemptRun:
 
     def _take_over(self, candidates: Iterable[EarlierResult], space: Workspace) -> Manifest | None:
         """Take over the first complete result of these into the workspace; return None if none is complete."""
-        assignment, check = self._assignment, self._heartbeat.check
+        assignment, check = self._assignment, self._check
         for result in candidates:
             taken = call_interruptibly(partial(reuse.take_over, result, space.output, assignment, check), check)
             if taken is not None:
@@ -214,7 +230,7 @@ class AttemptRun:
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, loaded: Loaded) -> Result:
         stages = self._stages or AttemptStages(space, self._assignment)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
-        check, used = self._heartbeat.check, self._observer.used
+        check, used = self._check, self._observer.used
         folder = call_interruptibly(partial(stages.folder, choice, loaded.digest), check)
         work = Work(
             photos=loaded.photos,
@@ -235,7 +251,7 @@ class AttemptRun:
         if not (space.output / MESH).is_file():
             raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh ({MESH})")
         seal = partial(self._seal, choice, space.output, result)
-        return self._conclude(steps, space, call_interruptibly(seal, self._heartbeat.check))
+        return self._conclude(steps, space, call_interruptibly(seal, self._check))
 
     def _seal(self, choice: Choice, output: Path, result: Result) -> Manifest:
         """Write the manifest of the files in `output` and return it."""
@@ -265,7 +281,7 @@ class AttemptRun:
             input_digest=observer.input_digest,
             retain_seconds=assignment.envelope.retain_seconds,
             versions={"model": registry.version(model), **registry.versions(model)},
-            files=manifests.describe_files(output, self._heartbeat.check),
+            files=manifests.describe_files(output, self._check),
         )
         manifests.seal(output, manifest)
         return manifest
@@ -273,6 +289,7 @@ class AttemptRun:
     def _conclude(self, steps: Steps, space: Workspace, manifest: Manifest) -> End:
         """Deliver and publish the sealed result in the workspace."""
         assignment = self._assignment
+        self._quota.end()  # a finished result is worth more than the limit: the next run is refused
         steps.report(Step.FINALIZE, 0.0)
         try:
             tick = partial(steps.report, Step.FINALIZE)

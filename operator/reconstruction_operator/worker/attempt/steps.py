@@ -45,6 +45,7 @@ class Steps:
     pace_seconds: float | None
     heartbeat: Heartbeat
     publish: Publish
+    check: Callable[[], None]  # raises the exception that ends the run
     reached: Reached = field(init=False, default=Reached(STEPS[0], 0, 0.0))  # the newest report
     _current: Step | None = field(init=False, default=None)
     _begun_at: float = field(init=False, default=0.0)
@@ -61,14 +62,14 @@ class Steps:
     ) -> None:
         """Begin all steps up to that one and report progress; ignore progress that goes backwards. Implements `models.interface.Report`.
 
-        Raises InterruptedRunError if the run has to end.
+        Raises what `check` raises if the run has to end.
         """
         if resumed:
             base = fraction_of_run(self.shares, step, fraction)
             self.reached = replace(self.reached, resumed=resumed[:_MAX_MESSAGE_CHARS], base=base)
         while self._current is None or self._current < step:
             self._begin(Step(1 if self._current is None else self._current + 1), at_once=bool(resumed))
-        self.heartbeat.check()
+        self.check()
         if (self.pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
             is_valid = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
             known, left = quality or self.reached.quality, remaining_seconds if is_valid else None
@@ -76,7 +77,7 @@ class Steps:
             self._reach(step, fraction, message, keep=bool(resumed))
 
     def complete(self) -> None:
-        """End the last step. Raises InterruptedRunError if the run has to end."""
+        """End the last step. Raises what `check` raises if the run has to end."""
         self.report(Step.FINALIZE, 0.0)
         self._end_current()
 
@@ -102,7 +103,7 @@ class Steps:
             with contextlib.suppress(RedisError):
                 if job_manager.is_job_cancelled(self.job_id):
                     self.heartbeat.note_cancel()
-        self.heartbeat.check()
+        self.check()
 
     def _reach(self, step: Step, fraction: float, message: str, *, keep: bool) -> None:
         part = min(1.0, max(0.0, fraction))

@@ -31,6 +31,7 @@ def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Ste
         pace_seconds=pace,
         heartbeat=heartbeat,
         publish=lambda reached, keep: heard.append((reached, keep)),
+        check=heartbeat.check,
     )
 
 
