@@ -94,9 +94,9 @@ FROM runtime AS gallery
 LABEL org.opencontainers.image.title="reconstruction-gallery" \
       org.opencontainers.image.description="Web gallery of 3D reconstructions, authorised as the Kubernetes user"
 COPY --from=gallery-packages /venv /venv
-EXPOSE 8080
+EXPOSE 8080 8081
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('GALLERY_PORT') or 8080}/healthz\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('GALLERY_PROBE_PORT') or 8081}/healthz\", timeout=4)"]
 ENTRYPOINT ["reconstruction-gallery"]
 
 # --- The workers ------------------------------------------------------------------------------------------------------------

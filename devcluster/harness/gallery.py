@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,16 @@ class Gallery:
 
     port: int
     process: Process
+    probe_port: int
 
     @property
     def url(self) -> str:
         """The address of its pages."""
         return f"http://127.0.0.1:{self.port}"
+
+    def probe(self, path: str) -> int:
+        """Return the status of a probe."""
+        return replace(self, port=self.probe_port).request("GET", path).status
 
     def request(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, *, token: str = ""
@@ -67,21 +72,23 @@ def start_gallery(system: System, name: str = "gallery", port: int = 0, **settin
     """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs. `port` 0: any."""
     system.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "gallery")
     kubeconfig = system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT)
-    port = port or free_ports(1)[0]
+    probe_port, any_port = free_ports(2)
+    port = port or any_port
     process = system.start_program(
         name,
         [Path(sys.executable).with_name("reconstruction-gallery")],
         KUBECONFIG=str(kubeconfig),
         GALLERY_HOST="127.0.0.1",
         GALLERY_PORT=str(port),
+        GALLERY_PROBE_PORT=str(probe_port),
         **settings,
     )
-    gallery = Gallery(port, process)
+    gallery = Gallery(port, process, probe_port)
 
     def ready() -> bool:
         process.check()
         try:
-            return gallery.request("GET", "/readyz").status == http.client.OK
+            return gallery.probe("/readyz") == http.client.OK
         except OSError:
             return False
 

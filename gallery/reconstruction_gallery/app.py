@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -29,7 +29,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, parts, sign_in, uploading
+from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.limits import Limited
 from reconstruction_gallery.web.security import SecurityHeaders
@@ -60,9 +60,16 @@ def make(settings: Settings) -> Starlette:
         tasks = [asyncio.create_task(watch(api, cache, settings.namespaces)), asyncio.create_task(health.follow(api))]
         if uploads is not None:
             tasks.append(asyncio.create_task(_clean(uploads, cache)))
-        app.state.watch = tasks[0]
+
+        def healthy() -> str:
+            return "the watch has ended" if tasks[0].done() else ""
+
+        def ready() -> str:
+            return "" if cache.synced else "no list of jobs yet: is the CRD installed?"
+
         try:
-            yield
+            async with probes.serving(settings, healthy, ready):
+                yield
         finally:
             for task in tasks:
                 task.cancel()
@@ -75,8 +82,6 @@ def make(settings: Settings) -> Starlette:
             Route("/jobs/{namespace}/{name}", _page),
             Route("/new", _page),
             Route("/shared/{token}", _page),
-            Route("/healthz", _healthy),
-            Route("/readyz", _ready),
             *sign_in.ROUTES,
             *files.ROUTES,
             *archives.ROUTES,
@@ -99,16 +104,6 @@ async def _missing(request: Request) -> Response:
     if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
         raise HTTPException(404)
     return FileResponse(_STATIC / "index.html", 404)
-
-
-async def _healthy(request: Request) -> Response:
-    alive = not request.app.state.watch.done()
-    return PlainTextResponse("ok" if alive else "the watch has ended", 200 if alive else 503)
-
-
-async def _ready(request: Request) -> Response:
-    synced = parts.Gallery.of(request).jobs.synced
-    return PlainTextResponse("ok" if synced else "no list of jobs yet: is the CRD installed?", 200 if synced else 503)
 
 
 async def _clean(uploads: Uploads, cache: Jobs) -> None:

@@ -29,6 +29,7 @@ class Settings:
     """The value of each setting; its environment variable is the field's name in capitals, with `GALLERY_` before it."""
 
     port: int = 8080
+    probe_port: int = 8081  # of /healthz and /readyz
     host: str = "0.0.0.0"  # noqa: S104  # the Service connects from outside the pod
     url: str = ""  # the address that users open; https:// makes the cookie Secure
     namespaces: tuple[str, ...] = ()  # watched; empty: all

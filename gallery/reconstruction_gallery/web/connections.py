@@ -14,7 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _QUIET_SECONDS = 10.0  # without a request, or without a byte that the client read of a response
 _CHECKS = 4  # in that time
-_MAX_CONNECTIONS = 3000
 _MAX_UNREAD_BYTES = 32 << 20  # that wait in memory for all clients together
 _KERNEL_BYTES: Final = 1 << 16  # of a connection that wait in the kernel: it would take 4 MiB
 _SIZE: Final = struct.Struct("i")
@@ -23,17 +22,17 @@ _SIZE: Final = struct.Struct("i")
 class Connection(H11Protocol):
     """A connection that is aborted if it has no request for some time (slow loris), if its client reads nothing, or when there are too many."""
 
+    most: ClassVar[int] = 3000  # at a time, of one port
     _paused: ClassVar[dict[Connection, None]] = {}  # whose clients left much unread, those without progress first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the class above
         """Begin to watch the connection."""
         super().connection_made(transport)
         self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
-        self._check(None, self.loop.time())
-        if len(self.connections) > _MAX_CONNECTIONS:
-            others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
-            idle = (other for other in others if not other.serves and not other.transport.is_closing())
-            next(idle, self).transport.abort()
+        self.since = self.loop.time()
+        self._check(None, self.since)
+        if len(self.connections) > self.most:
+            self._superfluous().transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -68,6 +67,15 @@ class Connection(H11Protocol):
         """Whether a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete and not self.transport.is_closing()
 
+    def _superfluous(self) -> Connection:
+        """Return a connection of the address that has the most: one without a request, or else the oldest."""
+        every = [
+            other for other in self.connections if isinstance(other, Connection) and not other.transport.is_closing()
+        ]
+        address = Counter(other.address for other in every).most_common(1)[0][0]
+        of_address = sorted((other for other in every if other.address == address), key=lambda other: other.since)
+        return next((other for other in of_address if not other.serves and other is not self), of_address[0])
+
     def _check(self, before: object, since: float) -> None:
         """Abort the connection if nothing has changed `since` some time: no request came, or its client has read no byte."""
         if self not in self.connections:
@@ -88,3 +96,9 @@ class Connection(H11Protocol):
 
     def _socket(self) -> Any:
         return self.transport.get_extra_info("socket")
+
+
+class ProbeConnection(Connection):
+    """A connection to the port of the probes."""
+
+    most: ClassVar[int] = 50

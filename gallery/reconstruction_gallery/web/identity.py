@@ -80,8 +80,7 @@ class Identities:
             raise HTTPException(403, "this request comes from another site")
 
     async def sign_in(self, request: Request, token: str, response: Response) -> None:
-        """Start a session, and add its cookie to the response. Raises 401, 403, ApiError."""
-        self.check_origin(request)
+        """Start a session, and add its cookie to the response, after `check_origin`. Raises 401, ApiError."""
         try:
             user = await self._tokens.user(token.strip())
         except NotAuthenticatedError as error:

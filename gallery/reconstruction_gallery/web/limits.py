@@ -115,6 +115,11 @@ class Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request (ASGI). Raises 429."""
-        address = scope.get("client")
-        async with self.limit.slot(User(address[0] if address else "")):
+        async with self.limit.slot(User(address_of(scope))):
             await self.app(scope, receive, send)
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address of the client, or of the proxy before it."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""

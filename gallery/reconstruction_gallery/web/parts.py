@@ -34,7 +34,9 @@ from reconstruction_gallery.web.limits import Downloads, RequestLimit
 _log = logging.getLogger(__name__)
 
 _MAX_JSON_BYTES: Final = 65_536
-_SILENCE_SECONDS: Final = 30.0
+_BODY_SECONDS: Final = 20.0  # for the whole of a small body
+_PART_SECONDS: Final = 30.0  # for each part of a photo
+_PART_BYTES: Final = 16_384
 _TRASH_SECONDS: Final = 5.0  # for which the trash is cached
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -65,6 +67,8 @@ class Gallery:
         default_factory=lambda: Downloads(RequestLimit(6, 20, wait_seconds=_WAIT_SECONDS), RequestLimit(1, 4))
     )
     checks: RequestLimit = field(default_factory=lambda: RequestLimit(1, 1))  # each decodes the photos of an upload
+    # A sign-in has its credentials in its body: before, only the client's address is known
+    sign_ins: RequestLimit = field(default_factory=lambda: RequestLimit(10, 100, wait_seconds=_WAIT_SECONDS))
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
     tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
     """Namespaces with results in the trash."""
@@ -129,28 +133,43 @@ async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
 
 
 async def chunks(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body in pieces. Raises 408 if the client sends nothing for some time (slow loris)."""
-    stream = request.stream()
+    """Yield the body in pieces. Raises 408 if the client sends too slowly (slow loris)."""
+    stream, loop = request.stream(), asyncio.get_running_loop()
+    received, end = 0, loop.time() + _PART_SECONDS
     while True:
         try:
-            async with asyncio.timeout(_SILENCE_SECONDS):
+            async with asyncio.timeout_at(end):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError as error:
-            raise HTTPException(408, "nothing was received for too long", {"Connection": "close"}) from error
+            raise _too_slow() from error
+        received += len(chunk)
+        if received >= _PART_BYTES:
+            received, end = 0, loop.time() + _PART_SECONDS
         yield chunk
 
 
+def _too_slow() -> HTTPException:
+    return HTTPException(408, "the request was received too slowly", {"Connection": "close"})
+
+
 async def json_of(request: Request) -> dict[str, Any]:
-    """Return the JSON object in the body. Raises 415 for another content type, 413 for a large body, 400 for invalid JSON."""
+    """Return the JSON object in the body, for a request whose credentials were checked.
+
+    Raises 415 for another content type, 413 for a large body, 408 for a slow one, 400 for invalid JSON.
+    """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send application/json")
     text = bytearray()
-    async for chunk in chunks(request):
-        text += chunk
-        if len(text) > _MAX_JSON_BYTES:
-            raise HTTPException(413, "the request is too large")
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                text += chunk
+                if len(text) > _MAX_JSON_BYTES:
+                    raise HTTPException(413, "the request is too large", {"Connection": "close"})
+    except TimeoutError as error:
+        raise _too_slow() from error
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):

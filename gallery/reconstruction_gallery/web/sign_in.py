@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.web.limits import address_of
 from reconstruction_gallery.web.parts import Gallery, json_of, text_in
 
 
@@ -25,9 +27,11 @@ async def _show(request: Request) -> Response:
 
 
 async def _sign_in(request: Request) -> Response:
-    body = await json_of(request)
-    response = Response(status_code=204)
-    await Gallery.of(request).identities.sign_in(request, text_in(body, "token"), response)
+    gallery, response = Gallery.of(request), Response(status_code=204)
+    gallery.identities.check_origin(request)
+    async with gallery.sign_ins.slot(User(address_of(request.scope))):
+        body = await json_of(request)
+    await gallery.identities.sign_in(request, text_in(body, "token"), response)
     return response
 
 

@@ -24,12 +24,15 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: gallery\r\n\r\n"
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server with the gallery's connections, which has short limits."""
     monkeypatch.setattr(connections, "_QUIET_SECONDS", 0.5)
-    monkeypatch.setattr(connections, "_MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections.Connection, "most", 20)
 
     async def answer(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("x" * BODY_BYTES)
 
-    app = Starlette(routes=[Route("/", answer)])
+    async def take(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(f"{len(await request.body())}")
+
+    app = Starlette(routes=[Route("/", answer), Route("/body", take, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, http=connections.Connection, log_config=None, timeout_keep_alive=60))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -106,3 +109,21 @@ def test_what_clients_leave_unread_is_bounded_and_other_addresses_are_served(
         lengths = [received(connection, BODY_BYTES) for connection in unread]
         assert sum(length < BODY_BYTES for length in lengths) >= 6
         assert received(other, BODY_BYTES) > BODY_BYTES
+
+
+def test_one_address_with_all_places_does_not_keep_another_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
+    with ExitStack() as stack:
+        busy = []
+        for _ in range(20):  # answered only when the body is complete
+            busy.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS)))
+            busy[-1].sendall(
+                b"POST /body HTTP/1.1\r\nHost: gallery\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert busy[-1].recv(12) == b"HTTP/1.1 100"
+        other = socket.create_connection(("127.0.0.1", port), SECONDS, source_address=("127.0.0.2", 0))
+        stack.enter_context(other).sendall(REQUEST)
+
+        assert other.recv(15) == b"HTTP/1.1 200 OK"
+        ended, _, _ = select.select(busy, [], [], SECONDS)
+        assert busy[0] in ended

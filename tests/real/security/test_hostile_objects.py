@@ -117,7 +117,7 @@ def test_a_gallery_serves_all_jobs_beside_deep_managed_fields(hostile: str, jobs
     jobs.create("beside")
 
     wait_until(lambda: names() == {hostile, "beside"}, "both jobs in the gallery", timeout_seconds=60.0, seen=names)
-    assert gallery.request("GET", "/healthz").status == 200
+    assert gallery.probe("/healthz") == 200
     assert f"{jobs.namespace}/{hostile} is nested more than" in gallery.process.log.read_text()
 
 
