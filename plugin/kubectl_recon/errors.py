@@ -39,6 +39,13 @@ class UnreachableError(ReconError, errors.ApiError):
         return self.message
 
 
+class SilentError(UnreachableError, errors.SilentError):
+    """The API server sent nothing for a while, which of a watch is no fault."""
+
+    def __init__(self, seconds: float) -> None:
+        errors.SilentError.__init__(self, seconds)
+
+
 class ApiError(ReconError, errors.ApiError):
     """The API server rejected a request; `status` is the HTTP status."""
 

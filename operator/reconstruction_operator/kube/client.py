@@ -23,7 +23,7 @@ from multidict import CIMultiDict
 
 from reconstruction_operator.kube import access, parsing
 from reconstruction_operator.kube.access import ClusterAccess
-from reconstruction_operator.kube.errors import ApiError, NoClusterError, TooLargeError
+from reconstruction_operator.kube.errors import ApiError, NoClusterError, SilentError, TooLargeError
 
 _log = logging.getLogger(__name__)
 
@@ -140,13 +140,20 @@ class Api:
             return bytes(text)
 
     async def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
-        """Yield the pieces of a watch or a log as they arrive, until the API server ends it or is silent. Raises ApiError."""
+        """Yield the pieces of a watch or a log as they arrive, until the API server ends it. Raises SilentError and other ApiErrors."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
         headers = {"Accept": "*/*"}
         async with self._sent(
             "GET", path, params=query, headers=headers, timeout_seconds=None, timeout=timeout
         ) as response:
-            async for chunk in response.content.iter_any():
+            pieces = response.content.iter_any()
+            while True:
+                try:
+                    chunk = await anext(pieces)
+                except StopAsyncIteration:
+                    return
+                except aiohttp.SocketTimeoutError as error:
+                    raise SilentError(silence_seconds) from error
                 yield chunk
 
     @asynccontextmanager

@@ -47,6 +47,13 @@ class ApiError(Exception):
         return min(self.retry_after_seconds or _PAUSE_SECONDS, _PAUSE_MAX_SECONDS)
 
 
+class SilentError(ApiError):
+    """The API server sent nothing for a while. Of a watch that is no fault: nothing may have changed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(0, "Silent", f"the API server sent nothing for {seconds:g} s")
+
+
 class TooLargeError(ApiError):
     """A page of a list has more bytes than allowed; fewer objects are to be requested."""
 

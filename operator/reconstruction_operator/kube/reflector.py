@@ -18,12 +18,13 @@ from typing import Any, Final, Protocol
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.kube import parsing
-from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.kube.errors import ApiError, SilentError
 from reconstruction_operator.kube.pages import Pages
 
 _log = logging.getLogger(__name__)
 
-SILENCE_SECONDS: Final = 90.0  # of a watch: the API server sends a bookmark each minute
+# Of a watch, which then begins again: the connection may be dead. The API server sends a bookmark each minute, but none of Events.
+SILENCE_SECONDS: Final = 90.0
 _WATCH_SECONDS: Final = 300  # then the API server ends the watch, and a new one continues from its version
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _MAX_PAUSE_SECONDS: Final = 5.0
@@ -46,7 +47,7 @@ Query = Mapping[str, str]
 
 
 class Transport(Protocol):
-    """Requests from a thread. `read` raises TooLargeError above `max_bytes`; both raise ApiError."""
+    """Requests from a thread. `read` raises TooLargeError above `max_bytes`, `chunks` SilentError; both raise ApiError."""
 
     def read(self, path: str, query: Query, max_bytes: int) -> bytes: ...  # noqa: D102
     def chunks(self, path: str, query: Query, silence_seconds: float) -> Generator[bytes, None, None]: ...  # noqa: D102
@@ -165,7 +166,12 @@ class Reflector:
         self._failures = 0
 
     def failed(self, error: Exception) -> float:
-        """Return the pause before the next request, in seconds. Raises the error if it is final."""
+        """Return the pause before the next request, in seconds. Raises the error if it is final.
+
+        After a silence a new watch continues from the same version: a server that is gone does not accept it.
+        """
+        if isinstance(error, SilentError) and not self.listing:
+            return 0.0
         if isinstance(error, ApiError):
             if self.listing:
                 try:

@@ -21,10 +21,10 @@ from reconstruction_operator.kube import errors, parsing, paths
 from reconstruction_operator.kube.access import ClusterAccess, find_cluster
 from reconstruction_operator.kube.errors import NoClusterError, TooLargeError
 from reconstruction_operator.kube.pages import Pages
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from kubectl_recon import __version__
-from kubectl_recon.errors import ApiError, KubeconfigError, ReconError, UnreachableError, api_error
+from kubectl_recon.errors import ApiError, KubeconfigError, ReconError, SilentError, UnreachableError, api_error
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 _FIELD_MANAGER: Final = "kubectl-recon"  # under this name the API server records changes of this program
@@ -106,7 +106,10 @@ class Api:
     def chunks(
         self, path: str, query: Mapping[str, str | None], silence_seconds: float | None, *, compressed: bool = False
     ) -> Generator[bytes, None, None]:
-        """Yield the pieces of a list, a watch or a log as they arrive, until the server ends the response or is silent."""
+        """Yield the pieces of a list, a watch or a log as they arrive, until the server ends the response.
+
+        Raises SilentError after `silence_seconds` without a piece, and other ApiErrors.
+        """
         timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=silence_seconds)
         accept = "application/json" if compressed else "*/*"
         response = self._send(
@@ -114,6 +117,8 @@ class Api:
         )
         try:
             yield from response.stream(_CHUNK_BYTES if compressed else None, decode_content=True)
+        except ReadTimeoutError as error:
+            raise SilentError(silence_seconds or 0.0) from error
         except HTTPError as error:
             raise UnreachableError(f"the connection to {self.server} was lost: {_cause(error)}") from error
         finally:
