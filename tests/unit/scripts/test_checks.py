@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks import bases, licences, lockfiles
+from scripts.checks import bases, licences, lockfiles, settings
 
 HASH = f"--hash=sha256:{'0' * 64}"
 
@@ -59,4 +59,21 @@ def test_every_image_without_a_digest_is_reported() -> None:
     assert list(bases.unpinned(texts)) == [
         "b.yml: debian:trixie can be moved at its registry: write debian:trixie@sha256:…, and run `make base-images`",
         "c.yml: debian:trixie has two digests: run `make base-images`",
+    ]
+
+
+def test_every_name_of_no_setting_in_a_text_for_users_is_reported() -> None:
+    texts = {
+        "plugin/kubectl_recon/a.py": '"""Of REDIS_HOST."""\nCURE = f"check its address (REDIS_HOST, REDIS_STATE_DB) {1}"\nX = "NO_TEXT"\n',
+        "gallery/reconstruction_gallery/static/a.js": "const LESS_WORK = 1; say('set REDIS_PORT first');\n",
+        "charts/a/templates/NOTES.txt": '{{ fail "set OPERATOR_NAME" }}\n',
+        "docs/a.md": "Set `WORKER_NAME` and `WORKER_POOLS`; `TOO_FEW_IMAGES` is a reason.\n",
+        "tests/a.py": 'X = "this is REDIS_HOST"\n',
+    }
+    found = [problem.partition(", which")[0] for problem in settings.unknown(texts, settings.names())]
+    assert found == [
+        "plugin/kubectl_recon/a.py names REDIS_HOST",
+        "gallery/reconstruction_gallery/static/a.js names REDIS_PORT",
+        "charts/a/templates/NOTES.txt names OPERATOR_NAME",
+        "docs/a.md names WORKER_NAME",
     ]
