@@ -146,7 +146,8 @@ class Model(Protocol):
     Two more optional attributes state what the model's results depend on (`registry.versions`):
 
     - `version: str`, to be changed when the same photos and parameters would give another result, or other stages. Without it,
-      the version of the package that provides the model is used.
+      the version of the package that provides the model is used, also if a model of another package is its base class. The version
+      of that one is added.
     - `packages: Sequence[str]`, the installed packages that it computes with.
 
     `weights: Sequence[Weights]`: their digests are part of the version, and a licence that forbids commercial use is a warning.

@@ -64,14 +64,25 @@ def find(name: str) -> Model:
 
 
 def version(name: str) -> str:
-    """Return the version of the model, or else of the package that provides it, with the digests of its weights; empty if unknown.
+    """Return the version of the model, or else of the package that provides it; empty if unknown.
 
-    Raises as `find`.
+    It is followed by the versions of models of other packages that the model is a subclass of (`1.0+photogrammetry-12`), and by the digests
+    of its weights. Raises as `find`.
     """
     model = find(name)
-    own = getattr(model, "version", "")
-    version = own if isinstance(own, str) and own else _version_of_package(_package(name))
-    return "+".join([version, *(used.sha256[:_DIGEST_CHARS] for used in weights(model))])
+    own, *inherited = _versions_by_package(type(model))
+    parts = [own[1] or _version_of_package(_package(name)), *(f"{base}-{text}" for base, text in inherited if text)]
+    return "+".join([*parts, *(used.sha256[:_DIGEST_CHARS] for used in weights(model))])
+
+
+def _versions_by_package(model: type[Model]) -> list[tuple[str, str]]:
+    """Return the model's name and version as each package states them, that of the model's class first; empty where it states none."""
+    stated: dict[str, tuple[str, str]] = {}
+    for base in model.__mro__:
+        package, text = base.__module__.partition(".")[0], vars(base).get("version", "")
+        if package not in stated or not stated[package][1]:
+            stated[package] = (str(getattr(base, "name", "")), text if isinstance(text, str) else "")
+    return list(stated.values())
 
 
 def weights(model: Model) -> list[Weights]:

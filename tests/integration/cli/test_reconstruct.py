@@ -69,6 +69,40 @@ def test_a_second_run_continues_from_the_stages_in_the_cache_of_the_user(tmp_pat
     assert facts("third", KEEP_STAGES_SECONDS="0") == []
 
 
+def write_package(folder: Path, engine: str, depths: str) -> None:
+    """Write a model with stages, and a package of another version that overrides a part of it."""
+    (folder / "engine.py").write_text(
+        f"from rough_models import Staged\nclass Engine(Staged):\n    version = {engine!r}\n"
+    )
+    (folder / "depths.py").write_text("from engine import Engine\nclass Depths(Engine):\n    name = 'deep'\n")
+    about = folder / "depths-1.dist-info"
+    about.mkdir(exist_ok=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: depths\nVersion: {depths}\n")
+    (about / "entry_points.txt").write_text("[reconstruction_operator.models]\ndeep = depths:Depths\n")
+
+
+def test_an_upgrade_of_either_package_of_a_model_takes_no_stages_of_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(make_photo())
+    package = tmp_path / "package"
+    package.mkdir()
+    paths = f"{package}:{DATA / 'models'}"
+    env = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [PROGRAM, "reconstruct", tmp_path / "a.jpg", "--model", "deep", "--param", "dies=false", "--output"]
+
+    def continues(output: str, **versions: str) -> bool:
+        write_package(package, **versions)
+        done = subprocess.run(
+            [*command, tmp_path / output], env=env, capture_output=True, text=True, timeout=60, check=True
+        )
+        return "continues after features of an earlier run" in done.stdout
+
+    assert not continues("first", engine="10", depths="1.0")
+    assert continues("same", engine="10", depths="1.0")
+    assert not continues("depths", engine="10", depths="2.0")
+    assert not continues("engine", engine="11", depths="2.0")
+    assert continues("back", engine="10", depths="1.0")
+
+
 def test_a_cache_of_another_user_costs_the_stages_alone(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(make_photo())
     cache = tmp_path / "cache" / "reconstruction-operator"

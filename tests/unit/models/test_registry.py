@@ -29,6 +29,20 @@ def test_a_models_own_version_counts_before_that_of_its_package(rough_models: Pa
     assert registry.version("rough-good") == "1.0"
 
 
+def test_the_version_of_a_model_of_another_package_is_added(
+    rough_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = registry.find("rough-good")
+    base = type("Engine", (), {"name": "engine", "version": "10", "__module__": "engine.model"})
+    inherits = type("Depths", (type(model), base), {"__module__": "rough_models"})
+    states = type("Depths", (type(model), base), {"__module__": "rough_models", "version": "3"})
+
+    monkeypatch.setattr(registry, "find", lambda _: inherits())
+    assert registry.version("rough-good") == "1.0+engine-10"
+    monkeypatch.setattr(registry, "find", lambda _: states())
+    assert registry.version("rough-good") == "3+engine-10"
+
+
 def test_versions_name_python_the_models_package_and_those_it_computes_with() -> None:
     assert set(registry.versions("placeholder")) == {"python", "reconstruction-operator"}
     versions = registry.versions("photogrammetry")
