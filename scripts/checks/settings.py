@@ -35,7 +35,14 @@ _OF_OTHERS: Final = (
 )  # prefixes of variables that libraries read
 _NO_SETTINGS: Final = frozenset(
     {
-        *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "PIP_INDEX_URL", "SOURCE_DATE_EPOCH"),  # of other programs
+        *(
+            "HTTPS_PROXY",
+            "HTTP_PROXY",
+            "KUBE_EDITOR",
+            "NO_PROXY",
+            "PIP_INDEX_URL",
+            "SOURCE_DATE_EPOCH",
+        ),  # of other programs
         *("RECON_GALLERY", "RECON_UPLOAD"),  # options of the plugin
         *("REDISCLI_AUTH", "REDIS_PASSWORD", "SENTINEL_PASSWORD"),  # of containers and Secrets of the chart
         *("BASE_IMAGE", "GITHUB_SHA"),  # of a build, of a workflow
@@ -63,7 +70,7 @@ def unknown(texts: Mapping[str, str], known: Collection[str]) -> Iterator[str]:
     for path, text in texts.items():
         for name in sorted({name for sentence in sentences(path, text) for name in _NAME.findall(sentence)}):
             if name not in known and not name.startswith(_OF_OTHERS):
-                yield f"{path} names {name}, which no setting has (docs/settings.md, docs/gallery.md)"
+                yield f"{path} names {name}, which no setting has (docs/settings.md, docs/gallery.md); names of others are in {__name__}"
 
 
 def sentences(path: str, text: str) -> Iterator[str]:
