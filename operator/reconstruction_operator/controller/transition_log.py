@@ -13,18 +13,23 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import ConditionType, Status
 from reconstruction_operator.planning.status.events import reason_of
+from reconstruction_operator.planning.status.waiting import Kind
 from reconstruction_operator.planning.types import Event, Job
 
 _log = logging.getLogger(__name__)
 
 _PROGRESS: Final = "StepStarted"  # an Event that is not a change of the job's state
-_WAITING: Final = "Waiting"
+_IN_LINE: Final = (
+    Kind.QUOTA,
+    Kind.REDIS_FULL,
+)  # shared by many jobs, which change at once; `pauses` logs why a queue waits
 # Reasons of conditions that have no Event: the attempt is held back or was asked to stop.
 _HELD_BACK: Final = (
-    (ConditionType.DISPATCHED, _WAITING),
-    (ConditionType.DISPATCHED, "QueueUnserved"),
-    (ConditionType.DISPATCHED, "ModelUnserved"),
-    (ConditionType.DISPATCHED, "BackingOff"),
+    (ConditionType.DISPATCHED, Kind.ROOM),
+    (ConditionType.DISPATCHED, Kind.QUEUE_UNSERVED),
+    (ConditionType.DISPATCHED, Kind.MODEL_UNSERVED),
+    (ConditionType.DISPATCHED, Kind.QUARANTINE),
+    (ConditionType.DISPATCHED, Kind.BACKOFF),
     (ConditionType.SUSPENDED, "Suspending"),
 )
 _NAMED: Final = 10  # maximum jobs named in one line
@@ -40,9 +45,10 @@ def log(job: Job, status: Status, events: Sequence[Event]) -> None:
 def _steps(before: Status, status: Status, events: Sequence[Event]) -> Iterator[tuple[str, str]]:
     reported = [(event.reason, event.message) for event in events if event.reason != _PROGRESS]
     yield from reported
-    held = [why for kind, why in _HELD_BACK if reason_of(before, kind) != why == reason_of(status, kind)]
-    if before.phase is None and _WAITING in held:
-        held.remove(_WAITING)  # usual for a moment; if it lasts, `pauses` logs why its queue is paused
+    held = [str(why) for kind, why in _HELD_BACK if reason_of(before, kind) != why == reason_of(status, kind)]
+    usual = before.phase is None or reason_of(before, ConditionType.DISPATCHED) in _IN_LINE
+    if usual and Kind.ROOM in held:
+        held.remove(Kind.ROOM)  # if it lasts, `pauses` logs why its queue is paused
     yield from ((why, status.message) for why in held)
     if before.phase is not status.phase and not reported and not held:
         yield str(status.phase), f"{before.phase} -> {status.phase}: {status.message}"

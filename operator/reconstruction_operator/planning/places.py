@@ -11,15 +11,17 @@ from typing import Final, NamedTuple
 LISTED: Final = 200  # jobs of one queue that get a position
 
 
-class Wait(NamedTuple):
-    """What a job waits for: as a sentence, and in a word or two."""
+class Place(NamedTuple):
+    """What admission knows of a job that waits for its turn."""
 
-    text: str = ""
-    short: str = ""
+    number: int = 0  # its place in its queue, rounded up; 0: unknown
+    over_quota: bool = False  # its namespace has as many jobs in flight as it may
+    redis_full: bool = False  # nothing is sent to any queue
 
 
-UNKNOWN: Final = Wait()
-"""The wait of a job that has not been planned yet."""
+UNKNOWN: Final = Place()
+"""The place of a job that has not been planned yet."""
+OVER_QUOTA: Final = Place(over_quota=True)
 
 
 def rounded(number: int) -> int:
@@ -32,19 +34,6 @@ def rounded(number: int) -> int:
         step *= 10
 
 
-def place(queue: str, number: int, *, paused: bool = False) -> Wait:
-    """Return what a job at this position waits for."""
-    if paused:
-        return Wait(
-            f"Waiting: Redis is nearly full, and nothing is sent to queue {queue} until it has room", "Redis full"
-        )
-    at = rounded(number)
-    return Wait(f"Waiting for room in queue {queue}: place {at} or better", f"place {at}")
-
-
-def held(namespace: str) -> Wait:
-    """Return what a job waits for if a quota holds it back."""
-    return Wait(
-        f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",
-        "quota",
-    )
+def place(number: int, *, paused: bool = False) -> Place:
+    """Return the place of a job at this position. `paused`: nothing is sent, because Redis is nearly full."""
+    return Place(redis_full=True) if paused else Place(rounded(number))

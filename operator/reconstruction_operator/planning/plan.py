@@ -36,6 +36,7 @@ from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.details import updated
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
+from reconstruction_operator.planning.status.waiting import wait_of
 from reconstruction_operator.planning.times import earliest, whole
 from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
 
@@ -134,14 +135,15 @@ def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
 
 
 def _status(case: Case, decision: Decision) -> Status:
-    job, message = case.job, sentence(case, decision)
-    details = decision.status
+    job, details = case.job, decision.status
+    wait = wait_of(case, decision)
+    message = sentence(case, decision, wait)
     facts = Facts(
         state=decision.state,
         generation=job.generation,
-        message=message if decision.state is JobState.WAITING or decision.state.final else "",
+        message=message if wait is not None or decision.state.final else "",
+        waits=None if wait is None else wait.kind,
         dispatched=details.dispatch_time is not None,
-        no_worker=case.seen.workers == 0,
         held=bool(case.worker) and not case.at_rest and details.attempt == case.attempt,
         stopping=decision.stopping,
         suspending=decision.suspending,
@@ -150,7 +152,6 @@ def _status(case: Case, decision: Decision) -> Status:
         cancel_reason=job.spec.cancel_reason,
         cause=decision.cause,
         failure=details.failure,
-        no_model=bool(case.seen.no_model),
         checked=case.seen.checked,
     )
     phase, listed = conditions(facts, case.stored.conditions, case.now)
@@ -161,7 +162,7 @@ def _status(case: Case, decision: Decision) -> Status:
         phase=phase,
         phase_detail=columns.phase_detail(facts, phase, verdict),
         time_detail=columns.time_detail(details, phase),
-        reason=columns.reason(case, decision),
+        reason=columns.reason(decision, wait),
         verdict=verdict,
         message=message,
         cancel=_cancel(case, decision.state),

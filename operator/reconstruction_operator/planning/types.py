@@ -15,7 +15,7 @@ from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
-from reconstruction_operator.planning.places import UNKNOWN, Wait
+from reconstruction_operator.planning.places import UNKNOWN, Place
 from reconstruction_operator.planning.quotas import Refusal
 
 
@@ -120,7 +120,7 @@ class Observation(ObservedJob):
     missing: bool = False  # the attempt's message is known to be missing: neither in its queue nor at a worker
     order_missing: bool = False  # the newest order to delete the job's files is known to be missing
     epoch_age_seconds: float = 1e9  # since the last known loss of data in Redis
-    waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if unknown
+    place: Place = UNKNOWN  # of a waiting job
     # Why the job is not accepted: by a rule of its namespace, or by every worker's model
     refused: Refusal | None = None
     # What the job waits for if no worker of its queue has its model; empty: a worker has it, or may have it

@@ -13,9 +13,9 @@ Condition = Callable[[Facts], bool]
 Rule = Callable[[Facts], Answer | None]
 
 
-def _phase(phase: str, text: str = "") -> Condition:
-    """Return whether the job is in that phase, with that text in its message."""
-    return lambda facts: facts.job.phase == phase and text in facts.job.message
+def _phase(phase: str) -> Condition:
+    """Return whether the job is in that phase."""
+    return lambda facts: facts.job.phase == phase
 
 
 def _reason(condition: str, reason: str) -> Condition:
@@ -38,17 +38,8 @@ RULES: Final[tuple[tuple[Condition, Rule], ...]] = (
     (_any, stopping.cancelling),
     (_any, unmanaged.behind),
     (_any, stopping.suspended),
-    (_phase("Pending"), waiting.redis_full),
-    (_phase("Pending", "jobs that lost the same worker"), waiting.quarantined),
-    (_phase("Pending", "as many jobs in flight as it may"), waiting.quota),
-    (_reason("Dispatched", "BackingOff"), waiting.backing_off),
-    (_any, waiting.redis_lost),
-    (_reason("Dispatched", "QueueUnserved"), waiting.unserved),
-    (_reason("Dispatched", "ModelUnserved"), waiting.model_unserved),
-    (_reason("Dispatched", "NoWorker"), waiting.abandoned),
-    (_any, waiting.in_line),
-    (_phase("Queued"), waiting.queued),
-    (_phase("Pending"), waiting.pending),
+    (_phase("Pending"), waiting.explained),
+    (_phase("Queued"), waiting.explained),
     (_reason("Running", "AwaitingWorker"), running.awaiting_worker),
     (_reason("Running", "Stopping"), running.stopping),
     (_phase("Running"), running.silent),

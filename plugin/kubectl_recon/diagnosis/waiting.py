@@ -1,18 +1,30 @@
-"""Diagnosis of waiting jobs: for a worker, a turn, the next attempt, or Redis."""
+"""Diagnosis of waiting jobs. What a job waits for is decided by the operator's table alone (`planning.status.waiting`)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import Final
+
+from reconstruction_operator.planning.status.waiting import Kind
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.jobs.attention import place, waits_since
 from kubectl_recon.jobs.job import Job
 
 
-def redis_full(facts: Facts) -> Answer | None:
+def explained(facts: Facts) -> Answer:
+    """Explain a job that waits, by the reason of its condition Dispatched."""
+    kind = facts.reason("Dispatched")
+    if kind not in ANSWERS:
+        kind = Kind.ROOM if facts.job.phase == "Pending" else Kind.WORKER
+    if kind == Kind.ROOM and "RedisNearlyFull" in facts.installation.info.problems:
+        kind = Kind.REDIS_FULL  # only the first jobs of a queue are told
+    return ANSWERS[Kind(kind)](facts)
+
+
+def redis_full(facts: Facts) -> Answer:
     """Explain a job that waits because Redis is nearly full."""
-    if "RedisNearlyFull" not in facts.installation.info.problems and "Redis is nearly full" not in facts.job.message:
-        return None
     return Answer(
         "redis-nearly-full",
         "Redis is nearly full, so no job is sent to workers until it has room. Running jobs continue.",
@@ -209,3 +221,25 @@ def _more_workers(facts: Facts) -> tuple[str, ...]:
         patch = '{"spec":{"priority":"high"}}'
         actions.append(f"or raise its priority: kubectl patch recon {job.name} --type=merge -p '{patch}'")
     return tuple(actions)
+
+
+def _before_dispatch(facts: Facts) -> Answer:
+    return redis_lost(facts) or in_line(facts) or pending(facts)
+
+
+def _after_dispatch(facts: Facts) -> Answer:
+    return redis_lost(facts) or queued(facts)
+
+
+ANSWERS: Final[Mapping[Kind, Callable[[Facts], Answer]]] = {
+    Kind.BACKOFF: backing_off,
+    Kind.QUEUE_UNSERVED: unserved,
+    Kind.NO_WORKER: abandoned,
+    Kind.MODEL_UNSERVED: model_unserved,
+    Kind.REDIS_FULL: redis_full,
+    Kind.QUARANTINE: quarantined,
+    Kind.QUOTA: quota,
+    Kind.ROOM: _before_dispatch,
+    Kind.WORKER: _after_dispatch,
+}
+"""The answer to each kind of wait, besides a suspension (`stopping.suspended`)."""

@@ -26,7 +26,6 @@ from kubectl_recon.kube.api import Connection, connect
 from reconstruction_operator.contract.info import NAME, NAMESPACE, InstallationInfo, Workers
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.paths import job as job_path
-from reconstruction_operator.planning import places
 from typer.main import get_command
 
 import devcluster
@@ -105,16 +104,21 @@ TABLE = [
     (
         "redis-nearly-full",
         {},
-        {"phase": "Pending", "message": places.place("celery", 1, paused=True).text},
+        {"phase": "Pending", "conditions": conditions(Dispatched=("False", "RedisNearlyFull"))},
         "DISPATCH_MEMORY_SHARE",
     ),
-    ("namespace-quota", {}, {"phase": "Pending", "message": places.held("team").text}, "NAMESPACE_MAX_RUNNING"),
+    (
+        "namespace-quota",
+        {},
+        {"phase": "Pending", "conditions": conditions(Dispatched=("False", "NamespaceQuota"))},
+        "NAMESPACE_MAX_RUNNING",
+    ),
     (
         "quarantined",
         {},
         {
             "phase": "Pending",
-            "message": "Waiting for its turn in queue celery: jobs that lost the same worker are tried one at a time",
+            "conditions": conditions(Dispatched=("False", "Quarantined")),
         },
         "one at a time",
     ),
@@ -155,7 +159,12 @@ TABLE = [
         {"phase": "Pending", "attempt": 2, "conditions": conditions(Running=("False", "Drained"))},
         "worker was shut down",
     ),
-    ("in-line", {}, {"phase": "Pending", "message": places.place("celery", 17).text}, "place 20 or better"),
+    (
+        "in-line",
+        {},
+        {"phase": "Pending", "message": "Waiting for room in queue celery: place 20 or better"},
+        "place 20 or better",
+    ),
     ("queued", {}, {"phase": "Queued", "dispatchTime": ago(minutes=3)}, "no worker has taken it yet"),
     ("pending", {}, {"phase": "Pending", "message": "Waiting for room in queue celery"}, "waits to be sent"),
     ("running", {}, RUNNING, "about 5m left"),

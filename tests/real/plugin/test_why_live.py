@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from devcluster.harness.jobs import Jobs, condition
+from reconstruction_operator.api.verdict import sentence
+
+from devcluster.harness.jobs import Jobs, condition, phase
+from devcluster.harness.system import REPOSITORY
 from tests.support.plugin import Program
 
 
@@ -28,6 +32,36 @@ def test_waiting_jobs_are_explained(jobs: Jobs, recon: Program, held: str) -> No
     assert situation(recon, "unknown-model") == "model-unserved"
     jobs.create("foreign", managedBy="example.com/other")
     assert situation(recon, "foreign") == "managed-by-another"
+
+
+def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywhere(
+    jobs: Jobs, recon: Program, tmp_path: Path
+) -> None:
+    """The worker that died was the only one with the model: the job is in quarantine as well, but that is not what it waits for."""
+    system, pool = jobs.system, {"WORKER_POOLS": "doomed"}
+    rough = {"PYTHONPATH": f"{REPOSITORY}/tests/data/models", "ROUGH_MODELS_SIGNS": str(tmp_path)}
+    system.start_worker("doomed-1", concurrency=1, **pool, **rough)
+    jobs.create("banana", modelType="rough-patient", queue="doomed", backoffLimit=5)
+    jobs.wait_phase("banana", "Running")
+    system.processes["doomed-1"].kill()
+    system.start_worker("doomed-2", concurrency=1, **pool, **rough)
+    jobs.wait("banana", "running again", lambda job: phase(job) == "Running" and job["status"].get("failures") == 1)
+    system.processes["doomed-2"].kill()
+    system.start_worker("plain", concurrency=1, **pool)
+
+    job = jobs.wait("banana", "without its model", lambda job: job["status"].get("reason") == "no model")
+
+    status, dispatched = job["status"], condition(job, "Dispatched")
+    assert (status["failures"], status["failure"]["reason"], dispatched["reason"]) == (
+        2,
+        "WORKER_LOST",
+        "ModelUnserved",
+    )
+    assert status["message"].startswith("Waiting for a worker with model rough-patient: those of queue doomed have ")
+    assert {dispatched["message"], sentence(status)} == {status["message"]}, "as the gallery's list shows it"
+    assert situation(recon, "banana") == "model-unserved"
+    for name in ("doomed-1", "doomed-2"):
+        del system.processes[name]
 
 
 def test_running_and_cancelled_jobs_are_explained(jobs: Jobs, recon: Program) -> None:

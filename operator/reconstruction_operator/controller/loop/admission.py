@@ -13,6 +13,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.waiting import WaitingJobs
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places, scheduling
+from reconstruction_operator.planning.places import Place
 from reconstruction_operator.planning.quotas import Refusal, Rules
 from reconstruction_operator.planning.scheduling import IN_FLIGHT
 from reconstruction_operator.planning.types import Job, Plan
@@ -33,13 +34,13 @@ class Admission:
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
     _planned: dict[JobKey, Phase] = field(default_factory=dict, init=False)  # phases that are not stored yet
-    _waits: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
+    _places: dict[JobKey, Place] = field(default_factory=dict, init=False)
     _pass_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
     def clear(self) -> None:
         """Drop all state: a new tenure begins, or ours ended."""
-        for state in (self._waiting, self._planned, self._waits):
+        for state in (self._waiting, self._planned, self._places):
             state.clear()
         self._places_at = 0.0
 
@@ -64,11 +65,11 @@ class Admission:
 
     def _stop_waiting(self, key: JobKey) -> None:
         self._waiting.remove(key)
-        self._waits.pop(key, None)
+        self._places.pop(key, None)
 
-    def wait_of(self, key: JobKey) -> places.Wait:
-        """Return what a waiting job waits for, as its status shows it; empty if that is not known yet."""
-        return self._waits.get(key, places.UNKNOWN)
+    def place_of(self, key: JobKey) -> Place:
+        """Return the place of a waiting job, as its status shows it."""
+        return self._places.get(key, places.UNKNOWN)
 
     def refusal(self, job: Job) -> Refusal | None:
         """Why a job that has not started is rejected; None if it is not. The quota of waiting jobs rejects only new ones."""
@@ -110,22 +111,22 @@ class Admission:
         return scheduling.admit(lines, load, self.window, quotas, in_flight=in_flight, weigh=self._weigh)
 
     def give_places(self, now: float) -> list[JobKey]:
-        """Set the texts of the next jobs: the place of each, or what else it waits for. Return the jobs whose text changed.
+        """Set the places of the next jobs. Return the jobs whose place changed.
 
-        Rarely, in rounded numbers, and only for the first jobs of each queue, since each new text is a write to the API server.
+        Rarely, in rounded numbers, and only for the first jobs of each queue, since each change is a write to the API server.
         """
         if now < self._places_at:
             return []
-        load, waits = self._load()[0], dict[JobKey, places.Wait]()
-        for queue, of_queue in self._waiting.lines(self.queues.served).items():
+        load, given = self._load()[0], dict[JobKey, Place]()
+        for of_queue in self._waiting.lines(self.queues.served).values():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
             for index, key in enumerate(turns):
-                waits[key] = places.place(queue, index + 1, paused=self.queues.paused)
-            waits |= {key: places.held(key.namespace) for key in held}
-        self._places_at = now + (_PLACES_SECONDS if len(waits) < places.LISTED else _MANY_PLACES_SECONDS)
-        changed = [key for key, wait in waits.items() if self._waits.get(key) != wait]
-        changed += [key for key in self._waits if key not in waits]
-        self._waits = waits
+                given[key] = places.place(index + 1, paused=self.queues.paused)
+            given |= dict.fromkeys(held, places.OVER_QUOTA)
+        self._places_at = now + (_PLACES_SECONDS if len(given) < places.LISTED else _MANY_PLACES_SECONDS)
+        changed = [key for key, place in given.items() if self._places.get(key) != place]
+        changed += [key for key in self._places if key not in given]
+        self._places = given
         return changed
 
     def _load(self) -> tuple[scheduling.Load, set[scheduling.Quarantine]]:

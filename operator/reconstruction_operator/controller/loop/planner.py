@@ -17,6 +17,7 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.planning import installations
+from reconstruction_operator.planning.places import UNKNOWN
 from reconstruction_operator.planning.plan import Draft, complete, draft
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.telemetry import metrics
@@ -113,5 +114,6 @@ class Planner:
         if job.status.phase in _NOT_BEGUN:
             refused = refused or (None if job.sent else self.catalogue.refusal(job))
             fields = {"no_model": self.catalogue.missing(job), "checked": self.preflight.found(job.key)}
-        fields |= {"waits_for": self.admission.wait_of(job.key), "refused": refused}
+        place = self.admission.place_of(job.key)
+        fields |= {"place": None if place == UNKNOWN else place, "refused": refused}
         return {name: value for name, value in fields.items() if value}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from reconstruction_operator.api.display import duration_text
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.api.verdict import Verdict
-from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.scheduling import quarantine
+from reconstruction_operator.planning.case import Decision, JobState
 from reconstruction_operator.planning.status.conditions import Facts
+from reconstruction_operator.planning.status.waiting import Wait
 
 
 def phase_detail(facts: Facts, phase: Phase, verdict: Verdict | None) -> str:
@@ -29,25 +29,16 @@ def time_detail(status: Status, phase: Phase) -> str:
     return f"{eta} left" if eta else ""
 
 
-def reason(case: Case, decision: Decision) -> str:
+def reason(decision: Decision, wait: Wait | None) -> str:
     """Return why the job failed or waits; empty for other jobs. It has no times, so that an idle job causes no writes."""
-    status = decision.status
-    code = status.failure.reason if status.failure else ""
+    if wait is not None:
+        return wait.short
+    code = decision.status.failure.reason if decision.status.failure else ""
     match decision.state:
         case JobState.INVALID | JobState.FAILED:
             return code
-        case JobState.BACKOFF:
-            return f"after {code}" if code and not status.redis_losses else "Redis lost data"
         case JobState.RUNNING if code:
             return f"after {code}"
         case JobState.RECOVERING:
             return "Redis lost data"
-        case JobState.WAITING | JobState.QUEUED if case.seen.workers == 0:
-            return "no worker"
-        case JobState.WAITING if case.seen.no_model:
-            return "no model"
-        case JobState.WAITING if quarantine(case.job.queue, status):
-            return "quarantine"
-        case JobState.WAITING:
-            return case.seen.waits_for.short
     return ""

@@ -18,6 +18,7 @@ from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, ConditionReason
+from reconstruction_operator.planning.status.waiting import Kind
 from reconstruction_operator.planning.times import whole
 
 _T = ConditionType
@@ -43,8 +44,8 @@ class Facts:
     state: JobState
     generation: int
     message: str = ""  # that of the status, if a condition repeats it: while the job waits, and when it is finished
+    waits: Kind | None = None  # what the job waits for
     dispatched: bool = False  # the attempt's message has been sent
-    no_worker: bool = False  # no live worker consumes its queue
     held: bool = False  # a worker runs the attempt
     stopping: bool = False
     suspending: bool = False
@@ -53,7 +54,6 @@ class Facts:
     cancel_reason: str = ""  # the user's, of a cancel
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
     failure: Failure | None = None
-    no_model: bool = False  # no live worker of its queue has its model
     checked: Checked | None = None  # result of the preflight
 
 
@@ -113,7 +113,7 @@ def _message(kind: ConditionType, status: str, row: ConditionReason | None, fact
     refused = kind is _T.ACCEPTED and status == "False"
     if (failed or refused) and facts.failure:
         return facts.failure.message
-    waits = kind is _T.DISPATCHED and facts.state is JobState.WAITING  # the status names the queue, and the place in it
+    waits = kind is _T.DISPATCHED and facts.waits not in (None, Kind.SUSPENDED, Kind.WORKER)
     if waits or (kind is _T.FINISHED and status == "True"):
         return facts.message
     meaning = row.meaning if row else ""
@@ -139,17 +139,9 @@ def _reasons(facts: Facts, phase: Phase, old: dict[str, Condition]) -> Iterator[
 
 
 def _dispatched(facts: Facts) -> str:
-    if facts.state is JobState.SUSPENDED:
-        return "Suspended"
-    if facts.state is JobState.BACKOFF:
-        return "BackingOff"
-    if facts.state is JobState.WAITING:
-        if facts.no_worker:
-            return "QueueUnserved"
-        return "ModelUnserved" if facts.no_model else "Waiting"
-    if not facts.dispatched:
-        return "NotDispatched"
-    return "NoWorker" if facts.no_worker and facts.state is JobState.QUEUED else "Dispatched"
+    if facts.waits is not None:
+        return facts.waits.value
+    return "Dispatched" if facts.dispatched else "NotDispatched"
 
 
 def _running(facts: Facts, old: Condition | None) -> str:

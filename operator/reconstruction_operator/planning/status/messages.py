@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api.codec import format_time
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.scheduling import quarantine
+from reconstruction_operator.planning.status.waiting import Wait
 
 
-def sentence(case: Case, decision: Decision) -> str:
+def sentence(case: Case, decision: Decision, wait: Wait | None) -> str:
     """Return the message. It has no times that pass, so that an idle job causes no writes."""
     if decision.text is not None:
         return decision.text
-    status, queue = decision.status, case.job.queue
-    unserved = f"Waiting for a worker: no live worker listens to queue {queue}" if case.seen.workers == 0 else ""
+    if wait is not None:
+        return wait.sentence
+    status = decision.status
     match decision.state:
         case JobState.INVALID:
             return f"Not accepted: {status.why_failed}"
-        case JobState.WAITING if quarantine(queue, status) and not unserved:
-            return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one at a time"
-        case JobState.WAITING:
-            return unserved or case.seen.no_model or case.seen.waits_for.text or f"Waiting for room in queue {queue}"
-        case JobState.BACKOFF:
-            return _backing_off(case, status)
-        case JobState.QUEUED:
-            return unserved or f"Waiting in queue {queue}"
         case JobState.RUNNING:
             return f"Worker {case.worker} has begun"
         case JobState.RECOVERING:
             return f"Redis lost data: waiting for {_worker(case)} to register again"
-        case JobState.SUSPENDED:
-            return "Suspended: set spec.suspend to false to continue"
         case JobState.CANCELLING:
             return f"Cancelling: waiting for {_worker(case)} to stop" if decision.stopping else "Cancelling"
         case JobState.SUCCEEDED:
@@ -39,15 +29,7 @@ def sentence(case: Case, decision: Decision) -> str:
             return _failed(status)
         case JobState.CANCELLED:
             return f"Cancelled: {case.job.spec.cancel_reason}" if case.job.spec.cancel_reason else "Cancelled"
-
-
-def _backing_off(case: Case, status: Status) -> str:
-    at_most = status.attempt + max(0, case.job.spec.backoff_limit - status.failures)
-    when = format_time(status.next_attempt_time) if status.next_attempt_time else "soon"
-    after = f" after {status.failure.reason}" if status.failure else ""
-    if status.redis_losses:
-        after = f": Redis lost {status.redis_losses} attempts in a row"
-    return f"Attempt {status.attempt} of at most {at_most} starts at {when}{after}"
+    raise AssertionError(f"{decision.state} has no row in the table of waiting")
 
 
 def succeeded(status: Status) -> str:

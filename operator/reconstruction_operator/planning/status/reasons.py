@@ -31,7 +31,27 @@ _TABLE = (
     ),
     ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
     ConditionReason(_T.DISPATCHED, "NoWorker", "True", "The message waits in a queue that no live worker consumes."),
-    ConditionReason(_T.DISPATCHED, "Waiting", "False", "The attempt waits for what the condition's message names."),
+    ConditionReason(
+        _T.DISPATCHED,
+        "Waiting",
+        "False",
+        "The attempt waits for room in its queue; the condition's message has its place.",
+    ),
+    ConditionReason(
+        _T.DISPATCHED, "RedisNearlyFull", "False", "Redis is nearly full; nothing is sent until it has room."
+    ),
+    ConditionReason(
+        _T.DISPATCHED,
+        "Quarantined",
+        "False",
+        "Jobs that lost the same worker, and not for the first time, are sent one at a time.",
+    ),
+    ConditionReason(
+        _T.DISPATCHED,
+        "NamespaceQuota",
+        "False",
+        "The namespace has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH).",
+    ),
     ConditionReason(
         _T.DISPATCHED, "QueueUnserved", "False", "No live worker consumes its queue; it is sent when one does."
     ),

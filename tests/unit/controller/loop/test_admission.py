@@ -12,6 +12,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places
+from reconstruction_operator.planning.places import Place
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.types import Plan
 
@@ -211,18 +212,18 @@ def test_jobs_that_wait_for_a_model_count_against_the_quota_of_waiting_jobs(cach
     assert admitted(admission) == []
 
 
-def shown(admission: Admission, name: str) -> str:
-    return admission.wait_of(make_key(name)).text
+def shown(admission: Admission, name: str) -> Place:
+    return admission.place_of(make_key(name))
 
 
-def test_messages_of_waiting_jobs_get_their_places_periodically(admission: Admission) -> None:
+def test_waiting_jobs_get_their_places_periodically(admission: Admission) -> None:
     wait_for(admission, *(f"job-{number:02}" for number in range(12)))
 
     changed = admission.give_places(0.0)
 
     assert len(changed) == 12
-    assert shown(admission, "job-00") == "Waiting for room in queue celery: place 1 or better"
-    assert shown(admission, "job-11") == "Waiting for room in queue celery: place 20 or better"
+    assert shown(admission, "job-00") == Place(1)
+    assert shown(admission, "job-11") == Place(20)
     assert admission.give_places(1.0) == []  # too soon
     plan(admission, "job-00", Phase.QUEUED)
     # Places 2 to 11 are shown as before, except where one crosses 1, 2, 5 or 10.
@@ -239,10 +240,10 @@ def test_only_the_first_jobs_of_a_queue_get_places(admission: Admission) -> None
     assert [bool(admission.give_places(now)) for now in (5.0, 30.0)] == [False, True]
 
 
-def test_the_message_of_a_job_names_the_quota_that_holds_it_back(cache: Cache) -> None:
+def test_a_job_that_a_quota_holds_back_is_over_quota(cache: Cache) -> None:
     admission = make_admission(cache, rules=Rules(Quotas(running=(("*", 1),))))
     wait_for(admission, "a", "b")
 
     admission.give_places(0.0)
 
-    assert "namespace default has as many jobs in flight as it may" in shown(admission, "b")
+    assert shown(admission, "b") == places.OVER_QUOTA

@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.places import held, place
+from reconstruction_operator.planning.places import OVER_QUOTA, place
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, look
@@ -50,9 +50,9 @@ def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warnin
         pytest.param(Observation(), Status(), {}, ("", "", "no worker"), id="no-worker"),
         pytest.param(replace(SENT, workers=0), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
         pytest.param(replace(SERVED, no_model="Waiting for a worker with model m"), Status(), {}, ("", "", "no model"), id="no-model"),
-        pytest.param(replace(SERVED, waits_for=place("celery", 17)), Status(), {}, ("", "", "place 20"), id="in-line"),
-        pytest.param(replace(SERVED, waits_for=place("celery", 1, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
-        pytest.param(replace(SERVED, waits_for=held("team")), Status(), {}, ("", "", "quota"), id="quota"),
+        pytest.param(replace(SERVED, place=place(17)), Status(), {}, ("", "", "place 20"), id="in-line"),
+        pytest.param(replace(SERVED, place=place(1, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
+        pytest.param(replace(SERVED, place=OVER_QUOTA), Status(), {}, ("", "", "quota"), id="quota"),
         pytest.param(SERVED, LOST, {}, ("", "", "quarantine"), id="quarantine"),
         pytest.param(SERVED, replace(FAILED, next_attempt_time=NOW + timedelta(minutes=1)), {}, ("", "", "after OUT_OF_MEMORY"), id="retried"),
         pytest.param(Observation(epoch_age_seconds=1, workers=1), RUNNING, {}, ("", "1m20s left", "Redis lost data"), id="redis-lost-its-data"),

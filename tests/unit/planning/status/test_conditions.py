@@ -12,6 +12,7 @@ from reconstruction_operator.api.status import Condition, ConditionType, Failure
 from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
+from reconstruction_operator.planning.status.waiting import Kind
 
 from tests.support.plans import NOW, PERMANENT
 
@@ -26,13 +27,13 @@ def true(facts: Facts) -> set[str]:
 @pytest.mark.parametrize(
     ("facts", "phase", "expected"),
     [
-        pytest.param(Facts(JobState.WAITING, 1), Phase.PENDING, {"Reconciling"}, id="waiting"),
-        pytest.param(Facts(JobState.BACKOFF, 1, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
+        pytest.param(Facts(JobState.WAITING, 1, waits=Kind.ROOM), Phase.PENDING, {"Reconciling"}, id="waiting"),
+        pytest.param(Facts(JobState.BACKOFF, 1, waits=Kind.BACKOFF, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
         pytest.param(Facts(JobState.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
-        pytest.param(Facts(JobState.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
+        pytest.param(Facts(JobState.QUEUED, 1, dispatched=True, waits=Kind.NO_WORKER), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
         pytest.param(Facts(JobState.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
         pytest.param(Facts(JobState.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="lost"),
-        pytest.param(Facts(JobState.SUSPENDED, 1, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
+        pytest.param(Facts(JobState.SUSPENDED, 1, waits=Kind.SUSPENDED, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
         pytest.param(Facts(JobState.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
         pytest.param(Facts(JobState.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
         pytest.param(Facts(JobState.SUCCEEDED, 1, dispatched=True), Phase.SUCCEEDED, {"Dispatched", "Complete", "Finished"}, id="succeeded"),
@@ -70,7 +71,7 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
 @pytest.mark.parametrize(
     ("facts", "first"),
     [
-        pytest.param(Facts(JobState.WAITING, 1, no_worker=True), ["Dispatched", "Accepted"], id="what-it-waits-for"),
+        pytest.param(Facts(JobState.WAITING, 1, waits=Kind.QUEUE_UNSERVED), ["Dispatched", "Accepted"], id="what-it-waits-for"),
         pytest.param(Facts(JobState.RUNNING, 1, dispatched=True, held=True, requested=True), ["CancelRequested", "Running"], id="an-announced-cancel"),
         pytest.param(Facts(JobState.RECOVERING, 1), ["Running", "Accepted"], id="not-known"),
         pytest.param(Facts(JobState.SUSPENDED, 1), ["Suspended", "Accepted"], id="suspended"),
@@ -120,7 +121,7 @@ def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
 @pytest.mark.parametrize(
     ("kind", "before", "facts", "reason"),
     [
-        pytest.param("Suspended", ("True", "Suspended"), Facts(JobState.WAITING, 1), "Resumed", id="resumed"),
+        pytest.param("Suspended", ("True", "Suspended"), Facts(JobState.WAITING, 1, waits=Kind.ROOM), "Resumed", id="resumed"),
         pytest.param("Suspended", ("False", "Resumed"), Facts(JobState.QUEUED, 1), "Resumed", id="still-resumed"),
         pytest.param("Suspended", ("False", "Suspending"), Facts(JobState.RUNNING, 1), "NotSuspended", id="not-suspended-after-all"),
         pytest.param("Suspended", ("False", "NotSuspended"), Facts(JobState.QUEUED, 1, suspending=True), "Suspending", id="suspending"),
@@ -134,8 +135,8 @@ def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
         pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
         pytest.param("Running", ("False", "Drained"), Facts(JobState.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
         pytest.param("Running", ("False", "Drained"), Facts(JobState.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
-        pytest.param("Dispatched", ("True", "Dispatched"), Facts(JobState.QUEUED, 1, dispatched=True, no_worker=True), "NoWorker", id="no-worker-listens"),
-        pytest.param("Dispatched", ("True", "NoWorker"), Facts(JobState.RUNNING, 1, dispatched=True, no_worker=True), "Dispatched", id="a-worker-took-it"),
+        pytest.param("Dispatched", ("True", "Dispatched"), Facts(JobState.QUEUED, 1, dispatched=True, waits=Kind.NO_WORKER), "NoWorker", id="no-worker-listens"),
+        pytest.param("Dispatched", ("True", "NoWorker"), Facts(JobState.RUNNING, 1, dispatched=True), "Dispatched", id="a-worker-took-it"),
     ],
 )  # fmt: skip
 def test_reasons_of_past_transitions_are_kept(kind: str, before: tuple[str, str], facts: Facts, reason: str) -> None:
@@ -146,16 +147,22 @@ def test_reasons_of_past_transitions_are_kept(kind: str, before: tuple[str, str]
 
 @given(
     state=st.sampled_from(JobState),
-    bits=st.lists(st.booleans(), min_size=7, max_size=7),
+    waits=st.sampled_from([None, *Kind]),
+    bits=st.lists(st.booleans(), min_size=6, max_size=6),
     cause=st.sampled_from(["", "OUT_OF_MEMORY", "DRAINED", "REDIS_LOST", "SUSPENDED", "DELETED"]),
     reason=st.sampled_from([None, "OUT_OF_MEMORY", "TIMEOUT", "INVALID_SPEC"]),
     before=st.lists(st.sampled_from(sorted(CONDITION_REASONS)), unique_by=lambda row: row[0]),
 )
-def test_all_conditions_are_present_documented_and_consistent(
-    state: JobState, bits: list[bool], cause: str, reason: str | None, before: list[tuple[ConditionType, str]]
+def test_all_conditions_are_present_documented_and_consistent(  # noqa: PLR0917  # drawn by name
+    state: JobState,
+    waits: Kind | None,
+    bits: list[bool],
+    cause: str,
+    reason: str | None,
+    before: list[tuple[ConditionType, str]],
 ) -> None:
     failure = Failure(reason, "why") if reason else None
-    facts = Facts(state, 3, "now", *bits, cause=cause, failure=failure)
+    facts = Facts(state, 3, "now", waits, *bits, cause=cause, failure=failure)
     old = tuple(
         Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "as before", NOW, 1) for kind, why in before
     )

@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 from kubectl_recon.jobs.attention import attention, phase_text, place, reason_text, time_text
 from kubectl_recon.jobs.job import Job
-from reconstruction_operator.planning import places
 
 from tests.support.plugin import job
 
@@ -64,9 +63,9 @@ def test_the_reason_is_the_sentence_to_a_verdict_or_what_the_job_waits_for(one: 
 
 
 def test_the_place_is_parsed_from_the_operators_message() -> None:
-    assert place(job(phase="Pending", message=places.place("celery", 3))) == 5
+    assert place(job(phase="Pending", message="Waiting for room in queue celery: place 5 or better")) == 5
     assert place(job(phase="Pending", message="Waiting for room in queue celery")) is None
-    assert place(job(phase="Queued", message=places.place("celery", 3))) is None
+    assert place(job(phase="Queued", message="Waiting for room in queue celery: place 5 or better")) is None
 
 
 def test_jobs_that_need_attention_are_sorted_first_then_the_newest() -> None:
