@@ -32,6 +32,7 @@ from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.limits import Limited
+from reconstruction_gallery.web.links import Sharing
 from reconstruction_gallery.web.security import SecurityHeaders
 from reconstruction_gallery.web.sessions import Sessions
 
@@ -43,7 +44,7 @@ _CLEANING_SECONDS: Final = 600.0
 
 def make(settings: Settings) -> Starlette:
     """Return the ASGI application. Raises SettingsError."""
-    settings.proxy_secret, settings.share_secret  # noqa: B018  # an unreadable one must fail at startup, not at the first request
+    settings.proxy_secret  # noqa: B018  # an unreadable one must fail at startup, not at the first request
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -56,7 +57,9 @@ def make(settings: Settings) -> Starlette:
         results = Results(settings.access_seconds)
         rights = Rights(api, settings.access_seconds)
         health = Health(settings.system_namespace)
-        app.state.gallery = parts.Gallery(settings, api, cache, rights, identities, results, health, uploads)
+        app.state.gallery = parts.Gallery(
+            settings, api, cache, rights, identities, results, health, Sharing(settings), uploads
+        )
         tasks = [asyncio.create_task(watch(api, cache, settings.namespaces)), asyncio.create_task(health.follow(api))]
         if uploads is not None:
             tasks.append(asyncio.create_task(_clean(uploads, cache)))

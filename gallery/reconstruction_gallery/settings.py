@@ -88,7 +88,7 @@ class Settings:
             return None
         try:
             secret = Path(path).read_text().strip()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8
             raise SettingsError(f"{_PREFIX}{name.upper()} cannot be read: {error}") from error
         if len(secret) < _MIN_SECRET_CHARS:
             raise SettingsError(

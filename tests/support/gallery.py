@@ -14,6 +14,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.links import Sharing
 from reconstruction_gallery.web.parts import Gallery
 from reconstruction_gallery.web.sessions import Sessions
 from reconstruction_operator.kube import client
@@ -45,6 +46,6 @@ def make_gallery(server: Any, jobs: Jobs, settings: Settings, uploads: Uploads |
     application, rights = app.make(settings), Rights(server, keep_seconds := 0.01)
     identities = Identities(settings, Tokens(server, keep_seconds), Sessions(60))
     application.state.gallery = Gallery(
-        settings, server, jobs, rights, identities, Results(1), Health("system"), uploads
+        settings, server, jobs, rights, identities, Results(1), Health("system"), Sharing(settings), uploads
     )
     return application

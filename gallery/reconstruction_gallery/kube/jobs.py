@@ -40,6 +40,7 @@ class Job:
     detail: bytes
     input_uri: str
     delivered_to: str  # the output address of a job that has a result; else empty
+    succeeded: bool
 
 
 class Jobs:
@@ -104,7 +105,8 @@ class Jobs:
         if before is None:
             self._count(key.namespace, 1)
         self.revision += 1
-        self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body))
+        succeeded = (body.get("status") or {}).get("phase") == "Succeeded"
+        self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body), succeeded)
         self._by_uid.move_to_end(key.uid)
         self._by_name[key.namespace, key.name] = key.uid
         self._announce()

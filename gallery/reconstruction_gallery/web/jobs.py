@@ -114,7 +114,7 @@ async def _show(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     body: dict[str, Any] = {"job": json.loads(job.detail)}
     body["permissions"] = await gallery.rights.permissions(user, job.key.namespace)
-    body["permissions"]["share"] = gallery.settings.share_secret is not None
+    body["permissions"]["share"] = gallery.sharing.enabled
     try:
         manifest = await gallery.results.manifest(job.key, job.delivered_to)
         body["result"] = manifest and _shown(manifest)
@@ -132,9 +132,15 @@ async def _share(request: Request) -> Response:
     """Return the path of a new link to the job's result, for a user who may see the job."""
     gallery = Gallery.of(request)
     user = (await gallery.identities.for_change(request)).user
-    job, secret = await gallery.visible_job(request, user), gallery.settings.share_secret
-    if secret is None:
+    job = await gallery.visible_job(request, user)
+    if not gallery.sharing.enabled:
         raise HTTPException(404, "links are disabled here")
+    if not job.succeeded:
+        raise HTTPException(409, f"{job.key.name} has no result to share")
+    if not (secret := gallery.sharing.secret()):
+        raise HTTPException(
+            503, "no link can be made: the gallery's secret for links is unusable. Ask an administrator"
+        )
     until = int(time.time()) + gallery.settings.share_seconds
     logging.getLogger(__name__).info("%r shares the result of %s until %d", user.name, job.key, until)
     return JSONResponse({"path": f"/shared/{links.signed(secret, f'{job.key.uid}.{until}')}", "until": until}, 201)
@@ -144,7 +150,7 @@ async def _shared(request: Request) -> Response:
     """Return what a link shows: verdict and files, and nothing of spec, owner or namespace."""
     gallery, _, job = await requested_job(request)
     manifest, row = await gallery.results.manifest(job.key, job.delivered_to), json.loads(job.summary)
-    if manifest is None or row["phase"] != "Succeeded":  # the sentence of a failure may name addresses
+    if manifest is None:
         raise HTTPException(404, f"{job.key.name} has no result")
     shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence")}
     files = [{"name": file.name, "bytes": file.bytes} for file in manifest.files]

@@ -56,6 +56,7 @@ class Gallery:
     identities: Identities
     results: Results
     health: Health
+    sharing: links.Sharing
     uploads: Uploads | None  # None: disabled
     streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
@@ -119,14 +120,14 @@ def _checked(text: str, pattern: re.Pattern[str]) -> str:
 async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
     """Return the gallery, the user of a request that only reads, and the job in its path. Raises 401, 403, 404, ApiError.
 
-    A link's token in the path stands for a user, and for the one job whose result it shows: all who have the link share limits.
+    A link's token in the path stands for a user, and for the one succeeded job whose result it shows: all who have the link share limits.
     """
     gallery = Gallery.of(request)
     if (token := request.path_params.get("token")) is not None:
-        secret = gallery.settings.share_secret
-        shared = secret and gallery.jobs.of(links.uid_in(secret, token, time.time()))
-        if not shared:
-            raise HTTPException(404, "this link has expired, or its job was deleted")
+        secret = gallery.sharing.secret()
+        shared = gallery.jobs.of(links.uid_in(secret, token, time.time())) if secret else None
+        if shared is None or not shared.succeeded:
+            raise HTTPException(404, "this link has expired, or its job was deleted or has no result")
         return gallery, User(f"link to {shared.key.uid}"), shared
     user = (await gallery.identities.of(request)).user
     return gallery, user, await gallery.visible_job(request, user)

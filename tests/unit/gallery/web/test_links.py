@@ -1,5 +1,7 @@
 """Links: valid only as signed, until they expire, and only while links are enabled."""
 
+from pathlib import Path
+
 import pytest
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.settings import Settings
@@ -34,3 +36,16 @@ async def test_no_link_is_valid_while_links_are_disabled() -> None:
 
     with pytest.raises(HTTPException, match="404"):
         await requested_job(Request({"type": "http", **scope}))
+
+
+def test_without_a_usable_secret_since_the_start_links_are_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("short")
+    sharing = links.Sharing(Settings(share_secret_file=str(file)))
+
+    assert (sharing.enabled, sharing.secret(), sharing.secret()) == (True, "", "")
+    assert [record.getMessage().endswith("no links are made, and none is valid") for record in caplog.records] == [True]
+    file.write_text("x" * 32)
+    assert sharing.secret() == "x" * 32
