@@ -241,7 +241,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
         b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"last":false}', b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
         b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}'),
     "notes in job folders": (
-        noted, OWNER, b'{"digest":"d","etag":"e","photos":[["a.jpg",64,48,9,"digest"]]}', b'{"digest":"d","photos":[["a",1e999,1,1,""]]}',
+        noted, OWNER, b'{"digest":"d","etag":"e","photos":[{"path":"a.jpg","width":64,"height":48,"bytes":9}],"sha256":{"a.jpg":"digest"}}', b'{"digest":"d","photos":[{"path":"a","width":1e999,"height":1,"bytes":1}],"sha256":{}}',
         b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}', b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}'),
     "cameras of a stage": (lambda _, folder: each(ValueError, lambda: stage_files.read_sparse(folder / "content")), sparse(), b""),
     "messages of a model": (

@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeVar, Union
 
 T = TypeVar("T")
@@ -105,6 +106,8 @@ def _encoder(hint: Any) -> _Convert | None:
         return encode
     if hint is datetime:
         return format_time
+    if hint is Path:
+        return str
     return operator.attrgetter("value") if issubclass(hint, enum.Enum) else None
 
 
@@ -127,6 +130,8 @@ def _decoder(hint: Any) -> _Convert:
         return functools.partial(decode, typing.cast("type[Any]", hint))
     if hint is datetime:
         return parse_time
+    if hint is Path:
+        return lambda raw: Path(_decode_plain(str, raw))
     return typing.cast(_Convert, hint) if issubclass(hint, enum.Enum) else functools.partial(_decode_plain, hint)
 
 

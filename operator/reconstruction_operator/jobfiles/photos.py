@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconstruction_operator import disk
 from reconstruction_operator.api import codec
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.jobfiles.layout import Workspace
 
 _NOTE = "photos.json"
@@ -22,22 +23,12 @@ _MAX_NOTE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPhoto:
-    """One checked photo, with its size in px after EXIF orientation."""
-
-    name: str  # in the folder
-    width: int
-    height: int
-    bytes: int  # of the user's file
-    sha256: str = ""  # of the file in the folder
-
-
-@dataclass(frozen=True, slots=True)
 class KeptPhotos:
-    """The photos of one input."""
+    """The photos of one input. In the note, their paths are names in the folder."""
 
     digest: str  # of the input (`contract.fingerprint`)
-    photos: tuple[KeptPhoto, ...]
+    photos: tuple[Photo, ...]  # with their masks among them
+    sha256: Mapping[str, str]  # of the files in the folder, by name
     etag: str = ""  # of the https:// archive with the photos; empty for other inputs
 
     @property
@@ -47,31 +38,37 @@ class KeptPhotos:
 
 
 def keep(
-    workspace: Workspace, digest: str, photos: Sequence[KeptPhoto], check: Callable[[], None], *, etag: str = ""
-) -> None:
-    """Keep the run's photos: write the note and rename their folder. `check` is called often, and may raise."""
+    workspace: Workspace, digest: str, photos: Sequence[Photo], check: Callable[[], None], *, etag: str = ""
+) -> tuple[Photo, ...]:
+    """Keep the run's photos: write the note and rename their folder. Return them in it. `check` is called often, and may raise."""
     folder = workspace.photos
-    described = tuple(replace(photo, sha256=_digest(folder / photo.name, check)) for photo in photos)
+    sha256 = {photo.path.name: _digest(folder / photo.path.name, check) for photo in photos}
+    named = tuple(replace(photo, path=Path(photo.path.name)) for photo in photos)
     disk.delete_tree(workspace.loaded)
-    (folder / _NOTE).write_text(json.dumps(codec.encode(KeptPhotos(digest, described, etag))) + "\n")
+    (folder / _NOTE).write_text(json.dumps(codec.encode(KeptPhotos(digest, named, sha256, etag))) + "\n")
     folder.rename(workspace.loaded)
+    return _inside(workspace, named)
 
 
 def read(workspace: Workspace) -> KeptPhotos | None:
     """Return the photos that an earlier attempt has kept; None if there are none or the note is invalid."""
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
         kept = codec.decode(KeptPhotos, json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
-        if all(Path(photo.name).name == photo.name for photo in kept.photos):
-            return kept
+        if all(photo.path.name == str(photo.path) for photo in kept.photos):
+            return replace(kept, photos=_inside(workspace, kept.photos))
     return None
 
 
-def are_whole(workspace: Workspace, kept: KeptPhotos, check: Callable[[], None]) -> bool:
+def are_whole(kept: KeptPhotos, check: Callable[[], None]) -> bool:
     """Return whether all files still match their digests. `check` is called often, and may raise."""
     try:
-        return all(_digest(workspace.loaded / photo.name, check) == photo.sha256 for photo in kept.photos)
+        return all(_digest(photo.path, check) == kept.sha256.get(photo.path.name) for photo in kept.photos)
     except OSError:
         return False
+
+
+def _inside(workspace: Workspace, named: Sequence[Photo]) -> tuple[Photo, ...]:
+    return tuple(replace(photo, path=workspace.loaded / photo.path, mask=None) for photo in named)
 
 
 def _digest(path: Path, check: Callable[[], None]) -> str:

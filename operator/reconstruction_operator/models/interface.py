@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+from reconstruction_operator.contract.photos import Photo as Photo  # noqa: PLC0414  # models import it from here
+
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 """Formats of photos, by Pillow's names. A model must pass them to `Image.open`: a file can be a valid picture in two formats, and
 the worker has checked only these."""
@@ -31,18 +33,6 @@ class Step(enum.IntEnum):
     POSTPROCESS = 4
     PREVIEW = 5
     FINALIZE = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A checked photo: it was decoded once, and is in a folder of this run alone."""
-
-    path: Path
-    width: int  # px, after EXIF orientation
-    height: int  # px, after EXIF orientation
-    bytes: int
-    # A picture in the proportions of the upright photo, black where the object is not
-    mask: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

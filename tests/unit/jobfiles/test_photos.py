@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.jobfiles import photos, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.jobfiles.photos import KeptPhoto
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
-PHOTOS = (KeptPhoto("a.jpg", 64, 48, 5), KeptPhoto("b.jpg", 48, 64, 9))
+PHOTOS = (Photo(Path("a.jpg"), 64, 48, 5), Photo(Path("b.jpg"), 48, 64, 9))
 
 
 def proceed() -> None:
@@ -24,10 +24,15 @@ def proceed() -> None:
 def kept() -> Workspace:
     """The workspace of an attempt that has kept two photos."""
     space = workspace.prepare("job", "job-1", 1)
-    for one in PHOTOS:
-        (space.photos / one.name).write_text(f"photo {one.name}")
-    photos.keep(space, "sha256:1", PHOTOS, proceed)
+    taken = tuple(replace(photo, path=space.photos / photo.path) for photo in PHOTOS)
+    for photo in taken:
+        photo.path.write_text(f"photo {photo.path.name}")
+    assert photos.keep(space, "sha256:1", taken, proceed) == inside(space)
     return space
+
+
+def inside(space: Workspace) -> tuple[Photo, ...]:
+    return tuple(replace(photo, path=space.loaded / photo.path) for photo in PHOTOS)
 
 
 def take_over() -> Workspace:
@@ -41,8 +46,8 @@ def test_the_next_attempt_takes_kept_photos_over(kept: Workspace) -> None:
     found = photos.read(successor)
     assert found is not None
     assert (found.digest, found.bytes) == ("sha256:1", 14)
-    assert tuple(replace(one, sha256="") for one in found.photos) == PHOTOS
-    assert photos.are_whole(successor, found, proceed)
+    assert found.photos == inside(successor)
+    assert photos.are_whole(found, proceed)
     assert not kept.root.exists()
 
 
@@ -58,7 +63,7 @@ def test_changed_or_missing_photos_are_detected(kept: Workspace, spoil: Callable
     found = photos.read(kept)
     assert found is not None
     spoil(kept.loaded / "a.jpg")
-    assert not photos.are_whole(kept, found, proceed)
+    assert not photos.are_whole(found, proceed)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_changed_or_missing_photos_are_detected(kept: Workspace, spoil: Callable
         "{",
         "[]",
         '{"digest": "x"}',
-        '{"digest": "x", "photos": [{"name": "../a", "width": 1, "height": 1, "bytes": 1}]}',
+        '{"digest": "x", "photos": [{"path": "../a", "width": 1, "height": 1, "bytes": 1}], "sha256": {}}',
         "[" * 100_000,
     ],
 )
@@ -97,7 +102,7 @@ def test_reading_photos_can_be_interrupted(kept: Workspace) -> None:
         raise InterruptionError
 
     with pytest.raises(InterruptionError):
-        photos.are_whole(kept, found, interrupt)
+        photos.are_whole(found, interrupt)
 
 
 class InterruptionError(Exception):

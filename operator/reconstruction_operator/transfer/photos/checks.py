@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
@@ -38,16 +39,6 @@ _FILE_COPIES = 2  # that decoders of WebP and HEIC keep in memory
 _SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedImage:
-    """A checked photo; its size is in px, after EXIF orientation."""
-
-    path: Path
-    width: int
-    height: int
-    bytes: int
-
-
 def label_of(paths: Sequence[Path], index: int) -> str:
     """Return the name of a photo for messages. `index` counts from 1."""
     name = paths[index - 1].name
@@ -56,7 +47,7 @@ def label_of(paths: Sequence[Path], index: int) -> str:
 
 def check_all(
     paths: Sequence[Path], limits: Limits, tick: Tick, allow: Callable[[int], None] = lambda _: None
-) -> tuple[CheckedImage, ...]:
+) -> tuple[Photo, ...]:
     """Check all photos, in order. A file whose suffix does not match its content is renamed.
 
     A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG, and a video by frames. `allow` is called with the
@@ -67,7 +58,7 @@ def check_all(
     taken = {path.name.lower() for path in paths}
     clips = sum(names.is_video(path.name) for path in paths)
     places = limits.max_photos - masks.count_photos(path.name for path in paths) + clips
-    checked: list[CheckedImage] = []
+    checked: list[Photo] = []
     rewritten = 0
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
@@ -95,7 +86,7 @@ def check_all(
         kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
         rewritten += 0 if plain is None else kept.stat().st_size
         check_rewritten(limits.max_bytes - rewritten, label, limits)
-        checked.append(CheckedImage(kept, width, height, size))
+        checked.append(Photo(kept, width, height, size))
     return tuple(checked)
 
 

@@ -16,12 +16,12 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.photos import checks
-from reconstruction_operator.transfer.photos.checks import CheckedImage
 from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.unpacker import limit
 
@@ -35,7 +35,7 @@ _ROUNDING: Final = 0.01  # of a part, which divisions of floats may lose
 _MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the libraries, and some for headers
 
 
-def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
+def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Photo, ...]:
     """Check all photos as `checks.check_all`, in a process that has no credentials. If `tick` raises, the process is killed.
 
     Raises StorageError as `checks.check_all`, also for a photo that is beyond the limits of the process or makes it crash.
@@ -63,7 +63,7 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
         raise StorageError("CORRUPT_IMAGE", f"{checks.label_of(paths, index)} {text}") from None
     finally:
         program.end()
-    return tuple(CheckedImage(Path(path), *numbers) for path, *numbers in outcome["checked"])
+    return tuple(Photo(Path(path), *numbers) for path, *numbers in outcome["checked"])
 
 
 def check_starts(starts: Sequence[Start], limits: Limits) -> None:

@@ -9,11 +9,12 @@ from functools import partial
 
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.fingerprint import KnownInput
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.jobfiles import photos as keeping
 from reconstruction_operator.jobfiles import workspace as spaces
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.jobfiles.photos import KeptPhoto, KeptPhotos
-from reconstruction_operator.models.interface import Model, Photo
+from reconstruction_operator.jobfiles.photos import KeptPhotos
+from reconstruction_operator.models.interface import Model
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch
 from reconstruction_operator.transfer.errors import StorageError
@@ -61,10 +62,10 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
     earlier = () if kept is None else (_known(kept),)
     fetched = load(replace(limits, known=(*limits.known, *earlier)))
     if kept is not None and fetched.digest == kept.digest and not digests.is_known(kept.digest, limits.known):
-        if keeping.are_whole(workspace, kept, partial(tick, 0.0, "")):
+        if keeping.are_whole(kept, partial(tick, 0.0, "")):
             spaces.empty(workspace.photos)
             tick(1.0, f"{len(kept.photos)} photos of an earlier attempt")
-            return _loaded(workspace, kept.photos, kept.digest)
+            return _loaded(kept.photos, kept.digest)
         spaces.empty(workspace.photos)
         fetched = load(limits)
     if digests.is_known(fetched.digest, limits.known):
@@ -73,10 +74,9 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
     limits = replace(limits, max_photos=model.max_photos, frame_side=frame_side)
     checked = process.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
     check_count(masks.count_photos(photo.path.name for photo in checked), model, fetched.ignored)
-    described = tuple(KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked)
     check = partial(section(tick, _CHECK_SHARE, 1.0), 0.0, "")
-    keeping.keep(workspace, fetched.digest, described, check, etag=fetched.etag)
-    return _loaded(workspace, described, fetched.digest)
+    photos = keeping.keep(workspace, fetched.digest, checked, check, etag=fetched.etag)
+    return _loaded(photos, fetched.digest)
 
 
 def _fetch(take: Take, limits: Limits, *, model: Model, tick: Tick) -> Fetched:
@@ -92,16 +92,15 @@ def _fetch(take: Take, limits: Limits, *, model: Model, tick: Tick) -> Fetched:
 
 
 def _known(kept: KeptPhotos) -> KnownInput:
-    count = masks.count_photos(photo.name for photo in kept.photos)
+    count = masks.count_photos(photo.path.name for photo in kept.photos)
     return KnownInput(kept.digest, count, kept.bytes, kept.etag)
 
 
-def _loaded(workspace: Workspace, files: Sequence[KeptPhoto], digest: str) -> Loaded:
+def _loaded(files: Sequence[Photo], digest: str) -> Loaded:
     """Return the photos among the checked files, each with its mask."""
-    named, folder = {photo.name: photo for photo in files}, workspace.loaded
+    named = {photo.path.name: photo for photo in files}
     photos = tuple(
-        Photo(folder / name, named[name].width, named[name].height, named[name].bytes, folder / mask if mask else None)
-        for name, mask in masks.of_photos(named).items()
+        replace(named[name], mask=named[mask].path if mask else None) for name, mask in masks.of_photos(named).items()
     )
     return Loaded(photos, digest, sum(photo.bytes for photo in files))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -36,9 +37,7 @@ def limits(limits: Limits) -> Limits:
     return replace(limits, max_bytes=64 * MB, max_pixels=1 << 24, max_side=30_000)
 
 
-def check(
-    folder: Path, limits: Limits, tick: Callable[[float, str], None] = lambda *_: None
-) -> list[checks.CheckedImage]:
+def check(folder: Path, limits: Limits, tick: Callable[[float, str], None] = lambda *_: None) -> list[Photo]:
     return list(process.check_all(sorted(folder.iterdir()), limits, tick))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.photos import checks
@@ -17,7 +18,7 @@ from tests.support.paths import PHOTOS
 from tests.support.photos import make_photo, saved
 
 
-def check(folder: Path, limits: Limits) -> tuple[checks.CheckedImage, ...]:
+def check(folder: Path, limits: Limits) -> tuple[Photo, ...]:
     return checks.check_all(sorted(folder.iterdir()), limits, lambda *_: None)
 
 
@@ -47,7 +48,7 @@ def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limit
 def test_polyglot_is_only_the_photo_that_it_begins_with(kind: str, name: str, into: Path, limits: Limits) -> None:
     content = make_photo(kind) + b"PK\x03\x04 an archive <script>of sorts</script>"
     (into / name).write_bytes(content)
-    assert check(into, limits) == (checks.CheckedImage(into / name, 64, 48, len(content)),)
+    assert check(into, limits) == (Photo(into / name, 64, 48, len(content)),)
     assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
 
 

@@ -20,7 +20,7 @@ RED, BLUE = (220, 30, 30), (30, 30, 220)
 XMP_OF_TIFF = 700
 
 
-def check(path: Path, limits: Limits) -> checks.CheckedImage:
+def check(path: Path, limits: Limits) -> Photo:
     (checked,) = checks.check_all([path], limits, lambda *_: None)
     return checked
 
@@ -38,7 +38,7 @@ def test_heic_becomes_an_upright_jpeg(name: str, size: tuple[int, int], into: Pa
     path = Path(shutil.copy(PHOTOS / "heic" / name, into))
     content = path.stat().st_size
     checked = check(path, limits)
-    assert checked == checks.CheckedImage(path.with_suffix(".jpg"), *size, content)
+    assert checked == Photo(path.with_suffix(".jpg"), *size, content)
     assert list(into.iterdir()) == [checked.path]
     with Image.open(checked.path) as image:
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", size)
