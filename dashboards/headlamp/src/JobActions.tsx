@@ -14,6 +14,7 @@ import { useSnackbar } from 'notistack';
 import { ReactNode, useState } from 'react';
 import { useHistory } from 'react-router-dom';
 import { Action, change, needsOutput, nextName, obstacle, repeated } from './actions';
+import { icon } from './icons';
 import { durationText, Job } from './job';
 import { DETAILS, ReconstructionJob } from './resource';
 
@@ -83,7 +84,7 @@ function Suspension({ item, action }: Item & { action: 'suspend' | 'resume' }) {
     <May item={item} edit>
       <ActionButton
         description={isSuspend ? 'Suspend' : 'Resume'}
-        icon={isSuspend ? 'mdi:pause' : 'mdi:play'}
+        icon={icon(isSuspend ? 'reconstruction:suspend' : 'reconstruction:resume')}
         onClick={() => apply(action)}
       />
     </May>
@@ -97,7 +98,11 @@ function RequestCancel({ item }: Item) {
   const close = () => setOpen(false);
   return (
     <May item={item}>
-      <ActionButton description="Cancel…" icon="mdi:cancel" onClick={() => setOpen(true)} />
+      <ActionButton
+        description="Cancel…"
+        icon={icon('reconstruction:cancel')}
+        onClick={() => setOpen(true)}
+      />
       <Dialog
         open={isOpen}
         onClose={close}
@@ -232,7 +237,11 @@ function Retry({ item }: Item) {
 
   return (
     <MayCreate item={item}>
-      <ActionButton description="Run again…" icon="mdi:replay" onClick={() => setOpen(true)} />
+      <ActionButton
+        description="Run again…"
+        icon={icon('reconstruction:again')}
+        onClick={() => setOpen(true)}
+      />
       <Dialog
         open={isOpen}
         onClose={close}

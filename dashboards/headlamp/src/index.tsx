@@ -4,6 +4,7 @@ import {
   registerSidebarEntry,
 } from '@kinvolk/headlamp-plugin/lib';
 import { PLUGIN, SettingsForm } from './gallery';
+import { icon } from './icons';
 import { JobDetails } from './JobDetails';
 import { JobList } from './JobList';
 import { Overview } from './Overview';
@@ -16,7 +17,7 @@ registerSidebarEntry({
   name: SIDEBAR,
   label: 'Reconstruction',
   url: '/reconstruction',
-  icon: 'mdi:cube-scan',
+  icon: icon('reconstruction:cube'),
 });
 registerSidebarEntry({ parent: SIDEBAR, name: LIST, label: 'Jobs', url: PATH });
 

@@ -115,3 +115,19 @@ def test_buttons_follow_the_users_rights_and_previews_the_setting(open_page: Ope
     page = open_page(f"/jobs/{jobs.namespace}/{done}")
     page.wait_for_function("document.querySelector('main img')?.naturalWidth > 0")
     expect(page.get_by_role("link", name="Turn the mesh")).to_have_attribute("href", re.compile(f"/{done}$"))
+
+
+def test_the_icons_come_from_the_plugin_alone(open_page: Open, jobs: Jobs) -> None:
+    name = jobs.create_in("Running", queue="slow", parameters=LONG)
+    page = open_page(f"/jobs/{jobs.namespace}/{name}")
+    for button in ("Suspend", "Cancel…"):
+        expect(page.get_by_role("button", name=button).locator("svg path")).to_have_count(1)
+    expect(page.get_by_role("button", name="Reconstruction").locator("svg path")).to_have_count(1)
+    fetched = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).join(' ')")
+    assert not re.findall(r"[/?=,](?:cube-scan|pause|play|cancel|replay|reconstruction:[a-z]+)\b", fetched)
+
+
+def test_the_built_plugin_names_no_address_to_fetch_from(page_folder: Path) -> None:
+    bundle = (page_folder / "main.js").read_text()
+    assert set(re.findall(r"https?://[A-Za-z0-9-]+\.[a-z.]+", bundle)) == {"https://gallery.example.com"}
+    assert "mdi:" not in bundle
