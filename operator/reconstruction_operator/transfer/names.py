@@ -52,6 +52,11 @@ class Fetched:
     etag: str = ""  # ETag of an archive on an https:// server; empty: the server sends none
 
 
+def is_plain(name: str) -> bool:
+    """Return whether `flattened` keeps all characters of a relative path but the slashes."""
+    return not _UNSAFE.search(name.replace("/", "_"))
+
+
 def is_junk(name: str) -> bool:
     """Return whether macOS or a file server created the file (`._IMG_1.JPG` is not a photo); `name` is a relative path."""
     parts = PurePosixPath(name).parts

@@ -23,7 +23,7 @@ from reconstruction_operator.transfer.objects import downloading
 from reconstruction_operator.transfer.objects.process import request_for
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.photos import checks, masks, process
-from reconstruction_operator.units import megabytes
+from reconstruction_operator.units import counted, megabytes
 
 _REFUSED: Final = "INPUT_REFUSED"
 _START_BYTES: Final = 1 << 16  # read of each photo in an archive
@@ -43,7 +43,7 @@ class Survey:
         size = "" if self.bytes is None else megabytes(self.bytes)
         if self.count is None:
             return f"an archive or a video of {size}" if size else "an archive"
-        return ", ".join(filter(None, (f"{self.count} photos", size, self.ignored.text)))
+        return ", ".join(filter(None, (counted(self.count, "photo"), size, self.ignored.text)))
 
 
 def survey(

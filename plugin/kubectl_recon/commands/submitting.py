@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from reconstruction_operator.kube import paths
 from reconstruction_operator.transfer.photos.masks import is_mask
+from reconstruction_operator.units import counted
 
 from kubectl_recon.display.formats import Format, document, objects
 from kubectl_recon.display.formats import name as object_name
@@ -94,7 +95,10 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
     _show(body, how, f"# {_EXAMPLE}\n" if is_example else "")
     if files:
         there = request.folder(body["metadata"]["name"])
-        note(f"{len(files)} files " + (f"would go to {there}" if there else _destination(connection, request, silence)))
+        note(
+            f"{counted(len(files), 'file')} "
+            + (f"would go to {there}" if there else _destination(connection, request, silence))
+        )
     if connection is not None and not silence:
         compare(connection, request, body["spec"])
     verdict = f"not checked by the API server: {silence}" if silence else "the API server accepts it"
@@ -140,7 +144,7 @@ def _by_gallery(
             raise UsageError(f"{nowhere(request)} ({error})") from error
         gallery = Gallery(url, token(connection, request.way))
         total = scanning.total_bytes(files)
-        progress = stack.enter_context(bar(f"Uploading {len(files)} photos", total, is_bytes=True))
+        progress = stack.enter_context(bar(f"Uploading {counted(len(files), 'photo')}", total, is_bytes=True))
         uploading.submit(gallery, body, files, progress)
     path = paths.job(connection.namespace, body["metadata"]["name"])
     labels = {"metadata": {"labels": dict(request.labels)}}
@@ -158,9 +162,8 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     masks = [mask for mask in scanned if is_mask(mask.name) and not mask.problem]
     usable = [photo for photo in photos if not photo.problem]
     kinds = ", ".join(sorted({photo.kind for photo in usable})) or "none"
-    beside = f", {len(masks)} masks" if masks else ""
-    noun = "photo" if len(usable) == 1 else "photos"
-    note(f"{len(usable)} {noun} ({kinds}){beside}, {size_text(scanning.total_bytes([*usable, *masks]))}")
+    beside = f", {counted(len(masks), 'mask')}" if masks else ""
+    note(f"{counted(len(usable), 'photo')} ({kinds}){beside}, {size_text(scanning.total_bytes([*usable, *masks]))}")
     findings = advice.findings(photos)
     for finding in findings:
         note(f"  {finding.level}: {finding.text}")
@@ -215,7 +218,7 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
 
     files = [(photo.path, photo.name) for photo in photos]
     total = scanning.total_bytes(photos)
-    with bar(f"Uploading {len(files)} photos", total, is_bytes=True) as progress:
+    with bar(f"Uploading {counted(len(files), 'photo')}", total, is_bytes=True) as progress:
         sent = objects_uploading.upload(folder, files, progress)
     there = f" ({len(files) - sent} were already there)" if sent < len(files) else ""
-    note(f"{len(files)} photos are at {folder}{there}")
+    note(f"{counted(len(files), 'photo')} at {folder}{there}")

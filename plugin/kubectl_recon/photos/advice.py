@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from reconstruction_operator.transfer.names import is_plain
+from reconstruction_operator.units import counted
+
 from kubectl_recon.display.tables import names as _list
 from kubectl_recon.photos.scanning import Photo
 
@@ -19,6 +22,7 @@ _SMALL_MEGAPIXELS: Final = 1.0
 _BLURRED_SHARE: Final = 0.2  # of the median sharpness of the set
 _MIN_TO_COMPARE: Final = 5
 _ALIKE_BITS: Final = 1  # of 64
+_LEAST_BARS: Final = 0.04  # of the height or width, of each black bar
 _SHOWN: Final = 4  # cameras or lenses in a finding
 
 
@@ -52,6 +56,8 @@ def findings(photos: Sequence[Photo]) -> list[Finding]:
         *_small(usable),
         *_cameras(usable),
         *_positions(usable),
+        *_barred(usable),
+        *_renamed(usable),
     ]
     return sorted(results, key=lambda finding: list(Level).index(finding.level))
 
@@ -61,13 +67,15 @@ def _unusable(photos: Sequence[Photo]) -> Iterator[Finding]:
         names = tuple(photo.name for photo in photos if photo.problem == problem)
         # One damaged photo fails the whole job; a text file among the photos is ignored.
         level = Level.ERROR if "cannot be read" in problem else Level.WARNING
-        yield Finding(level, "unusable", f"{count} of {len(photos)} files: {problem}: {_list(names)}", names)
+        yield Finding(level, "unusable", f"{count} of {counted(len(photos), 'file')}: {problem}: {_list(names)}", names)
 
 
 def _count(usable: Sequence[Photo]) -> Iterator[Finding]:
     count = len(usable)
     if count < MIN_PHOTOS:
-        text = f"{count} photos: at least {MIN_PHOTOS} are needed, and {GOOD_PHOTOS} or more make a good mesh"
+        text = (
+            f"{counted(count, 'photo')}: at least {MIN_PHOTOS} are needed, and {GOOD_PHOTOS} or more make a good mesh"
+        )
         yield Finding(Level.ERROR, "too-few", text)
     elif count < GOOD_PHOTOS:
         text = f"{count} photos: {GOOD_PHOTOS} or more, all around the object, make a better mesh"
@@ -80,7 +88,9 @@ def _count(usable: Sequence[Photo]) -> Iterator[Finding]:
 def _heic(usable: Sequence[Photo]) -> Iterator[Finding]:
     names = tuple(photo.name for photo in usable if photo.kind == "HEIC" and not photo.width)
     if names:
-        text = f"{len(names)} photos are HEIC, which are not checked without the extra `heic` of this program: {_list(names)}"
+        text = (
+            f"not checked without the extra `heic` of this program: {counted(len(names), 'HEIC photo')}: {_list(names)}"
+        )
         yield Finding(Level.NOTE, "heic", text, names)
 
 
@@ -111,16 +121,14 @@ def _alike(usable: Sequence[Photo]) -> Iterator[Finding]:
             distinct.append(photo)
     if copies:
         names = tuple(photo.name for photo in copies)
-        text = f"{len(names)} photos look like another one of the set: {_list(names)}"
+        text = f"{counted(len(names), 'photo')} {'looks' if len(names) == 1 else 'look'} like another one of the set: {_list(names)}"
         yield Finding(Level.WARNING, "duplicates", text, names)
 
 
 def _small(usable: Sequence[Photo]) -> Iterator[Finding]:
     names = tuple(photo.name for photo in usable if photo.width and photo.megapixels < _SMALL_MEGAPIXELS)
     if names:
-        text = (
-            f"{len(names)} photos have less than {_SMALL_MEGAPIXELS:.0f} megapixel: send the originals: {_list(names)}"
-        )
+        text = f"{counted(len(names), 'photo')} of less than {_SMALL_MEGAPIXELS:.0f} megapixel: send the originals: {_list(names)}"
         yield Finding(Level.WARNING, "small", text, names)
 
 
@@ -145,6 +153,22 @@ def _positions(usable: Sequence[Photo]) -> Iterator[Finding]:
     count = sum(1 for photo in usable if photo.has_position)
     if count:
         text = (
-            f"{count} photos contain the place where they were taken (GPS), which is visible to all who can read them"
+            f"the place where they were taken (GPS) is in {counted(count, 'photo')}, visible to all who can read them"
         )
         yield Finding(Level.NOTE, "gps", text)
+
+
+def _barred(usable: Sequence[Photo]) -> Iterator[Finding]:
+    """Find photos with black bars at two opposite edges among others without: stills of a film, or exports of another shape."""
+    measured = [photo for photo in usable if photo.width]
+    names = tuple(photo.name for photo in measured if photo.bars >= _LEAST_BARS)
+    if names and len(names) <= len(measured) / 2:  # else all have a black background
+        text = f"black bars, which the other photos lack: send the originals, or crop them: {_list(names)}"
+        yield Finding(Level.WARNING, "bars", text, names)
+
+
+def _renamed(usable: Sequence[Photo]) -> Iterator[Finding]:
+    names = tuple(photo.name for photo in usable if not is_plain(photo.name))
+    if names:
+        text = f"in results, _ replaces characters of {counted(len(names), 'name')}: {_list(names)}"
+        yield Finding(Level.NOTE, "renamed", text, names)

@@ -21,6 +21,8 @@ _FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 _CELLS: Final = 512  # length of the longer side at which sharpness is measured
 _EDGES: Final = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
 _PRINT_CELLS: Final = (9, 8)
+_BLACK: Final = 6  # of 255: compression makes black uneven, and a dark background is brighter
+_UNEVEN: Final = 0.02  # of the size, by which the bars may differ
 _MAKE, _MODEL, _EXIF, _GPS, _FOCAL_LENGTH = 0x010F, 0x0110, 0x8769, 0x8825, 0x920A
 
 
@@ -40,6 +42,7 @@ class Photo:
     has_position: bool = False  # has a GPS position
     sharpness: float = 0.0  # variance of the edges; compares photos of one set
     fingerprint: int = 0  # 64 bits; similar photos differ in few of them
+    bars: float = 0.0  # width of the black bars at two opposite edges, as a share of the height or width
 
     @property
     def megapixels(self) -> float:
@@ -100,7 +103,8 @@ def measure(path: Path, name: str, file: BinaryIO | None = None) -> Photo:
             grey = image.convert("L")
             grey.thumbnail((_CELLS, _CELLS))
             sharpness = float(ImageStat.Stat(grey.filter(_EDGES)).var[0])
-            return Photo(path, name, size, "", kind, width, height, camera, focal, position, sharpness, _print(grey))
+            marks = (sharpness, _print(grey), _bars(grey))
+            return Photo(path, name, size, "", kind, width, height, camera, focal, position, *marks)
     except UnidentifiedImageError:
         return Photo(path, name, size, "not a photo in a format that the workers read (JPEG, PNG, WebP, TIFF, HEIC)")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -132,6 +136,15 @@ def _number(value: object) -> float:
         return float(value)  # type: ignore[arg-type]  # a rational number of Pillow, or None
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0
+
+
+def _bars(grey: Image.Image) -> float:
+    """Return the width of black bars of the same width at two opposite edges, as a share of the height or width; 0 without any."""
+    left, top, right, bottom = grey.point([0] * _BLACK + [255] * (256 - _BLACK)).getbbox() or (0, 0, *grey.size)
+    widths = []
+    for first, last, size in ((left, grey.width - right, grey.width), (top, grey.height - bottom, grey.height)):
+        widths.append(min(first, last) / size if abs(first - last) <= _UNEVEN * size else 0.0)
+    return max(widths)
 
 
 def _print(grey: Image.Image) -> int:

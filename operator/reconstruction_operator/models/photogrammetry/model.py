@@ -70,7 +70,7 @@ class PhotogrammetryModel:
         settings = parameter_table.settings(work.parameters)
         if len(work.photos) < self.min_photos:
             raise ModelFailure(
-                "TOO_FEW_IMAGES", f"{len(work.photos)} photos given, at least {self.min_photos} are needed"
+                "TOO_FEW_IMAGES", f"at least {self.min_photos} photos are needed, and {len(work.photos)} given"
             )
         size = statistics.median(max(photo.width, photo.height) for photo in work.photos)
         if size < quality_gates.SIZE_PX.limit:

@@ -21,6 +21,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Fetched, Ignored, is_video
 from reconstruction_operator.transfer.photos import masks, process
+from reconstruction_operator.units import counted
 
 _FETCH_SHARE = 0.5  # share of the step
 _DIGEST_SHARE = 0.6  # share of the step, with the digests
@@ -64,7 +65,7 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
     if kept is not None and fetched.digest == kept.digest and not digests.is_known(kept.digest, limits.known):
         if keeping.are_whole(kept, partial(tick, 0.0, "")):
             spaces.empty(workspace.photos)
-            tick(1.0, f"{len(kept.photos)} photos of an earlier attempt")
+            tick(1.0, f"{counted(len(kept.photos), 'photo')} of an earlier attempt")
             return _loaded(kept.photos, kept.digest)
         spaces.empty(workspace.photos)
         fetched = load(limits)
@@ -107,7 +108,8 @@ def _loaded(files: Sequence[Photo], digest: str) -> Loaded:
 
 def check_count(count: int, model: Model, ignored: Ignored) -> None:
     """Check the number of photos. Raises StorageError: TOO_FEW_IMAGES, TOO_MANY_IMAGES or UNSUPPORTED_FORMAT."""
-    summary = f"{count} photos were found{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
+    were = f"{counted(count, 'photo')} {'was' if count == 1 else 'were'} found"
+    summary = f"{were}{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
     if count < model.min_photos and ignored.unread:
         text = f"{summary} needs at least {model.min_photos}, and does not read {ignored.unread}"
         raise StorageError("UNSUPPORTED_FORMAT", text)

@@ -30,7 +30,7 @@ def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch:
 
 def test_too_few_photos_are_refused_before_libraries_are_loaded(tmp_path: Path) -> None:
     photo = Photo(tmp_path / "one.jpg", 400, 300, 1)
-    with pytest.raises(ModelFailure, match=r"TOO_FEW_IMAGES: 2 photos given, at least 3 are needed"):
+    with pytest.raises(ModelFailure, match=r"TOO_FEW_IMAGES: at least 3 photos are needed, and 2 given"):
         PhotogrammetryModel().run(work(tmp_path, (photo, photo)), ignore)
 
 

@@ -59,6 +59,8 @@ def test_the_number_of_photos_is_checked(count: int, expected: list[tuple[Level,
         (photo(99, camera="Apple iPhone"), (Level.NOTE, "cameras")),
         (photo(99, focal_length=85.0), (Level.NOTE, "zoom")),
         (photo(99, has_position=True), (Level.NOTE, "gps")),
+        (photo(99, bars=0.1), (Level.WARNING, "bars")),
+        (photo(99, name="photos/statue?#2.jpg"), (Level.NOTE, "renamed")),
         (Photo(Path("/p/x.heic"), "x.heic", 1, kind="HEIC"), (Level.NOTE, "heic")),
     ],
 )
@@ -85,3 +87,12 @@ def test_a_long_list_of_names_is_cut() -> None:
     (finding,) = findings([*GOOD, *[photo(100 + number, width=640, height=480) for number in range(6)]])
     assert finding.text.endswith("100.jpg, 101.jpg, 102.jpg, 103.jpg, 104.jpg and 1 more")
     assert len(finding.photos) == 6
+
+
+def test_black_bars_of_most_photos_are_a_black_background() -> None:
+    assert kinds(*[photo(number, bars=0.1 if number < 13 else 0.0) for number in range(24)]) == []
+
+
+def test_the_texts_count_one_photo_as_one() -> None:
+    for found in findings([photo(1, width=640, height=480, has_position=True)]):
+        assert "1 photos" not in found.text

@@ -45,6 +45,28 @@ def test_camera_focal_length_and_position_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("box", "least", "most"),
+    [
+        pytest.param(None, 0.0, 0.0, id="whole"),
+        pytest.param((0, 40, 400, 260), 0.12, 0.15, id="letterbox"),
+        pytest.param((50, 0, 350, 300), 0.11, 0.14, id="pillarbox"),
+        pytest.param((0, 40, 400, 300), 0.0, 0.0, id="dark-sky"),
+    ],
+)
+def test_black_bars_at_two_edges_are_measured(
+    tmp_path: Path, box: tuple[int, int, int, int] | None, least: float, most: float
+) -> None:
+    image = Image.new("RGB", (400, 300))
+    left, top, right, bottom = box or (0, 0, 400, 300)
+    with Image.open(real_photo()) as photo:
+        image.paste(
+            photo.convert("RGB").resize((right - left, bottom - top)).point(lambda value: 40 + value // 2), (left, top)
+        )
+    image.save(tmp_path / "a.jpg", quality=80)
+    assert least <= measure(tmp_path / "a.jpg", "a.jpg").bars <= most
+
+
+@pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
         ("notes.txt", b"hello", "not a photo in a format that the workers read"),

@@ -58,7 +58,7 @@ def test_photos_in_unsupported_formats_are_named_in_the_failure(photos: Path) ->
         run(model="photogrammetry", input_uri=f"file://{photos}")
     assert caught.value.reason == "UNSUPPORTED_FORMAT"
     assert caught.value.message == (
-        "1 photos were found (2 other files ignored: 2 .nef); photogrammetry needs at least 3, "
+        "1 photo was found (2 other files ignored: 2 .nef); photogrammetry needs at least 3, "
         "and does not read 2 .nef (camera RAW)"
     )
 

@@ -71,8 +71,8 @@ def extract(
     if median < quality_gates.FEATURES.limit:
         raise ModelFailure(
             "LOW_TEXTURE",
-            f"half of the {len(photos)} photos show fewer than {int(median) + 1} distinct points ({quality_gates.FEATURES.limit:g} "
-            "are needed)",
+            f"half of the {len(photos)} photos show {f'at most {median:g}' if median else 'no'} distinct points "
+            f"({quality_gates.FEATURES.limit:g} are needed)",
         )
 
 

@@ -90,7 +90,7 @@ def test_features_of_a_reduced_photo_are_where_they_are_in_the_photo(tmp_path: P
     cv2.imwrite(str(tmp_path / "spot.png"), spots)
     database = tmp_path / "features.db"
     prepared = PreparedPhoto("spot.png", "spot.png", 1400, 1050, None, "one")
-    with pytest.raises(ModelFailure, match="distinct points"):
+    with pytest.raises(ModelFailure, match=r"of the \d+ photos show (no|at most \d+) distinct points"):
         features.extract([prepared], tmp_path, database, features=9, threads=1, progress=QUIET)
     with pycolmap.Database.open(database) as opened:
         found = opened.read_keypoints(1)
