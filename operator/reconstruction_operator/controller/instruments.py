@@ -10,7 +10,7 @@ from prometheus_client import Histogram
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.telemetry import metrics, tracing
-from reconstruction_operator.telemetry.tracing import Span
+from reconstruction_operator.telemetry.spans import Span
 
 Emit = Callable[[Span], None]
 

@@ -14,13 +14,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.serving import MetricsPage, Page, Server, ServingThread, measured_in
-
-if TYPE_CHECKING:
-    from reconstruction_operator.controller.components import Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,19 @@ class Check:
 
     name: str
     problem: str = ""
+
+
+class Probed(Protocol):
+    """What is probed: the operator (`components.Operator`)."""
+
+    def health(self) -> Sequence[Check]:
+        """Return the checks that a restart would help."""
+
+    def readiness(self) -> Sequence[Check]:
+        """Return the checks of what the program needs."""
+
+    def measure(self) -> None:
+        """Update the gauges."""
 
 
 def late(what: str, seconds: float, limit_seconds: float) -> str:
@@ -41,7 +51,7 @@ class ProbeServer:
 
     def __init__(self, *, host: str, port: int, metrics_port: int) -> None:
         """Take the address of both ports; for port 0, `start` takes a free one."""
-        self.program: Operator | None = None
+        self.program: Probed | None = None
         self._host = host
         self._ports = (port, metrics_port)
         self._probes = Server({"/healthz": self._healthz, "/readyz": self._readyz})

@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 
 from reconstruction_operator import config
-from reconstruction_operator.telemetry.tracing import Span, SpanIds
+from reconstruction_operator.telemetry.spans import Span, SpanIds
 
 _QUEUE_SPANS: Final = 2_048
 _BATCH_SPANS: Final = 256

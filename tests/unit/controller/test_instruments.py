@@ -11,7 +11,7 @@ from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress,
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics
-from reconstruction_operator.telemetry.tracing import Span
+from reconstruction_operator.telemetry.spans import Span
 
 from tests.support.jobs import NOON, make_job
 

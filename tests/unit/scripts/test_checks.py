@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks import bases, licences, lockfiles, settings
+from scripts.checks import bases, circles, licences, lockfiles, settings
 
 HASH = f"--hash=sha256:{'0' * 64}"
 
@@ -77,3 +77,18 @@ def test_every_name_of_no_setting_in_a_text_for_users_is_reported() -> None:
         "charts/a/templates/NOTES.txt names OPERATOR_NAME",
         "docs/a.md names WORKER_NAME",
     ]
+
+
+def test_modules_that_import_each_other_are_reported_wherever_the_import_is(tmp_path: Path) -> None:
+    texts = {
+        "a": "from demo import b\n",
+        "b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from demo.sub.c import C\n",
+        "sub/c": "def late():\n    import demo.a\n",
+        "d": "from demo.a import x\nfrom demo import e\n",
+        "e": "import json\n",
+    }
+    for name, text in texts.items():
+        path = tmp_path / "demo" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert circles.problems(tmp_path) == ["demo.a, demo.b, demo.sub.c import each other"]

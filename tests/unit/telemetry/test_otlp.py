@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.telemetry import otlp, tracing
-from reconstruction_operator.telemetry.tracing import Span, SpanIds
+from reconstruction_operator.telemetry.spans import Span, SpanIds
 
 from devcluster.harness.collector import Collector, Received
 from tests.support.settings import configure

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 from reconstruction_operator.telemetry import tracing
-from reconstruction_operator.telemetry.tracing import SpanIds
+from reconstruction_operator.telemetry.spans import SpanIds
 
 UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
 MISSING = 'sys.modules["opentelemetry"] = None'

@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
-from reconstruction_operator.transfer.objects.process import FetchRequest
+from reconstruction_operator.transfer.objects.requests import FetchRequest
 
 if TYPE_CHECKING:
     from obstore import GetOptions

@@ -11,7 +11,7 @@ from reconstruction_operator.transfer import digests, names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.process import FetchRequest
+from reconstruction_operator.transfer.objects.requests import FetchRequest
 from reconstruction_operator.units import megabytes
 
 if TYPE_CHECKING:

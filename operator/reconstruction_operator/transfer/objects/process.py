@@ -19,6 +19,7 @@ from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Fetched
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
+from reconstruction_operator.transfer.objects.requests import DeliverRequest, FetchRequest, TransferRequest
 from reconstruction_operator.transfer.programs import OnProgress, Program
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.units import megabytes
@@ -27,29 +28,6 @@ _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _LIST_STALLS: Final = 20  # times the time of a stalled request: maximum for a complete list
 _ABORT_SECONDS: Final = 1.5  # time in which the process may abort an upload; a cancel must take effect within 2 s
 _FETCH_SHARE: Final = 0.8  # share of the progress for fetching an archive; the rest is for unpacking
-
-
-@dataclass(frozen=True, slots=True)
-class FetchRequest:
-    """Fetch the photos of a folder, or one archive, into the folder `kept`; nothing if the listing has a `known` digest."""
-
-    address: ObjectAddress
-    kept: Path
-    max_bytes: int
-    max_files: int
-    known: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeliverRequest:
-    """Deliver a sealed result; without `source`, only check whether the delivery would be refused."""
-
-    address: ObjectAddress
-    run: Run
-    source: Path | None
-
-
-TransferRequest = FetchRequest | DeliverRequest
 
 
 def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from reconstruction_operator.transfer import names, programs
 from reconstruction_operator.transfer.objects import downloading, uploading
 from reconstruction_operator.transfer.objects.concurrency import Progress
-from reconstruction_operator.transfer.objects.process import DeliverRequest, FetchRequest, TransferRequest
+from reconstruction_operator.transfer.objects.requests import DeliverRequest, FetchRequest, TransferRequest
 from reconstruction_operator.transfer.objects.store import open_store
 
 

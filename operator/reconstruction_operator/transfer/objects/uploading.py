@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.destination import Destination
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.objects.process import DeliverRequest
+from reconstruction_operator.transfer.objects.requests import DeliverRequest
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.runs import Run
 

@@ -13,13 +13,13 @@ from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.photos import bombs, masks, rewriting, signatures
+from reconstruction_operator.transfer.photos import bombs, masks, rewriting, signatures, sizes
 from reconstruction_operator.units import megabytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_UNSUPPORTED, _TOO_LARGE = "UNSUPPORTED_FORMAT", "IMAGE_TOO_LARGE"
+_UNSUPPORTED = "UNSUPPORTED_FORMAT"
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
     "MPO": (".jpg", ".jpeg"),  # a JPEG followed by further pictures, from cameras with two lenses
@@ -33,8 +33,6 @@ _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, colour pattern of a sensor
 _FILE_BYTES = 4  # of a photo's file, for each pixel that the limits allow: those of an uncompressed picture
-OPENCV_BYTES = 512 << 20  # of memory for the libraries that decode a video
-DECODER_BYTES = 24  # of memory for each pixel, in all copies that decoding and rewriting make
 _FILE_COPIES = 2  # that decoders of WebP and HEIC keep in memory
 _SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
 
@@ -53,7 +51,7 @@ def check_all(
     A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG, and a video by frames. `allow` is called with the
     bytes of memory that the next call of a decoder may need. It decodes hostile photos in this process: see `process.check_all`.
 
-    Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE, NO_PARALLAX or UNSUPPORTED_FORMAT, naming the first bad photo.
+    Raises StorageError: CORRUPT_IMAGE, IMAGEsizes.TOO_LARGE, NO_PARALLAX or UNSUPPORTED_FORMAT, naming the first bad photo.
     """
     taken = {path.name.lower() for path in paths}
     clips = sum(names.is_video(path.name) for path in paths)
@@ -66,7 +64,7 @@ def check_all(
         label = label_of(paths, index)
         try:
             if names.is_video(path.name):
-                allow(OPENCV_BYTES + DECODER_BYTES * limits.max_pixels)
+                allow(sizes.OPENCV_BYTES + sizes.DECODER_BYTES * limits.max_pixels)
                 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}  # each reserves memory
                 from reconstruction_operator.transfer.photos import videos  # noqa: PLC0415  # not all workers can
 
@@ -85,17 +83,9 @@ def check_all(
             raise StorageError(_UNSUPPORTED, text) from None
         kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
         rewritten += 0 if plain is None else kept.stat().st_size
-        check_rewritten(limits.max_bytes - rewritten, label, limits)
+        sizes.check_rewritten(limits.max_bytes - rewritten, label, limits)
         checked.append(Photo(kept, width, height, size))
     return tuple(checked)
-
-
-def check_rewritten(left_bytes: int, label: str, limits: Limits) -> None:
-    """Raise StorageError (INPUT_REFUSED) if rewritten photos and frames of videos, up to that of `label`, exceed the limit of an input."""
-    if left_bytes < 0:
-        most = megabytes(limits.max_bytes)
-        text = f"{label}: frames of videos, and photos that models read only as JPEGs, have more than {most} as such"
-        raise StorageError("INPUT_REFUSED", text)
 
 
 def _replaced(path: Path, plain: Path, taken: set[str]) -> Path:
@@ -153,7 +143,7 @@ def _decode(
 
     def decode(image: Image.Image) -> None:
         nonlocal is_turned, is_plain
-        allow(_FILE_COPIES * size + DECODER_BYTES * image.width * image.height)
+        allow(_FILE_COPIES * size + sizes.DECODER_BYTES * image.width * image.height)
         image.load()
         is_turned = image.getexif().get(_ORIENTATION) in _TURNED
         is_plain = rewriting.is_plain(image)
@@ -162,10 +152,10 @@ def _decode(
 
     most = _FILE_BYTES * limits.max_pixels
     if size > most:
-        raise StorageError(_TOO_LARGE, f"{label} has {megabytes(size)}; at most {megabytes(most)} are accepted")
+        raise StorageError(sizes.TOO_LARGE, f"{label} has {megabytes(size)}; at most {megabytes(most)} are accepted")
     with path.open("rb") as file:
         # The decoder of WebP allocates its pixels when it opens a file.
-        allow(_FILE_COPIES * size + (DECODER_BYTES * limits.max_pixels if file.read(4) == b"RIFF" else 0))
+        allow(_FILE_COPIES * size + (sizes.DECODER_BYTES * limits.max_pixels if file.read(4) == b"RIFF" else 0))
         if bomb := bombs.describe(file):
             raise StorageError("CORRUPT_IMAGE", f"{label} {bomb}")
         file.seek(0)
@@ -182,7 +172,7 @@ def _examine(file: BinaryIO, label: str, limits: Limits, work: Callable[[Image.I
     try:
         with _open(file) as image:
             (width, height), kind = image.size, image.format or ""
-            check_size(width, height, label, limits)
+            sizes.check_size(width, height, label, limits)
             if kind == "TIFF":
                 _check_raw(image, label)
             work(image)
@@ -207,16 +197,6 @@ def _open(file: BinaryIO) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     return Image.open(file, formats=_FORMATS)
-
-
-def check_size(width: int, height: int, label: str, limits: Limits) -> None:
-    """Raise StorageError (IMAGE_TOO_LARGE) for a picture of more px than the limits allow."""
-    if max(width, height) > limits.max_side:
-        text = f"{label} has {width} x {height} px; at most {limits.max_side} px a side are accepted"
-        raise StorageError(_TOO_LARGE, text)
-    if width * height > limits.max_pixels:
-        had, allowed = width * height / 1e6, limits.max_pixels / 1e6
-        raise StorageError(_TOO_LARGE, f"{label} has {had:.0f} megapixels; at most {allowed:.0f} are accepted")
 
 
 def _check_raw(image: Image.Image, label: str) -> None:

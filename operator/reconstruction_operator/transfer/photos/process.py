@@ -21,7 +21,7 @@ from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.objects.concurrency import Progress
-from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.transfer.photos import checks, sizes
 from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.unpacker import limit
 
@@ -85,11 +85,11 @@ def _perform(request: tuple[Sequence[Path], Sequence[Start], Limits], progress: 
 
     def allow(count: int) -> None:
         limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _CPU_SECONDS)
-        limit(resource.RLIMIT_AS, _MEMORY_BYTES + count + (checks.OPENCV_BYTES if "cv2" in sys.modules else 0))
+        limit(resource.RLIMIT_AS, _MEMORY_BYTES + count + (sizes.OPENCV_BYTES if "cv2" in sys.modules else 0))
 
     for start, label, is_whole in starts:
         tick(0.0, label)
-        allow(checks.DECODER_BYTES * limits.max_pixels)
+        allow(sizes.DECODER_BYTES * limits.max_pixels)
         checks.check_start(start, label, limits, is_whole=is_whole)
     return {"checked": [astuple(photo) for photo in checks.check_all(paths, limits, tick, allow)]}
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.transfer.photos import sizes
 
 _MOST_READ: Final = 36_000  # frames of a video: 10 minutes at 60 a second
 _MOST_CHOSEN: Final = 300  # frames of a video; more take hours, and show little more
@@ -49,7 +49,7 @@ def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *
             frames.append(path.with_name(f"{path.name}.{number:06d}.jpg"))
             content = cv2.imencode(".jpg", _reduced(frame, limits.frame_side), (cv2.IMWRITE_JPEG_QUALITY, 95))[1]
             left_bytes -= content.nbytes
-            checks.check_rewritten(left_bytes, label, limits)
+            sizes.check_rewritten(left_bytes, label, limits)
             frames[-1].write_bytes(content.tobytes())
     except cv2.error as error:
         raise StorageError("CORRUPT_IMAGE", f"{label} cannot be decoded: {error.err}") from None
@@ -99,12 +99,12 @@ def _read(
         raise StorageError("CORRUPT_IMAGE", f"{label} is damaged, or of a kind that OpenCV does not read")
     header = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_COUNT)
     width, height, announced = (int(video.get(what)) for what in header)
-    checks.check_size(width, height, label, limits)
+    sizes.check_size(width, height, label, limits)
     if announced > _MOST_READ:
         raise StorageError("IMAGE_TOO_LARGE", f"{label} has {announced} frames; at most {_MOST_READ} are accepted")
     for number in range(max(numbers) + 1):
         if number % _AT_ONCE == 0:
-            allow(checks.DECODER_BYTES * limits.max_pixels)
+            allow(sizes.DECODER_BYTES * limits.max_pixels)
             tick(number / max(announced, number + 1), f"frame {number}/{announced}")
         more, frame = video.read() if number in numbers else (video.grab(), None)
         if not more:

@@ -19,7 +19,7 @@ from reconstruction_operator.state import fields
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
-from reconstruction_operator.telemetry.tracing import Span, SpanIds
+from reconstruction_operator.telemetry.spans import Span, SpanIds
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached

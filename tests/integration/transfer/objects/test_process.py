@@ -15,7 +15,7 @@ import pytest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.process import FetchRequest
+from reconstruction_operator.transfer.objects.requests import FetchRequest
 
 from devcluster import wait_until
 from devcluster.servers.running import answering
@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.process import FetchRequest
+from reconstruction_operator.transfer.objects.requests import FetchRequest
 address = ObjectAddress("s3", "photos", "set", True)
 process.perform(FetchRequest(address, Path(sys.argv[1]), 1, 1), lambda *_: None)
 """

@@ -12,7 +12,8 @@ from reconstruction_operator.transfer.objects import layout, uploading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.destination import Destination
-from reconstruction_operator.transfer.objects.process import DeliverRequest, ObjectTarget
+from reconstruction_operator.transfer.objects.process import ObjectTarget
+from reconstruction_operator.transfer.objects.requests import DeliverRequest
 from reconstruction_operator.transfer.runs import Run
 
 from tests.support.results import JOB, seal

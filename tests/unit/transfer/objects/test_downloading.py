@@ -16,7 +16,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import downloading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.concurrency import Progress
-from reconstruction_operator.transfer.objects.process import FetchRequest
+from reconstruction_operator.transfer.objects.requests import FetchRequest
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult

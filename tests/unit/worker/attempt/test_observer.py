@@ -13,7 +13,7 @@ from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.telemetry import relay, tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
-from reconstruction_operator.telemetry.tracing import Span
+from reconstruction_operator.telemetry.spans import Span
 from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
