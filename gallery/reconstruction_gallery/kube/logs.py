@@ -1,6 +1,6 @@
 """Job log: a job's Events, read with the user's rights, and the lines about it in the logs of operator and workers.
 
-Operator and workers write the job's uid into each line about it. Lines are selected by that uid, so the gallery may read the logs
+Operator and workers add the job's uid to each line about it, as a field. Lines are selected by that field, so the gallery may read the logs
 with its own rights for every user who may see the job. Without pods they are files in a folder (`GALLERY_LOGS_DIR`).
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract import loglines
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.kube.reflector import Lines
@@ -90,7 +91,7 @@ def _files(folder: Path, key: JobKey) -> Log:
                 with contextlib.suppress(ValueError):  # not a date
                     if stamp := _TIME.search(text[:40]):
                         time = datetime.fromisoformat(stamp[0]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                if key.uid in text:
+                if key.uid in text and loglines.uid_of(text) == key.uid:
                     lines.append(_line(f"{time} {text}", path.stem))
     return Log(tuple(sorted(lines)[-_MOST_LINES:]))
 
@@ -130,8 +131,9 @@ async def _pods(api: Api, system: str, key: JobKey, since: str) -> Log:
         try:
             async with slots:
                 async for line in _lines(api, f"{base}/{pod}/log", query):
-                    if key.uid.encode() in line:
-                        heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
+                    text = line.decode("utf-8", "replace") if key.uid.encode() in line else ""
+                    if text and loglines.uid_of(text.partition(" ")[2]) == key.uid:
+                        heapq.heappush(newest, _line(text, pod))
                         if len(newest) > _MOST_LINES:
                             heapq.heappop(newest)
         except ApiError as error:  # the pod may be starting, or has just ended

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from reconstruction_operator.contract import loglines
 from reconstruction_operator.kube import parsing, paths
 
 from kubectl_recon.display.screen import note
@@ -111,18 +112,15 @@ class _Pods:
 
 
 def is_about(content: str, job: Job) -> bool:
-    """Return whether a log line is about the job: by fields of JSON, or by the uid or namespace/name in plain text."""
+    """Return whether a log line is about the job: by its fields, or without a uid by the names, or by the uid in plain text."""
+    if uid := loglines.uid_of(content):
+        return uid == job.uid
     if content.startswith("{"):
         try:
             fields: Mapping[str, Any] = parsing.parse(content.encode())
         except ValueError:
             return False
-        if fields.get("uid"):
-            return bool(fields["uid"] == job.uid)
-        # In a worker's line the uid is `job_id`. A line without a uid is identified by the names.
-        return fields.get("job_id") == job.uid or (
-            fields.get("namespace") == job.namespace and fields.get("job") == job.name
-        )
+        return fields.get("namespace") == job.namespace and fields.get("job") == job.name
     return job.uid in content or f" {job.namespace}/{job.name} " in f" {content} ".replace(":", " ")
 
 

@@ -89,15 +89,25 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
     token = make_user("viewer")
     uid = jobs.get(job)["metadata"]["uid"]
     record = json.dumps({"level": "warning", "message": "Lost the worker", "uid": uid})
+    # Another job's address names the uid of this one
+    forged = json.dumps({"level": "error", "message": f'file:///x","uid":"{uid}" uid={uid} is missing', "uid": "other"})
     kubelet.logs = {
-        "logs-operator": [f"2030-01-01T00:00:03Z {record}", "2030-01-01T00:00:04Z about another job"],
-        "logs-worker": [f"2030-01-01T00:00:01Z INFO job {uid} started", "2030-01-01T00:00:02Z " + "x" * 200_000],
+        "logs-operator": [
+            f"2030-01-01T00:00:03Z {record}",
+            "2030-01-01T00:00:04Z about another job",
+            f"2030-01-01T00:00:05Z {forged}",
+        ],
+        "logs-worker": [
+            f"2030-01-01T00:00:01Z INFO Started uid={uid}",
+            f"2030-01-01T00:00:06Z INFO file:///x uid={uid} is missing uid=other",
+            "2030-01-01T00:00:02Z " + "x" * 200_000,
+        ],
     }
 
     found = lines_of_pods(gallery, jobs, job, token)
 
     lines = [(one["source"], one["text"]) for one in found]
-    assert lines == [("logs-worker", f"INFO job {uid} started"), ("logs-operator", "warning Lost the worker")]
+    assert lines == [("logs-worker", f"INFO Started uid={uid}"), ("logs-operator", "warning Lost the worker")]
     assert all("limitBytes" in asked and "sinceTime" in asked for asked in kubelet.asked)
 
 
