@@ -6,6 +6,7 @@ and CPU time, and may open neither a file nor a socket once the photos are open.
 
 from __future__ import annotations
 
+import asyncio
 import resource
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
@@ -22,12 +23,25 @@ _SECONDS: Final = 60
 _MEMORY_BYTES: Final = 448 << 20  # address space
 
 
-def findings(folder: Path) -> list[dict[str, str]]:
-    """Return level and text of each finding about the photos in the folder, the most severe first. Raises OSError if it takes too long."""
-    program = Program.start(__name__)
+async def findings(folder: Path) -> list[dict[str, str]]:
+    """Return level and text of each finding about the photos in the folder, the most severe first. Raises OSError if it takes too long.
+
+    A cancellation kills the process, and returns when it has ended.
+    """
+    program = await asyncio.to_thread(Program.start, __name__)
+    answer = asyncio.ensure_future(asyncio.to_thread(_ask, program, folder))
     try:
-        found: list[dict[str, str]] = program.ask(str(folder), seconds=_SECONDS)["findings"]
-        return found
+        return await asyncio.shield(answer)
+    except asyncio.CancelledError:
+        program.process.kill()
+        await asyncio.gather(answer, return_exceptions=True)
+        raise
+
+
+def _ask(program: Program, folder: Path) -> list[dict[str, str]]:
+    try:
+        answer: list[dict[str, str]] = program.ask(str(folder), seconds=_SECONDS)["findings"]
+        return answer
     finally:
         program.end()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconstruction_gallery.kube.users import User
 
 _MAX_WAITING: Final = 1000
+_MOMENT_SECONDS: Final = 0.5  # between two looks at turns
 _MAX_WAITING_OF_A_USER: Final = 100  # a browser behind a proxy with HTTP/2 requests so many pictures at once
 
 
@@ -30,13 +32,15 @@ class _Waiting:
 class RequestLimit:
     """Maximum number of running long requests of one kind, of one user and in total.
 
-    `wait_seconds`: how long a request waits for a place before it is refused.
+    `wait_seconds`: how long a request waits for a place before it is refused. `turn_seconds`: how long a request may run while others wait.
     """
 
-    def __init__(self, per_user: int, total: int, *, wait_seconds: float = 0.0) -> None:
+    def __init__(self, per_user: int, total: int, *, wait_seconds: float = 0.0, turn_seconds: float = math.inf) -> None:
         self._per_user = per_user
         self._total = total
         self._wait_seconds = wait_seconds
+        self._turn_seconds = turn_seconds
+        self._turns: dict[asyncio.Timeout, float] = {}  # ends of turns, by the loop's clock
         self._running: dict[asyncio.Timeout, User] = {}  # the oldest first
         self._waiting: list[_Waiting] = []  # likewise
 
@@ -54,6 +58,7 @@ class RequestLimit:
             raise busy if end.expired() else TimeoutError from None
         finally:
             self._running.pop(end, None)
+            self._turns.pop(end, None)
             self._admit()
 
     def _take(self, end: asyncio.Timeout, user: User) -> bool:
@@ -65,11 +70,15 @@ class RequestLimit:
             largest, most = clients.most_common(1)[0]
             if most <= clients[user.client] + 1:
                 return False
-            oldest = next(end for end, running in self._running.items() if running.client == largest)
-            del self._running[oldest]
-            oldest.reschedule(0)
+            self._end(next(end for end, running in self._running.items() if running.client == largest))
         self._running[end] = user
+        self._turns[end] = asyncio.get_running_loop().time() + self._turn_seconds
         return True
+
+    def _end(self, end: asyncio.Timeout) -> None:
+        """Take the slot from a request, which is cancelled."""
+        del self._running[end]
+        end.reschedule(0)
 
     async def _wait(self, end: asyncio.Timeout, user: User) -> bool:
         """Wait for a slot. Return False if there is none in time, or if too many wait."""
@@ -80,13 +89,26 @@ class RequestLimit:
         self._waiting.append(waiting)
         try:
             async with asyncio.timeout(self._wait_seconds):
-                await waiting.turn
+                while not waiting.turn.done():
+                    await self._turn_of(waiting)
         except TimeoutError:
             return False
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
         return True
+
+    async def _turn_of(self, waiting: _Waiting) -> None:
+        """Wait for a moment, or until the request may run. If only another one keeps it out, whose turn is over, that one ends."""
+        now, own = asyncio.get_running_loop().time(), waiting.user.name
+        oldest = next(iter(self._running), None)
+        mine = sum(running.name == own for running in self._running.values())
+        if oldest and len(self._running) >= self._total and mine < self._per_user and self._turns[oldest] <= now:
+            self._end(oldest)
+            self._admit()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT_SECONDS):
+                await asyncio.shield(waiting.turn)
 
     def _admit(self) -> None:
         """Give free slots to those who wait, the oldest first."""

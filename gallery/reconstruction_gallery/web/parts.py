@@ -40,7 +40,8 @@ _PART_BYTES: Final = 16_384
 _TRASH_SECONDS: Final = 5.0  # for which the trash is cached
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_WAIT_SECONDS: Final = 10.0  # for another download of the same user to end
+_WAIT_SECONDS: Final = 10.0  # for another request of the same user to end
+_CHECK_SECONDS: Final = 20.0  # of a photo check while others wait
 # The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
 
@@ -67,7 +68,10 @@ class Gallery:
     shared_downloads: Downloads = field(  # of those who have links
         default_factory=lambda: Downloads(RequestLimit(6, 20, wait_seconds=_WAIT_SECONDS), RequestLimit(1, 4))
     )
-    checks: RequestLimit = field(default_factory=lambda: RequestLimit(1, 1))  # each decodes the photos of an upload
+    # A check decodes the photos of an upload
+    checks: RequestLimit = field(
+        default_factory=lambda: RequestLimit(1, 2, wait_seconds=2 * _CHECK_SECONDS, turn_seconds=_CHECK_SECONDS)
+    )
     # A sign-in has its credentials in its body: before, only the client's address is known
     sign_ins: RequestLimit = field(default_factory=lambda: RequestLimit(10, 100, wait_seconds=_WAIT_SECONDS))
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods

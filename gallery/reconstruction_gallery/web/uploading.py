@@ -49,10 +49,14 @@ async def _check(request: Request) -> Response:
     """Return what is wrong with the photos: level (`error`: the job would fail, `warning`, `note`) and text."""
     gallery, uploads, user, namespace = await _allowed(request)
     upload = _found(request, gallery, uploads, user, namespace)
+    begun = False
     try:
         async with gallery.checks.slot(user):
-            findings = await anyio.to_thread.run_sync(checking.findings, uploads.photos(upload))
-    except OSError as error:
+            begun = True
+            findings = await checking.findings(uploads.photos(upload))
+    except (OSError, HTTPException) as error:
+        if not begun:
+            raise
         raise HTTPException(503, "the photos could not be checked in time") from error
     return JSONResponse({"findings": findings})
 

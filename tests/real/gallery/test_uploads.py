@@ -1,11 +1,14 @@
 """Uploads: photos become a job of the user, within limits and quotas."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from devcluster.harness.gallery import Gallery, HttpAnswer
 from devcluster.harness.jobs import Jobs
+from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
 from tests.support.paths import DATA
 
@@ -30,6 +33,9 @@ class Sender:
     def submit(self, upload: str, name: str, **spec: object) -> HttpAnswer:
         body = {"name": name, "spec": {"modelType": "placeholder", **spec}}
         return self._gallery.request("POST", f"{self._path}/{upload}/job", body, token=self._token)
+
+    def check(self, upload: str) -> HttpAnswer:
+        return self._gallery.request("GET", f"{self._path}/{upload}/check", token=self._token)
 
     def discard(self, upload: str) -> HttpAnswer:
         return self._gallery.request("DELETE", f"{self._path}/{upload}", token=self._token)
@@ -136,3 +142,34 @@ def test_a_user_who_may_not_create_jobs_may_not_upload(
     path = f"/api/namespaces/{jobs.namespace}/uploads"
 
     assert gallery.request("POST", path, {}, token=make_user(role)).status == 403
+
+
+def test_a_hanging_photo_check_of_two_users_ends_when_a_third_waits(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser
+) -> None:
+    photo = next((DATA / "photos" / "berlin").glob("*.jpg")).read_bytes()
+    senders = [Sender(gallery, jobs, make_user("editor")) for _ in range(3)]
+    uploads = [sender.begin() for sender in senders]
+    for sender, upload in zip(senders, uploads, strict=True):
+        assert sender.photo(upload, "a.jpg", photo).status == 201
+
+    def decoders() -> list[psutil.Process]:
+        children = psutil.Process(gallery.process.pid).children()
+        return [child for child in children if "reconstruction_gallery.files.checking" in child.cmdline()]
+
+    with ThreadPoolExecutor() as pool:
+        hanging = []
+        for number in range(2):
+            hanging.append(pool.submit(senders[number].check, uploads[number]))
+            wait_until(lambda count=number + 1: len(decoders()) == count, "the check to begin")
+            for decoder in decoders():
+                decoder.suspend()
+        third = senders[2].check(uploads[2])
+        answer = hanging[0].result()
+
+        assert (third.status, [finding["level"] for finding in third.json["findings"]]) == (200, ["error"])
+        assert (answer.status, answer.json) == (503, {"error": "the photos could not be checked in time"})
+        assert len(decoders()) == 1
+        for decoder in decoders():
+            decoder.resume()
+        assert hanging[1].result().status == 200

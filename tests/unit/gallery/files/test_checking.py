@@ -11,7 +11,7 @@ from tests.support.paths import DATA
 from tests.support.photos import make_photo
 
 
-def test_photos_are_checked_as_before_a_submit(tmp_path: Path) -> None:
+async def test_photos_are_checked_as_before_a_submit(tmp_path: Path) -> None:
     photos = {
         "a.jpg": make_photo(),
         "b.jpg": make_photo()[:900],
@@ -25,7 +25,7 @@ def test_photos_are_checked_as_before_a_submit(tmp_path: Path) -> None:
     for name in (".sheet.jpg", "a.mask.png"):
         (tmp_path / name).write_bytes(b"")
 
-    assert checking.findings(tmp_path) == [{"level": one.level, "text": one.text} for one in expected]
+    assert await checking.findings(tmp_path) == [{"level": one.level, "text": one.text} for one in expected]
     assert expected[0].text.startswith("1 of 5 files: cannot be read")
 
 

@@ -90,3 +90,35 @@ async def test_a_request_that_ends_while_it_waits_takes_no_slot() -> None:
 
     assert isinstance(*await asyncio.gather(waiting, return_exceptions=True), asyncio.CancelledError)
     await asyncio.wait_for(limit.slot(ANNA).__aenter__(), 10)
+
+
+async def test_while_others_wait_a_request_ends_after_its_turn() -> None:
+    limit, held = RequestLimit(1, 2, wait_seconds=60, turn_seconds=0.05), [asyncio.Event() for _ in range(3)]
+    running = []
+    for number, event in enumerate(held):
+        running.append(asyncio.create_task(hold(limit, User(f"user-{number}"), event)))
+        await event.wait()
+
+    (ended,) = await asyncio.gather(running[0], return_exceptions=True)
+    assert isinstance(ended, HTTPException)
+    assert not running[1].done()
+    for task in running[1:]:
+        task.cancel()
+
+
+async def test_a_request_for_which_nobody_waits_has_no_turn() -> None:
+    limit = RequestLimit(1, 2, wait_seconds=60, turn_seconds=0.01)
+    async with limit.slot(ANNA), limit.slot(User("ben")):
+        await asyncio.sleep(0.1)  # longer than a turn
+
+
+async def test_a_request_that_waits_for_its_own_user_ends_no_other() -> None:
+    limit, held = RequestLimit(1, 2, wait_seconds=1.5, turn_seconds=0.01), asyncio.Event()
+    other = asyncio.create_task(hold(limit, User("ben"), held))
+    await held.wait()
+    async with limit.slot(ANNA):
+        with pytest.raises(HTTPException, match="429"):
+            await limit.slot(ANNA).__aenter__()
+
+    assert not other.done()
+    other.cancel()
