@@ -18,6 +18,8 @@ from benchmarks.scenes.paint import Paint
 
 TRUTH = "truth.npz"
 _WIDTH, _HEIGHT, _FOCAL = 960, 720, 950.0  # px
+_LARGE = 4 / 3
+_LARGE_SIZE = (1280, 960)  # px
 _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT = 2.3, 0.45
 _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT = 18.0, 1.5  # m
 _ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
@@ -68,6 +70,15 @@ def orbit(count: int) -> Scene:
     return _ring(shapes.bunny(), 3.0, 0.4, count, _BUNNY_DISTANCE, aim_height=_BUNNY_AIM_HEIGHT)
 
 
+def speckled(count: int) -> Scene:
+    """Return the bunny with fine, saturated speckles, on larger photos, so that a texture that loses detail or colour shows."""
+    scene = orbit(count)
+    pixel = _BUNNY_DISTANCE / (_FOCAL * _LARGE)
+    rings = ([camera.resized(*_LARGE_SIZE) for camera in ring] for ring in (scene.cameras, scene.held_out))
+    cameras, held_out = rings
+    return replace(scene, paint=Paint.speckled(0.4, pixel), cameras=cameras, held_out=held_out)
+
+
 def off_centre(count: int) -> Scene:
     """Return the bunny by a camera whose principal point is off the centre; it was turned for one photo, and one photo is cropped."""
     scene = orbit(count)
@@ -102,6 +113,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "bunny-12": lambda: orbit(12),
     "bunny-24": lambda: orbit(24),
     "bunny-48": lambda: orbit(48),
+    "speckled-24": lambda: speckled(24),
     "off-centre-24": lambda: off_centre(24),
     "house-24": lambda: flight(24),
     "room-36": lambda: room(36),

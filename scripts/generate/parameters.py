@@ -93,8 +93,8 @@ def _qualities() -> Iterator[str]:
     yield f"| parameter | {' | '.join(f'`{quality}`' for quality in QUALITIES)} |"
     yield "|---" * (len(QUALITIES) + 1) + "|"
     for name, parameter in OVERRIDES.items():
-        values = (getattr(settings, parameter.setting) for settings in QUALITIES.values())
-        yield f"| `{name}` | {' | '.join(_value(value) for value in values)} |"
+        values = (" or ".join(map(_value, parameter.defaults(settings))) for settings in QUALITIES.values())
+        yield f"| `{name}` | {' | '.join(values)} |"
 
 
 def _value(value: object) -> str:

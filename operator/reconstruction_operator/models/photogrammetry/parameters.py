@@ -23,7 +23,9 @@ class QualitySettings:
     faces: int  # maximum number of triangles in model_full.glb
     texture_faces: int  # maximum in model.glb
     texture_size: int  # px: side of the square texture
+    largest_texture: int  # px: the same where a texel would be more than two pixels of the photos
     diagonal_paths: bool = False  # aggregate along 8 directions instead of 4
+    refine: bool = True  # move the surface to where the photos agree best
     patch_match: bool = False  # let COLMAP compute the depth maps if it can use a GPU
     turn_frames: int = 24  # frames of the animation in which the model turns
     crop: bool = True  # keep only the region that the cameras look at, if they converge
@@ -44,7 +46,9 @@ QUALITIES: Mapping[str, QualitySettings] = {
         octree_depth=7,
         faces=20_000,
         texture_faces=4000,
+        refine=False,
         texture_size=1024,
+        largest_texture=1024,
         turn_frames=8,
     ),
     "fast": QualitySettings(
@@ -58,6 +62,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=80_000,
         texture_faces=24_000,
         texture_size=2048,
+        largest_texture=4096,
     ),
     "standard": QualitySettings(
         max_image_size=2000,
@@ -70,6 +75,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=200_000,
         texture_faces=30_000,
         texture_size=4096,
+        largest_texture=4096,
     ),
     "high": QualitySettings(
         max_image_size=2400,
@@ -84,6 +90,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=500_000,
         texture_faces=90_000,
         texture_size=8192,
+        largest_texture=8192,
     ),
 }
 
@@ -98,6 +105,16 @@ class Override:
     help: str
     limits: tuple[int, int] | None = None
     kind: str = "integer"  # of JSON Schema
+    largest: str = ""  # setting that the parameter sets, too: without the parameter, the photos decide between both
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings that the parameter sets."""
+        return (self.setting, self.largest) if self.largest else (self.setting,)
+
+    def defaults(self, quality: QualitySettings) -> list[Any]:
+        """Return the values, between which the photos decide if there are several, that `quality` sets."""
+        return sorted({getattr(quality, setting) for setting in self.settings})
 
     @property
     def allowed(self) -> str:
@@ -127,7 +144,12 @@ OVERRIDES: Mapping[str, Override] = {
     "maxImageSize": Override(
         "max_image_size", "maximum of the longer side of photos in px; larger ones are reduced", (400, MAX_IMAGE_SIDE)
     ),
-    "textureSize": Override("texture_size", "side of the texture in px", (256, 8192)),
+    "textureSize": Override(
+        "texture_size",
+        "side of the texture in px; without it, larger where a texel would be more than two pixels of the photos",
+        (256, 8192),
+        largest="largest_texture",
+    ),
     "faces": Override("faces", "maximum number of triangles in model_full.glb", (1_000, 1_000_000)),
     "crop": Override("crop", "keep only the region that the photos look at, not the far surroundings"),
     "markerSize": Override(
@@ -143,7 +165,7 @@ OVERRIDES: Mapping[str, Override] = {
 
 
 def check(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return `parameters` with all defaults filled in.
+    """Return `parameters` with all defaults filled in, except those that depend on the photos.
 
     Raises ModelFailure (INVALID_PARAMETERS) with the parameter, its value and the allowed values.
     """
@@ -156,6 +178,8 @@ def check(parameters: Mapping[str, object]) -> dict[str, object]:
         raise _refused("quality", quality, f"one of {', '.join(QUALITIES)}")
     checked: dict[str, object] = {"quality": quality}
     for name, parameter in OVERRIDES.items():
+        if name not in parameters and len(parameter.defaults(QUALITIES[quality])) > 1:
+            continue
         value = parameters.get(name, getattr(QUALITIES[quality], parameter.setting))
         if not parameter.accepts(value):
             raise _refused(name, value, parameter.allowed)
@@ -177,7 +201,12 @@ def schema() -> dict[str, object]:
 def settings(parameters: Mapping[str, object]) -> QualitySettings:
     """Return the settings for `parameters`; raises as `check`."""
     checked = check(parameters)
-    overrides: dict[str, Any] = {parameter.setting: checked[name] for name, parameter in OVERRIDES.items()}
+    overrides: dict[str, Any] = {
+        setting: checked[name]
+        for name, parameter in OVERRIDES.items()
+        for setting in parameter.settings
+        if name in checked
+    }
     chosen = QUALITIES[str(checked["quality"])]
     overridden = replace(chosen, **overrides)
     return replace(overridden, texture_faces=min(chosen.texture_faces, overridden.faces))

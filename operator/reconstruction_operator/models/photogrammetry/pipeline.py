@@ -25,12 +25,13 @@ from reconstruction_operator.models.photogrammetry.placing.georeference import G
 from reconstruction_operator.models.photogrammetry.placing.upright import Frame
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, pairs, registration
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface import cleanup, regions, surface
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
+from reconstruction_operator.models.photogrammetry.surface import cleanup, consistency, regions, surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.surface.surface import Samples
-from reconstruction_operator.models.photogrammetry.texture import colour, patches, texture
+from reconstruction_operator.models.photogrammetry.texture import colour, patches, photographs, texture
+from reconstruction_operator.models.photogrammetry.texture.photographs import Photograph
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
@@ -84,7 +85,7 @@ def _model(run: Run) -> Result:
         views.undistort(sparse, run.pictures, folder, threads=work.threads, progress=stage(Stage.VIEWS))
 
     seen = views.of_model(sparse, stage_files.files(run.stages, stage_files.VIEWS, undistort), settings.depth_sources)
-    cameras = [views.reduced_camera(view.camera, settings.refined_sizes[-1]) for view in seen]  # of depth maps
+    cameras = [reduced_camera(view.camera, settings.refined_sizes[-1]) for view in seen]  # of depth maps
     inside = regions.are_inside(cameras, sparse.points)
     find_region = partial(regions.of_interest, cameras) if settings.crop and not inside else lambda _: None
     samples = stage_files.arrays(
@@ -99,29 +100,34 @@ def _model(run: Run) -> Result:
     def fit() -> Mesh:
         depth = samples.octree_depth
         rough = surface.poisson(samples, work.scratch_dir, octree_depth=depth, progress=stage(Stage.SURFACE))
-        return _cleaned(rough, samples.points, samples.cell, region, seen, progress=stage(Stage.CLEANING))
+        clean = _cleaned(rough, samples.points, samples.cell, region, seen, progress=stage(Stage.CLEANING))
+        if not settings.refine:
+            return clean
+        return consistency.refined(clean, seen, threads=work.threads, progress=stage(Stage.REFINEMENT))
 
     mesh = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
     stage(Stage.TEXTURE)(0.0, f"reducing {len(mesh.faces)} faces")
     mesh = cleanup.decimated(mesh, settings.faces)
+    photos = {photo.path.name: photo for photo in work.photos}
+    originals = {name: photos[source] for name, source in run.sources.items()}
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
     measured = markers.scale(sparse, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
     frame = replace(frame, scale=measured.metres) if measured else frame
-    textured, gains, coverage = _texture(run, mesh, seen, frame, region)
+    pictures = photographs.of_model(sparse.photos, originals, settings.largest_texture)
+    textured, gains, coverage = _texture(run, mesh, seen, pictures, frame=frame, region=region)
     weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
     placed = Mesh(frame.apply(mesh.vertices), mesh.faces)
     subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
-    photos = {photo.path.name: photo for photo in work.photos}
     model = results.Model(
         mesh=placed,
         colours=colours,
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(samples.points), samples.normals @ frame.rotation.T),
-        sparse=camerafiles.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
+        sparse=camerafiles.placed(sparse, frame, originals),
         subject=placed.vertices[subject] if subject.any() else placed.vertices,
         inside=inside,
     )
@@ -276,7 +282,7 @@ def _cleaned(
 
 
 def _texture(
-    run: Run, mesh: Mesh, seen: list[views.View], frame: Frame, region: Region | None
+    run: Run, mesh: Mesh, seen: list[views.View], pictures: list[Photograph], *, frame: Frame, region: Region | None
 ) -> tuple[glb.Textured, Singles, float]:
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
     settings, stage = run.settings, run.timetable.stage
@@ -284,12 +290,13 @@ def _texture(
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.1))
     paint = texture.mix(reduced, weights, *colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.1, 0.2)))
     coarseness = region.coarseness(reduced.middles()) if region else np.ones(len(reduced.faces))
-    atlas = patches.make(reduced, paint.labels, seen, coarseness, settings.texture_size)
+    atlas = patches.make(
+        reduced, paint.labels, pictures, coarseness, size=settings.texture_size, largest=settings.largest_texture
+    )
     picture, coverage = texture.bake(
         atlas,
-        seen,
+        pictures,
         paint,
-        size=settings.texture_size,
         threads=run.work.threads,
         progress=stage(Stage.TEXTURE).part(0.6, 1.0),
     )

@@ -1,7 +1,7 @@
 """Stage files: saves finished pipeline stages, from which the next attempt or another job resumes.
 
 The stages are the prepared photos, the database of features, the database with matches, the sparse model, the undistorted photos, the depth
-maps, the points for the surface and the cleaned surface. What is read back equals what was written, so a resumed run makes the same result
+maps, the points for the surface and the refined surface. What is read back equals what was written, so a resumed run makes the same result
 as an uninterrupted run.
 """
 
@@ -52,7 +52,7 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
             ("depth_size", "depth_planes", "depth_sources", "refined_sizes", "diagonal_paths", "patch_match"),
         ),
         SAMPLES: (Stage.FUSION, ("crop", "octree_depth")),
-        SURFACE: (Stage.CLEANING, ()),
+        SURFACE: (Stage.REFINEMENT, ("refine",)),
     }
 )
 NAMES = tuple(_KEPT)

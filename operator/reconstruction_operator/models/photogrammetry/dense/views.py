@@ -16,7 +16,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, 
 from reconstruction_operator.models.photogrammetry.dense import blank_areas
 from reconstruction_operator.models.photogrammetry.input.photos import mask_name, read_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 _BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough parallax, little change in appearance
@@ -193,13 +193,6 @@ class GreyView:
             return self
         small = cv2.resize(self.grey, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         return GreyView(np.asarray(small, dtype=np.float32), camera)
-
-
-def reduced_camera(camera: Camera, size: int) -> Camera:
-    """Return the camera of the same photo, reduced to at most `size` px on the longer side."""
-    scale = min(1.0, size / max(camera.width, camera.height))
-    width, height = round(camera.width * scale), round(camera.height * scale)
-    return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
 
 
 def grey_reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:

@@ -21,6 +21,9 @@ from reconstruction_operator.models.photogrammetry.input.metadata import Metadat
 from reconstruction_operator.models.photogrammetry.parallel import each
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk."""
+
 _JPEG_QUALITY = 95
 _BYTES_A_PIXEL = 14  # peak of a photo that is decoded at full size, measured: 8 as JPEG or PNG, 12 with transparency, 13 as 16-bit grey
 _SHOWN = 128  # minimum level of a mask where it shows the object
@@ -75,6 +78,14 @@ def read_pixels(path: Path, mode: int) -> Pixels:
     return np.asarray(loaded, dtype=np.uint8)
 
 
+def read_srgb(source: Path, width: int, height: int) -> Pixels:
+    """(height, width, 3): the upright photo in `source` as RGB pixels, reduced to that size; raises `UNREADABLE`."""
+    upright, _ = _read(source, max(width, height))
+    if upright.size != (width, height):
+        upright = upright.resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(to_srgb(upright), dtype=np.uint8)
+
+
 def natural_order(name: str) -> list[tuple[int, int, str]]:
     """Return the sort key that puts IMG_9 before IMG_10: neighbours in this order are usually neighbours in space."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name.lower())]
@@ -85,8 +96,7 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     try:
         upright, facts = _read(source, max_size)
         mask = _mask(upright, photo.mask)
-    # Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ModelFailure("CORRUPT_IMAGE", f"{source.name} cannot be read ({error})") from error
     scale = max_size / max(upright.size)
     if scale < 1.0:

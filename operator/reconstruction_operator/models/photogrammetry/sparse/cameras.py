@@ -94,6 +94,13 @@ def pinhole(focal: float, column: float, row: float) -> Doubles:
     return np.array([[focal, 0.0, column], [0.0, focal, row], [0.0, 0.0, 1.0]])
 
 
+def reduced_camera(camera: Camera, size: int) -> Camera:
+    """Return the camera of the same photo, reduced to at most `size` px on the longer side."""
+    scale = min(1.0, size / max(camera.width, camera.height))
+    width, height = round(camera.width * scale), round(camera.height * scale)
+    return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
+
+
 def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int) -> Camera:
     """Return a square camera of `size` px at `eye`, with `target` in the middle of the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)

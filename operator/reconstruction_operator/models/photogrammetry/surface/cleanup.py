@@ -136,15 +136,20 @@ def without_islands(mesh: Mesh) -> Mesh:
 
 def smoothed(mesh: Mesh, rounds: int) -> Mesh:
     """Return the mesh after Taubin smoothing; border vertices do not move."""
-    adjacency = _adjacency(mesh)
-    neighbours = np.maximum(np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel(), 1.0)
-    average = sparse.diags(1.0 / neighbours) @ adjacency
+    average = average_of_neighbours(mesh)
     free = ~_on_border(mesh)[:, None]
     vertices = mesh.vertices.copy()
     for _ in range(rounds):
         for factor in (_TAUBIN_SHRINK, _TAUBIN_GROW):
             vertices += np.where(free, factor * (average @ vertices - vertices), 0.0)
     return Mesh(vertices, mesh.faces)
+
+
+def average_of_neighbours(mesh: Mesh) -> sparse.csr_matrix:
+    """(n, n): what turns a value at each vertex into the mean of its neighbours' values."""
+    adjacency = _adjacency(mesh)
+    neighbours = np.maximum(np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel(), 1.0)
+    return sparse.diags(1.0 / neighbours) @ adjacency
 
 
 def decimated(mesh: Mesh, faces: int) -> Mesh:

@@ -13,6 +13,8 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents
 
+UNSEEN_GREY = 128.0  # level of the surface that no photo shows
+
 _PHOTOS_PER_VERTEX = 3
 _GRAZING_COSINE = 0.15  # minimum; at flatter angles, the photo is smeared over the surface
 _FRONTAL_POWER = 4  # exponent of the cosine, which prefers frontal photos
@@ -20,7 +22,6 @@ _BORDER = 0.06  # width of the border in which weights fade to hide seams, as a 
 _AROUND = 0.25  # factor by which photos are reduced for the colour around a vertex
 _DETAIL_SIGMA = 3.0  # px of the reduced photo, over which the contrast is averaged
 _LEAST_DETAIL = 1.0  # level; smaller contrast is noise
-_UNSEEN_GREY = 128.0
 _FADE = 0.01  # of the diagonal: at this distance from all seen vertices, a colour would be invented
 _REMAP_ROW = 16_384  # OpenCV's remap accepts at most 32,767 columns
 
@@ -113,15 +114,15 @@ def vertex_colours(
 def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
     """Fill `colours` (vertices, 3) where `seen` (vertices,) is false: from the colour of the nearest seen vertex, it fades to grey."""
     if not seen.any():
-        return np.full_like(colours, _UNSEEN_GREY)
+        return np.full_like(colours, UNSEEN_GREY)
     distances, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
     grey = np.minimum(distances / (_FADE * np.linalg.norm(extents(mesh.vertices))), 1.0)[:, None]
-    colours[~seen] = colours[seen][nearest] * (1.0 - grey) + _UNSEEN_GREY * grey
+    colours[~seen] = colours[seen][nearest] * (1.0 - grey) + UNSEEN_GREY * grey
     return colours
 
 
-def sample(image: Pixels | Singles, pixels: Doubles | Singles) -> Singles:
-    """(n, 3): `image` (h, w, 3), interpolated at fractional `pixels` (n, 2: column, row)."""
+def sample(image: Pixels | Singles, pixels: Doubles | Singles, interpolation: int = cv2.INTER_LINEAR) -> Singles:
+    """(n, 3): `image` (h, w, 3), interpolated at fractional `pixels` (n, 2: column, row) by a method of OpenCV."""
     count = len(pixels)
     rows = -(-count // _REMAP_ROW)
     if count == 0:
@@ -129,5 +130,5 @@ def sample(image: Pixels | Singles, pixels: Doubles | Singles) -> Singles:
     padded = np.zeros((2, rows * _REMAP_ROW), dtype=np.float32)
     padded[:, :count] = pixels.T
     columns_of, rows_of = padded.reshape(2, rows, _REMAP_ROW)
-    values = cv2.remap(image, columns_of, rows_of, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    values = cv2.remap(image, columns_of, rows_of, interpolation, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(values, dtype=np.float32).reshape(-1, 3)[:count]

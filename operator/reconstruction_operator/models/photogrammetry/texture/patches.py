@@ -1,6 +1,8 @@
 """Patches: cuts the mesh into patches of one photo each, and packs them into a square atlas at the scale of the photos.
 
-A patch lies in the atlas as in its photo, so a texel is a pixel, and nothing is stretched. Faces that no photo shows whole get small cells.
+A patch lies in the atlas as in its photo, so nothing is stretched. With room, photos are enlarged a little: viewers interpolate between texels
+linearly, which blurs less if the texels are finer than the pixels. If the atlas is too small, all photos are reduced.
+Faces that no photo shows share one grey cell.
 """
 
 from __future__ import annotations
@@ -15,16 +17,19 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Mask, Pixels
-from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
+from reconstruction_operator.models.photogrammetry.texture.photographs import Photograph
 
-_MARGIN = 3  # px around a patch, for the filters of viewers
-_SMALLEST_LEG = 4.0  # px: of a face that is in no patch
+_MARGIN = 3  # texels around a patch, for the filters of viewers
+_LEG = 6.0  # texels: of a face in no patch
 _CROWDED = 0.6  # share of the atlas; if the faces need more at the scale of the photos, coarse ones get less
-_BLOCKS = 200  # along a square of the area of all patches; more pack tighter, and take longer
+_FULLEST = 0.8  # share of the atlas that faces fill at the first attempt to pack them
+_MOST_TEXELS = 1.5  # for each pixel, in each direction
+_SMALLER = 0.96  # factor for the scale of the photos, if the patches do not fit
+_PIXELS_OF_A_TEXEL = 2.0  # with more, the atlas becomes larger
+_BLOCKS = 200  # along the atlas; more pack tighter, and take longer
 _NONE = 0.5  # blocks in common, up to the rounding errors of the Fourier transform
-_LOOSER = 1.03  # factor for the side of the atlas, in blocks, if the patches do not fit
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,47 +39,75 @@ class Atlas:
     mesh: Mesh
     original: Integers  # (n,): index of each vertex in the uncut mesh
     uv: Doubles  # (n, 2): 0 to 1, origin at the upper left
-    scale: float  # texels for each pixel of a photo, at most 1
+    size: int  # texels along a side
+    scale: float  # texels for each pixel of a photo, in each direction
+    coarseness: Doubles  # (faces,): 1, or a divisor of the scale
 
 
-def make(mesh: Mesh, labels: Labels, views: Sequence[View], coarseness: Doubles, size: int) -> Atlas:
-    """Return the atlas of `mesh` on a square texture of `size` px.
+def make(
+    mesh: Mesh, labels: Labels, photographs: Sequence[Photograph], coarseness: Doubles, *, size: int, largest: int
+) -> Atlas:
+    """Return the atlas of `mesh` on a square texture of `size` px, or of `largest` px if a texel would be more than two pixels.
 
-    A face with `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
+    In a crowded atlas, a face with `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
     """
-    corners, whole = _in_photos(mesh, labels, views)
-    areas = np.abs(np.linalg.det(np.diff(corners[whole], axis=1))) / 2
+    even = np.ones(len(mesh.faces))
+    corners, whole = _in_photos(mesh, labels, photographs, even)
+    areas = np.where(whole, np.abs(np.linalg.det(np.diff(corners, axis=1))) / 2, 0.0)
     if areas.sum() > _CROWDED * size**2:
-        corners /= coarseness[:, None, None]
-    patch = _connected(mesh, np.stack([labels.face, coarseness], axis=1), whole)
-    keys, numbers = np.unique(patch[:, None] * len(mesh.vertices) + mesh.faces, return_inverse=True)
-    faces = numbers.reshape(-1, 3)
-    loose = np.flatnonzero(~whole)
-    leg = max(np.sqrt(2.0 * np.median(areas)) if len(areas) else 0.0, _SMALLEST_LEG)
-    cells = np.stack(np.divmod(np.arange(len(loose)), max(int(np.sqrt(len(loose))), 1)), axis=1)
-    corners[loose] = cells[:, None] * (leg + 2 * _MARGIN) + np.array([[0.0, 0.0], [leg, 0.0], [0.0, leg]])
-    patch[loose] = patch.max() + 1
+        areas /= coarseness**2
+    else:
+        coarseness = even
+    if areas.sum() > _FULLEST * (_PIXELS_OF_A_TEXEL * size) ** 2:
+        size = largest
+    scale = min(_MOST_TEXELS, size * float(np.sqrt(_FULLEST / max(areas.sum(), 1.0))))
+    patch = _patches(mesh, labels, coarseness, whole)
     order = np.argsort(patch, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(patch[order])) + 1)
-    origins = np.stack([np.floor(corners[group].min(axis=(0, 1))) - _MARGIN for group in groups])
-    shapes = [_covered(corners[group] - origin) for group, origin in zip(groups, origins, strict=True)]
-    places, scale = _packed(shapes, size)
-    uv = np.empty((len(keys), 2))
-    for group, origin, place in zip(groups, origins, places, strict=True):
-        # Whole texels, so that texels lie on pixels
-        uv[faces[group]] = ((corners[group] - origin + 0.5) * scale + np.rint(place * scale)) / size
+    while True:
+        corners, _ = _in_photos(mesh, labels, photographs, scale / coarseness)
+        corners[~whole] = np.where((labels.face < 0)[~whole, None, None], 0.0, np.array([[0, 0], [_LEG, 0], [0, _LEG]]))
+        corners -= _repeated(groups, [np.floor(corners[group].min(axis=(0, 1))) - _MARGIN for group in groups])
+        places = _packed([_covered(corners[group]) for group in groups], size)
+        if places is not None:
+            break
+        scale *= _SMALLER
+    corners += _repeated(groups, places)
+    keys, first, numbers = np.unique(
+        patch[:, None] * len(mesh.vertices) + mesh.faces, return_index=True, return_inverse=True
+    )
     original = keys % len(mesh.vertices)
-    return Atlas(Mesh(mesh.vertices[original], faces), original, uv, scale)
+    uv = (corners.reshape(-1, 2)[first] + 0.5) / size
+    return Atlas(Mesh(mesh.vertices[original], numbers.reshape(-1, 3)), original, uv, size, scale, coarseness)
 
 
-def _in_photos(mesh: Mesh, labels: Labels, views: Sequence[View]) -> tuple[Doubles, Mask]:
-    """Return the pixels (faces, 3, 2) of the corners in the photo of each face, and the faces (faces,) that it shows whole."""
-    corners = np.zeros((len(mesh.faces), 3, 2))
-    whole = labels.whole.copy()
-    for index, view in enumerate(views):
-        here = np.flatnonzero(labels.face == index)
-        corners[here] = view.camera.project(mesh.vertices[mesh.faces[here]].reshape(-1, 3))[0].reshape(-1, 3, 2)
-    return corners, whole & (np.linalg.det(np.diff(corners, axis=1)) < 0.0)  # seen from outside
+def _in_photos(mesh: Mesh, labels: Labels, photographs: Sequence[Photograph], scale: Doubles) -> tuple[Doubles, Mask]:
+    """Return the pixels (faces, 3, 2) of the corners in the photo of each face, scaled by `scale` (faces,), and which faces it shows."""
+    corners, shown = np.zeros((len(mesh.faces), 3, 2)), np.zeros(len(mesh.faces), dtype=np.bool_)
+    for index, factor in np.unique(np.stack([labels.face, scale], axis=1)[labels.face >= 0], axis=0):
+        here = np.flatnonzero((labels.face == index) & (scale == factor))
+        photograph = photographs[int(index)].resized(factor)
+        straight, depth = photograph.camera.project(mesh.vertices[mesh.faces[here]].reshape(-1, 3))
+        pixels = photograph.distorted(straight)
+        size = np.array([photograph.camera.width, photograph.camera.height])
+        inside = (depth > 0.0) & ((pixels > -1.0) & (pixels < size)).all(axis=1)
+        corners[here], shown[here] = pixels.reshape(-1, 3, 2), inside.reshape(-1, 3).all(axis=1)
+    return corners, shown & (np.linalg.det(np.diff(corners, axis=1)) < 0.0)  # seen from outside
+
+
+def _patches(mesh: Mesh, labels: Labels, coarseness: Doubles, whole: Mask) -> Integers:
+    """(faces,): the number of the patch of each face. Faces without a photo are a patch, too."""
+    patch = _connected(mesh, np.stack([labels.face, coarseness], axis=1), whole)
+    patch[labels.face < 0] = patch.max() + 1
+    return patch
+
+
+def _repeated(groups: Sequence[Integers], values: Sequence[Doubles]) -> Doubles:
+    """(faces, 1, 2): the value of the group of each face."""
+    repeated = np.empty((sum(map(len, groups)), 1, 2))
+    for group, value in zip(groups, values, strict=True):
+        repeated[group] = value
+    return repeated
 
 
 def _connected(mesh: Mesh, kind: Doubles, whole: Mask) -> Integers:
@@ -95,22 +128,21 @@ def _covered(corners: Doubles) -> Pixels:
     return np.asarray(cv2.dilate(shape, np.ones((2 * _MARGIN + 1,) * 2, np.uint8)), dtype=np.uint8)
 
 
-def _packed(shapes: Sequence[Pixels], size: int) -> tuple[Doubles, float]:
-    """Return the upper left corners (n, 2: column, row) of `shapes` in px, and the scale at which they fit in a square of `size`.
+def _packed(shapes: Sequence[Pixels], size: int) -> list[Doubles] | None:
+    """Return the upper left corner (2,: column, row) of each of `shapes` in a square of `size` texels; None if they do not fit.
 
     The first place in row order where a shape touches no other is taken, on a grid of blocks, the largest shape first.
     """
-    block = max(int(np.sqrt(sum(int(shape.sum()) for shape in shapes)) / _BLOCKS), 2)
+    block = max(size // _BLOCKS, 2)
     coarse = list(shapes)
     for axis in (0, 1):
         coarse = [np.maximum.reduceat(shape, range(0, shape.shape[axis], block), axis) for shape in coarse]
     order = sorted(range(len(coarse)), key=lambda index: -coarse[index].size)
-    side = max(size // block, int(np.sqrt(sum(int(shape.sum()) for shape in coarse))))
-    while (places := _places([coarse[index] for index in order], side)) is None:
-        side = int(np.ceil(side * _LOOSER))
-    corners = np.empty((len(shapes), 2))
-    corners[order] = np.array(places) * block
-    return corners, min(size / (side * block), 1.0)
+    places = _places([coarse[index] for index in order], size // block)
+    if places is None:
+        return None
+    place_of = dict(zip(order, places, strict=True))
+    return [np.array(place_of[index], dtype=np.float64) * block for index in range(len(shapes))]
 
 
 def _places(shapes: Sequence[Pixels], side: int) -> list[tuple[int, int]] | None:

@@ -14,18 +14,18 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Indices, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture import labelling, levelling
-from reconstruction_operator.models.photogrammetry.texture.colour import sample, with_neighbours
+from reconstruction_operator.models.photogrammetry.texture.colour import UNSEEN_GREY, sample
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 from reconstruction_operator.models.photogrammetry.texture.patches import Atlas
+from reconstruction_operator.models.photogrammetry.texture.photographs import Photograph
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _TEXELS_AT_ONCE = 100_000  # intermediate values stay in the cache
-_SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
+_SHARPNESS = 6  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
 
 
@@ -46,7 +46,7 @@ class Paint:
     labels: Labels
     gains: Singles  # (views, 3)
     offsets: Singles  # (vertices, views, 3)
-    elsewhere: Singles  # (vertices, 3): colours where no photo sees the surface
+    seen: Singles  # (vertices,): 1 where a photo shows the vertex, else 0
 
 
 def mix(mesh: Mesh, weights: Singles, colours: Singles, detail: Singles) -> Paint:
@@ -55,13 +55,12 @@ def mix(mesh: Mesh, weights: Singles, colours: Singles, detail: Singles) -> Pain
     levelled = colours * gains
     labels = labelling.choose(mesh, weights * detail, levelled)
     offsets = levelling.offsets(mesh, labels, levelled)
-    painted = np.einsum("nv,nvc->nc", labels.shares, levelled + offsets)
-    elsewhere = with_neighbours(mesh, painted, labels.shares.sum(axis=1) > 0)
-    return Paint(labels, gains, offsets, elsewhere)
+    return Paint(labels, gains, offsets, np.asarray(weights.any(axis=1), dtype=np.float32))
 
 
-def rasterise(atlas: Atlas, size: int) -> Texels:
-    """Return the triangle and barycentric weights of each covered texel of a square texture of `size` px."""
+def rasterise(atlas: Atlas) -> Texels:
+    """Return the triangle and barycentric weights of each covered texel of the texture."""
+    size = atlas.size
     owner = np.full((size, size), -1, dtype=np.int32)
     corners = atlas.uv[atlas.mesh.faces] * size - 0.5  # texel centres at whole numbers
     fixed = np.rint(corners * (1 << _SUBTEXEL_BITS)).astype(np.int32)
@@ -82,30 +81,37 @@ def rasterise(atlas: Atlas, size: int) -> Texels:
 
 
 def bake(
-    atlas: Atlas, views: Sequence[View], paint: Paint, *, size: int, threads: int, progress: StageProgress
+    atlas: Atlas, photographs: Sequence[Photograph], paint: Paint, *, threads: int, progress: StageProgress
 ) -> tuple[Pixels, float]:
     """Return the RGB texture (size, size, 3), and the share of the surface that photos cover (0 to 1)."""
     progress(0.0, "laying out the texture")
-    texels = rasterise(atlas, size)
+    size, texels = atlas.size, rasterise(atlas)
     total = np.zeros(len(texels.face), dtype=np.float32)
     blended = np.zeros((len(texels.face), 3), dtype=np.float32)
+    levels = np.unique(atlas.coarseness)
     adding = threading.Lock()
 
     def add_photo(index: int) -> None:
-        here = np.flatnonzero(paint.labels.uses[:, index][texels.face])
-        image, camera = views[index].image(), views[index].camera
-        if atlas.scale < 1.0:
-            reduced = cv2.resize(image, None, fx=atlas.scale, fy=atlas.scale, interpolation=cv2.INTER_AREA)
+        if not paint.labels.uses[:, index].any():
+            return
+        image = photographs[index].resized(min(atlas.scale, 1.0)).image()
+        for level in levels:
+            here = np.flatnonzero((paint.labels.uses[:, index] & (atlas.coarseness == level))[texels.face])
+            add_texels(index, photographs[index].resized(min(atlas.scale / level, 1.0)), image, here)
+
+    def add_texels(index: int, photograph: Photograph, image: Pixels, here: Integers) -> None:
+        camera = photograph.camera
+        if image.shape[:2] != (camera.height, camera.width):
+            reduced = cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
             image = np.asarray(reduced, dtype=np.uint8)
-            camera = camera.resized(image.shape[1], image.shape[0])
         places = camera.homogeneous(atlas.mesh.vertices)
         columns = (places, paint.offsets[atlas.original, index], paint.labels.shares[atlas.original, index, None])
         of_vertices = np.concatenate(columns, axis=1, dtype=np.float32)
         for part in np.array_split(here, len(here) // _TEXELS_AT_ONCE + 1):
             corners = atlas.mesh.faces[texels.face[part]]
             of_texels = np.einsum("tc,tcx->tx", texels.weights[part], of_vertices[corners])
-            pixels = of_texels[:, :2] / of_texels[:, 2:3]
-            colour = sample(image, pixels) * paint.gains[index] + of_texels[:, 3:6]
+            pixels = photograph.distorted(of_texels[:, :2] / of_texels[:, 2:3])
+            colour = sample(image, pixels, cv2.INTER_CUBIC) * paint.gains[index] + of_texels[:, 3:6]
             weight = of_texels[:, 6] ** _SHARPNESS
             with adding:
                 blended[part] += colour * weight[:, None]
@@ -113,15 +119,18 @@ def bake(
 
     parallel.each(
         add_photo,
-        range(len(views)),
+        range(len(photographs)),
         threads,
-        lambda done, of: progress(done / of / 2, f"texture from photo {done}/{of}"),
+        lambda done, of: progress(done / of, f"texture from photo {done}/{of}"),
     )
     covered = total > 0
     np.divide(blended, total[:, None], out=blended, where=covered[:, None])
-    hidden = np.flatnonzero(~covered)
-    corners = atlas.original[atlas.mesh.faces[texels.face[hidden]]]
-    blended[hidden] = np.einsum("tc,tcx->tx", texels.weights[hidden], paint.elsewhere[corners])
+    blended[~covered] = UNSEEN_GREY
+    # Towards a corner that no photo shows, the colours of a photo are those of something else.
+    partly = np.flatnonzero((paint.seen[atlas.original[atlas.mesh.faces]].min(axis=1) == 0.0)[texels.face])
+    corners = atlas.original[atlas.mesh.faces[texels.face[partly]]]
+    seen = (texels.weights[partly] * paint.seen[corners]).sum(axis=1, keepdims=True)
+    blended[partly] = blended[partly] * seen + UNSEEN_GREY * (1.0 - seen)
     texture = np.zeros((size, size, 3), dtype=np.uint8)
     painted = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)

@@ -29,6 +29,7 @@ class Stage(enum.IntEnum):
     FUSION = enum.auto()
     SURFACE = enum.auto()
     CLEANING = enum.auto()
+    REFINEMENT = enum.auto()
     TEXTURE = enum.auto()
     COLOURS = enum.auto()
     PREVIEWS = enum.auto()
@@ -111,6 +112,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
         Stage.FUSION: 1.8 * fine_megapixels[-1],
         Stage.SURFACE: 3.0 + 0.2 * fine_megapixels[-1] + 1.95e-5 * _COST_OF_DOUBLING**deeper * points,
         Stage.CLEANING: 0.1 + 4e-6 * faces + 6e-6 * points,
+        Stage.REFINEMENT: (0.03 * seen_megapixels + 2.5e-5 * faces) * settings.refine,
         Stage.TEXTURE: 0.1
         + 0.5 * settings.texture_size**2 / 1e6
         + 0.12 * seen_megapixels

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
+from reconstruction_operator.models.photogrammetry.texture.photographs import Photograph
 
 from tests.support.engine.geometry import BLUE, RED, camera, sphere
 
@@ -24,3 +25,9 @@ def photographed(tmp_path: Path) -> list[View]:
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture[:, :, ::-1])
         views.append(View(f"{index}.png", tmp_path / f"{index}.png", view_camera, 1.0, 5.0, ()))
     return views
+
+
+@pytest.fixture
+def photographs(photographed: list[View]) -> list[Photograph]:
+    """The same photos as the texture uses them."""
+    return [Photograph(view.path, view.camera) for view in photographed]
