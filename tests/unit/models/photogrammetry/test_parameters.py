@@ -27,6 +27,14 @@ def test_given_parameters_override_the_quality() -> None:
     assert chosen.depth_size == parameters.QUALITIES["fast"].depth_size
 
 
+def test_the_photos_choose_the_size_of_the_texture_unless_the_job_does() -> None:
+    assert "textureSize" not in MODEL.check_parameters({"quality": "fast"})
+    free = parameters.settings(MODEL.check_parameters({"quality": "fast"}))
+    fixed = parameters.settings(MODEL.check_parameters({"quality": "fast", "textureSize": 512}))
+    assert (free.texture_size, free.largest_texture) == (2048, 4096)
+    assert (fixed.texture_size, fixed.largest_texture) == (512, 512)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
