@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import pytest
@@ -13,17 +15,28 @@ from reconstruction_operator.models.photogrammetry.texture.photographs import Ph
 from tests.support.engine.geometry import BLUE, QUIET, RED, sphere
 
 
-def baked(photographed: list[View], photographs: list[Photograph]) -> tuple[Atlas, Pixels, float]:
+@dataclass
+class Baked:
+    """A texture of a sphere, with all that it comes from."""
+
+    atlas: Atlas
+    paint: texture.Paint
+    picture: Pixels
+    coverage: float
+
+
+def baked(photographed: list[View], photographs: list[Photograph], size: int = 256) -> Baked:
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
     paint = texture.mix(mesh, weights, *colour.surroundings(mesh, photographed, QUIET))
-    atlas = patches.make(mesh, paint.labels, photographs, np.ones(len(mesh.faces)), size=256, largest=256)
-    return atlas, *texture.bake(atlas, photographs, paint, threads=2, progress=QUIET)
+    atlas = patches.make(mesh, paint.labels, photographs, np.ones(len(mesh.faces)), size=size, largest=size)
+    return Baked(atlas, paint, *texture.bake(atlas, photographs, paint, threads=2, progress=QUIET))
 
 
 def test_a_texture_shows_what_the_photos_show(photographed: list[View], photographs: list[Photograph]) -> None:
-    atlas, picture, coverage = baked(photographed, photographs)
-    assert 0.5 < coverage < 0.9
+    result = baked(photographed, photographs)
+    atlas, picture = result.atlas, result.picture
+    assert 0.5 < result.coverage < 0.9
     at_vertices = colour.sample(picture, atlas.uv * 256 - 0.5)
     front = atlas.mesh.vertices[:, 2] > 0.3
     left, right = front & (atlas.mesh.vertices[:, 0] < -0.3), front & (atlas.mesh.vertices[:, 0] > 0.3)
@@ -31,12 +44,41 @@ def test_a_texture_shows_what_the_photos_show(photographed: list[View], photogra
     assert np.median(at_vertices[right], axis=0) == pytest.approx(BLUE, abs=10)
 
 
+def test_a_texture_keeps_the_colour_of_single_pixels(photographed: list[View], photographs: list[Photograph]) -> None:
+    pictures = np.random.default_rng(0).integers(40, 216, (4, 300, 300, 3), np.uint8)
+    for view, picture in zip(photographed, pictures, strict=True):
+        cv2.imwrite(str(view.path), picture[:, :, ::-1])
+    result = baked(photographed, photographs, 1024)
+    atlas, picture, paint = result.atlas, result.picture, result.paint
+    for index, photograph in enumerate(photographs):
+        faces = np.flatnonzero((paint.labels.uses.sum(axis=1) == 1) & (paint.labels.face == index) & paint.labels.whole)
+        middles = Mesh(atlas.mesh.vertices, atlas.mesh.faces[faces]).middles()
+        shown = colour.sample(picture, atlas.uv[atlas.mesh.faces[faces]].mean(axis=1) * atlas.size - 0.5)
+        expected = colour.sample(pictures[index], photograph.camera.project(middles)[0], cv2.INTER_CUBIC)
+        for channel in range(3):
+            assert np.corrcoef(shown[:, channel], expected[:, channel])[0, 1] > 0.9
+
+
+def test_the_surface_fades_to_grey_towards_what_no_photo_shows(
+    photographed: list[View], photographs: list[Photograph]
+) -> None:
+    result = baked(photographed, photographs, 1024)
+    atlas, picture, paint = result.atlas, result.picture, result.paint
+    unseen = paint.seen[atlas.original] == 0.0
+    grey = colour.sample(picture, atlas.uv[unseen] * atlas.size - 0.5)
+    assert unseen.sum() > 50
+    assert np.abs(grey - 128.0).max(axis=1).mean() < 30.0
+    hidden = (paint.labels.face < 0)[:, None].repeat(3, axis=1).ravel()
+    at_hidden = colour.sample(picture, atlas.uv[atlas.mesh.faces].reshape(-1, 2)[hidden] * atlas.size - 0.5)
+    assert at_hidden == pytest.approx(np.full(at_hidden.shape, 128.0), abs=0.6)
+
+
 def test_photos_of_different_exposure_give_a_texture_without_steps(
     photographed: list[View], photographs: list[Photograph]
 ) -> None:
     for index, view in enumerate(photographed):
         cv2.imwrite(str(view.path), np.full((300, 300, 3), 90 + 25 * index, np.uint8))
-    _, picture, _ = baked(photographed, photographs)
+    picture = baked(photographed, photographs).picture
     assert np.ptp(picture[:, :, 0].astype(int)) < 8  # of 75
 
 

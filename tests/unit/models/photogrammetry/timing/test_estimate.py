@@ -16,7 +16,7 @@ def test_the_pace_is_not_learned_from_stages_of_an_earlier_attempt() -> None:
     assert estimate.remaining_seconds(1.0) == pytest.approx(90.0)
     assert (estimate.step, estimate.fraction) == (Step.RECONSTRUCT, pytest.approx(2 / 6))
     estimate.hear(Stage.DEPTHS, 0.5, 6.0)  # the stage before it is left out
-    assert estimate.remaining_seconds(6.0) == pytest.approx(65.0)
+    assert estimate.remaining_seconds(6.0) == pytest.approx(75.0)
 
 
 def test_a_lower_share_and_a_finished_stage_are_ignored() -> None:
