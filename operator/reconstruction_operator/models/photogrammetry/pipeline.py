@@ -17,7 +17,7 @@ from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusio
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource, DepthTask
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.output import camerafiles, early, glb, results
+from reconstruction_operator.models.photogrammetry.output import camerafiles, early, glb, previews, results
 from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import georeference, markers, upright
@@ -120,7 +120,7 @@ def _model(run: Run) -> Result:
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
     placed = Mesh(frame.apply(mesh.vertices), mesh.faces)
-    subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
+    core = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
     model = results.Model(
         mesh=placed,
         colours=colours,
@@ -128,7 +128,7 @@ def _model(run: Run) -> Result:
         textured=textured,
         cloud=Cloud(frame.apply(samples.points), samples.normals @ frame.rotation.T),
         sparse=camerafiles.placed(sparse, frame, originals),
-        subject=placed.vertices[subject] if subject.any() else placed.vertices,
+        subject=previews.subject(placed.vertices, core),
         inside=inside,
     )
     results.write_models(work.output_dir, model, settings)
@@ -214,7 +214,8 @@ def _placed(
     if ground is not None:
         mesh = cleanup.above(mesh, ground.normal, ground.height)
     up = held.up if by_gps or ground is None else ground.normal
-    return mesh, upright.frame(mesh.vertices, up, cameras[0].centre), on_earth
+    front = upright.front(mesh, up, cameras[0].centre)
+    return mesh, upright.frame(mesh.vertices, up, front), on_earth
 
 
 def _warning(run: Run, sparse: mapping.SparseModel, measured: markers.Scale | None) -> str:
@@ -271,14 +272,20 @@ def _cleaned(
     if region is not None:
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     if len(mesh.faces) > 0:
-        far = cleanup.far_from(points, mesh, cell * region.coarseness(mesh.middles()) if region else cell)
-        mesh = cleanup.without_islands(cleanup.without_contradictions(mesh, far, seen))
+        far = cleanup.far_from(points, mesh, _spacing(mesh, cell, region))
+        mesh = cleanup.without_contradictions(mesh, far, seen)
+        mesh = cleanup.without_islands(cleanup.without_rim(mesh, points, _spacing(mesh, cell, region)))
     progress(0.85, f"{len(mesh.faces)} faces without islands")
     if len(mesh.faces) < quality_gates.FACES.limit:
         raise ModelFailure("NO_DENSE_SURFACE", f"only {len(mesh.faces)} faces of the surface rest on the photos")
-    mesh = cleanup.smoothed(mesh, _SMOOTHING_ROUNDS)
+    mesh = cleanup.with_smooth_border(cleanup.smoothed(mesh, _SMOOTHING_ROUNDS))
     progress(1.0, f"{len(mesh.faces)} faces")
     return mesh
+
+
+def _spacing(mesh: Mesh, cell: float, region: Region | None) -> float | Doubles:
+    """Return the spacing of the points at each face of `mesh`."""
+    return cell * region.coarseness(mesh.middles()) if region else cell
 
 
 def _texture(

@@ -36,7 +36,7 @@ def write(path: Path, sparse: SparseModel, up: Doubles, pictures: Path) -> None:
     near = np.flatnonzero(distances <= _FAR * np.percentile(distances, _MOST_PERCENT))
     near = near[:: -(-len(near) // _MOST_POINTS)]
     cameras = [photo.camera for photo in sparse.photos]
-    frame = upright.frame(sparse.points[near], up, cameras[0].centre)
+    frame = upright.frame(sparse.points[near], up, cameras[0].centre - np.median(sparse.points[near], axis=0))
 
     points = frame.apply(sparse.points[near])[:, None] + _POINT_SIZE / np.sqrt(len(near)) * _TETRAHEDRON
     corners = np.stack([_pyramid(camera, _CAMERA_SIZE / frame.scale) for camera in cameras])

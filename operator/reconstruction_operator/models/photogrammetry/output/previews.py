@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.output.glb import Textured
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
@@ -66,6 +66,15 @@ def _arc(camera_centres: Doubles) -> tuple[float, float]:
 
 def _azimuths(camera_centres: Doubles) -> Doubles:
     return np.asarray(np.degrees(np.arctan2(camera_centres[:, 0], camera_centres[:, 2])))
+
+
+def subject(points: Doubles, core: Mask) -> Doubles:
+    """Return those of `points` (n, 3) in the `core` (n,) of what the photos show, and what is above and below it: all if it is empty."""
+    if not core.any():
+        return points
+    low, high = points[core].min(axis=0), points[core].max(axis=0)
+    column = ((points >= low) & (points <= high))[:, [0, 2]].all(axis=1)
+    return np.asarray(points[column])
 
 
 def framed(points: Doubles, direction: Doubles) -> Camera:

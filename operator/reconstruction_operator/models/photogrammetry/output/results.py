@@ -94,11 +94,11 @@ def write_previews(folder: Path, model: Model, turn_frames: int, progress: Stage
 
 
 def _stills(model: Model, centres: Doubles) -> list[Camera]:
-    """Return the cameras of the previews: from inside, or from around the subject, the last of which shows the whole model."""
+    """Return the cameras of the previews: from inside, or from around the subject, the first of which shows the whole model."""
     if model.inside:
         return previews.from_inside(centres, _PREVIEWS, moving=False)
-    *most, last = previews.directions(centres, _PREVIEWS)
-    return [*(previews.framed(model.subject, view) for view in most), previews.framed(model.mesh.vertices, last)]
+    first, *others = previews.directions(centres, _PREVIEWS)
+    return [previews.framed(model.mesh.vertices, first), *(previews.framed(model.subject, view) for view in others)]
 
 
 def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:

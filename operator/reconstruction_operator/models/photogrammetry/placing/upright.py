@@ -15,7 +15,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface.meshes import extents
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 _LEAST_SPREAD = 0.03  # minimum second eigenvalue of the mean of x x^T; below it, cameras turn less than about 35°
 _CLEARLY_SMALLER = 0.25  # maximum ratio of the smallest eigenvalue to the second; above it, up is undetermined
@@ -27,6 +27,8 @@ _LEAST_PITCHES = 3
 
 _REACH_DEG = 25.0  # maximum angle between the ground's normal and up by the cameras; steeper planes are roofs or walls
 _WIDE_REACH_DEG = 50.0  # the same if the cameras do not determine up
+_LEAST_FACADE = 0.5  # of the area of walls, by which those of a facade face one way; around an object they cancel out
+
 _PLANE_TRIALS = 300
 _PLANE_SAMPLE = 20_000  # points for RANSAC; more do not change the result
 _PLANE_THICKNESS = 0.01  # as a share of the scene's diagonal
@@ -145,9 +147,18 @@ class Frame:
         return moved
 
 
-def frame(points: Doubles, up: Doubles, eye: Doubles) -> Frame:
-    """Return the frame of a model with the surface `points` (n, 3). Its front faces the camera at `eye` (3,)."""
-    front = eye - np.median(points, axis=0)
+def front(mesh: Mesh, up: Doubles, eye: Doubles) -> Doubles:
+    """(3,): where the front of the model faces: where a facade does, or else towards the camera at `eye` (3,)."""
+    areas, normals = mesh.areas(), mesh.face_normals()
+    level = normals - np.outer(normals @ up, up)
+    mean = areas @ level
+    if np.linalg.norm(mean) > _LEAST_FACADE * (areas @ np.linalg.norm(level, axis=1)):
+        return np.asarray(mean)
+    return np.asarray(eye - np.median(mesh.vertices, axis=0))
+
+
+def frame(points: Doubles, up: Doubles, front: Doubles) -> Frame:
+    """Return the frame of a model with the surface `points` (n, 3). Its front faces along `front` (3,)."""
     front = front - up * (front @ up)
     front /= max(float(np.linalg.norm(front)), np.finfo(float).tiny)
     rotation = np.stack([np.cross(up, front), up, front])

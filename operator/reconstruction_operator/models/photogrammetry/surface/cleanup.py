@@ -20,6 +20,8 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Caster,
 _DEEPEST = 0.02  # maximum depth of uneven ground, as a share of the diagonal
 _SMALLEST_ISLAND = 0.02  # minimum number of faces, relative to the largest piece
 _REACH_CELLS = 3.0  # maximum distance of the surface from the nearest point, as a multiple of the points' spacing
+_RIM_CELLS = 1.5  # the same for surface at the border, where the spacing is measured around it
+_AROUND_POINTS = 10  # neighbours of a point by which the spacing around it is measured
 _FARTHEST_CELLS = 12.0  # the same in closed notches and holes
 _NOTCH_RINGS = 6  # notches and holes up to twice as many edges wide are closed
 _SPIKE_RINGS = 3  # spikes up to twice as many edges wide are cut
@@ -49,6 +51,25 @@ def without_extrapolation(mesh: Mesh, points: Doubles, spacing: float | Doubles)
     near &= distances < _FARTHEST_CELLS * spacing  # edges are long far from points
     near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
     return without_weak(mesh, ~whole_faces(mesh, near))
+
+
+def without_rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
+    """Remove the rim of the surface that no point supports: the fit continues the surface beyond the outermost points.
+
+    `spacing` is that of the points, overall or at each face. Pieces inside the surface stay.
+    """
+    tree, middles = cKDTree(points), mesh.middles()
+    distances, nearest = tree.query(middles)
+    unsupported = distances > _RIM_CELLS * np.asarray(spacing)
+    farthest = tree.query(points[nearest[unsupported]], k=_AROUND_POINTS + 1)[0][:, -1]
+    around = farthest * np.sqrt(np.pi / _AROUND_POINTS)  # of as many points, evenly on a disc
+    unsupported[unsupported] = distances[unsupported] > _RIM_CELLS * around
+    unsupported = _majority(mesh, unsupported)
+    _, labels = _pieces(Mesh(mesh.vertices, mesh.faces[unsupported]))
+    piece = labels[mesh.faces[:, 0]]
+    at_border = np.zeros(int(labels.max()) + 1, dtype=np.bool_)
+    at_border[labels[_on_border(mesh)]] = True
+    return mesh.with_faces(~(unsupported & at_border[piece]))
 
 
 def far_from(points: Doubles, mesh: Mesh, spacing: float | Doubles) -> Mask:
@@ -143,6 +164,17 @@ def smoothed(mesh: Mesh, rounds: int) -> Mesh:
         for factor in (_TAUBIN_SHRINK, _TAUBIN_GROW):
             vertices += np.where(free, factor * (average @ vertices - vertices), 0.0)
     return Mesh(vertices, mesh.faces)
+
+
+def with_smooth_border(mesh: Mesh) -> Mesh:
+    """Return the mesh with each vertex of the border halfway to the middle of its neighbours along the border."""
+    edges = _edge_counts(mesh).tocoo()
+    single = edges.data == 1.0
+    border = _graph(mesh, edges.row[single], edges.col[single])
+    border = border + border.T
+    neighbours = np.asarray(border.sum(axis=1), dtype=np.float64).ravel()[:, None]
+    middle = (border @ mesh.vertices) / np.maximum(neighbours, 1.0)
+    return Mesh(np.where(neighbours > 0, (mesh.vertices + middle) / 2, mesh.vertices), mesh.faces)
 
 
 def average_of_neighbours(mesh: Mesh) -> sparse.csr_matrix:

@@ -43,3 +43,10 @@ def test_a_picture_paints_only_the_fronts_of_faces(y: float, is_painted: bool) -
     camera = looking_at(np.array([0.0, y, 0.1]), np.zeros(3), np.array([0.0, 0.0, 1.0]), focal=100.0, size=64)
     picture = previews.render(square, Caster(square.mesh), camera, 64).astype(int)
     assert bool(np.ptp(picture[32, 32]) > 50) is is_painted
+
+
+def test_the_subject_includes_what_stands_on_its_core() -> None:
+    points = np.array([[0.0, 0.0, 0.0], [0.2, 0.1, 0.2], [0.1, 0.9, 0.1], [2.0, 0.0, 2.0]])
+    core = np.array([True, True, False, False])
+    assert previews.subject(points, core).tolist() == points[:3].tolist()
+    assert previews.subject(points, np.zeros(4, dtype=np.bool_)).tolist() == points.tolist()

@@ -80,7 +80,7 @@ def test_an_animation_goes_around_or_there_and_back(tmp_path: Path, whole: bool,
 
 
 def test_the_subject_of_the_photos_fills_the_pictures(model: results.Model, tmp_path: Path) -> None:
-    """It is a tenth of the square, all of which only the last picture shows."""
+    """It is a tenth of the square, all of which only the first picture shows."""
     picture = results.write_previews(tmp_path, replace(model, subject=0.1 * model.textured.mesh.vertices), 2, QUIET)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -90,4 +90,4 @@ def test_the_subject_of_the_photos_fills_the_pictures(model: results.Model, tmp_
     with Image.open(tmp_path / "preview_3.png") as image:
         last = np.asarray(image)
     edges = [np.concatenate([shown[:, 0], shown[:, -1], shown[0], shown[-1]]).astype(int) for shown in (picture, last)]
-    assert [bool((np.abs(edge[:, 0] - edge[:, 2]) > 100).any()) for edge in edges] == [True, False]
+    assert [bool((np.abs(edge[:, 0] - edge[:, 2]) > 100).any()) for edge in edges] == [False, True]

@@ -45,7 +45,7 @@ def test_a_vertex_has_the_place_in_the_manifest(noise_m: float, most_m: float) -
     assert on_earth is not None
     truth = np.array([[0.0, 0.0, 0.0], [60.0, 10.0, 2.0], [20.0, 70.0, 8.0], [30.0, 20.0, 0.0]])
     world = truth @ TURN / METRES_PER_WORLD + [3.0, -2.0, 1.0]
-    frame = upright.frame(world, on_earth.held.up, cameras[0].centre)
+    frame = upright.frame(world, on_earth.held.up, cameras[0].centre - world.mean(axis=0))
     placement = on_earth.placement(frame)
     origin = np.array([placement.latitude, placement.longitude, placement.altitude])
     rotation = np.array(placement.rotation).reshape(3, 3)

@@ -8,6 +8,9 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.placing.upright import Held
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+
+from tests.support.engine.geometry import sheet, sphere
 
 RANDOM = np.random.default_rng(7)
 TURN, _ = np.linalg.qr(RANDOM.normal(size=(3, 3)))
@@ -125,7 +128,7 @@ def test_model_frame_is_upright_centred_and_of_side_one() -> None:
     points, up = random.uniform(-1, 1, (500, 3)) * [1.0, 0.3, 0.8] @ turn.T * 7.0 + 3.0, turn[:, 1]
     level = np.cross(up, [0.3, 0.2, 0.9])
     eye = points.mean(axis=0) + up * 8 + level / np.linalg.norm(level) * 20
-    frame = upright.frame(points, up, eye)
+    frame = upright.frame(points, up, eye - points.mean(axis=0))
     model = frame.apply(points)
     assert (model.max(axis=0) - model.min(axis=0)).max() == pytest.approx(1.0)
     assert model.max(axis=0) == pytest.approx(-model.min(axis=0))
@@ -133,3 +136,11 @@ def test_model_frame_is_upright_centred_and_of_side_one() -> None:
     assert np.linalg.det(frame.rotation) == pytest.approx(1.0)
     viewer = frame.apply(eye[None])[0]
     assert viewer[2] > abs(viewer[0])  # the eye is in front
+
+
+def test_a_facade_faces_the_front_and_a_closed_object_the_camera() -> None:
+    up, eye = np.array([0.0, 1.0, 0.0]), np.array([3.0, 1.0, 4.0])
+    flat = sheet()
+    facade = Mesh(flat.vertices[:, [0, 2, 1]] * [1.0, -1.0, 1.0], flat.faces)  # faces +z
+    assert upright.front(facade, up, eye) == pytest.approx([0.0, 0.0, 4.0])
+    assert upright.front(sphere(), up, eye) == pytest.approx(eye, abs=1e-6)

@@ -56,6 +56,34 @@ def test_a_roof_that_no_photo_shows_is_removed_although_it_has_few_vertices() ->
     assert cleaned[:, 1].max() == 1.0
 
 
+def test_the_rim_beyond_the_points_is_cut_and_a_hole_inside_stays_closed() -> None:
+    away = np.linalg.norm(sheet(81).vertices, axis=1)
+    points = sheet(81).vertices[(away > 0.2) & (away < 0.7)]
+    cut = cleanup.without_rim(sheet(81), points, spacing=0.025)
+    reach = np.linalg.norm(cut.vertices, axis=1)
+    assert 0.7 <= reach.max() < 0.7 + 3 * 0.025
+    assert reach.min() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_rim_is_not_cut_between_points_that_are_sparse_there() -> None:
+    points = sheet(41).vertices
+    sparse = points[::3]
+    sparse = np.concatenate([sparse[sparse[:, 0] >= 0.0], points[points[:, 0] < 0.0]])
+    cut = cleanup.without_rim(sheet(81), sparse, spacing=0.05)
+    assert cut.areas().sum() > 0.97 * sheet(81).areas().sum()
+
+
+def test_a_ragged_border_becomes_smoother_and_nothing_else_moves() -> None:
+    flat = sheet(21)
+    zigzag = flat.vertices.copy()
+    right = zigzag[:, 0] == 1.0
+    zigzag[right, 0] += 0.04 * (-1.0) ** np.arange(21)
+    smooth = cleanup.with_smooth_border(Mesh(zigzag, flat.faces)).vertices
+    inner = np.abs(flat.vertices).max(axis=1) < 1.0
+    assert smooth[inner] == pytest.approx(flat.vertices[inner])
+    assert smooth[right][2:-2, 0] == pytest.approx(np.ones(17), abs=1e-6)
+
+
 def test_smoothing_removes_noise_and_keeps_the_size() -> None:
     noise = 1 + np.random.default_rng(0).normal(0.0, 0.01, (len(sphere().vertices), 1))
     rough = Mesh(sphere().vertices * noise, sphere().faces)
