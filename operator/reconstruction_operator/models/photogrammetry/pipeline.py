@@ -13,7 +13,7 @@ import numpy as np
 from reconstruction_operator.models.interface import EARLY_LOOK, ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, selection, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource, DepthTask
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
@@ -81,10 +81,13 @@ def _model(run: Run) -> Result:
     _show_early(run, sparse)
     timetable.learn(Facts(aligned=len(sparse.photos)))
 
-    def undistort(folder: Path) -> None:
-        views.undistort(sparse, run.pictures, folder, threads=work.threads, progress=stage(Stage.VIEWS))
+    checking, straightening = stage(Stage.VIEWS).part(0.0, 0.2), stage(Stage.VIEWS).part(0.2, 1.0)
+    used = selection.trusted(sparse, run.pictures, threads=work.threads, progress=checking)
 
-    seen = views.of_model(sparse, stage_files.files(run.stages, stage_files.VIEWS, undistort), settings.depth_sources)
+    def undistort(folder: Path) -> None:
+        views.undistort(used, run.pictures, folder, threads=work.threads, progress=straightening)
+
+    seen = views.of_model(used, stage_files.files(run.stages, stage_files.VIEWS, undistort), settings.depth_sources)
     cameras = [reduced_camera(view.camera, settings.refined_sizes[-1]) for view in seen]  # of depth maps
     inside = regions.are_inside(cameras, sparse.points)
     find_region = partial(regions.of_interest, cameras) if settings.crop and not inside else lambda _: None
@@ -112,9 +115,9 @@ def _model(run: Run) -> Result:
     photos = {photo.path.name: photo for photo in work.photos}
     originals = {name: photos[source] for name, source in run.sources.items()}
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
-    measured = markers.scale(sparse, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
+    measured = markers.scale(used, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
     frame = replace(frame, scale=measured.metres) if measured else frame
-    pictures = photographs.of_model(sparse.photos, originals, settings.largest_texture)
+    pictures = photographs.of_model(used.photos, originals, settings.largest_texture)
     textured, gains, coverage = _texture(run, mesh, seen, pictures, frame=frame, region=region)
     weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
@@ -138,6 +141,7 @@ def _model(run: Run) -> Result:
     result = Result(
         quality={
             **acceptance.quality(sparse, len(run.prepared)),
+            "unused": len(sparse.photos) - len(used.photos),
             "densePoints": samples.dense_points,
             "vertices": len(placed.vertices),
             "faces": len(placed.faces),

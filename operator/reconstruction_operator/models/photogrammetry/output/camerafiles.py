@@ -44,16 +44,6 @@ def _placed(photo: AlignedPhoto, frame: Frame, original: Photo) -> AlignedPhoto:
     )
 
 
-def reprojections(photo: AlignedPhoto, points: Doubles) -> Doubles:
-    """(len(seen),): the reprojection error in px of each point that the photo sees."""
-    focal, *principal = photo.camera.lens
-    in_camera = points[photo.seen] @ photo.camera.rotation.T + photo.camera.translation
-    straight = in_camera[:, :2] / in_camera[:, 2:]
-    bent = straight * (1.0 + photo.radial * (straight**2).sum(axis=1, keepdims=True))
-    errors: Doubles = np.linalg.norm(bent * focal + np.array(principal) - photo.pixels, axis=1)
-    return errors
-
-
 def write_json(path: Path, model: SparseModel) -> None:
     """Write the intrinsics and the pose of each photo of the placed `model`, and the photos left out."""
     content = {
@@ -83,7 +73,7 @@ def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
         "translation": camera.translation.tolist(),
         "position": camera.centre.tolist(),
         "points": len(photo.seen),
-        "reprojectionErrorPx": round(float(reprojections(photo, points).mean()), 4),
+        "reprojectionErrorPx": round(float(photo.errors(points).mean()), 4),
     }
 
 

@@ -48,6 +48,15 @@ class AlignedPhoto:
     seen: Integers  # indices into the sparse points
     pixels: Doubles  # (len(seen), 2): column and row of each of these points in the photo
 
+    def errors(self, points: Doubles) -> Doubles:
+        """(len(seen),): the reprojection error in px of each of the sparse `points` (n, 3) that the photo sees."""
+        focal, *principal = self.camera.lens
+        in_camera = points[self.seen] @ self.camera.rotation.T + self.camera.translation
+        straight = in_camera[:, :2] / in_camera[:, 2:]
+        bent = straight * (1.0 + self.radial * (straight**2).sum(axis=1, keepdims=True))
+        errors: Doubles = np.linalg.norm(bent * focal + np.array(principal) - self.pixels, axis=1)
+        return errors
+
 
 class Why(enum.StrEnum):
     """Why a photo is not in the model, in words for users."""

@@ -24,7 +24,6 @@ from PIL import Image
 from reconstruction_operator.models.interface import Result
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels
 from reconstruction_operator.models.photogrammetry.output import glb
-from reconstruction_operator.models.photogrammetry.output.camerafiles import reprojections
 from reconstruction_operator.models.photogrammetry.output.results import Model
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
@@ -163,7 +162,7 @@ def _coverage(seen_by: Integers) -> str:
 
 def _photos(model: SparseModel) -> str:
     used = [
-        (str(number), photo.name, "used", str(len(photo.seen)), f"{reprojections(photo, model.points).mean():.2f}")
+        (str(number), photo.name, "used", str(len(photo.seen)), f"{photo.errors(model.points).mean():.2f}")
         for number, photo in enumerate(model.photos, start=1)
     ]
     left = [("", photo.name, f"left out: {photo.why}", "", "") for photo in model.left_out]
