@@ -75,6 +75,7 @@ const LABELS = {
   registered: "Photos aligned",
   images: "Photos read",
   leftOut: "Photos left out",
+  unused: "Photos aligned but too blurred to use",
   alignedShare: "Share of photos aligned",
   faces: "Triangles",
   vertices: "Vertices",

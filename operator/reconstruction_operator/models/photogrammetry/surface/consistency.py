@@ -120,7 +120,8 @@ def _heights(
 ) -> tuple[Doubles, Doubles]:
     """Return the height (n,) in pixels at which the views of each square agree best, and how sure that is (n,); 0: not at all."""
     height, confidence = np.zeros((2, len(squares.points)))
-    usable = np.flatnonzero((squares.views[:, 1] >= 0) & _spread(squares))
+    usable = np.flatnonzero(squares.views[:, 1] >= 0)
+    usable = usable[_spread(squares.points[usable], squares.pixel[usable])]
     usable = usable[np.argsort(squares.views[usable, 0], kind="stable")]  # neighbours use the same photos
 
     def search(chunk: Integers) -> None:
@@ -144,10 +145,10 @@ def _heights(
     return height, confidence
 
 
-def _spread(squares: _Square) -> Mask:
-    """(n,): one vertex of those that are within about a pixel or two: the others follow it."""
-    level = np.ceil(np.log2(np.maximum(squares.pixel, np.finfo(float).tiny)))
-    cells = np.floor(squares.points / (_SPACING_PX * 2.0 ** level[:, None])).astype(np.int64)
+def _spread(points: Doubles, pixel: Doubles) -> Mask:
+    """(n,): one of those `points` (n, 3) that are within about a pixel or two: the others follow it."""
+    level = np.ceil(np.log2(pixel))
+    cells = np.floor(points / (_SPACING_PX * 2.0 ** level[:, None])).astype(np.int64)
     keys = cells @ np.array(_PRIMES[:3]) + level.astype(np.int64) * _PRIMES[3]
     chosen = np.zeros(len(keys), dtype=np.bool_)
     chosen[np.unique(keys, return_index=True)[1]] = True

@@ -71,7 +71,7 @@ def make(
         places = _packed([_covered(corners[group]) for group in groups], size)
         if places is not None:
             break
-        scale *= _SMALLER
+        scale = max(1.0, scale * _SMALLER) if scale > 1.0 else scale * _SMALLER  # at 1, texels are pixels
     corners += _repeated(groups, places)
     keys, first, numbers = np.unique(
         patch[:, None] * len(mesh.vertices) + mesh.faces, return_index=True, return_inverse=True
