@@ -25,7 +25,7 @@ from reconstruction_operator.models.photogrammetry.texture.photographs import Ph
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _TEXELS_AT_ONCE = 100_000  # intermediate values stay in the cache
-_SHARPNESS = 6  # exponent of the shares where photos meet; a larger one makes the blend narrower
+_SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
 
 
