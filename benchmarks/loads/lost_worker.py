@@ -51,7 +51,8 @@ async def _claims(url: str, uids: set[str], since: float) -> list[float]:
     async with redis.asyncio.Redis.from_url(url) as client, asyncio.timeout(_SECONDS):
         while left:
             for uid in tuple(left):
-                if await client.exists(Keys().claim(f"{uid}-2")):
+                attempt, token = await client.hmget(Keys().job(uid), ["attempt", "token"])
+                if attempt == b"2" and token:
                     seconds.append(time.monotonic() - since)
                     left.discard(uid)
             await asyncio.sleep(_POLL_SECONDS)

@@ -179,7 +179,7 @@ def _order(scene: Scene, job_ids: list[str]) -> None:
     with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
         for job_id in job_ids:
             _put_record(scene, job_id)
-            calls.run(scene.state, operator_calls.assert_cancelled(Keys(""), job_id=job_id, **_LEADER))
+            calls.run(scene.state, operator_calls.change_flags(Keys(""), job_id=job_id, change="confirm", **_LEADER))
             app.send_task("reconstruction.cleanup", (job_id,), queue=_QUEUE, retry=False)
 
 
@@ -201,7 +201,7 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
         raise DevclusterError(f"files of cancelled jobs were not deleted: {left()}")
     for job_id in job_ids:
         with contextlib.suppress(redis.RedisError):
-            forget = operator_calls.forget(Keys(""), job_id=job_id, attempts=1, **_LEADER)
+            forget = operator_calls.forget(Keys(""), job_id=job_id, **_LEADER)
             calls.run(scene.state, forget)
 
 

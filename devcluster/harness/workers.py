@@ -87,7 +87,7 @@ class Farm(Product):
         task = TaskId.parse(task_id)
         if task is None:
             raise ValueError(f"{task_id!r} is not an attempt")
-        (seen,) = calls.run(self.state, reads.observe(Keys(), [(job_id, task)])).jobs
+        (seen,) = calls.run(self.state, reads.observe(Keys(), [(job_id, task.attempt)])).jobs
         return seen
 
     def put_record(self, job_id: str, attempt: int) -> None:

@@ -95,10 +95,12 @@ def delivered(content: bytes, _: Path) -> None:
 
 def in_redis(content: bytes, _: Path) -> None:
     text = content.decode(errors="surrogateescape")
-    parsed, values = backlog._parsed(text), [*text.split("\n"), *[None] * 10][:10]
-    fields.load("key", values, fields.parse_record)
-    fields.load("key", values[:5], fields.parse_claim, now=NOON)
-    assert fields.load_end("key", ["Succeeded", values[0], text], now=NOON) is not None
+    parsed, count = backlog._parsed(text), len(fields.JOB_FIELDS)
+    values = [*text.split("\n"), *[None] * count][:count]
+    job = fields.load_job("key", values)
+    fields.parse_record(job)
+    fields.parse_claim(job, NOON)
+    assert fields.parse_end("Succeeded", values[0], text, key="key", now=NOON) is not None
     for parse in (preflight.Checked.of, results._parse, reads._reported, functools.partial(reads._worker, "node")):
         fields.load_json("key", text, parse)
     assert isinstance(backlog._id_of(parsed), str)

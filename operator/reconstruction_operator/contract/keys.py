@@ -25,12 +25,17 @@ class Keys:
     def _of_job(self, kind: str, job_id: str) -> str:
         return f"{self.prefix}{kind}:{check_job_id(job_id)}"
 
-    def _of_task(self, kind: str, task_id: str) -> str:
-        return f"{self.prefix}{kind}:{_name('task id', task_id)}"
-
-    def record(self, job_id: str) -> str:
-        """The attempt that the operator wants: hash (`contract.records.Record`), no TTL."""
+    def job(self, job_id: str) -> str:
+        """What is known of a job: hash with its record, and claim, stop and end of the wanted attempt (`contract.records`), no TTL."""
         return self._of_job("job", job_id)
+
+    def task(self, task_id: str) -> str:
+        """The same of a bare task, which has no record: hash, for some days."""
+        return f"{self.prefix}task:{_name('task id', task_id)}"
+
+    def alive(self, of: str) -> str:
+        """Heartbeat of a job, or of a bare task: the token of the run that has claimed it, for a few seconds."""
+        return f"{self.prefix}alive:{_name('task id', of)}"
 
     def cancel_request(self, job_id: str) -> str:
         """Step one of a cancel: "pending", 3600 s."""
@@ -39,26 +44,6 @@ class Keys:
     def cancel(self, job_id: str) -> str:
         """Step two of a cancel: "1", 3600 s."""
         return self._of_job("cancel", job_id)
-
-    def cleaned(self, job_id: str) -> str:
-        """When a worker deleted the job's files, as the operator ordered: digits."""
-        return self._of_job("cleaned", job_id)
-
-    def claim(self, task_id: str) -> str:
-        """The delivery that has begun the attempt: hash (`contract.records.Claim`), given once."""
-        return self._of_task("claim", task_id)
-
-    def alive(self, task_id: str) -> str:
-        """The claimant's heartbeat: hash with its token, a few seconds."""
-        return self._of_task("alive", task_id)
-
-    def stop(self, task_id: str) -> str:
-        """Why the operator wants the attempt stopped: hash with the reason."""
-        return self._of_task("stop", task_id)
-
-    def end(self, task_id: str) -> str:
-        """How the attempt ended: hash (`contract.records.End`; all but outcome and time is one JSON field), written once."""
-        return self._of_task("end", task_id)
 
     def records(self, install_id: str) -> str:
         """Set of the job ids that have a record of this install."""

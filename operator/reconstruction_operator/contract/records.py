@@ -18,7 +18,7 @@ OPERATOR_TOKEN: Final = "operator"  # noqa: S105  # no secret: it marks the oper
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`job:{job_id}`: the attempt that the operator wants, and when its message was sent."""
+    """The attempt that the operator wants, and when its message was sent."""
 
     install_id: str
     namespace: str
@@ -34,19 +34,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`claim:{task_id}`: the delivery that has begun the attempt, or the operator if no delivery ever will."""
+    """The delivery that has begun the wanted attempt, or the operator if no delivery ever will."""
 
     token: str
     owner: str  # a worker's node name, or "operator: …"
     by_operator: bool  # its token is OPERATOR_TOKEN
     at: datetime
-    epoch: str = ""  # in which its worker last sent a heartbeat; empty if the worker has the previous version
-    ended: bool = False  # an end was recorded; if Redis has none, it has lost it
+    epoch: str = ""  # in which its worker last sent a heartbeat; empty if Redis had none
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`end:{task_id}`: how the attempt ended. Nothing else decides that."""
+    """How the wanted attempt ended. Nothing else decides that."""
 
     outcome: Outcome
     reason: str = ""  # a code of contract.outcomes; empty for success
@@ -67,7 +66,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
-    """What the keys of one job and one of its attempts hold, read at one moment."""
+    """What Redis holds of one job, read at one moment. Claim, end and stop are those of the attempt that was asked for."""
 
     record: Record | None = None
     claim: Claim | None = None
@@ -78,7 +77,11 @@ class ObservedJob:
     requested: bool = False  # cancel_request:{job_id}
     confirmed: bool = False  # cancel:{job_id}
     flag_ttl_seconds: float | None = None  # TTL of the confirmation, or else of the request; None without either
-    cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
+
+    @property
+    def cleaned(self) -> bool:
+        """A worker has deleted the job's files, as the operator ordered."""
+        return self.record is not None and self.record.cleaned
 
     @property
     def runs(self) -> bool:
@@ -87,9 +90,8 @@ class ObservedJob:
 
     @property
     def stale(self) -> bool:
-        """Only the claim is left in Redis: its end is lost, or its worker has sent no heartbeat since Redis lost data."""
-        lost_end = self.claim is not None and self.claim.ended
-        return self.runs and not self.alive and (lost_end or not self.heard)
+        """Only an old claim is left in Redis: its worker has sent no heartbeat since Redis lost data."""
+        return self.runs and not self.alive and not self.heard
 
 
 @dataclass(frozen=True, slots=True)

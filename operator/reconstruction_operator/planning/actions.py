@@ -42,24 +42,19 @@ class AssertCancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class _EndAttempt:
+class EndAttempt:
+    """End an attempt that no worker has begun, or (`is_lost`) one whose worker is lost. Without effect on any other, or one that has ended."""
+
     task: TaskId
     outcome: Outcome
     reason: str
     message: str
-
-
-class TakeClaim(_EndAttempt):
-    """End an attempt that no worker has claimed; without effect if a worker has."""
-
-
-class ForceEnd(_EndAttempt):
-    """End an attempt whose worker is lost; without effect if it has ended."""
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStop:
-    """Set `stop:{task_id}`; the worker stops within seconds."""
+    """Ask for the stop of an attempt; its worker stops within seconds."""
 
     task: TaskId
     reason: StopReason
@@ -92,9 +87,7 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Delete the job's keys in Redis: its record, and those of attempts 1 to `attempts`."""
-
-    attempts: int
+    """Delete the job's keys in Redis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +101,8 @@ Action = (
     | RequestCancel
     | WithdrawRequest
     | AssertCancelled
-    | TakeClaim
+    | EndAttempt
     | RequestStop
-    | ForceEnd
     | ClearFlags
     | DeleteFiles
     | TakeBack

@@ -89,7 +89,7 @@ class Case:
 
     @property
     def lost(self) -> bool:
-        """The attempt's worker, or its end, is lost (`Observation.lost`)."""
+        """The attempt's worker is lost (`Observation.lost`)."""
         return self.seen.lost(self.timing)
 
     @property

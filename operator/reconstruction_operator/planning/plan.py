@@ -48,7 +48,6 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     suspending.decide,
     running.decide,
     restarting.inherit,
-    running.reopen,
     running.recover,
     unstarted.past_deadline,
     unstarted.unusable_input,

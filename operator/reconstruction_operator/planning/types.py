@@ -132,11 +132,6 @@ class Observation(ObservedJob):
         """Return the observation of what was read from Redis, and the other fields."""
         return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **facts)
 
-    @property
-    def closed(self) -> bool:
-        """The operator has claimed the attempt, and its end is missing: no worker will ever run it."""
-        return self.end is None and self.claim is not None and self.claim.by_operator
-
     def lacks(self, job: Job) -> bool:
         """Return whether Redis lacks data that the job's status reports. It may have lost them, or the job ended under an older version."""
         phase = job.status.phase
@@ -149,11 +144,9 @@ class Observation(ObservedJob):
         return self.epoch_age_seconds <= timing.epoch_grace_seconds
 
     def lost(self, timing: Timing) -> bool:
-        """Return whether the attempt's worker has sent no heartbeat for too long, or Redis lost the attempt's end."""
-        if not self.runs or self.alive:
-            return False
-        lost_end = self.claim is not None and self.claim.ended
-        return lost_end or (self.silent_seconds >= timing.lost_after_seconds and not self.in_grace(timing))
+        """Return whether the attempt's worker has sent no heartbeat for too long."""
+        is_silent = self.runs and not self.alive and self.silent_seconds >= timing.lost_after_seconds
+        return is_silent and not self.in_grace(timing)
 
 
 _OBSERVED: Final = tuple(part.name for part in fields(ObservedJob))

@@ -1,6 +1,6 @@
-"""Fields of the hashes in Redis: decides which values are present, and reads and writes records.
+"""Fields of the hashes in Redis: decides which values are present, and reads and writes them.
 
-Nothing that comes from Redis is trusted. Whether a record is present depends on one or two scalar fields, by the rules
+Nothing that comes from Redis is trusted. Whether record, claim and end are present depends on one or two scalar fields, by the rules
 below; `lua/prelude.lua` has the same rules for the scripts. All other fields are read leniently and cut to size: malformed
 values are left out. Times are whole milliseconds since 1970, by Redis's clock.
 """
@@ -38,6 +38,12 @@ _logged: set[str] = set()  # keys with malformed values; each is logged once, an
 
 T = TypeVar("T")
 
+JobHash = Mapping[str, str | None]  # the fields of `job:{job_id}`
+JOB_FIELDS: Final = (  # as prelude.lua's FIELDS
+    *("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders", "begun", "cleaned", "deleted"),
+    *("token", "owner", "claimed_at", "epoch", "stop", "outcome", "ended_at", "ended_by", "details", "lost", "gone"),
+)
+
 
 # --- The rules, as in lua/prelude.lua
 
@@ -71,72 +77,63 @@ def time_of(text: str | None) -> datetime | None:
 # --- Hashes
 
 
-def load(key: str, values: object, parse: Callable[..., T | None], /, **known: Any) -> T | None:
-    """Return what `parse` makes of the values of some fields of `key`, None for each that is missing.
-
-    Return None if the key does not exist, or if its values are malformed, which is logged once.
-    """
+def load_job(key: str, values: object) -> JobHash:
+    """Return the fields of the hash under `key`, None for each that is missing. A hash without a valid attempt is logged once."""
     texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
-    if not any(text is not None for text in texts):
+    job = dict(zip(JOB_FIELDS, texts, strict=True)) if len(texts) == len(JOB_FIELDS) else dict.fromkeys(JOB_FIELDS)
+    if attempt_of(job) is None and job["gone"] is None and any(text is not None for text in texts):
+        _log_once(key, f"attempt {job['attempt']!r:.40}")
+    return job
+
+
+def attempt_of(job: JobHash) -> int | None:
+    """Return the attempt that a job's hash is about; None if there is none."""
+    return whole(job["attempt"], 1, _MAX_ATTEMPT)
+
+
+def parse_record(job: JobHash) -> Record | None:
+    """Return the record: present if its attempt and its queue are valid."""
+    attempt, queue = attempt_of(job), job["queue"]
+    if attempt is None or queue is None or not _QUEUE.fullmatch(queue):
         return None
-    value = parse(*texts, **known)
-    if value is None:
-        _log_once(key, " ".join(f"{text!r:.40}" for text in texts))
-    return value
-
-
-def parse_record(*texts: str | None) -> Record | None:
-    """Parse `job:{job_id}`, from the fields that prelude.lua's RECORD lists: present if its attempt and its queue are valid."""
-    attempt, queue, install_id, namespace, name, sent_at, orders, *notes = texts
-    number = whole(attempt, 1, _MAX_ATTEMPT)
-    if number is None or queue is None or not _QUEUE.fullmatch(queue):
-        return None
-    place = (plain(install_id), plain(namespace), plain(name))
-    begun, cleaned, deleted = (note == "1" for note in notes) if notes else (False, False, False)
-    return Record(*place, number, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0, begun, cleaned, deleted)
-
-
-def parse_claim(
-    token: str | None,
-    owner: str | None,
-    at: str | None,
-    epoch: str | None = None,
-    ended: str | None = None,
-    *,
-    now: datetime,
-) -> Claim | None:
-    """Parse `claim:{task_id}`: present if its token is valid. Its time is never after `now`."""
-    if token is None or not is_token(token):
-        return None
-    return Claim(
-        token,
-        plain(owner),
-        by_operator=token == OPERATOR_TOKEN,
-        at=min(time_of(at) or now, now),
-        epoch=plain(epoch),
-        ended=ended == "1",
+    return Record(
+        plain(job["install_id"]),
+        plain(job["namespace"]),
+        plain(job["name"]),
+        attempt,
+        queue,
+        sent_at=time_of(job["sent_at"]),
+        orders=whole(job["orders"], 0, _MAX_ORDERS) or 0,
+        begun=job["begun"] == "1",
+        cleaned=job["cleaned"] == "1",
+        deleted=job["deleted"] == "1",
     )
 
 
-def parse_token(token: str | None) -> str | None:
-    """Parse `alive:{task_id}`: the token of the run that sent the heartbeat."""
-    return token if is_token(token) else None
+def parse_claim(job: JobHash, now: datetime) -> Claim | None:
+    """Return the claim: present if its token is valid. Its time is never after `now`."""
+    token = job["token"]
+    if token is None or not is_token(token):
+        return None
+    at = min(time_of(job["claimed_at"]) or now, now)
+    return Claim(token, plain(job["owner"]), token == OPERATOR_TOKEN, at, plain(job["epoch"]))
 
 
 def parse_stop(reason: str | None) -> StopReason | None:
-    """Parse `stop:{task_id}`: the reason."""
+    """Return why an attempt must stop, from its text."""
     return StopReason(reason) if reason in set(StopReason) else None
 
 
-def load_end(key: str, values: object, *, now: datetime | None = None) -> End | None:
-    """Return the end under `end:{task_id}`, as `load` does."""
-    return load(key, values, parse_end, key=key, now=now)
+def load_end(key: str, values: object) -> End | None:
+    """Return the end that a script returns as outcome, time and details."""
+    texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
+    return parse_end(*texts, key=key) if len(texts) == 3 else None  # noqa: PLR2004  # outcome, time, details
 
 
 def parse_end(
     outcome: str | None, at: str | None, details: str | None, *, key: str, now: datetime | None = None
 ) -> End | None:
-    """Parse `end:{task_id}`: present if its outcome is valid. Its time is never after `now`; malformed details are left out."""
+    """Return the end: present if its outcome is valid. Its time is never after `now`; malformed details are left out."""
     if outcome not in set(Outcome):
         return None
     when = time_of(at) or now
@@ -228,7 +225,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def retention_ms() -> int:
-    """Return the TTL of the keys of an attempt."""
+    """Return the TTL of what no record keeps: bare tasks, ends without a record, forgotten jobs."""
     return milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
 
 

@@ -7,7 +7,7 @@ is run after a higher fence was seen raises DeposedError, and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
@@ -23,8 +23,8 @@ from reconstruction_operator.state.timeline import LookCounts
 
 _CHECKS_MS: Final = 120_000  # lifetime of a request that no worker takes
 _CHECKED_BATCH: Final = 100
-FORGET_MAX_ATTEMPTS: Final = 1_000  # attempts whose keys are deleted, the newest ones; keys of older ones have expired
 
+FlagChange = Literal["request", "withdraw", "confirm", "clear"]
 T = TypeVar("T")
 
 
@@ -67,21 +67,19 @@ def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack
             place = {"namespace": job.namespace, "name": job.name}
             return put_record(keys, job_id=job_id, **place, attempt=attempt, queue=queue, **leader)
         case actions.RequestCancel():
-            return request_cancel(keys, job_id=job_id, **leader)
+            return change_flags(keys, job_id=job_id, change="request", **leader)
         case actions.WithdrawRequest():
-            return withdraw_request(keys, job_id=job_id, **leader)
+            return change_flags(keys, job_id=job_id, change="withdraw", **leader)
         case actions.AssertCancelled():
-            return assert_cancelled(keys, job_id=job_id, **leader)
+            return change_flags(keys, job_id=job_id, change="confirm", **leader)
         case actions.ClearFlags():
-            return clear_flags(keys, job_id=job_id, **leader)
-        case actions.TakeClaim(task, outcome, reason, message):
-            return take_claim(keys, task=task, end=End(outcome, reason, message), **leader)
-        case actions.ForceEnd(task, outcome, reason, message):
-            return force_end(keys, task=task, end=End(outcome, reason, message), **leader)
+            return change_flags(keys, job_id=job_id, change="clear", **leader)
+        case actions.EndAttempt(task, outcome, reason, message, is_lost):
+            return end_attempt(keys, task=task, end=End(outcome, reason, message), is_lost=is_lost, **leader)
         case actions.RequestStop(task, reason):
             return request_stop(keys, task=task, reason=reason, **leader)
-        case actions.Forget(attempts):
-            return forget(keys, job_id=job_id, attempts=attempts, **leader)
+        case actions.Forget():
+            return forget(keys, job_id=job_id, **leader)
         case actions.Dispatch() | actions.DeleteFiles() | actions.TakeBack() | actions.DeleteObject():
             return None
     assert_never(action)
@@ -91,21 +89,21 @@ def put_record(
     keys: Keys, *, job_id: str, namespace: str, name: str, attempt: int, queue: str, **leader: Unpack[Leader]
 ) -> Call[Record]:
     """Record which attempt is wanted, and return the record that is then valid: the wanted attempt never decreases."""
-    key, install_id = keys.record(job_id), leader["install_id"]
+    key, install_id = keys.job(job_id), leader["install_id"]
 
     def read(rest: list[Any]) -> Record:
-        record = fields.load(key, rest[0], fields.parse_record)
+        record = fields.parse_record(fields.load_job(key, rest[0]))
         if record is None:
             raise UnexpectedReplyError("put_record", rest)
         return record
 
     args = (install_id, job_id, attempt, queue, namespace, name)
-    return _fenced("put_record", keys, (keys.records(install_id), key), args, read, **leader)
+    return _fenced("put_record", keys, (keys.records(install_id), key, keys.alive(job_id)), args, read, **leader)
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
     """Add the existing records of those jobs to our index, which `list_records` reads, and make our install their owner."""
-    own = (keys.records(leader["install_id"]), *map(keys.record, job_ids))
+    own = (keys.records(leader["install_id"]), *map(keys.job, job_ids))
     return _fenced("index_records", keys, own, (leader["install_id"], *job_ids), **leader)
 
 
@@ -115,69 +113,41 @@ def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]
 
 
 def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
-    """Note that the attempt's message was sent now, or an order to delete the files of all attempts up to it.
+    """Note that the attempt's message was sent now, or an order to delete the job's files. Nothing is noted if another attempt is wanted."""
+    return _fenced("mark_sent", keys, (keys.job(job_id),), (attempt, int(is_order)), **leader)
 
-    Nothing is noted if the record wants another attempt (for an order: a later one).
+
+def change_flags(keys: Keys, *, job_id: str, change: FlagChange, **leader: Unpack[Leader]) -> Call[None]:
+    """Change the flags of a cancel, or renew their TTL: request it, withdraw the request, confirm the cancel, or clear both flags.
+
+    A request has no effect once the cancel is confirmed. Only `clear` deletes a confirmation.
     """
-    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), **leader)
+    flags = (keys.cancel_request(job_id), keys.cancel(job_id))
+    return _fenced("change_flags", keys, flags, (change, config.CANCEL_TTL_SECONDS), **leader)
 
 
-def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel_request:{job_id}` or renew its TTL; without effect once the cancel is confirmed."""
-    return _fenced("request_cancel", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
+def end_attempt(
+    keys: Keys, *, task: TaskId, end: End, is_lost: bool = False, **leader: Unpack[Leader]
+) -> Call[End | None]:
+    """End an attempt that no worker has begun, so that none ever begins it; or, if `is_lost`, one whose worker is silent.
 
-
-def assert_cancelled(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel:{job_id}` or renew its TTL, and delete the request."""
-    return _fenced("assert_cancelled", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
-
-
-def withdraw_request(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Delete the request, never a confirmation."""
-    return _fenced("withdraw_request", keys, _flags(keys, job_id), **leader)
-
-
-def clear_flags(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Delete both flags of a finished job."""
-    return _fenced("clear_flags", keys, _flags(keys, job_id), **leader)
-
-
-def _flags(keys: Keys, job_id: str) -> tuple[str, str]:
-    return keys.cancel_request(job_id), keys.cancel(job_id)
-
-
-def take_claim(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[bool]:
-    """End an attempt that no worker has begun, so that none ever begins it. Returns False if a worker has claimed it."""
-    return _fenced("take_claim", keys, _of_attempt(keys, task), _of_end(end), lambda rest: rest[0] == 1, **leader)
-
-
-def force_end(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[End | None]:
-    """End an attempt whose worker is silent, and return the end that counts: the worker's own if that was recorded first.
-
-    Returns None, without a change, if the worker is alive after all.
+    Returns the end that counts, which may be an earlier one. Returns None, without a change, if a worker has begun the attempt
+    (`is_lost`: and is alive), or if a newer attempt is wanted.
     """
-    key = keys.end(str(task))
+    key = keys.job(task.job_id)
 
     def read(rest: list[Any]) -> End | None:
         return fields.load_end(key, rest[0]) if rest else None
 
-    own = (*_of_attempt(keys, task), keys.alive(str(task)))
-    return _fenced("force_end", keys, own, _of_end(end), read, **leader)
-
-
-def _of_attempt(keys: Keys, task: TaskId) -> tuple[str, ...]:
-    return keys.claim(str(task)), keys.end(str(task)), keys.epoch()
-
-
-def _of_end(end: End) -> tuple[str | int, ...]:
     owner = f"operator: {(end.reason or end.outcome.value).lower().replace('_', ' ')}"
-    return OPERATOR_TOKEN, owner, fields.retention_ms(), end.outcome.value, fields.dump_details(end)
+    of_end = (end.outcome.value, fields.dump_details(end))
+    args = (task.attempt, int(is_lost), OPERATOR_TOKEN, owner, fields.retention_ms(), *of_end)
+    return _fenced("end_attempt", keys, (key, keys.alive(task.job_id), keys.epoch()), args, read, **leader)
 
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
     """Request the stop of an attempt that has not ended. Final; the first reason counts."""
-    own = (keys.stop(str(task)), keys.end(str(task)))
-    return _fenced("request_stop", keys, own, (fields.retention_ms(), reason.value), **leader)
+    return _fenced("request_stop", keys, (keys.job(task.job_id),), (task.attempt, reason.value), **leader)
 
 
 def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:
@@ -198,16 +168,11 @@ def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Chec
     return _fenced("take_checked", keys, (key,), (_CHECKED_BATCH, fields.MAX_VALUE_BYTES), read, **leader)
 
 
-def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) -> Call[bool]:
-    """Delete every key of the job and of its attempts 1 to `attempts`. Returns False, without a change, if an attempt still runs."""
-    of_job = (keys.record(job_id), *_flags(keys, job_id), keys.cleaned(job_id))
-    of_attempts = (
-        key(str(TaskId(job_id, attempt)))
-        for attempt in range(max(1, attempts - FORGET_MAX_ATTEMPTS + 1), attempts + 1)
-        for key in (keys.claim, keys.alive, keys.end, keys.stop)
-    )
-    own = (keys.records(leader["install_id"]), *of_job, *of_attempts)
-    return _fenced("forget", keys, own, (job_id, len(of_job)), lambda rest: rest[0] == 1, **leader)
+def forget(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[bool]:
+    """Delete every key of the job. Returns False, without a change, if an attempt still runs."""
+    of_job = (keys.job(job_id), keys.alive(job_id), keys.cancel_request(job_id), keys.cancel(job_id))
+    own = (keys.records(leader["install_id"]), *of_job)
+    return _fenced("forget", keys, own, (job_id, fields.retention_ms()), lambda rest: rest[0] == 1, **leader)
 
 
 def assert_leader(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.keys import Keys
@@ -26,20 +26,13 @@ _SKEW: Final = timedelta(days=1)  # how far a time may be ahead of Redis's clock
 _MAX_NAMES: Final = 1_000  # queues or models of one worker; those beyond the limit are ignored
 
 
-def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
-    """Return one snapshot of those jobs (job id, attempt), in their order: at most `OBSERVE_BATCH` in one call."""
+def observe(keys: Keys, jobs: Sequence[tuple[str, int | None]]) -> Call[Observed]:
+    """Return one snapshot of those jobs, in their order: at most `OBSERVE_BATCH` in one call.
+
+    Each is a job id and the attempt whose claim, stop and end are asked for; None: the wanted one.
+    """
     names = tuple(
-        (
-            keys.record(job_id),
-            keys.claim(str(task)),
-            keys.alive(str(task)),
-            keys.end(str(task)),
-            keys.stop(str(task)),
-            keys.cancel_request(job_id),
-            keys.cancel(job_id),
-            keys.cleaned(job_id),
-        )
-        for job_id, task in jobs
+        (keys.job(job_id), keys.alive(job_id), keys.cancel_request(job_id), keys.cancel(job_id)) for job_id, _ in jobs
     )
 
     def read(reply: Any) -> Observed:
@@ -50,8 +43,8 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
                     at,
                     LookCounts(int(before), int(after)),
                     tuple(
-                        _job(keys_of_job, values_of_job, task.attempt, epoch, at)
-                        for keys_of_job, values_of_job, (_, task) in zip(names, values, jobs, strict=True)
+                        _job(keys_of_job[0], values_of_job, attempt, epoch, at)
+                        for keys_of_job, values_of_job, (_, attempt) in zip(names, values, jobs, strict=True)
                     ),
                 )
             case _:
@@ -61,32 +54,32 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
     return Call(script("observe"), flat, (fields.MAX_VALUE_BYTES,), read)
 
 
-def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, now: datetime) -> ObservedJob:
-    record, claim, alive, end, stop, request_ttl_ms, cancel_ttl_ms, cleaned = values
-    believed = _believed(fields.load(names[0], record, fields.parse_record), attempt, now)
-    claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
-    token = fields.load(names[2], alive, fields.parse_token)
-    heard = claimed is None or claimed.epoch in ("", epoch)  # a worker of the previous version names no epoch
+def _job(key: str, values: list[Any], attempt: int | None, epoch: str, now: datetime) -> ObservedJob:
+    texts, token, request_ttl_ms, cancel_ttl_ms = values
+    job = fields.load_job(key, texts)
+    wanted = fields.attempt_of(job)
+    is_asked = wanted is not None and attempt in (wanted, None)
+    claimed = fields.parse_claim(job, now) if is_asked else None
+    heard = claimed is None or claimed.epoch in ("", epoch)
     # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL returns them.
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
-        record=believed,
+        record=_believed(fields.parse_record(job), attempt, now),
         claim=claimed,
         alive=claimed is not None and token == claimed.token and heard,
         heard=heard,
-        end=fields.load_end(names[3], end, now=now),
-        stop=fields.load(names[4], stop, fields.parse_stop),
+        end=fields.parse_end(job["outcome"], job["ended_at"], job["details"], key=key, now=now) if is_asked else None,
+        stop=fields.parse_stop(job["stop"]) if is_asked else None,
         requested=requested,
         confirmed=confirmed,
         flag_ttl_seconds=ttl_ms / 1000 if ttl_ms >= 0 else None,
-        cleaned=cleaned == 1 or (believed is not None and believed.cleaned),
     )
 
 
-def _believed(record: Record | None, attempt: int, now: datetime) -> Record | None:
+def _believed(record: Record | None, attempt: int | None, now: datetime) -> Record | None:
     """Return the record as `put_record` accepts it: not absurdly far ahead, and without a send time in the future."""
-    if record is None or record.attempt > attempt + fields.MAX_AHEAD:
+    if record is None or (attempt is not None and record.attempt > attempt + fields.MAX_AHEAD):
         return None
     if record.sent_at is not None and record.sent_at > now + _SKEW:
         return replace(record, sent_at=None)
@@ -155,15 +148,15 @@ def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mappi
     return Call(script("read_texts"), names, (fields.MAX_VALUE_BYTES,), read)
 
 
-def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:
-    """Return for each of those attempts whether it has a heartbeat, of any delivery."""
+def with_heartbeat(keys: Keys, job_ids: Sequence[str]) -> Call[tuple[bool, ...]]:
+    """Return for each of those jobs whether its wanted attempt has a heartbeat, of any delivery."""
 
     def read(reply: Any) -> tuple[bool, ...]:
-        if not isinstance(reply, list) or len(reply) != len(tasks):
+        if not isinstance(reply, list) or len(reply) != len(job_ids):
             raise UnexpectedReplyError("with_heartbeat", reply)
         return tuple(number == 1 for number in reply)
 
-    return Call(script("with_heartbeat"), tuple(keys.alive(str(task)) for task in tasks), (), read)
+    return Call(script("with_heartbeat"), tuple(map(keys.alive, job_ids)), (), read)
 
 
 def _reported(data: Mapping[str, Any]) -> Record | None:
@@ -171,7 +164,9 @@ def _reported(data: Mapping[str, Any]) -> Record | None:
     texts = [data.get(name) for name in ("queue", "install_id", "namespace", "name")]
     if type(attempt) is not int or not all(isinstance(text, str) for text in texts):
         return None
-    return fields.parse_record(str(attempt), *texts, None, None)
+    queue, install_id, namespace, name = texts
+    given = {"attempt": str(attempt), "queue": queue, "install_id": install_id, "namespace": namespace, "name": name}
+    return fields.parse_record(dict.fromkeys(fields.JOB_FIELDS) | given)
 
 
 def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:

@@ -1,6 +1,6 @@
 """Calls of a worker: claims, heartbeats, ends, registrations. Pure: each function makes a `Call` of the script of its name.
 
-`attempt` comes from the operator's message. It is None for a bare `delay()`, which has no record, and only its task id to claim.
+`attempt` comes from the operator's message. It is None for a bare `delay()`, which has no record: what it claims is its task id.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 
     return Call(
         script("claim"),
-        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.epoch()),
+        (*_of_run(keys, task_id, job_id, attempt), keys.epoch()),
         (_checked(token), worker, _text(attempt), *_ttls()),
         read,
     )
@@ -75,7 +75,7 @@ def beat(
 
     return Call(
         script("beat"),
-        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.draining(worker), keys.epoch()),
+        (*_of_run(keys, task_id, job_id, attempt), keys.draining(worker), keys.epoch()),
         (_checked(token), worker, life, _text(attempt), *_ttls()),
         read,
     )
@@ -86,18 +86,18 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
     Redis sets `end.at`. `end.worker` becomes the owner of the claim if that has to be made again.
     """
-    key = keys.end(task_id)
+    of_run = _of_run(keys, task_id, job_id, attempt)
 
     def read(reply: Any) -> FinishReply:
         match reply:
             case [verdict, *end] if verdict in set(FinishVerdict):
-                return FinishReply(FinishVerdict(verdict), fields.load_end(key, end[0]) if end else None)
+                return FinishReply(FinishVerdict(verdict), fields.load_end(of_run[0], end[0]) if end else None)
             case _:
                 raise UnexpectedReplyError("finish", reply)
 
     return Call(
         script("finish"),
-        (*_of_attempt(keys, task_id, job_id), keys.cancel_request(job_id), keys.cleaned(job_id), keys.epoch()),
+        (*of_run, keys.cancel_request(job_id), keys.epoch()),
         (
             _checked(token),
             end.worker,
@@ -168,15 +168,16 @@ def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[Non
 
 def mark_cleaned(keys: Keys, job_id: str) -> Call[None]:
     """Note that the job's files are deleted, as the operator ordered. Without effect for a job without a record."""
-    return Call(script("mark_cleaned"), (keys.cleaned(job_id), keys.record(job_id)), (fields.retention_ms(),), _nothing)
+    return Call(script("mark_cleaned"), (keys.job(job_id),), (), _nothing)
 
 
 def _nothing(_reply: Any) -> None:
     return None
 
 
-def _of_attempt(keys: Keys, task_id: str, job_id: str) -> tuple[str, ...]:
-    return keys.claim(task_id), keys.alive(task_id), keys.end(task_id), keys.record(job_id), keys.cancel(job_id)
+def _of_run(keys: Keys, task_id: str, job_id: str, attempt: int | None) -> tuple[str, ...]:
+    own = (keys.task(task_id), keys.alive(task_id)) if attempt is None else (keys.job(job_id), keys.alive(job_id))
+    return *own, keys.cancel(job_id)
 
 
 def _ttls() -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
@@ -29,8 +28,9 @@ def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
 
     Nothing is deleted if Redis has lost the job. Raises OSError and SupersededError as `delete`, RedisError if Redis is unavailable.
     """
-    job = _newest_attempt(job_id)
-    if job is None or job.record is None:
+    call = reads.observe(Keys(), [(job_id, None)])
+    (job,) = calls.run(job_manager.get_redis_client(), call).jobs
+    if job.record is None:
         logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
         return
     record = job.record
@@ -74,16 +74,3 @@ def _is_cancelled(job: ObservedJob) -> bool:
     the record. So a missing flag proves nothing unless there is a record.
     """
     return job.confirmed or (job.end is not None and job.end.outcome is Outcome.CANCELLED)
-
-
-def _newest_attempt(job_id: str) -> ObservedJob | None:
-    """Return the attempt that the job's record wants; None without a record."""
-    attempt = 1
-    while True:
-        snapshot = calls.run(job_manager.get_redis_client(), reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))]))
-        (job,) = snapshot.jobs
-        if job.record is None:
-            return None
-        if job.record.attempt == attempt:
-            return job
-        attempt = job.record.attempt

@@ -132,8 +132,8 @@ class Installation(Operators):
         """A beat of its other thread, while the run is paused."""
         if run.heartbeat is not None:
             run.heartbeat.take_turn()
-            held = self.now().fields(self.keys.claim(run.message.task))
-            if held and held["token"] == run.token:
+            held = self.now().fields(self.keys.job(run.message.job))
+            if held and held.get("token") == run.token:
                 self.granted[run.message.task] = run.token  # it may have registered again
 
     def advance(self, run: Run, points: int) -> None:

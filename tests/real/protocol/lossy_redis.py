@@ -1,8 +1,8 @@
-"""Redis under test, which can lose or damage data, and whose calls are points of the run that makes them."""
+"""Redis under test, which can lose its data, and whose calls are points of the run that makes them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import redis
 from reconstruction_operator import config
@@ -12,9 +12,6 @@ from reconstruction_operator.state.calls import Call, run
 
 from tests.real.protocol.fibers import Fiber
 from tests.support.protocol.contents import Contents
-from tests.support.protocol.foreign import NONSENSE_FIELDS
-
-NONSENSE_MS: Final = 3_600_000  # how long it stays
 
 T = TypeVar("T")
 
@@ -32,7 +29,7 @@ class LossyRedis:
         self.state: Contents | None = None
         self.visited: set[str] = set()
         # What has happened, as far as it decides which results are right.
-        self.dropped: set[str] = set()  # keys that Redis has lost, one by one
+        self.ended: dict[str, dict[str, str]] = {}  # task -> its job's hash when it ended, until Redis loses data
         self.emptied = False
         self.granted: dict[str, str] = {}  # task -> token that was given the claim
         client.flushdb()
@@ -52,7 +49,15 @@ class LossyRedis:
         run(client, replace(call, read=replies.append))
         self.state, self.last = None, call
         self.visited.add(f"{call.script.name} {str(replies[0])[:14] if call.script.name != 'observe' else ''}")
+        if call.script.name in ("finish", "end_attempt"):
+            self._note_end(call.keys)
         return call.read(replies[0])
+
+    def _note_end(self, keys: Sequence[str]) -> None:
+        (key,) = (one for one in keys if one.startswith("job:"))
+        held = self.client.hgetall(key)
+        if "outcome" in held:
+            self.ended.setdefault(f"{key.removeprefix('job:')}-{held['attempt']}", held)
 
     async def _run_by_sweeper(self, client: redis.Redis, call: Call[T]) -> T:
         return self.run(client, call)
@@ -79,9 +84,7 @@ class LossyRedis:
 
     def silence(self, job: str) -> None:
         """All its runs pause for longer than the TTL of a heartbeat; they may continue later."""
-        for key in self.now().values:
-            if key.startswith(f"alive:{job}-"):
-                self.client.delete(key)
+        self.client.delete(self.keys.alive(job))
         self.state, self.last = None, None
 
     def empty(self) -> None:
@@ -91,22 +94,4 @@ class LossyRedis:
         self.run_id += 1
         self.emptied = True
         self.granted.clear()
-
-    def drop(self, key: str, nonsense: str | None = None) -> None:
-        """The key is lost, or its value is replaced by nonsense."""
-        self.client.delete(key)
-        if nonsense == "fields":
-            self.client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
-            self.client.pexpire(key, NONSENSE_MS)
-        elif nonsense is not None:
-            self.client.set(key, nonsense, px=NONSENSE_MS)
-        self.state, self.last = None, None
-        self.dropped.add(key)
-        self.granted.pop(key.removeprefix("claim:"), None)
-
-    def has_lost(self, job: str, *kinds: str) -> bool:
-        """Whether Redis has lost such a key of the job, or of all of them, alone or with everything else."""
-        others = [one for one in self.jobs if one != job]
-        return self.emptied or any(
-            key.startswith(kinds) and not any(one in key for one in others) for key in self.dropped
-        )
+        self.ended.clear()

@@ -1,7 +1,7 @@
 """State machine of the protocol: chooses what happens next.
 
 Two operators (one may be deposed without knowing it), three workers that run the real task and may pause at any of its points,
-messages that are lost, duplicated or late, a Redis that loses any key at any moment, users who change their minds, and job
+messages that are lost, duplicated or late, a Redis that loses all data or comes back with older data, users who change their minds, and job
 folders on a disk that fills up and loses files. Hypothesis chooses the events, and which faults an example has at all.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 import redis
-from hypothesis import event, note, target
+from hypothesis import event, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from reconstruction_operator.state import calls, reads, worker_calls
@@ -55,17 +55,12 @@ SOMETIMES: Final = {
     "a reply is lost": 2,
     "heartbeats run out": 4,
     "half of all time passes": 1,
-    "a run loses a key": 5,
-    "a key is lost": 2,
-    "some keys are lost": 1,
-    "a key holds nonsense": 1,
     "Redis is emptied": 1,
     "a snapshot of Redis is taken": 2,
     "an older snapshot of Redis is restored": 1,
     "a file cannot be changed": 3,
     "a file vanishes": 1,
 }
-LOSSES: Final = frozenset({"a key is lost", "some keys are lost", "a key holds nonsense"})
 CHANGES: Final = frozenset({"mkdir", "rename", "write", "delete"})  # points before a change on the disk
 # How an example begins: each has examples of its own, since random choice leaves some out.
 SCENES: Final = (
@@ -156,14 +151,11 @@ class Protocol(Promises, RuleBasedStateMachine):
             "Redis is emptied": self.empty,
             "a snapshot of Redis is taken": self._take_snapshot,
             "an older snapshot of Redis is restored": lambda: self._restore(data),
-            "a run loses a key": lambda: self._lose_of_a_run(data),
             "a file vanishes": lambda: self._lose_a_file(data, job),
         }
         match what:
             case _ if what in events:
                 events[what]()
-            case _ if what in LOSSES:
-                self._lose(data, what)
             case _ if what.startswith("a script"):
                 self.use_the_job_manager(job, what)
             case _ if what.startswith("a user"):
@@ -184,44 +176,12 @@ class Protocol(Promises, RuleBasedStateMachine):
 
     # --- Losses
 
-    def _lose(self, data: st.DataObject, what: str) -> None:
-        there = sorted(self.now().values)
-        if not there:
-            return
-        if what == "some keys are lost":
-            gone = sorted(data.draw(st.sets(st.sampled_from(there), min_size=1)))
-        else:
-            gone = [data.draw(st.sampled_from(there))]
-        note(f"lost: {gone}")
-        nonsense = None
-        if what == "a key holds nonsense":
-            nonsense = data.draw(st.sampled_from(["nonsense", "[]", "7", "{}", "fields", "x" * 70_000]))
-        for key in gone:
-            self.drop(key, nonsense)
-
     def _take_snapshot(self) -> None:
         self.snapshots.append(self.snapshot())
 
     def _restore(self, data: st.DataObject) -> None:
         if self.snapshots:
             self.restore(data.draw(st.sampled_from(self.snapshots)), restarts=data.draw(st.booleans()))
-
-    def _lose_of_a_run(self, data: st.DataObject) -> None:
-        """The run notices before the operator does."""
-        if not self.runs:
-            return
-        run = self.runs[data.draw(st.sampled_from(sorted(self.runs)))]
-        task, job, keys = run.message.task, run.message.job, self.keys
-        its = [keys.claim(task), keys.record(job), keys.end(task), keys.alive(task), keys.stop(task), keys.cancel(job)]
-        there = [key for key in its if key in self.now().values]
-        if not there:
-            return
-        for key in data.draw(st.sampled_from([*([key] for key in there), there[:2]])):
-            self.drop(key)
-        if data.draw(st.booleans()):
-            self.beat(run)
-        else:
-            self.advance(run, data.draw(st.sampled_from([1, 5, 100])))
 
     def _lose_a_file(self, data: st.DataObject, job: str) -> None:
         there = self.files_of(job)

@@ -97,6 +97,7 @@ class Operators(LossyRedis):
         self.state, self.last = None, None
         self.emptied = True
         self.granted.clear()
+        self.ended.clear()
 
     def delete(self, thing: Object) -> None:
         """Both operators see the deletion."""
@@ -205,11 +206,11 @@ class Operators(LossyRedis):
         ):  # checked every second, and nothing is concluded from a silence that is shorter
             self._check_epoch(operator)
         known = operator.timeline.known
-        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
+        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.attempt)]))
         if not operator.timeline.went_back(observed.looks, known):
             return observed
         self._check_epoch(operator)
-        return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task)]))
+        return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.attempt)]))
 
     def _observation(self, task: TaskId, seen: ObservedJob) -> Observation:
         return Observation.of(
@@ -285,7 +286,7 @@ class Operators(LossyRedis):
         """Whether neither status nor record showed that the attempt was sent. A second message is harmless: the claim drops it."""
         status = self._planned_from
         is_stored = status.attempt == task.attempt and status.dispatch_time is not None
-        return not is_stored and (task in self.unmarked or self.has_lost(task.job_id, "job:"))
+        return not is_stored and (task in self.unmarked or self.emptied)
 
 
 class _With:

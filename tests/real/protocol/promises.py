@@ -49,13 +49,6 @@ class Promises(Installation):
         super().silence(job)
         self.troubled.add(job)
 
-    def drop(self, key: str, nonsense: str | None = None) -> None:
-        """Without its heartbeat, or without claim and end, a run counts as lost."""
-        super().drop(key, nonsense)
-        task = key.partition(":")[2]
-        if key.startswith("alive:") or {f"claim:{task}", f"end:{task}"} <= self.dropped:
-            self.troubled.add(task.rpartition("-")[0])
-
     def take(self, message: Message, *, fails: bool) -> Run:
         """A run that is to fail counts as a failure."""
         if fails:
@@ -80,10 +73,7 @@ class Promises(Installation):
         assert task not in self.granted, f"{task} was given to {self.granted[task]}, and then to {run.token}"
         self.granted[task] = run.token
         thing = self.objects[job]
-        # In Redis, the end of its newest attempt finishes a job, and the record, which older attempts do not match.
-        assert self.has_lost(job, "claim:", "end:", "job:") or not thing.finished, (
-            f"{task} begins, but its job has ended as {thing.status.phase}"
-        )
+        assert self.emptied or not thing.finished, f"{task} begins, but its job has ended as {thing.status.phase}"
 
     def moved(self, run: Run) -> None:
         """A run has changed only files that it may change."""
@@ -122,8 +112,8 @@ class Promises(Installation):
         for key, ttl_ms in state.ttls.items():
             assert ttl_ms is not None or key.startswith(FOR_EVER), f"{key} has no TTL"
         for job in self.jobs:
-            ends = self._ends(state, job)
-            self._an_end_is_of_its_claimant(state, ends)
+            ends = self._ends(job)
+            self._an_end_is_of_its_claimant(ends)
             requested, confirmed = (key in state.values for key in (f"cancel_request:{job}", f"cancel:{job}"))
             assert job in self.asked or not (requested and confirmed), f"{job} is requested and confirmed"
             self._what_ended_stays_so(job, ends)
@@ -131,23 +121,19 @@ class Promises(Installation):
             self._a_success_has_its_output(job)
             self._a_failure_or_a_cancel_has_a_cause(job)
 
-    def _ends(self, state: Contents, job: str) -> dict[str, dict[str, Any]]:
-        found = ((key.removeprefix("end:"), state.fields(key)) for key in state.values if key.startswith(f"end:{job}-"))
-        return {task: end for task, end in found if end is not None}
+    def _ends(self, job: str) -> dict[str, dict[str, Any]]:
+        return {task: end for task, end in self.ended.items() if task.startswith(f"{job}-")}
 
-    def _an_end_is_of_its_claimant(self, state: Contents, ends: dict[str, dict[str, Any]]) -> None:
+    def _an_end_is_of_its_claimant(self, ends: dict[str, dict[str, Any]]) -> None:
         for task, end in ends.items():
-            key = self.keys.claim(task)
-            claim = state.fields(key)
-            if claim is not None:
-                assert end["token"] in (claim["token"], operator_calls.OPERATOR_TOKEN), (
-                    f"{task} is claimed by {claim}, and ended as {end}"
-                )
-            else:
-                assert key in self.dropped, f"{task} ended without a claim"
+            assert end["ended_by"] in (end["token"], operator_calls.OPERATOR_TOKEN), f"{task} ended as {end}"
+            held = self.now().fields(self.keys.job(task.rpartition("-")[0])) or {}
+            if f"{task}" == f"{task.rpartition('-')[0]}-{held.get('attempt')}":
+                kept = {name: held.get(name) for name in ("outcome", "ended_by", "ended_at")}
+                assert kept.items() <= end.items(), f"{task} ended as {end}, and is {held}"
 
     def _what_ended_stays_so(self, job: str, ends: dict[str, dict[str, Any]]) -> None:
-        if self.has_lost(job, "end:", "claim:", "job:"):  # which show that a job or an attempt has ended
+        if self.emptied:
             return
         counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
         assert len(counts) <= 1, f"{counts} all succeeded"
@@ -158,7 +144,7 @@ class Promises(Installation):
     def _a_confirmed_cancel_is_no_success(self, state: Contents, job: str, ends: dict[str, dict[str, Any]]) -> None:
         """The flag alone decides. If it is lost with everything else, nothing ends before it is set again."""
         flag = self.keys.cancel(job)
-        if flag in self.dropped or job in self.cleared or self.objects[job].deleted:
+        if job in self.cleared or self.objects[job].deleted:
             self.asserted.discard(job)  # of a deleted job it is not set again, and its end does not matter
             return
         counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
@@ -215,8 +201,7 @@ class Promises(Installation):
             left = not thing.deleted and f"cancel_request:{job}" in state.values
             assert not left, f"a request is left of {job}, {thing.status.phase}"
             self.delete(thing)
-        is_lost = any(key.startswith(("job:", "records:")) for key in self.dropped)
-        if is_lost or self.restored:  # deletions are then found within an hour
+        if self.restored:  # deletions are then found within an hour
             self.workers = {node: Worker() for node in WORKERS}
         self._until("nothing is left of the jobs", self._nothing_is_left)
         for job, token in copied.items():
@@ -239,13 +224,13 @@ class Promises(Installation):
 
     def _must_be_cancelled(self) -> list[str]:
         """Jobs whose cancel is confirmed, and that had not finished before."""
-        state, found = self.now(), []
+        found = []
         for job, thing in self.objects.items():
             if not thing.spec.cancel_confirmed or thing.over:
                 continue
             ends = [
                 (Outcome(end["outcome"]), str(json.loads(end["details"]).get("reason")))
-                for end in self._ends(state, job).values()
+                for end in self._ends(job).values()
             ]
             if not any(_is_final(outcome, reason) for outcome, reason in ends):
                 found.append(job)
@@ -265,9 +250,9 @@ class Promises(Installation):
         if not self.runs:
             deletion.drop_empty_folders(math.inf)  # as each worker does every hour
         results.drop_stale()
-        # Only the index finds a record: if it was lost before the job was cleaned up, the next leader misses the record.
-        found = [job for job in self.jobs if self.keys.records(INSTALL) not in self.dropped]
-        left = [key for key in self.client.keys("*") if any(job in key for job in found) and self.client.pttl(key) < 0]
+        left = [
+            key for key in self.client.keys("*") if any(job in key for job in self.jobs) and self.client.pttl(key) < 0
+        ]
         recorded = self.client.smembers(self.keys.records(INSTALL))
         folders = [one for one in self.root.iterdir() if not self._has_no_owner(one)]
         return not (left or recorded or folders or self.messages or self.runs)
@@ -275,7 +260,7 @@ class Promises(Installation):
     def _has_no_owner(self, folder: Path) -> bool:
         """Left by a worker that was killed before it wrote the ownership note, of a job whose record was lost as well."""
         empty = all(one.is_dir() or one.name == OWNER for one in folder.rglob("*"))
-        return empty and any(job in folder.name and self.has_lost(job, "job:", "records:") for job in self.jobs)
+        return empty and self.emptied
 
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
         """Fair turns for all until it holds."""
@@ -293,7 +278,7 @@ class Promises(Installation):
         leader = self.operators[self.leader]
         tokens = {run.token for run in self.runs.values()}
         for key, value in self.now().values.items():
-            if key.startswith("alive:") and (not isinstance(value, dict) or value["token"] not in tokens):
+            if key.startswith("alive:") and value not in tokens:
                 self.client.delete(key)  # of a worker that was killed
         self.state = None
         for node, worker in self.workers.items():

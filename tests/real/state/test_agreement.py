@@ -1,5 +1,6 @@
 """The scripts and the operator agree on which values are present: state/fields.py against lua/prelude.lua."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,15 +10,18 @@ from hypothesis import strategies as st
 from reconstruction_operator.state import calls, fields
 from reconstruction_operator.state.calls import PRELUDE, part
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _JUDGE = calls.Script.of(
     "judge",
     part(PRELUDE)
     + """
 local value = ARGV[1]
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'attempt', ARGV[2] or value, 'queue', ARGV[3] or value, 'token', value, 'outcome', value, 'reason', value)
+redis.call('HSET', KEYS[1], 'attempt', ARGV[2] or value, 'queue', ARGV[3] or value, 'token', value, 'outcome', value, 'stop', value)
 local function as_bit(found) return found and 1 or 0 end
-return {as_bit(wanted(KEYS[1])), as_bit(token_at(KEYS[1])), as_bit(end_at(KEYS[1])), as_bit(stop_at(KEYS[1])), as_bit(time_of(value))}
+local job = job_at(KEYS[1])
+local is_record = job.wanted and queue_of(job.queue)
+return {as_bit(is_record), as_bit(job.token), as_bit(job.outcome), as_bit(job.stop), as_bit(time_of(value))}
 """,
 )
 
@@ -30,13 +34,13 @@ def by_scripts(client: redis.Redis, *values: str | bytes) -> list[bool]:
 
 def by_operator(client: redis.Redis) -> list[bool]:
     """The same for the operator, from what it reads there."""
-    attempt, queue, token, outcome, reason = client.hmget("key", ["attempt", "queue", "token", "outcome", "reason"])
+    job = fields.load_job("key", client.hmget("key", list(fields.JOB_FIELDS)))
     found: list[Any] = [
-        fields.parse_record(attempt, queue, None, None, None, None, None),
-        fields.parse_token(token),
-        fields.parse_end(outcome, None, None, key="key"),
-        fields.parse_stop(reason),
-        fields.time_of(token),
+        fields.parse_record(job),
+        fields.parse_claim(job, NOW),
+        fields.parse_end(job["outcome"], None, None, key="key"),
+        fields.parse_stop(job["stop"]),
+        fields.time_of(job["token"]),
     ]
     return [one is not None for one in found]
 

@@ -1,12 +1,10 @@
-"""Claims and epochs: what a claim shows in another epoch, or when Redis has lost an end."""
+"""Claims and epochs: what a claim shows in another epoch."""
 
 import pytest
 import redis
-from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import End
 from reconstruction_operator.state import operator_calls
 
-from tests.support.protocol.caller import TASK, Caller
+from tests.support.protocol.caller import Caller
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def test_a_worker_counts_as_heard_in_another_epoch_after_its_next_heartbeat(
     before = running.seen()
     running.beat()
     after = running.seen()
-    client.hdel("claim:job-1", "epoch")
+    client.hdel("job:job", "epoch")
 
     assert [(job.heard, job.alive, job.stale) for job in (first, before, after)] == [
         (True, True, False),
@@ -35,19 +33,3 @@ def test_a_worker_counts_as_heard_in_another_epoch_after_its_next_heartbeat(
     ]
     assert before.claim.at == after.claim.at
     assert running.seen().heard
-
-
-@pytest.mark.parametrize("by", ["the worker", "the operator"])
-def test_a_claim_shows_that_its_end_is_lost(running: Caller, client: redis.Redis, by: str) -> None:
-    if by == "the worker":
-        running.finish()
-    else:
-        client.delete("alive:job-1")
-        running.order(operator_calls.force_end, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
-    client.delete("end:job-1")
-
-    assert running.seen().stale
-    assert running.beat().owned
-    assert not running.seen().alive
-    running.want(2)
-    assert not running.beat().owned  # a lost end does not hide that another attempt follows

@@ -40,8 +40,8 @@ def test_nothing_is_dispatched(full: redis.Redis, do: Caller) -> None:
 
 
 def test_a_cancel_is_requested_confirmed_and_ends(full: redis.Redis, do: Caller) -> None:
-    do(operator_calls.request_cancel, job_id="job", **NEXT)
-    do(operator_calls.assert_cancelled, job_id="job", **NEXT)
+    do.flag("request", **NEXT)
+    do.flag("confirm", **NEXT)
 
     assert do.beat().cancelled
     assert do.finish(end=End(Outcome.CANCELLED)).verdict is FinishVerdict.RECORDED
@@ -65,14 +65,15 @@ def test_an_attempt_is_stopped(full: redis.Redis, do: Caller) -> None:
 
 
 def test_a_waiting_attempt_and_a_silent_one_are_ended(full: redis.Redis, do: Caller) -> None:
-    assert do.order(operator_calls.take_claim, task=OTHER, end=STOPPED)
-    full.delete(Keys().alive("job-1"))
-    assert do.order(operator_calls.force_end, task=TASK, end=STOPPED).outcome is Outcome.STOPPED
+    assert do.end(STOPPED, OTHER).outcome is Outcome.STOPPED
+    assert do.end(STOPPED, TaskId("other", 2)).outcome is Outcome.STOPPED  # which was never sent
+    full.delete(Keys().alive("job"))
+    assert do.end(STOPPED, is_lost=True).outcome is Outcome.STOPPED
 
 
 def test_a_deleted_job_is_forgotten(full: redis.Redis, do: Caller) -> None:
-    assert do.order(operator_calls.take_claim, task=OTHER, end=STOPPED)
-    assert do.order(operator_calls.forget, job_id="other", attempts=1)
+    assert do.end(STOPPED, OTHER)
+    assert do.order(operator_calls.forget, job_id="other")
 
     assert not full.keys("*other*")
 

@@ -8,13 +8,13 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End, Record
+from reconstruction_operator.contract.records import End, ObservedJob, Record
 from reconstruction_operator.state import calls, fields, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import DeposedError
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import LookCounts
 
-from tests.support.protocol.caller import PLACE, TASK, Caller
+from tests.support.protocol.caller import PLACE, RUN, TASK, Caller
 from tests.support.protocol.contents import Contents
 
 LOST = End(Outcome.FAILED, "WORKER_LOST", "silent for 10 s")
@@ -23,14 +23,10 @@ OTHER: dict[str, Any] = {"fence": 1, "install_id": "other"}
 ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.put_record, {**PLACE, "attempt": 1}),
     (operator_calls.mark_sent, {"job_id": "job", "attempt": 1}),
-    (operator_calls.request_cancel, {"job_id": "job"}),
-    (operator_calls.assert_cancelled, {"job_id": "job"}),
-    (operator_calls.withdraw_request, {"job_id": "job"}),
-    (operator_calls.clear_flags, {"job_id": "job"}),
-    (operator_calls.take_claim, {"task": TASK, "end": TAKEN}),
+    (operator_calls.change_flags, {"job_id": "job", "change": "confirm"}),
+    (operator_calls.end_attempt, {"task": TASK, "end": TAKEN}),
     (operator_calls.request_stop, {"task": TASK, "reason": StopReason.SUSPEND}),
-    (operator_calls.force_end, {"task": TASK, "end": LOST}),
-    (operator_calls.forget, {"job_id": "job", "attempts": 2}),
+    (operator_calls.forget, {"job_id": "job"}),
     (operator_calls.open_epoch, {"run_id": "run"}),
     (operator_calls.index_records, {"job_ids": ["job"]}),
     (operator_calls.drop_folders, {"job_ids": ["job"]}),
@@ -83,8 +79,8 @@ def test_what_was_sent_is_noted_in_the_record_of_its_attempt(do: Caller) -> None
     for attempt in (1, 3):
         do.order(operator_calls.mark_sent, job_id="job", attempt=attempt)
     assert do.want(2).sent_at is None
-    for attempt, orders in ((2, 1), (3, 2)):  # an order to delete files may be of an attempt that was never sent
-        do.order(operator_calls.mark_sent, job_id="job", attempt=attempt, is_order=True)
+    for orders in (1, 2):
+        do.order(operator_calls.mark_sent, job_id="job", attempt=2, is_order=True)
         assert (do.want(2).orders, do.want(2).sent_at is None) == (orders, False)
     do.order(operator_calls.mark_sent, job_id="job", attempt=2)
     assert do.want(2).orders == 0
@@ -109,83 +105,110 @@ def test_a_record_that_is_indexed_again_is_ours(do: Caller, client: redis.Redis)
 
 def test_a_cancel_is_requested_withdrawn_confirmed_and_cleared(do: Caller, client: redis.Redis) -> None:
     flags = ("cancel_request:job", "cancel:job")
-    for order, left in (
-        (operator_calls.request_cancel, ["pending", None]),
-        (operator_calls.withdraw_request, [None, None]),
-        (operator_calls.request_cancel, ["pending", None]),
-        (operator_calls.assert_cancelled, [None, "1"]),
-        (operator_calls.request_cancel, [None, "1"]),
-        (operator_calls.withdraw_request, [None, "1"]),
-        (operator_calls.clear_flags, [None, None]),
-    ):
-        do.order(order, job_id="job")
+    changes: list[tuple[operator_calls.FlagChange, list[str | None]]] = [
+        ("request", ["pending", None]),
+        ("withdraw", [None, None]),
+        ("request", ["pending", None]),
+        ("confirm", [None, "1"]),
+        ("request", [None, "1"]),
+        ("withdraw", [None, "1"]),
+        ("clear", [None, None]),
+    ]
+    for change, left in changes:
+        do.flag(change)
         assert client.mget(flags) == left
+        assert all(3_590 < client.ttl(flag) <= 3_600 for flag in flags if client.exists(flag))
 
 
 def test_an_unclaimed_attempt_is_taken_and_ended_once(do: Caller) -> None:
     do.want()
-    assert [do.order(operator_calls.take_claim, task=TASK, end=end) for end in (TAKEN, LOST)] == [True, True]
+    assert [do.end(end).reason for end in (TAKEN, LOST)] == ["CANCELLED", "CANCELLED"]
     job = do.seen()
     assert (job.claim.by_operator, job.claim.owner, job.alive) == (True, "operator: cancelled", False)
     assert (job.end.outcome, job.end.message) == (Outcome.CANCELLED, TAKEN.message)
     assert do.claim().verdict is ClaimVerdict.DUPLICATE
-    do.order(operator_calls.force_end, task=TaskId("lost", 1), end=LOST)
+    do.end(LOST, TaskId("lost", 1), is_lost=True)
     assert do.seen("lost").claim.owner == "operator: worker lost"
+
+
+def test_an_attempt_that_is_ended_before_it_was_sent_supersedes_the_earlier_one(do: Caller) -> None:
+    do.want()
+    do.claim()
+    do.finish(end=End(Outcome.FAILED, "WORKER_ERROR"))
+    assert do.end(TAKEN, TaskId("job", 2)).outcome is Outcome.CANCELLED
+    record = do.seen().record
+    assert (record.attempt, record.queue, record.name, record.begun) == (2, "celery", "a-name", True)
+    assert do.claim(RUN | {"task_id": "job-2", "attempt": 2}).verdict is ClaimVerdict.DUPLICATE
+    assert do.end(LOST, TASK) is None  # a newer attempt is wanted
+
+
+def test_an_end_without_a_record_expires_unless_a_record_follows(do: Caller, client: redis.Redis) -> None:
+    do.end(TAKEN)
+    assert (do.seen().record, do.seen().end.reason) == (None, "CANCELLED")
+    assert 604_790_000 < client.pttl("job:job") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
+    do.want()
+    assert (do.seen().record.queue, do.seen().end.reason, client.pttl("job:job")) == ("celery", "CANCELLED", -1)
 
 
 def test_an_end_is_forced_on_a_silent_attempt_only(do: Caller, client: redis.Redis) -> None:
     do.want()
     do.claim()
-    assert do.order(operator_calls.take_claim, task=TASK, end=TAKEN) is False
-    assert do.order(operator_calls.force_end, task=TASK, end=LOST) is None
-    client.delete("alive:job-1")
-    end = do.order(operator_calls.force_end, task=TASK, end=LOST)
+    assert do.end(LOST, is_lost=True) is None
+    client.delete("alive:job")
+    assert do.end(TAKEN) is None
+    end = do.end(LOST, is_lost=True)
     assert (end.outcome, end.reason, end.message) == (Outcome.FAILED, "WORKER_LOST", LOST.message)
-    assert do.order(operator_calls.force_end, task=TASK, end=TAKEN) == do.seen().end == end
-
-
-def test_claims_ends_and_stops_of_the_operator_expire_and_show_the_end(do: Caller, client: redis.Redis) -> None:
-    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
-    do.order(operator_calls.take_claim, task=TASK, end=TAKEN)
-    do.order(operator_calls.force_end, task=TaskId("lost", 1), end=LOST)
-    keys = [*client.keys("claim:*"), *client.keys("end:*"), *client.keys("stop:*")]
-    assert [client.pttl(key) > 604_790_000 for key in keys] == [True] * 5
-    assert [client.hget(key, "ended") for key in client.keys("claim:*")] == ["1", "1"]
+    assert do.end(TAKEN) == do.seen().end == end
 
 
 def test_the_first_reason_of_a_stop_counts_unless_the_attempt_has_ended(do: Caller) -> None:
+    do.want(job_id="over")
+    do.end(TAKEN, TaskId("over", 1))
+    do.order(operator_calls.request_stop, task=TaskId("over", 1), reason=StopReason.SUSPEND)
+    assert do.seen("over").stop is None
+    do.want()
     for reason in (StopReason.SUSPEND, StopReason.DELETED):
         do.order(operator_calls.request_stop, task=TASK, reason=reason)
     assert do.seen().stop is StopReason.SUSPEND
-    do.order(operator_calls.take_claim, task=TaskId("over", 1), end=TAKEN)
-    do.order(operator_calls.request_stop, task=TaskId("over", 1), reason=StopReason.SUSPEND)
-    assert do.seen("over").stop is None
+    do.want(2)
+    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
+    assert do(reads.observe, [("job", 2)]).jobs[0].stop is None
 
 
-def test_forgetting_a_job_keeps_an_end_that_a_lost_worker_has_not_seen(do: Caller, client: redis.Redis) -> None:
+def test_a_forgotten_job_leaves_nothing_unless_a_silent_worker_may_return(do: Caller, client: redis.Redis) -> None:
     do.want()
     do.claim()
-    assert do.order(operator_calls.forget, job_id="job", attempts=1) is False
-    client.delete("alive:job-1")
-    for attempt in (1, 2, 3):
-        do.want(attempt)
-        do.order(operator_calls.request_stop, task=TaskId("job", attempt), reason=StopReason.SUSPEND)
-        do.order(operator_calls.force_end, task=TaskId("job", attempt), end=TAKEN)
+    assert do.order(operator_calls.forget, job_id="job") is False
     client.mset({"cancel:job": "1", "cancel_request:job": "pending"})
+    do.finish(end=End(Outcome.CANCELLED))
     do(worker_calls.mark_cleaned, "job")
-    assert do.order(operator_calls.forget, job_id="job", attempts=3) is True
-    assert set(client.keys("*")) == {"fence:install", "claim:job-1", "end:job-1"}
-    assert all(
-        0 < client.ttl(f"{kind}:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS for kind in ("claim", "end")
-    )
-    assert not do.beat().owned
-    do.want(1_000_000)  # of so many, the newest are looked at
-    assert do.order(operator_calls.forget, job_id="job", attempts=1_000_000) is True
+    assert do.order(operator_calls.forget, job_id="job") is True
+    assert client.keys("*") == ["fence:install"]
+
+
+@pytest.mark.parametrize("by", ["an end", "the next attempt"])
+def test_a_worker_whose_attempt_was_taken_from_it_stops_although_its_job_is_forgotten(
+    do: Caller, client: redis.Redis, by: str
+) -> None:
+    do.want()
+    do.claim()
+    client.delete("alive:job")
+    if by == "an end":
+        do.end(LOST, is_lost=True)
+    do.want(2)
+    do.end(TAKEN, TaskId("job", 2))
+    for _ in range(2):
+        assert do.order(operator_calls.forget, job_id="job") is True
+        assert set(client.keys("*")) == {"fence:install", "job:job"}
+    assert 0 < client.ttl("job:job") <= config.settings.PROTOCOL_RETENTION_SECONDS
+    assert (do.seen(), do.beat().owned) == (ObservedJob(), False)
+    do.want(3)  # the object is back, from a backup
+    assert (do.seen().record.attempt, client.ttl("job:job")) == (3, -1)
 
 
 def test_every_look_is_counted_and_fewer_than_are_known_begin_another_epoch(do: Caller) -> None:
     first = do.order(operator_calls.open_epoch, run_id="run-1")
-    assert do(reads.observe, [("job", TASK)]).looks == LookCounts(1, 2)
+    assert do(reads.observe, [("job", 1)]).looks == LookCounts(1, 2)
     same = do.order(operator_calls.open_epoch, run_id="run-1", known_looks=2)
     other = do.order(operator_calls.open_epoch, run_id="run-1", known_looks=9)
     assert (first.looks, same.looks, other.looks) == (LookCounts(0, 1), LookCounts(2, 3), LookCounts(9, 10))
@@ -206,13 +229,13 @@ def test_a_malformed_epoch_is_replaced(do: Caller, client: redis.Redis, change: 
 def test_without_a_valid_epoch_or_without_memory_no_look_is_counted(do: Caller, client: redis.Redis) -> None:
     do.want()
     client.hset("epoch", mapping={"id": "x" * 65, "looks": 7})
-    assert do(reads.observe, [("job", TASK)]).looks == LookCounts(7, 7)
+    assert do(reads.observe, [("job", 1)]).looks == LookCounts(7, 7)
     do.claim()
-    assert client.hget("claim:job-1", "epoch") is None
+    assert client.hget("job:job", "epoch") == ""
 
     do.order(operator_calls.open_epoch, run_id="run")
     client.config_set("maxmemory", 1)
     try:
-        assert do(reads.observe, [("job", TASK)]).looks == LookCounts(8, 8)
+        assert do(reads.observe, [("job", 1)]).looks == LookCounts(8, 8)
     finally:
         client.config_set("maxmemory", 0)

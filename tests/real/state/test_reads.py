@@ -2,7 +2,6 @@
 
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
@@ -11,17 +10,14 @@ from reconstruction_operator.state import fields, operator_calls, reads, replies
 from tests.support.protocol.caller import Caller
 from tests.support.protocol.foreign import put_foreign
 
-OF_A_JOB = ("job:job", "claim:job-1", "alive:job-1", "end:job-1", "stop:job-1")
+OF_A_JOB = ("job:job", "alive:job")
 
 
 def test_a_full_batch_keeps_its_order(do: Caller) -> None:
     ids = [f"job-{index}" for index in range(reads.OBSERVE_BATCH)]
     for one in ids[::7]:
         do.want(job_id=one, name=one)
-    names = [
-        job.record.name if job.record else None
-        for job in do(reads.observe, [(one, TaskId(one, 1)) for one in ids]).jobs
-    ]
+    names = [job.record.name if job.record else None for job in do(reads.observe, [(one, 1) for one in ids]).jobs]
     assert names == [one if index % 7 == 0 else None for index, one in enumerate(ids)]
 
 
@@ -59,7 +55,8 @@ def test_foreign_values_read_as_absent_and_are_replaced(client: redis.Redis, do:
 
 def test_oversized_details_are_not_sent(client: redis.Redis, do: Caller) -> None:
     details = '{"message":"' + "x" * fields.MAX_VALUE_BYTES + '"}'
-    client.hset("end:job-1", mapping={"outcome": "Succeeded", "at": 1, "details": details})
+    do.want()
+    client.hset("job:job", mapping={"outcome": "Succeeded", "ended_at": 1, "details": details})
     end = do.seen().end
     assert (end.outcome, end.message) == (Outcome.SUCCEEDED, "")
 

@@ -42,7 +42,7 @@ def test_an_attempt_is_claimed_by_the_first_delivery_once_it_is_wanted(do: Calle
     assert do.claim() == ClaimReply(ClaimVerdict.UNWANTED)
     second = RUN | {"task_id": "job-2", "attempt": 2}
     assert do.claim(second) == do.claim(second) == ClaimReply(ClaimVerdict.CLAIMED)
-    do.client.delete("alive:job-2")
+    do.client.delete("alive:job")
     assert do.claim(second | {"token": "second"}) == ClaimReply(ClaimVerdict.DUPLICATE)
     do.finish(second)
     assert do.claim(second) == ClaimReply(ClaimVerdict.DUPLICATE)
@@ -50,7 +50,7 @@ def test_an_attempt_is_claimed_by_the_first_delivery_once_it_is_wanted(do: Calle
 
 def test_claims_and_beats_report_a_cancel_a_stop_and_a_shutdown(do: Caller) -> None:
     do.want()
-    do.order(operator_calls.assert_cancelled, job_id="job")
+    do.flag("confirm")
     do.order(operator_calls.request_stop, task=TASK, reason=StopReason.DEADLINE)
     do(worker_calls.start_draining, "w", "life", 20.0)
     assert do.claim() == ClaimReply(ClaimVerdict.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
@@ -59,9 +59,9 @@ def test_claims_and_beats_report_a_cancel_a_stop_and_a_shutdown(do: Caller) -> N
     assert timedelta(seconds=10) < reply.drain_at - now <= timedelta(seconds=20)
 
 
-def test_a_claim_outlives_every_message_and_a_heartbeat_does_not(running: Caller) -> None:
-    assert 604_790_000 < running.client.pttl("claim:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
-    assert 5_000 < running.client.pttl("alive:job-1") <= config.settings.ALIVE_TTL_SECONDS * 1000
+def test_a_claim_lasts_as_long_as_the_record_and_a_heartbeat_does_not(running: Caller) -> None:
+    assert running.client.ttl("job:job") == -1
+    assert 5_000 < running.client.pttl("alive:job") <= config.settings.ALIVE_TTL_SECONDS * 1000
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,10 @@ def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(do: Call
 
 
 def test_a_beat_renews_the_heartbeat_of_its_claimant_until_the_end(running: Caller) -> None:
-    running.client.delete("alive:job-1")
+    running.client.delete("alive:job")
     assert (running.beat(SECOND).owned, running.seen().alive) == (False, False)
-    running.client.pexpire("claim:job-1", 60_000)
     assert (running.beat().owned, running.seen().alive) == (True, True)
-    assert running.client.pttl("claim:job-1") > 604_790_000
-    assert running.client.pttl("alive:job-1") <= config.settings.ALIVE_TTL_SECONDS * 1000
+    assert running.client.pttl("alive:job") <= config.settings.ALIVE_TTL_SECONDS * 1000
     running.finish()
     assert (running.beat().owned, running.seen().alive) == (True, False)
 
@@ -91,12 +89,12 @@ def test_a_beat_renews_the_heartbeat_of_its_claimant_until_the_end(running: Call
 def test_a_superseded_run_loses_its_heartbeat_and_records_no_end(running: Caller, by: str) -> None:
     forced = None
     if by == "the operator":
-        running.client.delete("alive:job-1")
-        forced = running.order(operator_calls.force_end, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
+        running.client.delete("alive:job")
+        forced = running.end(End(Outcome.FAILED, "WORKER_LOST"), is_lost=True)
     else:
         running.want(2)
     assert not running.beat().owned
-    assert not running.client.exists("alive:job-1")
+    assert not running.client.exists("alive:job")
     assert running.finish() == FinishReply(FinishVerdict.SUPERSEDED, forced)
 
 
@@ -113,28 +111,43 @@ def test_after_redis_was_emptied_a_heartbeat_or_an_end_claims_again_with_the_rec
 
 
 def test_a_late_call_does_not_bring_back_a_forgotten_job(running: Caller) -> None:
-    running.client.delete("alive:job-1")
-    running.order(operator_calls.force_end, task=TASK, end=End(Outcome.STOPPED, "DELETED"))
-    assert running.order(operator_calls.forget, job_id="job", attempts=1)
+    running.client.delete("alive:job")
+    running.end(End(Outcome.STOPPED, "DELETED"), is_lost=True)
+    assert running.order(operator_calls.forget, job_id="job")
     assert not running.beat().owned
+    assert running.claim().verdict is ClaimVerdict.UNWANTED
     running.finish()
     running(worker_calls.mark_cleaned, "job")
-    assert set(running.client.keys("*")) == {"fence:install", "claim:job-1", "end:job-1"}  # until they expire
+    assert running.client.hgetall("job:job") == {"gone": "1"}
+    assert set(running.client.keys("*")) == {"fence:install", "job:job"}
+    assert 604_790_000 < running.client.pttl("job:job") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
+
+
+def test_a_run_that_redis_does_not_remember_continues_until_its_attempt_is_wanted_again(do: Caller) -> None:
+    do.want(2)
+    second = RUN | {"task_id": "job-2", "attempt": 2}
+    do.claim(second)
+    do.client.flushdb()
+    do.want(1)  # as in an older snapshot
+    assert (do.beat(second).owned, do.seen().claim) == (True, None)
+    assert do.finish(second) == FinishReply(FinishVerdict.SUPERSEDED)
+    do.want(2)
+    assert do.beat(second).owned
+    assert do.finish(second).verdict is FinishVerdict.RECORDED
 
 
 def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running: Caller) -> None:
-    running.order(operator_calls.request_cancel, job_id="job")
+    running.flag("request")
     reply = running.finish(end=End(Outcome.SUCCEEDED, message="äöü", worker="w", quality={"faces": "12"}))
     assert (reply.end.message, reply.end.worker, reply.end.quality) == ("äöü", "w", {"faces": "12"})
     assert running.finish(end=End(Outcome.FAILED)) == FinishReply(FinishVerdict.ALREADY, reply.end)
     assert running.seen().end == reply.end
     assert not running.client.exists("cancel_request:job")
-    assert 604_790_000 < running.client.pttl("end:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
 def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Caller, outcome: Outcome) -> None:
-    running.order(operator_calls.assert_cancelled, job_id="job")
+    running.flag("confirm")
     assert running.finish(end=End(outcome)) == FinishReply(FinishVerdict.CANCELLED)
     assert running.finish(end=CANCELLED).verdict is FinishVerdict.RECORDED
     assert 3590 < running.client.ttl("cancel:job") <= 3600
@@ -143,12 +156,13 @@ def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Caller, outco
 @pytest.mark.parametrize(
     ("end", "deleted"), [(CANCELLED, True), (replace(CANCELLED, files_left=True), False), (SUCCESS, False)]
 )
-def test_the_record_keeps_what_claim_and_end_showed(running: Caller, end: End, *, deleted: bool) -> None:
+def test_the_record_shows_whether_a_worker_began_and_whether_its_run_deleted_the_files(
+    running: Caller, end: End, *, deleted: bool
+) -> None:
     assert running.seen().record.begun
     running(worker_calls.mark_cleaned, "job")
     running.client.hset("job:job", "deleted", "1")  # of an earlier run of the attempt
     running.finish(end=end)  # after which files may be left again
-    running.client.delete("claim:job-1", "end:job-1")
     record = running.seen().record
     assert (record.begun, record.deleted, running.seen().cleaned) == (True, deleted, False)
     assert running.want(2).begun
@@ -157,8 +171,6 @@ def test_the_record_keeps_what_claim_and_end_showed(running: Caller, end: End, *
 def test_the_record_shows_that_files_were_deleted_as_ordered(running: Caller) -> None:
     running.finish()
     running(worker_calls.mark_cleaned, "job")
-    assert running.client.ttl("cleaned:job") > 0
-    running.client.delete("cleaned:job")
     assert running.seen().cleaned
     assert running.want().cleaned
     assert not running.want(2).cleaned
@@ -211,11 +223,14 @@ def test_malformed_registrations_do_not_break_the_list(do: Caller) -> None:
 
 def test_a_bare_task_of_a_silent_worker_goes_to_its_next_delivery(do: Caller) -> None:
     assert [do.claim(run).verdict for run in (BARE, AGAIN)] == [ClaimVerdict.CLAIMED, ClaimVerdict.DUPLICATE]
+    assert 604_790_000 < do.client.pttl("task:0a1b") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
     do.client.delete("alive:0a1b")
+    do.client.pexpire("task:0a1b", 60_000)
     assert do.claim(AGAIN).verdict is ClaimVerdict.CLAIMED
     assert [do.beat(run).owned for run in (BARE, AGAIN)] == [False, True]
     assert [do.finish(run).verdict for run in (BARE, AGAIN)] == [FinishVerdict.SUPERSEDED, FinishVerdict.RECORDED]
     assert do.claim(BARE).verdict is ClaimVerdict.DUPLICATE
+    assert do.client.pttl("task:0a1b") > 604_790_000
 
 
 def test_after_redis_was_emptied_a_bare_task_claims_again_at_once(do: Caller) -> None:

@@ -33,7 +33,7 @@ from tests.support.controller.dispatch import make_admission
 from tests.support.controller.loops import INSTALLATION, make_reconciler
 from tests.support.jobs import make_body, make_key
 
-FENCED = ("put_record", "assert_leader", "mark_sent", "take_claim", "forget")
+FENCED = ("put_record", "assert_leader", "mark_sent", "end_attempt", "forget")
 SCRIPTS = {name: calls.script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
 NAMES = {one.text: name for name, one in SCRIPTS.items()}
 TEXTS = {one.sha: one.text for one in SCRIPTS.values()}

@@ -49,4 +49,12 @@ class Caller:
 
     def seen(self, job_id: str = "job") -> Any:  # not `ObservedJob`, whose parts may be None
         """Observe attempt 1 of a job."""
-        return self(reads.observe, [(job_id, TaskId(job_id, 1))]).jobs[0]
+        return self(reads.observe, [(job_id, 1)]).jobs[0]
+
+    def flag(self, change: operator_calls.FlagChange, **leader: Any) -> None:
+        """Change the flags of the job's cancel."""
+        self(operator_calls.change_flags, job_id="job", change=change, **(leader or LEADER))
+
+    def end(self, end: End, task: TaskId = TASK, *, is_lost: bool = False) -> Any:  # not `End`: it may be None
+        """End an attempt as the operator does, and return the end that counts."""
+        return self.order(operator_calls.end_attempt, task=task, end=end, is_lost=is_lost)

@@ -56,7 +56,7 @@ def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **en
 
 def observe(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> ObservedJob:
     """Return what Redis holds of the attempt."""
-    (job,) = calls.run(client, reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))])).jobs
+    (job,) = calls.run(client, reads.observe(Keys(), [(job_id, attempt)])).jobs
     return job
 
 

@@ -9,14 +9,11 @@ from tests.support.settings import configure
 def test_key_names_are_those_of_the_protocol() -> None:
     keys = Keys(prefix="")
     names = {
-        keys.record("j"): "job:j",
-        keys.claim("j-1"): "claim:j-1",
-        keys.alive("j-1"): "alive:j-1",
-        keys.stop("j-1"): "stop:j-1",
-        keys.end("j-1"): "end:j-1",
+        keys.job("j"): "job:j",
+        keys.task("t"): "task:t",
+        keys.alive("j"): "alive:j",
         keys.cancel_request("j"): "cancel_request:j",
         keys.cancel("j"): "cancel:j",
-        keys.cleaned("j"): "cleaned:j",
         keys.records("install"): "records:install",
         keys.fence("install"): "fence:install",
         keys.worker("celery@host"): "worker:celery@host",
@@ -29,18 +26,18 @@ def test_key_names_are_those_of_the_protocol() -> None:
 
 def test_the_prefix_is_the_current_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
-    assert Keys().record("j") == "team-a:job:j"
+    assert Keys().job("j") == "team-a:job:j"
     assert Keys().workers() == "team-a:workers"
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 257], ids=["empty", "unprintable", "too-long"])
-@pytest.mark.parametrize("kind", ["claim", "alive", "stop", "end", "records", "fence", "worker", "draining"])
+@pytest.mark.parametrize("kind", ["task", "alive", "records", "fence", "worker", "draining"])
 def test_a_malformed_name_is_refused(kind: str, name: str) -> None:
     with pytest.raises(ValueError, match="printable characters"):
         getattr(Keys(prefix=""), kind)(name)
 
 
-@pytest.mark.parametrize("kind", ["record", "cancel", "cancel_request", "cleaned"])
+@pytest.mark.parametrize("kind", ["job", "cancel", "cancel_request"])
 def test_a_malformed_job_id_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="job id"):
         getattr(Keys(prefix=""), kind)("a/../b")

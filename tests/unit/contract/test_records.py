@@ -12,7 +12,6 @@ from reconstruction_operator.contract.records import Claim, End, ObservedJob, Ow
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORKERS = Claim("token", "worker-1", by_operator=False, at=NOW)
-ENDED = Claim("token", "worker-1", by_operator=False, at=NOW, ended=True)
 OPERATORS = Claim("operator", "operator: x", by_operator=True, at=NOW)
 SUCCESS = End(Outcome.SUCCEEDED)
 
@@ -27,8 +26,7 @@ SUCCESS = End(Outcome.SUCCEEDED)
             ObservedJob(claim=WORKERS, heard=False), True, True, id="its worker sent no heartbeat in this epoch"
         ),
         pytest.param(ObservedJob(claim=WORKERS, alive=True, heard=False), True, False, id="its heartbeat exists"),
-        pytest.param(ObservedJob(claim=ENDED), True, True, id="its end is lost"),
-        pytest.param(ObservedJob(claim=ENDED, end=SUCCESS), False, False, id="it has ended"),
+        pytest.param(ObservedJob(claim=WORKERS, end=SUCCESS), False, False, id="it has ended"),
         pytest.param(ObservedJob(claim=OPERATORS), False, False, id="the operator has claimed it"),
         pytest.param(ObservedJob(claim=OPERATORS, heard=False), False, False, id="an operator sends no heartbeat"),
     ],

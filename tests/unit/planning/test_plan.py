@@ -18,8 +18,7 @@ from reconstruction_operator.planning.actions import (
     DeleteFiles,
     DeleteObject,
     Dispatch,
-    ForceEnd,
-    TakeClaim,
+    EndAttempt,
 )
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import Observation, Plan
@@ -110,7 +109,7 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
         "the time to wake has passed": plan.wake_at is not None and plan.wake_at <= NOW,
         "an action is doubled": len(set(kinds)) != len(kinds),
         "the attempt decreased": status.attempt < stored.attempt,
-        "a live worker's attempt is ended": held and seen.alive and bool({TakeClaim, ForceEnd} & set(kinds)),
+        "a live worker's attempt is ended": held and seen.alive and EndAttempt in kinds,
         "what a worker runs is sent again": (held or seen.end is not None) and Dispatch in kinds,
         "a cancelled job is sent": bool(spec.get("cancel_confirmed")) and Dispatch in kinds,
         "a suspended job is sent": bool(spec.get("suspend")) and Dispatch in kinds,
@@ -148,4 +147,4 @@ def test_every_orphaned_record_has_a_sane_plan() -> None:
         actions = plan_orphan("uid", record, replace(seen, record=record), NOW, TIMING)
 
         assert all(getattr(one, "task", None) in (None, TaskId("uid", record.attempt)) for one in actions)
-        assert seen.end is None or not {TakeClaim, ForceEnd} & {type(one) for one in actions}
+        assert seen.end is None or EndAttempt not in {type(action) for action in actions}

@@ -26,7 +26,6 @@ SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
         pytest.param(replace(SILENT, alive=True), False, id="alive"),
         pytest.param(replace(SILENT, epoch_age_seconds=15.0), False, id="in the grace after a loss of data"),
         pytest.param(replace(SILENT, epoch_age_seconds=15.1), True, id="after the grace"),
-        pytest.param(Observation(claim=replace(CLAIM, ended=True), epoch_age_seconds=1.0), True, id="its end is lost"),
         pytest.param(replace(SILENT, end=End(Outcome.FAILED)), False, id="it has ended"),
         pytest.param(Observation(silent_seconds=99.0), False, id="no worker runs it"),
     ],

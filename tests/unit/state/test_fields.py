@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -35,23 +34,28 @@ FULL = End(
 )
 
 
+def job(**texts: str | None) -> fields.JobHash:
+    """A job's hash with these fields."""
+    return dict.fromkeys(fields.JOB_FIELDS) | texts
+
+
 def ended(details: object, outcome: str = "Succeeded") -> End:
     """The end with these details."""
     text = details if isinstance(details, str) else json.dumps(details)
-    end = fields.load_end("end:job-1", [outcome, AT_MS, text])
+    end = fields.load_end("job:job", [outcome, AT_MS, text])
     assert end is not None
     return end
 
 
 def test_a_record_and_a_stop_are_read() -> None:
-    values = ["2", "celery", "i", "ns", "n", AT_MS, "3"]
-    assert fields.load("key", values, fields.parse_record) == Record("i", "ns", "n", 2, "celery", AT, orders=3)
-    assert fields.load("key", ["Deadline"], fields.parse_stop) is StopReason.DEADLINE
+    values = job(attempt="2", queue="celery", install_id="i", namespace="ns", name="n", sent_at=AT_MS, orders="3")
+    assert fields.parse_record(values) == Record("i", "ns", "n", 2, "celery", AT, orders=3)
+    assert fields.parse_stop("Deadline") is StopReason.DEADLINE
 
 
 @pytest.mark.parametrize("sent_at", [None, "", "x", "1e30", "253402300799000"])
 def test_a_record_without_a_time_was_not_sent(sent_at: str | None) -> None:
-    assert fields.parse_record("2", "celery", None, None, None, sent_at, None) == Record("", "", "", 2, "celery")
+    assert fields.parse_record(job(attempt="2", queue="celery", sent_at=sent_at)) == Record("", "", "", 2, "celery")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,7 @@ def test_a_record_without_a_time_was_not_sent(sent_at: str | None) -> None:
     ],
 )
 def test_a_claim_is_read(token: str, at: str, expected: Claim) -> None:
-    assert fields.load("key", [token, "w", at], fields.parse_claim, now=NOW) == expected
+    assert fields.parse_claim(job(token=token, owner="w", claimed_at=at), NOW) == expected
 
 
 def test_an_end_is_read_as_it_was_written_with_or_without_details() -> None:
@@ -74,7 +78,7 @@ def test_an_end_is_read_as_it_was_written_with_or_without_details() -> None:
 
 @pytest.mark.parametrize(("at", "expected"), [(LATER_MS, NOW), ("x", NOW), (AT_MS, AT)])
 def test_an_end_is_not_in_the_future(at: str, expected: datetime) -> None:
-    assert fields.load_end("key", ["Failed", at, None], now=NOW) == End(Outcome.FAILED, at=expected)
+    assert fields.parse_end("Failed", at, None, key="key", now=NOW) == End(Outcome.FAILED, at=expected)
 
 
 @pytest.mark.parametrize("steps", [7, "text", {"name": "x"}, [7, None, [], {}, {"name": 7}, {"name": ""}]], ids=str)
@@ -115,28 +119,34 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         assert {len(value) for value in end.quality.values()} == {256}
 
 
-@pytest.mark.parametrize(
-    ("parse", "values"),
-    [
-        pytest.param(fields.parse_record, ["0", "celery", "i", "ns", "n", None, None], id="record"),
-        pytest.param(fields.parse_token, [""], id="heartbeat"),
-        pytest.param(fields.parse_stop, ["Because"], id="stop"),
-    ],
-)
-def test_malformed_fields_read_as_absent_and_are_logged_once(
-    parse: Callable[..., object], values: list[object], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("attempt", ["0", "x", None])
+def test_a_hash_without_an_attempt_reads_as_absent_and_is_logged_once(
+    attempt: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    key = f"job:{parse.__name__}"
+    values = [{"attempt": attempt, "queue": "celery"}.get(name) for name in fields.JOB_FIELDS]
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert fields.load(key, values, parse) is None
+            assert fields.parse_record(fields.load_job(f"job:{attempt}", values)) is None
     heads = [record.getMessage().partition(" is malformed")[0] for record in caplog.records]
-    assert heads == [f"the value of Redis key {key}"]
+    assert heads == [f"the value of Redis key job:{attempt}"]
 
 
-@pytest.mark.parametrize("values", [[], [None] * 6, None, "text", 7])
-def test_an_absent_value_is_not_logged(values: object, caplog: pytest.LogCaptureFixture) -> None:
-    assert fields.load("key", values, fields.parse_record) is None
+@pytest.mark.parametrize("token", ["", None, "a b", "x" * 257])
+def test_a_claim_without_a_token_reads_as_absent(token: str | None) -> None:
+    assert fields.parse_claim(job(token=token), NOW) is None
+
+
+@pytest.mark.parametrize("reason", ["Because", "", None])
+def test_a_stop_without_a_known_reason_reads_as_absent(reason: str | None) -> None:
+    assert fields.parse_stop(reason) is None
+
+
+FORGOTTEN = [*[None] * (len(fields.JOB_FIELDS) - 1), "1"]
+
+
+@pytest.mark.parametrize("values", [[], [None] * len(fields.JOB_FIELDS), FORGOTTEN, None, "text", 7])
+def test_an_absent_or_forgotten_job_is_not_logged(values: object, caplog: pytest.LogCaptureFixture) -> None:
+    assert fields.load_job("key", values) == job(gone="1" if values is FORGOTTEN else None)
     assert caplog.records == []
 
 
@@ -175,8 +185,8 @@ def test_texts_lose_control_characters_and_unpaired_surrogates() -> None:
     assert (end.reason, end.message, end.worker) == (HARMLESS, HARMLESS, HARMLESS)
     assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
     assert end.quality == {HARMLESS: HARMLESS}
-    claim = fields.parse_claim("t", HOSTILE, AT_MS, now=NOW)
-    record = fields.parse_record("1", "celery", "i", "ns", HOSTILE, None, None)
+    claim = fields.parse_claim(job(token="t", owner=HOSTILE), NOW)
+    record = fields.parse_record(job(attempt="1", queue="celery", name=HOSTILE))
     assert (claim and claim.owner, record and record.name) == (HARMLESS, HARMLESS)
 
 

@@ -140,9 +140,9 @@ class Actor:
                 results.failed[job.key] = f"{call.script.name}: {reply}"
                 continue
             leads = True
-            if isinstance(action, planned.TakeClaim | planned.ForceEnd):
+            if isinstance(action, planned.EndAttempt):
                 results.changed.add(job.key)
-                if isinstance(action, planned.ForceEnd) and action.reason == "WORKER_LOST":
+                if action.reason == "WORKER_LOST":
                     metrics.LOST_WORKERS.inc()
         return leads
 

@@ -178,7 +178,7 @@ class Orphans:
         if record is None and not orphan.handed_over:
             # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are deleted.
             del self._orphans[job_id]
-            return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(orphan.attempt),))
+            return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(),))
         if record is None or not self.installation.owns(record):
             del self._orphans[job_id]
             return None

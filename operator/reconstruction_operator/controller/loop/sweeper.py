@@ -15,7 +15,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
@@ -219,8 +219,8 @@ class Sweeper:
             job_ids = [
                 job_id for job_id in recorded[first : first + reads.OBSERVE_BATCH] if job_id not in self._foreign
             ]
-            pairs = [(job_id, TaskId(job_id, 1)) for job_id in job_ids]
-            seen = await calls.arun(self.view.state, reads.observe(self.view.keys, pairs))
+            wanted = [(job_id, None) for job_id in job_ids]
+            seen = await calls.arun(self.view.state, reads.observe(self.view.keys, wanted))
             for job_id, job in zip(job_ids, seen.jobs, strict=True):
                 if job.record is None or self.installation.owns(job.record):
                     ours.append(job_id)

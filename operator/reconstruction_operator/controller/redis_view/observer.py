@@ -55,7 +55,7 @@ class Observer:
         """Read these attempts, each with the queue that its message goes to."""
         if not attempts:
             return ObservedBatch(datetime.now(UTC), ())
-        pairs = [(task.job_id, task) for task, _ in attempts]
+        pairs = [(task.job_id, task.attempt) for task, _ in attempts]
         timeline = self.connection.timeline
         looks = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
@@ -74,7 +74,7 @@ class Observer:
         """Return the claimed attempts that have no heartbeat now; `observe` measures for how long."""
         if not tasks:
             return []
-        heartbeats = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))
+        heartbeats = await calls.arun(self.state, reads.with_heartbeat(self.keys, [task.job_id for task in tasks]))
         missing = []
         for task, present in zip(tasks, heartbeats, strict=True):
             if present:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
+from reconstruction_operator.planning.actions import Action, EndAttempt, PutRecord, RequestStop
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import claimed, updated, with_attempt
 from reconstruction_operator.planning.status.progress import advance
@@ -20,12 +21,12 @@ _STOPPING = {
 }
 
 
-def end_unwanted(end: TakeClaim, seen: Observation, timing: Timing, stop: StopReason) -> tuple[Action, ...]:
+def end_unwanted(end: EndAttempt, seen: Observation, timing: Timing, stop: StopReason) -> tuple[Action, ...]:
     """Return what ends an attempt of a job that this installation manages no more: its object is deleted, or it was handed over."""
     if seen.claim is None:
         return (end,)
-    if seen.closed or seen.lost(timing):
-        return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
+    if seen.lost(timing):
+        return (replace(end, is_lost=True),)
     return () if seen.stop is not None else (RequestStop(end.task, stop),)
 
 
@@ -33,8 +34,7 @@ def end_unclaimed(
     case: Case, outcome: Outcome, reason: str, message: str, *, state: JobState | None = None, suspending: bool = False
 ) -> Decision:
     """End an attempt that no worker runs, so that none ever starts it. `state`: instead of the case's `idle_state`."""
-    kind = ForceEnd if case.seen.closed else TakeClaim  # closed: the operator has claimed it, and Redis lost its end
-    end = kind(case.task, outcome, reason, message)
+    end = EndAttempt(case.task, outcome, reason, message)
     return Decision(state or case.idle_state, with_attempt(case), (end,), suspending=suspending)
 
 
@@ -57,11 +57,11 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
     """End an attempt whose worker is lost. The next plan observes that end, and decides what follows."""
     if case.seen.stale:
         why, text = f"Redis lost the end of this attempt of worker {case.worker}.", "Redis lost how the attempt ended"
-        end = ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", why)
+        end = EndAttempt(case.task, Outcome.STOPPED, "REDIS_LOST", why, is_lost=True)
     else:
         why = f"Worker {case.worker} has sent no heartbeat for {case.timing.lost_after_seconds:g} s."
         text = f"Worker {case.worker} is lost: it stopped sending heartbeats"
-        end = ForceEnd(case.task, Outcome.FAILED, "TIMEOUT" if overdue else "WORKER_LOST", why)
+        end = EndAttempt(case.task, Outcome.FAILED, "TIMEOUT" if overdue else "WORKER_LOST", why, is_lost=True)
     suspending = case.job.spec.suspend
     return Decision(JobState.RUNNING, claimed(case), (end,), stopping=True, suspending=suspending, text=text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.planning.actions import ForceEnd
+from reconstruction_operator.planning.actions import EndAttempt
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules.attempts import await_registration, end_unclaimed, liveness_check
 from reconstruction_operator.planning.status.details import claimed
@@ -14,7 +14,8 @@ def decide(case: Case) -> Decision | None:
     if not case.job.spec.cancel_confirmed:
         return None
     if case.lost:
-        end = ForceEnd(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost.")
+        text = "Cancelled; the worker that ran it is lost."
+        end = EndAttempt(case.task, Outcome.CANCELLED, "CANCELLED", text, is_lost=True)
         return Decision(JobState.CANCELLING, claimed(case), (end,), stopping=True)
     if case.worker:
         return Decision(JobState.CANCELLING, claimed(case), wake=(liveness_check(case),), stopping=True)

@@ -76,7 +76,7 @@ def _flags(case: Case, *, delete_files: bool) -> tuple[planned.Action, ...]:
 def _restored(case: Case) -> tuple[planned.Action, ...]:
     """Return what restores data that Redis lost: an end, so that the attempt never runs again, and the record, which a deletion needs."""
     put = (planned.PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
-    if case.stored.attempt == 0 or case.seen.end is not None:
+    if case.stored.attempt == 0 or case.seen.end is not None or case.wanted > case.attempt:
         return put
     if case.worker:
         return put if case.seen.stop is not None else (*put, planned.RequestStop(case.task, StopReason.SUPERSEDED))
@@ -85,7 +85,7 @@ def _restored(case: Case) -> tuple[planned.Action, ...]:
     failure = case.stored.failure
     outcome = Outcome(case.stored.phase or Phase.FAILED)
     reason = failure.reason if failure else "CANCELLED" if outcome is Outcome.CANCELLED else ""
-    closed = planned.TakeClaim(case.task, outcome, reason, "The job had finished before Redis lost it.")
+    closed = planned.EndAttempt(case.task, outcome, reason, "The job had finished before Redis lost it.")
     return (closed, *put)
 
 
@@ -121,11 +121,9 @@ def _has_deleted(case: Case) -> bool:
     A worker deletes them when it ends a cancelled attempt; the operator, which has no volume, cannot. An attempt that ended
     otherwise may have left files: Redis may have lost the cancel, or an attempt that then ran a second time.
     """
-    end = case.seen.end
-    if end is None:
-        record = case.seen.record  # which outlives the end
-        return case.in_grace or (bool(case.worker) and not case.lost) or (record is not None and record.deleted)
-    return end.outcome is Outcome.CANCELLED and bool(end.worker) and not end.files_left
+    if case.seen.end is None and (case.in_grace or (case.worker and not case.lost)):
+        return True
+    return case.seen.record is not None and case.seen.record.deleted
 
 
 def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | None:

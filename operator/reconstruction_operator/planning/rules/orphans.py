@@ -19,7 +19,7 @@ def plan_deleting(case: Case) -> tuple[planned.Action, ...]:
     """Return what ends the attempt of a job whose object a foreign finalizer holds; no other attempt starts."""
     if case.seen.end is not None or not case.touched:
         return ()
-    end = planned.TakeClaim(case.task, Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
+    end = planned.EndAttempt(case.task, Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
     return end_unwanted(end, case.seen, case.timing, StopReason.DELETED)
 
 
@@ -39,15 +39,15 @@ def plan_orphan(
     """
     task = TaskId(job_id, record.attempt)
     if seen.end is None:
-        end = planned.TakeClaim(task, Outcome.STOPPED, "DELETED", "The job's object was deleted.")
+        end = planned.EndAttempt(task, Outcome.STOPPED, "DELETED", "The job's object was deleted.")
         return end_unwanted(end, seen, timing, StopReason.DELETED)
-    if seen.cleaned:
-        return (planned.Forget(record.attempt),)
+    if record.cleaned:
+        return (planned.Forget(),)
     claimed = seen.claim is not None and seen.claim.by_operator
     # A record that was put back after a loss of data has no time of sending, or orders, and does not show that a worker began.
     untouched = record.attempt == 1 and record.sent_at is not None and not record.orders and not record.begun
     if not begun and claimed and untouched:  # no files, and perhaps no worker to delete them
-        return (planned.TakeBack(task, record.queue), planned.Forget(record.attempt))
+        return (planned.TakeBack(task, record.queue), planned.Forget())
     flagged: tuple[planned.Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:
         flagged = (planned.ClearFlags(),) if seen.requested or seen.confirmed else ()
@@ -62,7 +62,7 @@ def plan_orphan(
 def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:
     """Return the next step for a job that another installation manages now: what runs here is stopped, and the files stay."""
     if seen.end is not None:
-        return (planned.Forget(record.attempt),)
+        return (planned.Forget(),)
     text = "Another installation has taken over the job."
-    end = planned.TakeClaim(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
+    end = planned.EndAttempt(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
     return end_unwanted(end, seen, timing, StopReason.SUPERSEDED)

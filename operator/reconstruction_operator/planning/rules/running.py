@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import attempts, restarting
 from reconstruction_operator.planning.status.details import claimed
@@ -39,11 +39,3 @@ def recover(case: Case) -> Decision | None:
     if case.in_grace:
         return attempts.await_registration(case, JobState.RECOVERING)
     return restarting.another(case, case.stored, due=None, cause="REDIS_LOST")
-
-
-def reopen(case: Case) -> Decision | None:
-    """Replace an attempt that the operator ended and whose end Redis lost: no worker will run it."""
-    if not case.seen.closed:
-        return None
-    text = "Redis lost the end that the operator had recorded for this attempt."
-    return attempts.end_unclaimed(case, Outcome.STOPPED, "REDIS_LOST", text)

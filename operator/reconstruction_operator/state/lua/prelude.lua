@@ -19,11 +19,6 @@ local function is_set(key)
   return redis.call('EXISTS', key) == 1
 end
 
--- Whether none of these keys exists: one command instead of several, for keys that rarely exist.
-local function is_none_set(...)
-  return redis.call('EXISTS', ...) == 0
-end
-
 local function whole(text, least, most)
   if not text or #text > 15 or not string.find(text, '^%d+$') then return nil end
   local number = tonumber(text)
@@ -54,15 +49,13 @@ local function fields_at(key, ...)
   return missing
 end
 
--- Write a hash; the caller has deleted the old value.
-local function write(key, ttl_ms, fields)
+local function write(key, fields)
   local flat = {}
   for name, value in pairs(fields) do
     flat[#flat + 1] = name
     flat[#flat + 1] = value
   end
   redis.call('HSET', key, unpack(flat))
-  if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end
 
 -- Replace the value of a key by a hash.
@@ -71,54 +64,54 @@ end
 -- memory, but accepts all writes after a deletion: so these scripts work, and free memory in the end.
 local function put(key, ttl_ms, fields)
   redis.call('DEL', key)
-  write(key, ttl_ms, fields)
+  write(key, fields)
+  if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end
 
-local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted'}
+-- The fields of a job or of a bare task: the record, the claim, the stop, the end. `gone`: see forget.lua.
+local FIELDS = {
+  'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted',
+  'token', 'owner', 'claimed_at', 'epoch', 'stop', 'outcome', 'ended_at', 'ended_by', 'details', 'lost', 'gone',
+}
 
--- Returns the attempt that a record wants, and its fields by name. Read once: a script that changes them does so in its last write.
-local wants, known_fields = {}, {}
-local function wanted(record_key)
-  if wants[record_key] == nil then
-    local record = {}
-    for place, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[place]] = value or nil end
-    wants[record_key] = queue_of(record.queue) and whole(record.attempt, 1, 999999999) or false
-    known_fields[record_key] = record
-  end
-  return wants[record_key] or nil, known_fields[record_key]
+-- Returns the valid fields of a job by name; `wanted` is its attempt. Claim, stop and end are those of that attempt.
+local function job_at(key)
+  local job = {}
+  for place, value in ipairs(fields_at(key, unpack(FIELDS))) do job[FIELDS[place]] = value or nil end
+  job.wanted = whole(job.attempt, 1, 999999999)
+  job.token = token_of(job.token)
+  job.stop = job.stop and REASONS[job.stop] and job.stop
+  job.outcome = job.outcome and OUTCOMES[job.outcome] and job.outcome
+  return job
 end
 
--- Set a note in a record, for the record's lifetime.
-local function note_in_record(record_key, name)
-  local want, record = wanted(record_key)
-  if want and record[name] ~= '1' then redis.call('HSET', record_key, name, '1') end
+-- Returns whether a run of a worker may exist that has not recorded an end: it must be able to see that it is superseded.
+local function may_return(job)
+  return job.lost or (job.token and job.ended_by ~= job.token)
 end
 
--- Delete these notes of a record.
-local function forget_notes(record_key, ...)
-  local _, record = wanted(record_key)
-  for _, name in ipairs({...}) do
-    if record[name] then redis.pcall('HDEL', record_key, name) end
-    record[name] = nil
-  end
+-- Make an attempt the wanted one. Claim, stop and end of the job's earlier attempt are gone by that.
+local function supersede(job_key, job, attempt, fields)
+  fields.attempt, fields.begun, fields.lost = attempt, job.begun, may_return(job) and '1' or nil
+  for _, name in ipairs({'queue', 'install_id', 'namespace', 'name'}) do fields[name] = fields[name] or job[name] end
+  put(job_key, nil, fields)
 end
 
--- Returns the token of a claim or of a heartbeat.
-local function token_at(key)
-  return token_of(fields_at(key, 'token')[1])
+-- Returns the token of a heartbeat.
+local function token_at(alive_key)
+  local token = redis.pcall('GET', alive_key)
+  return type(token) == 'string' and token_of(token) or nil
 end
 
--- Returns how an attempt ended: {outcome, at, details}, and the token that recorded it.
-local function end_at(key)
-  local outcome, at, details, token = unpack(fields_at(key, 'outcome', 'at', 'details', 'token'))
-  if not outcome or not OUTCOMES[outcome] then return nil end
-  return {outcome, at, details}, token
+-- Renew a heartbeat. A deletion comes first, for a full Redis: see `put`.
+local function keep_alive(alive_key, ttl_ms, token)
+  redis.call('DEL', alive_key)
+  redis.call('SET', alive_key, token, 'PX', ttl_ms)
 end
 
--- Returns why an attempt should stop.
-local function stop_at(key)
-  local reason = fields_at(key, 'reason')[1]
-  return reason and REASONS[reason] and reason or nil
+-- Returns how an attempt ended.
+local function end_of(job)
+  return {job.outcome, job.ended_at or false, job.details or false}
 end
 
 -- Returns the id of an epoch; longer ones than any that `open_epoch` writes are malformed.
@@ -140,23 +133,14 @@ local function count_look(epoch_key)
   return digits(before), digits(refused and before or before + 1), id or ''
 end
 
--- Returns the claim of an attempt with its notes; without a token if there is no claim.
-local function claim_at(key)
-  local token, owner, at, epoch, ended = unpack(fields_at(key, 'token', 'owner', 'at', 'epoch', 'ended'))
-  return {token = token_of(token), owner = owner or nil, at = time_of(at) and at, epoch = epoch, had_ended = ended == '1'}
-end
-
--- Give the attempt to that token, or note in the token's claim that its worker sent a heartbeat in this epoch, or that the attempt
--- has ended (which distinguishes a lost end from a silent worker). `known`: as `claim_at` returned it, before the caller deleted it.
-local function write_claim(key, known, ttl_ms, token, owner, epoch, ended)
-  local claim = {token = token, owner = owner, at = digits(now_ms()), epoch = epoch, ended = ended}
-  if known.token == token then claim.owner, claim.at = known.owner or owner, known.at or claim.at end
-  write(key, ttl_ms, claim)
-end
-
--- Record an end, and return it as `end_at` does; the caller has deleted the old value.
-local function write_end(key, ttl_ms, token, outcome, details)
-  local at = digits(now_ms())
-  write(key, ttl_ms, {token = token, outcome = outcome, at = at, details = details})
-  return {outcome, at, details}
+-- Returns the fields of a claim. One with the same token keeps its owner and its time: its worker has sent a heartbeat in this epoch.
+local function claim_of(job, token, owner, epoch)
+  local is_same = job.token == token
+  return {
+    token = token,
+    owner = is_same and job.owner or owner,
+    claimed_at = is_same and time_of(job.claimed_at) and job.claimed_at or digits(now_ms()),
+    epoch = epoch or '',
+    begun = '1',
+  }
 end

@@ -1,6 +1,6 @@
 -- Record which attempt of a job is wanted. The number never decreases, unless it is too far ahead to be ours
--- (`fields.MAX_AHEAD`). Returns {'ok', the record that is then valid}.
-local _, records_key, record_key = unpack(KEYS)
+-- (`fields.MAX_AHEAD`). Returns {'ok', the fields of the job that are then valid}.
+local _, records_key, job_key, alive_key = unpack(KEYS)
 local _, install_id, job_id, attempt, queue, namespace, name = unpack(ARGV)
 
 if type(redis.pcall('SADD', records_key, job_id)) == 'table' then  -- an error
@@ -9,19 +9,22 @@ if type(redis.pcall('SADD', records_key, job_id)) == 'table' then  -- an error
   redis.call('SADD', records_key, job_id)
 end
 
-local mine, want, known = tonumber(attempt), wanted(record_key)
-if not want or want <= mine or want > mine + 1e6 then
-  local record = {attempt = attempt, queue = queue, install_id = install_id, namespace = namespace, name = name}
-  if want then record.begun = known.begun end  -- of any attempt
-  if want == mine then
-    -- As `observe` reads it: a time in the future would keep the message from being sent.
-    record.sent_at = time_of(known.sent_at) and tonumber(known.sent_at) <= now_ms() + 86400000 and known.sent_at or nil
-    record.orders = whole(known.orders, 0, 999) and known.orders or nil
-    record.cleaned, record.deleted = known.cleaned, known.deleted
+local job, mine = job_at(job_key), tonumber(attempt)
+local record = {queue = queue, install_id = install_id, namespace = namespace, name = name}
+if job.wanted == mine then
+  write(job_key, record)
+  redis.call('PERSIST', job_key)
+  for name, value in pairs(record) do job[name] = value end
+  -- As `observe` reads it: a time in the future would keep the message from being sent.
+  if job.sent_at and (time_of(job.sent_at) or 1e15) > now_ms() + 86400000 then
+    redis.call('HDEL', job_key, 'sent_at')
+    job.sent_at = nil
   end
-  put(record_key, nil, record)
-  known = record
+elseif not (job.wanted and queue_of(job.queue)) or job.wanted < mine or job.wanted > mine + 1e6 then
+  if job.wanted then redis.call('DEL', alive_key) end
+  supersede(job_key, job, attempt, record)
+  job = record
 end
 local values = {}
-for index, field in ipairs(RECORD) do values[index] = known[field] or false end
+for place, name in ipairs(FIELDS) do values[place] = job[name] or false end
 return {'ok', values}

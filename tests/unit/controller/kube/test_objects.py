@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -116,7 +117,7 @@ CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds
         pytest.param(Observation(epoch_age_seconds=0.0), id="redis-just-lost-all"),
         pytest.param(Observation(record=RECORD, claim=CLAIM, requested=True, confirmed=True), id="redis-lost-the-end"),
         pytest.param(Observation(record=RECORD, claim=CLAIM, end=End(Outcome.FAILED, at=NOW)), id="files-left"),
-        pytest.param(Observation(record=RECORD, cleaned=True), id="cleaned"),
+        pytest.param(Observation(record=replace(RECORD, cleaned=True)), id="cleaned"),
     ],
 )
 def test_a_compact_job_is_cleaned_up_like_the_whole_one(

@@ -110,7 +110,7 @@ async def test_a_deposed_leader_sends_nothing(state: fakeredis.FakeAsyncRedis) -
 
 async def test_a_job_is_forgotten_after_its_messages_were_taken_back(state: fakeredis.FakeAsyncRedis) -> None:
     key, task, backlog = make_job().key, TaskId("uid-banana", 1), mock.Mock()
-    actions = JobActions(key, None, 1, (TakeBack(task, "typo"), Forget(1)))
+    actions = JobActions(key, None, 1, (TakeBack(task, "typo"), Forget()))
     backlog.remove.side_effect = redis.ConnectionError
     await state.hset("job:uid-banana", mapping={"attempt": 1, "queue": "typo"})
 

@@ -15,7 +15,7 @@ from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.planning.actions import Action, AssertCancelled, Forget, PutRecord, TakeClaim
+from reconstruction_operator.planning.actions import Action, AssertCancelled, EndAttempt, Forget, PutRecord
 from reconstruction_operator.planning.types import Observation, Timing
 
 from tests.support.jobs import make_job
@@ -67,7 +67,7 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
 @pytest.mark.parametrize(
     ("seen", "actions"),
     [
-        pytest.param(Observation(record=RECORD), [TakeClaim], id="waiting"),
+        pytest.param(Observation(record=RECORD), [EndAttempt], id="waiting"),
         pytest.param(Observation(record=RECORD, end=End(Outcome.STOPPED)), [Forget], id="ended"),
         pytest.param(Observation(record=replace(RECORD, install_id="there")), [], id="of-the-other-in-one-redis"),
         pytest.param(Observation(), [], id="forgotten"),

@@ -43,7 +43,7 @@ class World:
 
     def want(self, attempt: int = 1, queue: str = "celery") -> None:
         fields = {"install_id": "here", "namespace": "default", "name": "banana", "attempt": attempt, "queue": queue}
-        self.redis.hset(KEYS.record(JOB), mapping=fields)
+        self.redis.hset(KEYS.job(JOB), mapping=fields)
 
     def claim(self) -> None:
         calls.run(self.redis, worker_calls.claim(KEYS, **RUN, worker="worker@node"))
@@ -90,7 +90,7 @@ async def test_silence_without_a_heartbeat_is_counted_unless_there_was_a_gap(
 ) -> None:
     world.want()
     world.claim()
-    world.redis.delete(KEYS.alive(str(TASK)))
+    world.redis.delete(KEYS.alive(JOB))
     assert [(await world.observe(now)).silent_seconds for now in (0.0, 3.0)] == [0.0, 3.0]
 
     happens(world)
@@ -110,7 +110,7 @@ async def test_the_queue_of_the_record_counts_and_not_the_subjects(world: World)
     world.want(queue="gpu")
     world.observer.queues.sent("gpu")
     with_record = (await world.observe()).workers
-    world.redis.delete(KEYS.record(JOB))
+    world.redis.delete(KEYS.job(JOB))
     assert (with_record, (await world.observe()).workers) == (
         world.observer.queues.workers("gpu"),
         world.observer.queues.workers("celery"),

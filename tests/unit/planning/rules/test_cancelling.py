@@ -9,16 +9,14 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Cancel, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim
-from reconstruction_operator.planning.actions import ForceEnd, PutRecord, TakeClaim
+from reconstruction_operator.planning.actions import EndAttempt, PutRecord
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import HELD, NOW, QUEUED, RECORD, RUNNING, TASK, look
 
 PUT = PutRecord(1, "celery")
-TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
+TAKE = EndAttempt(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
 WAITING = Observation(record=RECORD, workers=1)
-CLOSED = replace(WAITING, claim=Claim("operator", "operator", by_operator=True, at=NOW))
 RETRY = Status(phase=Phase.PENDING, attempt=2, failures=1, next_attempt_time=NOW + timedelta(seconds=60))
 REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
@@ -46,12 +44,11 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
         pytest.param(RUNNING, HELD, (), id="a-worker-runs-it-and-sees-the-flag"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping-anyway"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=9), (), id="a-worker-is-silent"),
-        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost."),), id="a-worker-is-lost"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (EndAttempt(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost.", is_lost=True),), id="a-worker-is-lost"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=1), (PUT,), id="redis-lost-the-claim-just-now"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=16), (TAKE, PUT), id="redis-lost-the-claim"),
         pytest.param(Status(phase=Phase.SUSPENDED, attempt=1), WAITING, (TAKE,), id="suspended"),
         pytest.param(RETRY, WAITING, (replace(TAKE, task=TaskId("uid", 2)),), id="during-a-backoff"),
-        pytest.param(QUEUED, CLOSED, (ForceEnd(TASK, TAKE.outcome, TAKE.reason, TAKE.message),), id="the-operators-end-is-lost"),
     ],
 )  # fmt: skip
 def test_a_confirmed_cancel_waits_for_a_worker_only_if_one_has_started(

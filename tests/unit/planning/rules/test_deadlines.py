@@ -10,7 +10,7 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
-from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
+from reconstruction_operator.planning.actions import EndAttempt, RequestStop
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TASK, look
@@ -19,7 +19,7 @@ START = NOW - timedelta(seconds=60)  # of the job's creation as well
 RECORD = Record("install", "team", "banana", 1, "celery", START)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=START)
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
-LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
+UNHEARD = replace(HELD, alive=False, heard=False, silent_seconds=10)
 IN_QUEUE = Observation(record=RECORD, workers=1)
 RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=START)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=START)
@@ -39,9 +39,9 @@ NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
         ),
         pytest.param(QUEUED, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running-but-not-stored"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.DEADLINE), (), id="stopping"),
-        pytest.param(RETRY, Observation(record=RECORD), (TakeClaim(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
-        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 has sent no heartbeat for 10 s."),), id="its-worker-is-lost"),
-        pytest.param(RUNNING, LOST_END, (ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1."),), id="redis-lost-its-end"),
+        pytest.param(RETRY, Observation(record=RECORD), (EndAttempt(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (EndAttempt(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 has sent no heartbeat for 10 s.", is_lost=True),), id="its-worker-is-lost"),
+        pytest.param(RUNNING, UNHEARD, (EndAttempt(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1.", is_lost=True),), id="redis-lost-its-end"),
         pytest.param(QUEUED, IN_QUEUE, (), id="not-started"),
         pytest.param(Status(), Observation(), (), id="not-dispatched"),
     ],
@@ -53,8 +53,8 @@ def test_a_job_that_takes_too_long_is_stopped(status: Status, seen: Observation,
 @pytest.mark.parametrize(
     ("status", "seen", "actions"),
     [
-        pytest.param(Status(), Observation(), (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NO_WORKER),), id="not-dispatched"),
-        pytest.param(QUEUED, IN_QUEUE, (TakeClaim(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NO_WORKER),), id="in-the-queue"),
+        pytest.param(Status(), Observation(), (EndAttempt(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NO_WORKER),), id="not-dispatched"),
+        pytest.param(QUEUED, IN_QUEUE, (EndAttempt(TASK, Outcome.FAILED, "QUEUE_TIMEOUT", NO_WORKER),), id="in-the-queue"),
         pytest.param(QUEUED, HELD, (), id="a-worker-has-just-begun"),
         pytest.param(RUNNING, HELD, (), id="running"),
         pytest.param(RETRY, Observation(record=RECORD), (), id="it-had-started-once"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, End
-from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.planning.actions import EndAttempt, RequestStop
 from reconstruction_operator.planning.types import Observation, Plan
 
-from tests.support.plans import CLAIM, NOW, RECORD, RUNNING, TASK, look
+from tests.support.plans import CLAIM, RECORD, RUNNING, TASK, look
 
 GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
 
@@ -18,11 +18,10 @@ GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
     ("stored", "seen", "actions"),
     [
         pytest.param(Status(), Observation(), (), id="never-dispatched"),
-        pytest.param(Status(attempt=1), Observation(record=RECORD), (TakeClaim(TASK, *GONE),), id="unclaimed"),
+        pytest.param(Status(attempt=1), Observation(record=RECORD), (EndAttempt(TASK, *GONE),), id="unclaimed"),
         pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, alive=True), (RequestStop(TASK, StopReason.DELETED),), id="running"),
         pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, alive=True, stop=StopReason.SUSPEND), (), id="stopping"),
-        pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, silent_seconds=10), (ForceEnd(TASK, *GONE),), id="its-worker-is-lost"),
-        pytest.param(RUNNING, Observation(record=RECORD, claim=Claim("o", "operator", by_operator=True, at=NOW)), (ForceEnd(TASK, *GONE),), id="its-end-is-lost"),
+        pytest.param(RUNNING, Observation(record=RECORD, claim=CLAIM, silent_seconds=10), (EndAttempt(TASK, *GONE, is_lost=True),), id="its-worker-is-lost"),
         pytest.param(RUNNING, Observation(record=RECORD, end=End(Outcome.STOPPED)), (), id="ended"),
     ],
 )  # fmt: skip

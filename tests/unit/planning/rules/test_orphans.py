@@ -14,11 +14,10 @@ from reconstruction_operator.planning.actions import (
     AssertCancelled,
     ClearFlags,
     DeleteFiles,
-    ForceEnd,
+    EndAttempt,
     Forget,
     RequestStop,
     TakeBack,
-    TakeClaim,
 )
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.types import Observation
@@ -40,22 +39,21 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10), orders=1)
 @pytest.mark.parametrize(
     ("record", "seen", "actions"),
     [
-        pytest.param(RECORD, Observation(), (TakeClaim(TASK, Outcome.STOPPED, "DELETED", GONE),), id="unclaimed"),
+        pytest.param(RECORD, Observation(), (EndAttempt(TASK, Outcome.STOPPED, "DELETED", GONE),), id="unclaimed"),
         pytest.param(RECORD, HELD, (RequestStop(TASK, StopReason.DELETED),), id="a-worker-runs-it"),
         pytest.param(RECORD, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=9), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-is-silent"),
-        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="a-worker-is-lost"),
+        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10), (EndAttempt(TASK, Outcome.STOPPED, "DELETED", GONE, is_lost=True),), id="a-worker-is-lost"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10, epoch_age_seconds=3), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-may-still-register"),
-        pytest.param(RECORD, Observation(claim=replace(CLAIM, by_operator=True)), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="its-end-is-lost"),
         pytest.param(RECORD, STOPPED, (DeleteFiles("gpu"),), id="stopped"),
         pytest.param(ORDERED, STOPPED, (), id="ordered-a-moment-ago"),
-        pytest.param(ORDERED, replace(STOPPED, cleaned=True), (Forget(2),), id="the-files-are-deleted"),
-        pytest.param(ORDERED, replace(STOPPED, cleaned=True, requested=True), (Forget(2),), id="a-request-was-pending"),
+        pytest.param(replace(ORDERED, cleaned=True), STOPPED, (Forget(),), id="the-files-are-deleted"),
+        pytest.param(replace(ORDERED, cleaned=True), replace(STOPPED, requested=True), (Forget(),), id="a-request-was-pending"),
         pytest.param(RECORD, replace(STOPPED, confirmed=True, flag_ttl_seconds=1801), (DeleteFiles("gpu"),), id="cancelled-after-its-last-attempt"),
         pytest.param(ORDERED, replace(STOPPED, confirmed=True, flag_ttl_seconds=1799), (AssertCancelled(),), id="ordered-a-moment-ago-for-longer-than-the-flag-lasts"),
         pytest.param(RECORD, replace(SUCCEEDED, confirmed=True, flag_ttl_seconds=9), (ClearFlags(), DeleteFiles("gpu")), id="cancelled-too-late"),
         pytest.param(RECORD, replace(SUCCEEDED, requested=True), (ClearFlags(), DeleteFiles("gpu")), id="a-request-of-one-that-succeeded"),
-        pytest.param(ORDERED, replace(CANCELLED, cleaned=True, confirmed=True), (Forget(2),), id="a-cancels-own-flag-stays"),
+        pytest.param(replace(ORDERED, cleaned=True), replace(CANCELLED, confirmed=True), (Forget(),), id="a-cancels-own-flag-stays"),
         pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
         pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), replace(STOPPED, order_missing=True), (DeleteFiles("gpu"),), id="the-order-was-lost"),
     ],
@@ -69,9 +67,9 @@ def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
 @pytest.mark.parametrize(
     ("seen", "actions"),
     [
-        pytest.param(Observation(), (TakeClaim(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
+        pytest.param(Observation(), (EndAttempt(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
         pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-runs-it"),
-        pytest.param(SUCCEEDED, (Forget(2),), id="it-had-succeeded"),
+        pytest.param(SUCCEEDED, (Forget(),), id="it-had-succeeded"),
     ],
 )  # fmt: skip
 def test_the_attempt_of_a_job_that_was_handed_over_ends_and_its_files_stay(
@@ -84,7 +82,7 @@ FIRST = replace(RECORD, attempt=1)
 CLOSED = Observation(
     claim=replace(CLAIM, token="operator", by_operator=True), end=End(Outcome.STOPPED, "DELETED", at=NOW)
 )
-FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget(1))
+FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget())
 
 
 @pytest.mark.parametrize(

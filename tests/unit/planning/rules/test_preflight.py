@@ -9,7 +9,7 @@ from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.preflight import Checked, Verdict
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.actions import TakeClaim
+from reconstruction_operator.planning.actions import EndAttempt
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TASK, look
@@ -22,7 +22,7 @@ IN_QUEUE = replace(SEEN, record=RECORD)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW)
 WAITING = Status(phase=Phase.PENDING)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW)
-END = (TakeClaim(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
+END = (EndAttempt(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ END = (TakeClaim(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
     ],
 )
 def test_an_unusable_input_ends_only_an_attempt_that_no_worker_runs(
-    status: Status, seen: Observation, actions: tuple[TakeClaim, ...]
+    status: Status, seen: Observation, actions: tuple[EndAttempt, ...]
 ) -> None:
-    ends = tuple(one for one in look(seen, status).actions if isinstance(one, TakeClaim))
+    ends = tuple(one for one in look(seen, status).actions if isinstance(one, EndAttempt))
     assert ends == actions
 
 
@@ -82,4 +82,4 @@ def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
 
 def test_the_deadline_of_a_job_whose_model_is_missing_holds() -> None:
     made = look(Observation(workers=1, no_model="Waiting"), queue_deadline_seconds=60)
-    assert [one.reason for one in made.actions if isinstance(one, TakeClaim)] == ["QUEUE_TIMEOUT"]
+    assert [one.reason for one in made.actions if isinstance(one, EndAttempt)] == ["QUEUE_TIMEOUT"]

@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status, StepTime
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, ProgressReport, Record
-from reconstruction_operator.planning.actions import ForceEnd, PutRecord
+from reconstruction_operator.planning.actions import EndAttempt, PutRecord
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TASK, look
@@ -60,7 +60,7 @@ def test_a_lost_worker_ends_its_attempt() -> None:
     plan = look(replace(SEEN, alive=False, silent_seconds=10), RUNNING)
 
     message = "Worker worker-1 has sent no heartbeat for 10 s."
-    assert plan.actions == (ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),)
+    assert plan.actions == (EndAttempt(TASK, Outcome.FAILED, "WORKER_LOST", message, is_lost=True),)
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
     assert plan.status.message == "Worker worker-1 is lost: it stopped sending heartbeats"
     condition = plan.status.condition(ConditionType.RUNNING)
@@ -69,8 +69,9 @@ def test_a_lost_worker_ends_its_attempt() -> None:
 
 
 UNHEARD = replace(SEEN, alive=False, heard=False, silent_seconds=11)
-LOST_END = replace(SEEN, alive=False, claim=replace(CLAIM, ended=True))
-FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1.")
+FORGOTTEN = EndAttempt(
+    TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1.", is_lost=True
+)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +79,10 @@ FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of
     [
         pytest.param(UNHEARD, (FORGOTTEN,), id="not-heard-since-redis-lost-data"),
         pytest.param(replace(UNHEARD, silent_seconds=9), (), id="it-may-still-be-heard"),
-        pytest.param(LOST_END, (FORGOTTEN,), id="it-had-ended"),
     ],
 )
 def test_silence_is_not_a_workers_failure_if_redis_has_older_data(
-    seen: Observation, actions: tuple[ForceEnd, ...]
+    seen: Observation, actions: tuple[EndAttempt, ...]
 ) -> None:
     plan = look(seen, RUNNING, backoff_limit=0)
 
@@ -128,15 +128,6 @@ def test_a_requested_stop_is_final_although_its_cause_has_ended() -> None:
 
     assert plan.actions == ()
     assert (plan.status.message, plan.status.phase_detail) == ("Stopping: the job was suspended", "")
-
-
-def test_an_attempt_whose_end_by_the_operator_is_lost_is_ended_again() -> None:
-    claim = Claim("operator", "operator: suspended", by_operator=True, at=STARTED)
-
-    (action,) = look(Observation(record=RECORD, claim=claim), Status(phase=Phase.QUEUED, attempt=1)).actions
-
-    assert isinstance(action, ForceEnd)
-    assert (action.outcome, action.reason) == (Outcome.STOPPED, "REDIS_LOST")
 
 
 def test_a_lost_record_of_a_running_job_is_restored() -> None:
