@@ -135,6 +135,8 @@ def parse_end(
 ) -> End | None:
     """Return the end: present if its outcome is valid. Its time is never after `now`; malformed details are left out."""
     if outcome not in set(Outcome):
+        if outcome is not None:
+            _log_once(key, f"outcome {outcome!r:.40}")
         return None
     when = time_of(at) or now
     end = End(Outcome(outcome), at=min(when, now) if when and now else when)

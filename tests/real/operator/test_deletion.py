@@ -27,7 +27,7 @@ def _expect_nothing_left(state: redis.Redis, folder: Path, uid: str) -> None:
         f"the record of {uid} to be forgotten",
         timeout_seconds=_DEADLINE_SECONDS,
     )
-    assert not state.keys(f"*{uid}*"), "flags of the job, or keys of its attempts, are left"
+    assert not state.keys(f"*{uid}*"), "flags of the job, or its heartbeat, are left"
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_a_deleted_namespace_with_jobs_leaves_nothing(jobs: Jobs, state: redis.R
     folders = {name: jobs.folder(name) for name in names}
     uid = uids[running]
     wait_until(folders[running].is_dir, f"{folders[running]} to exist")
-    keys = {f"job:{uid}", f"cancel_request:{uid}", f"claim:{uid}-1", f"alive:{uid}-1"}
+    keys = {f"job:{uid}", f"cancel_request:{uid}", f"alive:{uid}"}
     wait_until(
         lambda: set(state.keys(f"*{uid}*")) >= keys,
-        f"record, flag, claim and heartbeat of {running} to exist",
+        f"record, flag and heartbeat of {running} to exist",
         seen=lambda: state.keys(f"*{uid}*"),
     )
 

@@ -94,7 +94,7 @@ def test_a_full_redis_stops_dispatch_and_lets_jobs_end(jobs: Jobs, state: redis.
     jobs.patch(suspended, suspend=True)
     jobs.wait_phase(suspended, "Suspended")
     jobs.delete(deleted)
-    wait_until(lambda: state.hget(f"claim:{uid}-1", "token") == "operator", "the deleted job's attempt to be ended")
+    wait_until(lambda: state.hget(f"job:{uid}", "token") == "operator", "the deleted job's attempt to be ended")
     assert phase(jobs.get(waiting)) == "Pending"
 
     broker.config_set("maxmemory", 0)

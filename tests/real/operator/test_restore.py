@@ -90,7 +90,7 @@ def test_a_finished_job_restored_with_its_status_never_runs(jobs: Jobs, state: r
         restore_status(jobs, exported)
 
     # The operator has seen it: the end that would stop a message of it exists.
-    wait_until(lambda: state.exists(f"end:{uid}-1"), f"{name} to be closed in Redis")
+    wait_until(lambda: state.hexists(f"job:{uid}", "outcome"), f"{name} to be closed in Redis")
     assert jobs.get(name)["status"] == exported["status"]  # outputs too, whose files were deleted with the first object
     assert not jobs.folder(name).exists()
 
@@ -104,9 +104,9 @@ def test_a_status_restored_under_a_running_operator_stops_the_new_attempt(jobs: 
     jobs.wait_phase(name, "Running")
     restore_status(jobs, exported)
 
-    wait_until(lambda: not state.exists(f"alive:{uid}-1"), f"the attempt of {name} to stop", timeout_seconds=30)
+    wait_until(lambda: not state.exists(f"alive:{uid}"), f"the attempt of {name} to stop", timeout_seconds=30)
     assert jobs.get(name)["status"]["phase"] == "Succeeded"
-    assert state.exists(f"stop:{uid}-1")
+    assert state.hexists(f"job:{uid}", "stop")
 
 
 def test_a_running_job_restored_with_its_status_runs_again_without_a_failure(jobs: Jobs, operator: Process) -> None:
@@ -159,7 +159,7 @@ def test_a_cancelled_job_is_restored_as_cancelled_and_never_runs(
     jobs.create_in("Succeeded")  # a later job: the operator has seen both
     assert jobs.get(name)["status"]["phase"] == "Cancelled"
     assert not jobs.folder(name).exists()
-    assert not state.exists(f"alive:{uid}-1")
+    assert not state.exists(f"alive:{uid}")
 
 
 def test_a_job_whose_cancel_was_only_requested_is_restored_and_runs(jobs: Jobs) -> None:

@@ -28,8 +28,13 @@ def run(farm: Farm, count: int) -> None:
     for job_id in job_ids:
         farm.put_record(job_id, 1)
         farm.send(job_id, "placeholder", Envelope(name="test", attempt=1).to_json(), task_id=f"{job_id}-1")
-    ends = [f"end:{job_id}-1" for job_id in job_ids]
-    wait_until(lambda: farm.state.exists(*ends) == count, f"{count} jobs to end", seen=farm.log_ends)
+    left = set(job_ids)
+
+    def have_ended() -> bool:
+        left.difference_update([job_id for job_id in left if farm.state.hexists(f"job:{job_id}", "outcome")])
+        return not left
+
+    wait_until(have_ended, f"{count} jobs to end", seen=farm.log_ends)
 
 
 def test_a_job_takes_few_commands_of_redis(farm: Farm, server: Redis) -> None:
