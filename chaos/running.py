@@ -240,7 +240,6 @@ class ChaosRun:
             runs=journal.read(self._scene.journal_dir),
             outputs=self._results.found,
             final=self._results.there(),
-            successes=remains.successes(self._scene, here),
             prefork=PREFORK,
             windows=self._windows,
             lags=self._recovery.lags,

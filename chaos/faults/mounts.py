@@ -93,7 +93,7 @@ def _fill_the_volume_by_jobs(context: Context) -> Heal:
     _send(scene, "journal-filler", job_ids)
 
     def ended() -> bool:
-        return all(scene.state.exists(Keys("").end(f"{job_id}-1")) for job_id in job_ids)
+        return all(scene.state.hexists(Keys("").job(job_id), "outcome") for job_id in job_ids)
 
     context.missed = True  # all workers are busy, or another fault of the round hit them
     with contextlib.suppress(redis.RedisError):

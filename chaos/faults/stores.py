@@ -17,11 +17,6 @@ from chaos.system.scene import OPERATORS, WORKERS, Scene
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; other faults can delay that
 _QUEUES = ("celery-high", "celery", "celery-low")
-_KINDS: Final = ("claim:", "alive:", "end:", "stop:", "cancel:", "cancel_request:", "cleaned:", "epoch", "workers")
-"""Keys that are lost one at a time. Records and their index are excluded: if the leader dies too, a deleted job is cleaned up only
-when the workers report its folder, within an hour, and a run does not wait that long."""
-
-_KEYS_LOST = 5
 _SNAPSHOT = "older"
 
 
@@ -150,7 +145,7 @@ def _is_named(job: UserJob, messages: list[tuple[str, bytes]]) -> bool:
 
 def _is_forgotten(context: Context, job: UserJob) -> bool:
     try:
-        return job.deleted_at is not None and not context.scene.state.exists(f"job:{job.uid}")
+        return job.deleted_at is not None and not context.scene.state.hexists(f"job:{job.uid}", "attempt")
     except redis.RedisError:
         return False
 
@@ -171,16 +166,6 @@ def _get_older_data(context: Context) -> Heal:
         context.missed = True
         return nothing
     return lambda: server.load(before)
-
-
-def _lose_single_keys(context: Context) -> Heal:
-    context.missed = True
-    with contextlib.suppress(redis.RedisError):
-        for kind in context.chance.choices(_KINDS, k=_KEYS_LOST):
-            keys = sorted(context.scene.state.scan_iter(f"{kind}*", count=1000))
-            if keys and context.scene.state.delete(context.chance.choice(keys)):
-                context.missed = False
-    return nothing
 
 
 def _of_redis(name: str, inject: Inject, hold: tuple[float, float], *, forgets: bool = False) -> Fault:
@@ -228,5 +213,4 @@ FAULTS: Final = (
     ),
     _of_redis("killed, back with older data", _restart_with_older_data, (1.0, 6.0), forgets=True),
     _of_redis("older data without a restart", _get_older_data, (1.0, 6.0), forgets=True),
-    _of_redis("single keys lost", _lose_single_keys, (0.5, 2.0), forgets=True),
 )

@@ -128,7 +128,6 @@ class Evidence:
     runs: Mapping[str, Sequence[ModelRun]] = field(default_factory=dict)  # oldest first
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # distinct results, oldest first
     final: Mapping[str, Output] = field(default_factory=dict)  # published at the end
-    successes: Mapping[str, int] = field(default_factory=dict)  # attempts that succeeded, by their ends in Redis
     prefork: frozenset[str] = frozenset()  # workers that run each attempt in a separate process
     windows: Sequence[Window] = ()
     lags: Sequence[Lag] = ()

@@ -28,7 +28,6 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
     (2, results.runs_alone),
     (2, results.publishes_once),
     (2, results.keeps_its_result),
-    (2, results.reports_once),
     (2, results.delivers_what_it_reports),
     (3, cancels.cancels),
     (4, remains.leaves_nothing),

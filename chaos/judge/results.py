@@ -87,15 +87,6 @@ def keeps_its_result(case: Case) -> Iterator[str]:
     )
 
 
-def reports_once(case: Case) -> Iterator[str]:
-    """A later attempt may report an existing result, but never a second one."""
-    if not case.is_gone:
-        successes = case.evidence.successes.get(case.job.uid, 0)
-        results = {output.digest for output in case.outputs}
-        twice = successes > 1 and len(results) > 1
-        yield problem_if(twice, f"{successes} attempts succeeded by Redis, with {len(results)} different results")
-
-
 def delivers_what_it_reports(case: Case) -> Iterator[str]:
     """The copy at `spec.output` is the reported result, and remains when the job is deleted."""
     job, end = case.job, case.end

@@ -100,16 +100,6 @@ def flags(scene: Scene, uids: Iterable[str]) -> dict[str, list[str]]:
     return {uid: [f"{kind}:{uid}" for kind in kinds if scene.state.exists(f"{kind}:{uid}")] for uid in uids}
 
 
-def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
-    """Return by job how many attempts succeeded, by their ends in Redis."""
-    counts = dict.fromkeys(uids, 0)
-    for key in scene.state.scan_iter("end:*", count=1000):
-        uid = str(key).removeprefix("end:").rpartition("-")[0]
-        if uid in counts and _text(scene.state.hget(key, "outcome")) == "Succeeded":
-            counts[uid] += 1
-    return counts
-
-
 def refusals(log: str) -> list[str]:
     """Return the log lines on statuses that the CRD's rules rejected, such as a reopened job or a falling attempt."""
     return [line for line in log.splitlines() if _REFUSED.search(line)]

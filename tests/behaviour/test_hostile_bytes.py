@@ -100,7 +100,8 @@ def in_redis(content: bytes, _: Path) -> None:
     job = fields.load_job("key", values)
     fields.parse_record(job)
     fields.parse_claim(job, NOON)
-    assert fields.parse_end("Succeeded", values[0], text, key="key", now=NOON) is not None
+    end = dict.fromkeys(fields.JOB_FIELDS) | {"outcome": "Succeeded", "ended_at": values[0], "details": text}
+    assert fields.parse_end(end, "key", NOON) is not None
     for parse in (preflight.Checked.of, results._parse, reads._reported, functools.partial(reads._worker, "node")):
         fields.load_json("key", text, parse)
     assert isinstance(backlog._id_of(parsed), str)

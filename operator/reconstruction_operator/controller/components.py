@@ -101,6 +101,7 @@ class Operator:
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
+            details_seconds=settings.PROTOCOL_RETENTION_SECONDS,
             is_planned=self.writer.writes.waits,
         )
         self.preflight = Preflight(

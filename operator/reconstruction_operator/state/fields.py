@@ -127,20 +127,26 @@ def parse_stop(reason: str | None) -> StopReason | None:
 def load_end(key: str, values: object) -> End | None:
     """Return the end that a script returns as outcome, time and details."""
     texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
-    return parse_end(*texts, key=key) if len(texts) == 3 else None  # noqa: PLR2004  # outcome, time, details
+    return parse_end(
+        dict.fromkeys(JOB_FIELDS) | dict(zip(("outcome", "ended_at", "details"), texts, strict=False)), key
+    )
 
 
-def parse_end(
-    outcome: str | None, at: str | None, details: str | None, *, key: str, now: datetime | None = None
-) -> End | None:
-    """Return the end: present if its outcome is valid. Its time is never after `now`; malformed details are left out."""
+def parse_end(job: JobHash, key: str, now: datetime | None = None) -> End | None:
+    """Return the end: present if its outcome is valid. Its time is never after `now`; malformed details are left out.
+
+    Without details, its worker is the one that had the claim and recorded the end.
+    """
+    outcome, token = job["outcome"], job["token"]
     if outcome not in set(Outcome):
         if outcome is not None:
             _log_once(key, f"outcome {outcome!r:.40}")
         return None
-    when = time_of(at) or now
+    when = time_of(job["ended_at"]) or now
     end = End(Outcome(outcome), at=min(when, now) if when and now else when)
-    return load_json(key, details, lambda data: _with_details(end, data)) or end
+    by_worker = token != OPERATOR_TOKEN and token is not None and job["ended_by"] == token
+    end = replace(end, worker=plain(job["owner"]) if by_worker else "")
+    return load_json(key, job["details"], lambda data: _with_details(end, data)) or end
 
 
 def _with_details(end: End, data: Mapping[str, Any]) -> End:

@@ -107,6 +107,11 @@ def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader
     return _fenced("index_records", keys, own, (leader["install_id"], *job_ids), **leader)
 
 
+def shorten_ends(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
+    """Drop the details of these jobs' ends, which their statuses have; outcome, time and worker stay."""
+    return _fenced("shorten_ends", keys, tuple(map(keys.job, job_ids)), **leader)
+
+
 def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
     """Drop the reports of these job folders: they have been handled."""
     return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)

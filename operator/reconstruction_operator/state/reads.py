@@ -69,7 +69,7 @@ def _job(key: str, values: list[Any], attempt: int | None, epoch: str, now: date
         claim=claimed,
         alive=claimed is not None and token == claimed.token and heard,
         heard=heard,
-        end=fields.parse_end(job["outcome"], job["ended_at"], job["details"], key=key, now=now) if is_asked else None,
+        end=fields.parse_end(job, key, now) if is_asked else None,
         stop=fields.parse_stop(job["stop"]) if is_asked else None,
         requested=requested,
         confirmed=confirmed,

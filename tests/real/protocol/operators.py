@@ -137,6 +137,7 @@ class Operators(LossyRedis):
             installation=Installation(INSTALL),
             sweep_seconds=0.0,
             list_seconds=0.0,
+            details_seconds=0.0,
             monotonic=lambda: operator.monotonic,
         )
         return operator
@@ -258,6 +259,7 @@ class Operators(LossyRedis):
                 done = self.order(operator, operator_calls.for_action, action=action, job=key)
                 if done and isinstance(action, planned.Forget):
                     self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
+                    self.ended = {task: end for task, end in self.ended.items() if not task.startswith(f"{job}-")}
 
     def _lives_on(self) -> bool:
         """Whether the operator is not killed before its next step."""

@@ -127,8 +127,9 @@ class Promises(Installation):
     def _an_end_is_of_its_claimant(self, ends: dict[str, dict[str, Any]]) -> None:
         for task, end in ends.items():
             assert end["ended_by"] in (end["token"], operator_calls.OPERATOR_TOKEN), f"{task} ended as {end}"
-            held = self.now().fields(self.keys.job(task.rpartition("-")[0])) or {}
-            if f"{task}" == f"{task.rpartition('-')[0]}-{held.get('attempt')}":
+            job, _, attempt = task.rpartition("-")
+            held = self.now().fields(self.keys.job(job)) or {}
+            if held.get("attempt") == attempt:
                 kept = {name: held.get(name) for name in ("outcome", "ended_by", "ended_at")}
                 assert kept.items() <= end.items(), f"{task} ended as {end}, and is {held}"
 

@@ -49,7 +49,7 @@ HOSTILE_RESULTS: dict[str, str | bytes] = {
 
 
 def ended(outcome: str, at: str = "1", **details: Any) -> dict[str, str | bytes]:
-    return {"outcome": outcome, "at": at, "details": json.dumps(details)}
+    return {"outcome": outcome, "ended_at": at, "details": json.dumps(details)}
 
 
 HOSTILE_ENDS: dict[str, dict[str, str | bytes] | str | bytes] = {
@@ -58,11 +58,15 @@ HOSTILE_ENDS: dict[str, dict[str, str | bytes] | str | bytes] = {
     "too big": {"outcome": FIFTY_MB},
     "another type": FIFTY_MB,
     "wrong types": ended("Succeeded", outputs=[], inputs=7, quality="x"),
-    "half a character": {"outcome": "Failed", "at": "1", "details": '{"reason": "\\ud800", "message": "\\udfff"}'},
+    "half a character": {
+        "outcome": "Failed",
+        "ended_at": "1",
+        "details": '{"reason": "\\ud800", "message": "\\udfff"}',
+    },
     "a terminal's command": ended("Failed", reason="\x07", message="\x00<b>\x1b[2J"),
     "long": ended("Failed", reason="r" * 30_000, message="m" * 30_000),
-    "details too big": {"outcome": "Failed", "at": "1", "details": FIFTY_MB},
-    "details too deep": {"outcome": "Failed", "at": "9" * 400, "details": DEEP},
+    "details too big": {"outcome": "Failed", "ended_at": "1", "details": FIFTY_MB},
+    "details too deep": {"outcome": "Failed", "ended_at": "9" * 400, "details": DEEP},
 }
 
 

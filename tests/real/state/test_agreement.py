@@ -38,7 +38,7 @@ def by_operator(client: redis.Redis) -> list[bool]:
     found: list[Any] = [
         fields.parse_record(job),
         fields.parse_claim(job, NOW),
-        fields.parse_end(job["outcome"], None, None, key="key"),
+        fields.parse_end(job, "key"),
         fields.parse_stop(job["stop"]),
         fields.time_of(job["token"]),
     ]

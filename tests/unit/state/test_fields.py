@@ -78,7 +78,18 @@ def test_an_end_is_read_as_it_was_written_with_or_without_details() -> None:
 
 @pytest.mark.parametrize(("at", "expected"), [(LATER_MS, NOW), ("x", NOW), (AT_MS, AT)])
 def test_an_end_is_not_in_the_future(at: str, expected: datetime) -> None:
-    assert fields.parse_end("Failed", at, None, key="key", now=NOW) == End(Outcome.FAILED, at=expected)
+    assert fields.parse_end(job(outcome="Failed", ended_at=at), "key", NOW) == End(Outcome.FAILED, at=expected)
+
+
+@pytest.mark.parametrize(
+    ("token", "ended_by", "worker"),
+    [("t", "t", "w"), ("t", OPERATOR_TOKEN, ""), (OPERATOR_TOKEN, OPERATOR_TOKEN, ""), (None, None, "")],
+)
+def test_a_shortened_end_names_the_worker_that_recorded_it(
+    token: str | None, ended_by: str | None, worker: str
+) -> None:
+    values = job(outcome="Failed", ended_at=AT_MS, token=token, owner="w", ended_by=ended_by)
+    assert fields.parse_end(values, "key") == End(Outcome.FAILED, at=AT, worker=worker)
 
 
 @pytest.mark.parametrize("steps", [7, "text", {"name": "x"}, [7, None, [], {}, {"name": 7}, {"name": ""}]], ids=str)

@@ -54,11 +54,15 @@ class Sweeper:
     installation: Installation
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects by sweeps
+    details_seconds: float  # for which Redis keeps the details of a finished job's end
     # Whether the job's only unwritten status reports what it waits for
     is_planned: Callable[[JobKey], bool] = lambda _: False
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
+    _shortened_until: datetime | None = field(
+        default=None, init=False
+    )  # ends before this time have no details any more
     _foreign: set[str] = field(default_factory=set, init=False)  # ids of records of namespaces that are not watched
 
     async def run(self) -> None:
@@ -116,6 +120,8 @@ class Sweeper:
         )
         if unknown or is_due:
             await self._compare(recorded)
+        if is_due:
+            await self._shorten_ends(fence, None if cause == LOST_DATA else self._shortened_until)
         if is_due or not self.brake.holds:
             await self._take_folder_reports(fence)
 
@@ -195,6 +201,21 @@ class Sweeper:
         for job in lost:
             self.cache.enqueue(job.key, Turn.LATER if job.finished else None)
 
+    async def _shorten_ends(self, fence: int, since: datetime | None) -> None:
+        """Drop the details of ends that are older than `details_seconds`, and not older than `since`."""
+        until = datetime.now(UTC) - timedelta(seconds=self.details_seconds)
+        old = [
+            job.key.job_id
+            for job in self.cache
+            if job.finished and job.sent and job.ours and _is_within(job.status.completion_time, since, until)
+        ]
+        for first in range(0, len(old), _PAGE):
+            call = operator_calls.shorten_ends(
+                self.view.keys, fence=fence, install_id=self.installation.id, job_ids=old[first : first + _PAGE]
+            )
+            await calls.arun(self.view.state, call)
+        self._shortened_until = until
+
     async def _compare(self, recorded: Sequence[str]) -> None:
         # A job that was in the cache before the list began and is not in the list was deleted: uids never come back.
         self.cache.relisted, self._list_at = False, self.monotonic()  # due until the list has succeeded
@@ -227,3 +248,7 @@ class Sweeper:
                 else:
                     self._foreign.add(job_id)
         return ours
+
+
+def _is_within(at: datetime | None, since: datetime | None, until: datetime) -> bool:
+    return at is not None and at < until and (since is None or at >= since)

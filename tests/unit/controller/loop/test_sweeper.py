@@ -11,9 +11,11 @@ from typing import Any
 
 import fakeredis
 import pytest
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import Owner, Record
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End, Owner, Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
@@ -27,6 +29,7 @@ from tests.support.jobs import make_body, make_key
 
 _INSTALL = "install"
 _LIMIT = 3
+DAY_SECONDS = 86_400.0
 
 
 class Requests(ResyncRequests):
@@ -68,6 +71,7 @@ class World:
             installation=installation,
             sweep_seconds=30.0,
             list_seconds=600.0,
+            details_seconds=DAY_SECONDS,
             is_planned=self.planned.__contains__,
             monotonic=lambda: self.time,
         )
@@ -338,3 +342,26 @@ async def test_a_reported_folder_of_a_job_that_shows_no_message_restores_its_rec
     assert [key.name for key in world.cache.take(10)] == ["quiet"]
     assert await calls.arun(nothing, reads.list_records(world.keys, _INSTALL)) == (make_key("quiet").job_id,)
     assert await calls.arun(nothing, reads.list_folders(world.keys, _INSTALL)) == {}
+
+
+async def test_redis_keeps_the_details_of_an_end_for_a_day_and_its_outcome_for_ever(world: World) -> None:
+    names = {"old": 25, "new": 23}
+    for name, hours in names.items():
+        ended_at = codec.format_time(datetime.now(UTC) - timedelta(hours=hours))
+        world.add(name, phase="Succeeded", attempt=1, dispatchTime=ended_at, completionTime=ended_at)
+        await world.record(name)
+        run = {"job_id": make_key(name).job_id, "task_id": "task", "attempt": 1, "token": "token"}
+        await calls.arun(None, worker_calls.claim(world.keys, **run, worker="w"))  # type: ignore[arg-type]  # no client
+        end = End(Outcome.SUCCEEDED, worker="w", quality={"faces": "12"})
+        await calls.arun(None, worker_calls.finish(world.keys, **run, end=end))  # type: ignore[arg-type]  # the same
+
+    await world.pass_time(600)
+
+    seen = reads.observe(world.keys, [(make_key(name).job_id, 1) for name in names])
+    old, new = ((job.record, job.claim, job.end) for job in (await calls.arun(None, seen)).jobs)  # type: ignore[arg-type]
+    assert [end is not None and (end.outcome, end.worker, end.quality) for _, _, end in (old, new)] == [
+        (Outcome.SUCCEEDED, "w", {}),
+        (Outcome.SUCCEEDED, "w", {"faces": "12"}),
+    ]
+    assert [record is not None and record.begun for record, _, _ in (old, new)] == [True, True]
+    assert [claim is not None and claim.token for _, claim, _ in (old, new)] == ["token", "token"]
