@@ -74,7 +74,9 @@ class Settings:
     EPOCH_GRACE_SECONDS: float = _protocol(
         15.0, "time for live workers to register again after Redis lost its data", least=0.5, whose=OPERATOR
     )
-    PROTOCOL_RETENTION_SECONDS: int = _protocol(604800, "time for which Redis keeps claims and ends", least=3600)
+    PROTOCOL_RETENTION_SECONDS: int = _protocol(
+        604800, "time for which Redis keeps the details of ends, and what belongs to no job", least=3600
+    )
 
     POOL_NAMESPACES: Pools = _protocol(
         (),
