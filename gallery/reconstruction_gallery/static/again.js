@@ -14,8 +14,8 @@ export function namesPhotos(spec) {
   return spec.input?.uri !== UNKNOWN_PHOTOS;
 }
 
-/** Ask for name and parameters, and create a job with the same photos. `changes`: of the earlier job's parameters. */
-export function runAgain(job, changes, go) {
+/** Ask for name and parameters, and create a job with the same photos. `changes`: of the earlier job's parameters; `without`: fields of its spec. */
+export function runAgain(job, changes, without, go) {
   const { namespace, name: first } = job.metadata;
   const suggested = freeName(first, (wanted) => byName(namespace, wanted));
   const name = h("input", {
@@ -36,7 +36,7 @@ export function runAgain(job, changes, go) {
     event.preventDefault();
     create.disabled = true;
     await fields.ready;
-    const spec = { ...repeated(job.spec), parameters: undefined, ...fields.spec(), ...(job.spec.output ? { output: { uri: output.value } } : {}) };
+    const spec = { ...repeated(job.spec, without), parameters: undefined, ...fields.spec(), ...(job.spec.output ? { output: { uri: output.value } } : {}) };
     try {
       const made = await request("POST", `/api/namespaces/${namespace}/jobs`, { name: name.value, spec });
       close();
@@ -57,8 +57,8 @@ export function restore({ namespace, name, spec }) {
   return request("POST", `/api/namespaces/${namespace}/jobs`, { name, spec: { ...rest, reuse: "Required" } });
 }
 
-function repeated(spec) {
-  return Object.fromEntries(Object.entries(spec).filter(([name]) => !NOT_REPEATED.includes(name)));
+function repeated(spec, without = []) {
+  return Object.fromEntries(Object.entries(spec).filter(([name]) => ![...NOT_REPEATED, ...without].includes(name)));
 }
 
 /** Return an address for another result: a job may not replace that of another one. */

@@ -14,7 +14,8 @@ const OTHER_PHOTOS = [
   "TOO_FEW_IMAGES", "TOO_MANY_IMAGES", "CORRUPT_IMAGE", "UNSUPPORTED_FORMAT", "IMAGE_TOO_LARGE", "IMAGE_TOO_SMALL",
   "NOT_ENOUGH_OVERLAP", "NO_PARALLAX", "NO_DENSE_SURFACE", "LOW_TEXTURE", "INPUT_NOT_FOUND", "INPUT_REFUSED",
 ]; // reasons of failures that the same photos would have again
-const LESS_WORK = ["OUT_OF_MEMORY", "DISK_FULL", "WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR", "TIMEOUT"];
+const LESS_WORK = ["OUT_OF_MEMORY", "DISK_FULL", "WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR"];
+const DEADLINES = { TIMEOUT: "activeDeadlineSeconds", QUEUE_TIMEOUT: "queueDeadlineSeconds" }; // that the same job would exceed again
 
 /** Show the job in `main`; `go` opens another view. Returns a function that closes the view. */
 export function showJob(main, { namespace, name }, go) {
@@ -169,9 +170,10 @@ export function showJob(main, { namespace, name }, go) {
   function finishedActions({ spec, status }, permissions) {
     const reason = status.failure?.reason;
     const failed = shown.phase === "Failed";
-    const quality = QUALITIES.indexOf(spec.parameters?.quality ?? "standard");
-    const again = (label, kind = "", changes = {}) =>
-      h("button", { type: "button", class: kind, onclick: () => runAgain(whole.job, changes, go) }, label);
+    const usual = spec.modelType === "photogrammetry" ? "standard" : ""; // other models may have no such parameter
+    const quality = QUALITIES.indexOf(spec.parameters?.quality ?? usual);
+    const again = (label, kind = "", changes = {}, without = []) =>
+      h("button", { type: "button", class: kind, onclick: () => runAgain(whole.job, changes, without, go) }, label);
     const query = new URLSearchParams({ namespace, name });
     const upload = (kind) => h("a", { class: `button ${kind}`, href: `/new?${query}`, "data-link": true }, "Upload other photos");
     const made = [];
@@ -179,6 +181,7 @@ export function showJob(main, { namespace, name }, go) {
     if (uploads && failed && OTHER_PHOTOS.includes(reason)) made.push(upload("primary"));
     if (permissions.upload && namesPhotos(spec)) {
       if (failed && LESS_WORK.includes(reason) && quality > 1) made.push(again("Run again with quality fast…", "primary", { quality: "fast" }));
+      if (failed && DEADLINES[reason]) made.push(again("Run again without the deadline…", "primary", {}, [DEADLINES[reason]]));
       made.push(again("Run again…", failed && !made.length ? "primary" : ""));
     }
     if (permissions.share && whole.result && !failed) made.push(h("button", { type: "button", onclick: share }, "Share…"));

@@ -233,6 +233,18 @@ def test_every_surface_shows_the_same_verdict_with_its_sentence(
     page.screenshot(path=tmp_path / "poor.png", full_page=True)
 
 
+def test_a_job_that_took_too_long_runs_again_without_its_deadline(open_page: Open, jobs: Jobs) -> None:
+    jobs.create_in("Failed", "late", queue="slow", parameters={"stepSeconds": 0.5}, activeDeadlineSeconds=1)
+    page = open_page("editor", f"/jobs/{jobs.namespace}/late")
+
+    page.get_by_role("button", name="Run again without the deadline…").click(timeout=WAIT)
+    expect(page.get_by_role("button", name="quality fast")).to_have_count(0)  # the placeholder has no such parameter
+    page.get_by_role("dialog").get_by_role("button", name="Run again").click()
+
+    spec = jobs.wait_phase("late-2", "Succeeded")["spec"]
+    assert ("activeDeadlineSeconds" in spec, spec["parameters"]) == (False, {"stepSeconds": 0.5})
+
+
 def test_a_report_in_its_frame_cannot_reach_the_gallery_or_another_site(
     open_page: Open, jobs: Jobs, tmp_path: Path
 ) -> None:
