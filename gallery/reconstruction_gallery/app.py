@@ -29,7 +29,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, uploading
+from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, trash, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.limits import Limited
 from reconstruction_gallery.web.links import Sharing
@@ -89,6 +89,7 @@ def make(settings: Settings) -> Starlette:
             *files.ROUTES,
             *archives.ROUTES,
             *jobs.ROUTES,
+            *trash.ROUTES,
             *uploading.ROUTES,
             Mount("/static", Limited(StaticFiles(directory=_STATIC))),
             Route("/{path:path}", _missing, methods=["DELETE", "GET", "PATCH", "POST", "PUT"]),

@@ -153,6 +153,12 @@ class Settings:
         unit="NAMESPACE=BYTES,…",
         read=readers.quotas,
     )
+    NAMESPACE_IDENTITY: str = _worker(
+        "uid",
+        "what a namespace is known by when a job takes over results or stages of an earlier one: uid, so that nothing is left to a "
+        "later namespace of the same name; or name, for restores from a backup, which give namespaces new uids",
+        choices=("uid", "name"),
+    )
     INPUT_MAX_BYTES: int = _worker(
         8589934592, "limit of one input, packed and unpacked, and of what is rewritten of it", least=1
     )

@@ -8,14 +8,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Collection, Iterator
 from dataclasses import asdict
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-import anyio.to_thread
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.jobfiles import trash, trashed
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -34,7 +31,6 @@ from reconstruction_gallery.web.responses import HoldingResponse
 _QUIET_SECONDS: Final = 5.0
 _GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
 _JSON: Final = "application/json"  # in ASCII: a result or a log may hold half of a surrogate pair, which UTF-8 cannot
-_RESTORABLE: Final = 200  # results in the trash that a user is shown
 _BATCH: Final = 100  # jobs in one piece of a response: a client that reads nothing holds one piece in memory
 
 
@@ -213,31 +209,12 @@ def _problems(gallery: Gallery) -> list[dict[str, str]]:
     return [{"code": one.code, "sentence": one.sentence, "cure": one.cure} for one in gallery.health.problems]
 
 
-async def _trash(request: Request) -> Response:
-    """Return jobs that take over the results of deleted jobs from the trash on the volume, in namespaces whose jobs the user may see.
-
-    Only the trash of these namespaces is read, and of it only the results that expire last.
-    """
-    gallery = Gallery.of(request)
-    user = (await gallery.identities.of(request)).user
-    tenants = await gallery.tenants.get("", lambda: anyio.to_thread.run_sync(trashed.tenants), user.client)
-    visible = await gallery.rights.visible(user, frozenset(tenants))
-    read = partial(anyio.to_thread.run_sync, trash.restorable, visible, _RESTORABLE)
-    named = [
-        (job["metadata"]["namespace"], job["metadata"]["name"], job)
-        for job in await gallery.trash.get(visible, read, user.client)
-    ]
-    shown = [job for namespace, name, job in named if gallery.jobs.get(namespace, name) is None]
-    return Response(json.dumps({"jobs": shown}), media_type=_JSON)
-
-
 _NAMESPACE = "/api/namespaces/{namespace}"
 _JOB = _NAMESPACE + "/jobs/{name}"
 ROUTES = [
     Route("/api/jobs", _list, methods=["GET"]),
     Route("/api/events", _events, methods=["GET"]),
     Route("/api/installation", _installation, methods=["GET"]),
-    Route("/api/trash", _trash, methods=["GET"]),
     Route(_NAMESPACE + "/jobs", _list, methods=["GET"]),
     Route(_NAMESPACE + "/jobs", _create, methods=["POST"]),
     Route(_JOB, _show, methods=["GET"]),

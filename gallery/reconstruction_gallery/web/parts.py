@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
+from reconstruction_operator.jobfiles.trash import Restorable
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
@@ -77,7 +78,9 @@ class Gallery:
     logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
     tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
     """Namespaces with results in the trash."""
-    trash: ResponseCache[frozenset[str], list[dict[str, Any]]] = field(
+    uids: ResponseCache[str, str] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
+    """Uids of namespaces."""
+    trash: ResponseCache[frozenset[str], list[Restorable]] = field(
         default_factory=lambda: ResponseCache(_TRASH_SECONDS)
     )
     """Jobs that take over these results, by the namespaces that a user may see."""

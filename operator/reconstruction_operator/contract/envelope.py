@@ -26,6 +26,7 @@ class Envelope:
     version: int = ENVELOPE_VERSION
     install_id: str = ""
     namespace: str = ""
+    namespace_uid: str = ""  # empty: not known, so the job takes over nothing
     name: str = ""
     attempt: int = 1
     input_uri: str = ""

@@ -40,7 +40,7 @@ class InstallationInfo:
     gallery: str = ""  # a URL, or service/NAME in the Lease's namespace
     schemes: tuple[str, ...] = ()  # kinds of object storage that jobs may name
     pools: tuple[str, ...] = ()  # that the administrator planned, besides those of live workers
-    # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld
+    # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld, NamespacesUnreadable
     problems: tuple[str, ...] = ()
     workers: tuple[Workers, ...] = ()
     complete: bool = False  # whether `workers` has all live workers

@@ -72,6 +72,11 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "files of deleted jobs are kept, because too many jobs are missing at once",
             "an administrator finds out why (docs/runbooks), then raises ORPHANS_AT_ONCE",
         ),
+        Problem(
+            "NamespacesUnreadable",
+            "the operator may not read its namespaces, so jobs take over no results and stages of earlier ones",
+            "an administrator applies the chart again, or sets NAMESPACE_IDENTITY to name",
+        ),
     )
 }
 """What operators report, by its code (`InstallationInfo.problems`)."""

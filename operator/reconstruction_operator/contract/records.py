@@ -124,12 +124,19 @@ class Owner:
     name: str
     queue: str
     attempt: int
+    namespace_uid: str = ""  # empty: not known
 
     @classmethod
     def of(cls, job_id: str, envelope: Envelope) -> Owner:
         """Return the owner of what an attempt writes."""
         return cls(
-            job_id, envelope.install_id, envelope.namespace, envelope.name, envelope.queue, attempt=envelope.attempt
+            job_id,
+            envelope.install_id,
+            envelope.namespace,
+            envelope.name,
+            envelope.queue,
+            attempt=envelope.attempt,
+            namespace_uid=envelope.namespace_uid,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.namespaces import Namespaces
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
@@ -76,8 +77,15 @@ class Operator:
         self.writer = StatusWriter(api, self.cache, self.election, self.events)
         # Redis and the broker
         self.view = RedisView(self.election, install_id=installation.id)
+        self.namespaces = Namespaces(api, self.cache)
         self.actor = Actor(
-            self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
+            self.view.state,
+            api,
+            Dispatcher(),
+            BacklogReader(),
+            keys=self.view.keys,
+            install_id=installation.id,
+            namespaces=self.namespaces,
         )
         # The loop
         timing = Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})
@@ -187,6 +195,7 @@ class Operator:
             "WritesRefused": self.writer.refused,
             "WritesLate": self.writer.writes.lag_seconds() > _WRITES_SECONDS,
             "DeletionsHeld": self.brake.holds,
+            "NamespacesUnreadable": self.namespaces.unreadable,
         }
         return InstallationInfo(
             version=VERSION,

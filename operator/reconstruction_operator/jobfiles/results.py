@@ -2,8 +2,8 @@
 
     <JOBS_DIR>/.names/<digest of namespace/name>/<job id>   an empty file: that job has a result, or is about to publish one
 
-A result is in its job's folder or in the trash. An entry counts only if its result is complete and has the same namespace and
-name.
+A result is in its job's folder or in the trash. An entry counts only if its result is complete and has the same tenant and name: another tenant
+may have had a namespace of that name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconstruction_operator import disk
+from reconstruction_operator import config, disk
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.contract.records import Owner
@@ -68,16 +68,28 @@ def forget(owner: Owner) -> None:
         folder.parent.rmdir()
 
 
-def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
-    """Yield the complete results of jobs of that namespace and name, newest first, except that of the job `besides`."""
+def find(owner: Owner) -> Iterator[EarlierResult]:
+    """Yield the complete results of other jobs of the owner's tenant and name, newest first."""
+    namespace, name, besides = owner.namespace, owner.name, owner.job_id
     job_ids = (
         job_id for _, job_id in _dated(_folder(namespace, name)) if job_id != besides and _exists(namespace, job_id)
     )
     for job_id in itertools.islice(job_ids, _NEWEST):
         result = of_job(namespace, job_id)
-        owner = result.manifest.owner if result is not None else None
-        if result is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
+        earlier = result.manifest.owner if result is not None else None
+        if result is not None and earlier is not None and earlier.name == name and is_of_tenant(earlier, owner):
             yield result
+
+
+def is_of_tenant(earlier: Owner, owner: Owner) -> bool:
+    """Return whether both jobs are of one tenant: of a namespace with one uid or, by NAMESPACE_IDENTITY, with one name.
+
+    A namespace whose uid is not known is nobody's.
+    """
+    if earlier.namespace != owner.namespace:
+        return False
+    by_name = config.settings.NAMESPACE_IDENTITY == "name"
+    return by_name or (bool(owner.namespace_uid) and earlier.namespace_uid == owner.namespace_uid)
 
 
 def drop_stale() -> None:

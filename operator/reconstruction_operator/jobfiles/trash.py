@@ -10,6 +10,7 @@ import contextlib
 import heapq
 import itertools
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reconstruction_operator import disk
@@ -23,6 +24,28 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.jobfiles.trashed import Trashed, by_expiry
 
 _TRIES: Final = 10  # other workers remove the folder when it becomes empty
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """A deleted job's result."""
+
+    owner: Owner
+    job: dict[str, Any]  # the manifest of a job that takes it over, and `until` when it is kept
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the job."""
+        return self.owner.namespace
+
+    @property
+    def name(self) -> str:
+        """The name of the job."""
+        return self.owner.name
+
+    def is_of(self, namespace_uid: str | None) -> bool:
+        """Return whether the job was in the namespace with that uid; None: any of its name. An unknown one (empty) is nobody's."""
+        return namespace_uid is None or (bool(namespace_uid) and self.owner.namespace_uid == namespace_uid)
 
 
 def keep(folder: JobFolder, until: float) -> bool:
@@ -44,16 +67,18 @@ def keep(folder: JobFolder, until: float) -> bool:
     return False
 
 
-def restorable(namespaces: Iterable[str], most: int) -> list[dict[str, Any]]:
-    """Return jobs of the namespaces that take complete results over, as manifests, and `until` when each is kept.
+def restorable(namespaces: Iterable[str], most: int) -> list[Restorable]:
+    """Return complete results of the namespaces, sorted by expiry.
 
-    They are sorted by expiry. Of more than `most`, those that expire last are returned. No other result is read.
+    Of more than `most`, those that expire last are returned. No other result is read.
     """
     listed = itertools.chain.from_iterable(map(trashed.of_namespace, namespaces))
+    newest = reversed(heapq.nlargest(most, listed, key=by_expiry))
+    sealed = ((kept, manifests.read_sealed(kept.path, kept.job_id)) for kept in newest)
     return [
-        {**_taking_over(manifest, manifest.owner), "until": kept.until}
-        for kept in reversed(heapq.nlargest(most, listed, key=by_expiry))
-        if (manifest := manifests.read_sealed(kept.path, kept.job_id)) is not None and manifest.owner is not None
+        Restorable(manifest.owner, {**_taking_over(manifest, manifest.owner), "until": kept.until})
+        for kept, manifest in sealed
+        if manifest is not None and manifest.owner is not None
     ]
 
 

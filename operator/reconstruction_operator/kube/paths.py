@@ -30,6 +30,11 @@ def core(namespace: str | None, plural: str, name: str = "") -> str:
     return "/api/v1" + _objects(namespace, plural, name)
 
 
+def namespace(name: str) -> str:
+    """Return the path of a namespace's own object. RBAC counts it as inside that namespace."""
+    return "/api/v1" + _objects(None, "namespaces", name)
+
+
 def _objects(namespace: str | None, plural: str, name: str = "") -> str:
     inside = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
     return f"{inside}/{plural}" + (f"/{quote(name, safe='')}" if name else "")

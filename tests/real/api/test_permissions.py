@@ -21,7 +21,7 @@ _EVERYWHERE: set[_Rule] = {
     ((_GROUP,), ("reconstructionjobs",), (), ("get", "list", "watch", "delete")),
     ((_GROUP,), ("reconstructionjobs/status",), (), ("patch",)),
     (("events.k8s.io",), ("events",), (), ("create",)),
-    (("",), ("namespaces",), ("kube-system",), ("get",)),
+    (("",), ("namespaces",), (), ("get",)),
 }
 _AT_HOME: set[_Rule] = {
     (("coordination.k8s.io",), ("leases",), (), ("create",)),

@@ -11,7 +11,7 @@ import yaml
 
 from devcluster import Redis
 from devcluster.harness.manifests import manifest
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
 from devcluster.waiting import wait_until
 from tests.real.chart.release import Release, rendered
 from tests.support.paths import CHECKOUT
@@ -99,6 +99,25 @@ def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, s
 
     assert phase(shared_release, "default", "elsewhere") == ""  # no operator has seen it
     cluster.kubectl("-n", "default", "delete", "recon", "elsewhere")
+
+
+def test_an_operator_of_one_namespace_reads_the_uid_of_that_one_alone(system: System, shared_release: Release) -> None:
+    release = shared_release
+    release.create_job("noted")
+    wait_until(
+        lambda: phase(release, release.namespace, "noted") == "Succeeded",
+        "the job to succeed",
+        timeout_seconds=FINISHED_SECONDS,
+        seen=lambda: phase(release, release.namespace, "noted"),
+    )
+    uid = release.cluster.api.get(f"{GROUP}/namespaces/{release.namespace}/reconstructionjobs/noted")["metadata"]["uid"]
+    sealed = json.loads((system.jobs_dir / uid / "output" / "manifest.json").read_text())
+    namespace = release.cluster.api.get(f"/api/v1/namespaces/{release.namespace}")
+    assert sealed["owner"]["namespaceUid"] == namespace["metadata"]["uid"]
+
+    may = ["auth", "can-i", "get", "namespaces/default", "-n", "default"]
+    account = f"--as=system:serviceaccount:{release.namespace}:reconstruction-operator"
+    assert release.cluster.kubectl(*may, account, check=False).stdout.strip() == "no"
 
 
 def phase(release: Release, namespace: str, name: str) -> str:

@@ -1,9 +1,13 @@
 """Access: responses contain what the API server allows the user; writes are made as the user."""
 
 import json
+import shutil
 from collections.abc import Iterator
 
 import pytest
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import manifest as manifests
 
 from devcluster.harness.gallery import Browser, Gallery
 from devcluster.harness.jobs import Jobs
@@ -76,6 +80,33 @@ def test_a_user_without_rights_cannot_find_out_whether_a_job_exists(
 
     assert (answer.status, other.status) == (403, 403)
     assert answer.content == other.content  # the same for an existing and a missing job
+
+
+def test_deleted_jobs_of_an_earlier_namespace_of_that_name_are_shown_to_nobody(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser
+) -> None:
+    """Nor those of other namespaces, or of namespaces whose uid was not known."""
+    namespace = jobs.system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}")["metadata"]["uid"]
+    trash = jobs.system.jobs_dir / ".trash"
+    for name, where, uid in (
+        ("mine", jobs.namespace, namespace),
+        ("earlier", jobs.namespace, "of-another-tenant"),
+        ("unknown", jobs.namespace, ""),
+        ("elsewhere", "default", "of-default"),
+    ):
+        folder = trash / where / "00" / f"{jobs.namespace}-{name}~4000000000~4096"
+        folder.mkdir(parents=True)
+        owner = Owner(f"{jobs.namespace}-{name}", "test", where, name, "celery", 1, uid)
+        manifests.seal(folder, Manifest(owner.job_id, model="placeholder", owner=owner))
+
+    def shown(token: str) -> list[str]:
+        return [job["metadata"]["name"] for job in gallery.request("GET", "/api/trash", token=token).json["jobs"]]
+
+    viewer = make_user("viewer")
+    wait_until(lambda: shown(viewer) == ["mine"], "the viewer's deleted job", seen=lambda: shown(viewer))
+    assert shown(make_user("stranger")) == []
+    assert not {"earlier", "unknown"} & set(shown(jobs.system.cluster.api.token))
+    shutil.rmtree(trash)
 
 
 def test_a_viewer_sees_only_the_jobs_of_the_own_namespace(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:

@@ -19,6 +19,11 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def system_that_counts_runs(start_system: SharedSystems, photos_root: Path, runs_folder: Path) -> System:
     """A system with a worker whose model puts a file into that folder when it begins."""
+    return start_counting(start_system, photos_root, runs_folder)
+
+
+def start_counting(start_system: SharedSystems, photos_root: Path, runs_folder: Path, **more: str) -> System:
+    """Start such a system, with more settings."""
     settings = dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}
     worker = Worker(ROUGH.name, settings=settings, concurrency=2)
-    return start_system(worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
+    return start_system(worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}", **more)

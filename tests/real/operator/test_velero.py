@@ -16,8 +16,10 @@ from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from devcluster.harness.velero import Velero
+from tests.real.operator.conftest import start_counting
 from tests.support.pages import block
 from tests.support.photos import make_photo
+from tests.support.systems import SharedSystems
 
 if TYPE_CHECKING:
     from devcluster.servers.storage.s3 import S3
@@ -29,8 +31,9 @@ _QUEUE = "rough"
 
 
 @pytest.fixture
-def system(system_that_counts_runs: System) -> System:
-    return system_that_counts_runs
+def system(start_system: SharedSystems, photos_root: Path, runs_folder: Path) -> System:
+    """A restored namespace has a new uid, so names decide, as the page says."""
+    return start_counting(start_system, photos_root, runs_folder, NAMESPACE_IDENTITY="name")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import fakeredis
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.broker.dispatch import Message
 from reconstruction_operator.contract.keys import Keys
@@ -96,6 +97,10 @@ class Server:
         return self.body
 
 
+async def _no_uids(keys: Iterable[JobKey]) -> dict[str, str]:
+    return dict.fromkeys((key.namespace for key in keys), "")
+
+
 class System:
     """The loop with its real planner, admission, actor, observer and writer, an API server, and a broker that only counts."""
 
@@ -112,7 +117,8 @@ class System:
         connection = RedisConnection(redis, election, keys=self.keys, install_id=installation.id)
         self.messages = SentMessages(resend_seconds=15)
         observer = Observer(redis, redis, connection, admission.queues, self.messages, keys=self.keys)
-        actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id=installation.id)
+        namespaces: Any = SimpleNamespace(uids=_no_uids)
+        actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id=installation.id, namespaces=namespaces)
         events: Any = SimpleNamespace(record=lambda *_: None)
         self.writer = StatusWriter(server, self.cache, election, events)
         self.reconciler = make_reconciler(

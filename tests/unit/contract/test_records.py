@@ -35,7 +35,7 @@ def test_whether_an_attempt_runs_and_whether_its_claim_is_stale(seen: ObservedJo
     assert (seen.runs, seen.stale) == (runs, stale)
 
 
-OWNER = Owner("uid-1", "install", "team", "banana", "gpu", 2)
+OWNER = Owner("uid-1", "install", "team", "banana", "gpu", 2, "ns-1")
 JSON: dict[str, Any] = {
     "jobId": "uid-1",
     "installId": "install",
@@ -43,11 +43,14 @@ JSON: dict[str, Any] = {
     "name": "banana",
     "queue": "gpu",
     "attempt": 2,
+    "namespaceUid": "ns-1",
 }
 
 
 def test_the_owner_of_a_folder_is_taken_from_the_message() -> None:
-    envelope = Envelope(install_id="install", namespace="team", name="banana", queue="gpu", attempt=2)
+    envelope = Envelope(
+        install_id="install", namespace="team", namespace_uid="ns-1", name="banana", queue="gpu", attempt=2
+    )
 
     assert Owner.of("uid-1", envelope) == OWNER
 
@@ -61,7 +64,7 @@ def test_an_owner_is_written_as_in_the_note_and_read_again() -> None:
     "change",
     [
         pytest.param({"jobId": "../other"}, id="a job id that is a path"),
-        *(pytest.param({name: None}, id=f"no {name}") for name in JSON),
+        *(pytest.param({name: None}, id=f"no {name}") for name in JSON if name != "namespaceUid"),
         pytest.param({"namespace": 7}, id="a number as a name"),
         pytest.param({"attempt": "2"}, id="a text as an attempt"),
         pytest.param({"attempt": True}, id="a boolean as an attempt"),

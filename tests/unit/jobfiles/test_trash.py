@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,23 @@ from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 
+from tests.support.settings import configure
+
 UNTIL = 2_000_000_000
-ENVELOPE = Envelope(install_id="mine", namespace="red", name="banana", attempt=1)
+ENVELOPE = Envelope(install_id="mine", namespace="red", namespace_uid="ns-1", name="banana", attempt=1)
 
 
-def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True) -> JobFolder:
+NEW = Owner.of("uid-new", ENVELOPE)
+"""A job that is created again."""
+
+
+def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True, envelope: Envelope = ENVELOPE) -> JobFolder:
     """Make a job's folder with a sealed result and a workspace."""
     folder = JobFolder.of(job_id)
     folder.output.mkdir(parents=True)
     (folder.attempts / "1-abcdefgh").mkdir(parents=True)
     (folder.output / "model.glb").write_bytes(b"mesh")
-    owner = Owner.of(job_id, ENVELOPE) if owned else None
+    owner = Owner.of(job_id, envelope) if owned else None
     files = manifests.describe_files(folder.output, lambda: None)
     manifests.seal(folder.output, Manifest(job_id, owner=owner, files=files, retain_seconds=retain_seconds))
     if owner is not None:
@@ -113,7 +120,7 @@ def test_a_deletion_interrupted_after_the_move_continues(jobs_dir: Path, monkeyp
     delete_job_files("uid-1", retain_until=UNTIL + 60)
     assert names(jobs_dir) == {".trash", ".names"}
     assert [kept.until for kept in trashed.entries()] == [UNTIL]
-    assert [found.manifest.job_id for found in results.find("red", "banana", besides="")] == ["uid-1"]
+    assert [found.manifest.job_id for found in results.find(NEW)] == ["uid-1"]
 
 
 def test_a_result_is_deleted_when_it_expires_and_not_before(jobs_dir: Path) -> None:
@@ -183,8 +190,8 @@ def test_only_the_newest_results_of_the_namespaces_that_are_asked_for_are_read(
 
     monkeypatch.setattr(manifests, "read_sealed", read)
     jobs = trash.restorable({"red", "blue", "nobody"}, 20)
-    assert [job["until"] - UNTIL for job in jobs] == [number for number in range(20, 30) for _ in range(2)]
-    assert {job["metadata"]["namespace"] for job in jobs} == {"red", "blue"}
+    assert [job.job["until"] - UNTIL for job in jobs] == [number for number in range(20, 30) for _ in range(2)]
+    assert {job.namespace for job in jobs} == {"red", "blue"}
     assert len(opened) == 20
     assert not any(name.startswith("green") for name in listed)
     assert trash.restorable((), 20) == []
@@ -203,22 +210,49 @@ def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Pat
         publish(job_id)
         note(job_id, at)
     delete_job_files("uid-2", retain_until=UNTIL)
-    earlier = list(results.find("red", "banana", besides="uid-1"))
+    earlier = list(results.find(Owner.of("uid-1", ENVELOPE)))
     assert [result.manifest.job_id for result in earlier] == ["uid-3", "uid-2"]
     assert earlier[1].path.parent == layout.trash_shard("red", "uid-2")
-    assert list(results.find("red", "other", besides="")) == []
-    assert list(results.find("blue", "banana", besides="")) == []
+    assert list(results.find(replace(NEW, name="other"))) == []
+    assert list(results.find(replace(NEW, namespace="blue"))) == []
 
 
 def test_an_entry_with_a_result_of_another_name_is_ignored(jobs_dir: Path) -> None:
     publish("uid-1")
-    results.note(Owner("uid-1", "mine", "blue", "banana", "celery", 1))
-    assert list(results.find("blue", "banana", besides="")) == []
+    results.note(replace(Owner.of("uid-1", ENVELOPE), namespace="blue"))
+    assert list(results.find(replace(NEW, namespace="blue"))) == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "identity", "is_found"),
+    [
+        pytest.param("ns-1", "uid", True, id="the-same-namespace"),
+        pytest.param("ns-2", "uid", False, id="a-later-namespace-of-that-name"),
+        pytest.param("", "uid", False, id="a-namespace-whose-uid-is-not-known"),
+        pytest.param("ns-2", "name", True, id="a-later-namespace-where-names-decide"),
+        pytest.param("", "name", True, id="unknown-where-names-decide"),
+    ],
+)
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_result_belongs_to_the_namespace_with_its_uid(
+    uid: str, identity: str, is_found: bool, *, is_deleted: bool, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, NAMESPACE_IDENTITY=identity)
+    publish("uid-1")
+    if is_deleted:
+        delete_job_files("uid-1", retain_until=UNTIL)
+    assert bool(list(results.find(replace(NEW, namespace_uid=uid)))) is is_found
+
+
+def test_results_of_unknown_namespaces_are_nobodys(jobs_dir: Path) -> None:
+    unknown = replace(ENVELOPE, namespace_uid="")
+    publish("uid-1", envelope=unknown)
+    assert list(results.find(Owner.of("uid-new", unknown))) == []
 
 
 def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> None:
     for number in range(20):
         publish(f"uid-{number}")
         note(f"uid-{number}", 1_000 + number)
-    job_ids = [result.manifest.job_id for result in results.find("red", "banana", besides="")]
+    job_ids = [result.manifest.job_id for result in results.find(NEW)]
     assert job_ids == [f"uid-{number}" for number in range(19, 3, -1)]

@@ -21,6 +21,7 @@ from reconstruction_operator.broker.backlog import Backlog, BacklogReader, Found
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import transition_log
+from reconstruction_operator.controller.kube.namespaces import Namespaces
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
@@ -60,6 +61,7 @@ class Actor:
     backlog: BacklogReader
     keys: Keys
     install_id: str
+    namespaces: Namespaces
     # kombu's connections are not thread-safe, so only this thread uses the broker. A read therefore sees all messages sent before it.
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "dispatch"), init=False)
 
@@ -158,7 +160,18 @@ class Actor:
         ]
         if not going:
             return
-        messages = [message(job, action, install_id=self.install_id) for job, action in going]
+        uids = await self.namespaces.uids(job.key for job, action in going if isinstance(action, planned.Dispatch))
+        errors = {name: uid for name, uid in uids.items() if isinstance(uid, ApiError)}
+        for job, action in going:
+            if isinstance(action, planned.Dispatch) and job.key.namespace in errors:
+                results.failed[job.key] = f"its namespace could not be read: {errors[job.key.namespace]}"
+        going = [(job, action) for job, action in going if job.key not in results.failed]
+        if not going:
+            return
+        messages = [
+            message(job, action, install_id=self.install_id, namespace_uid=str(uids.get(job.key.namespace, "")))
+            for job, action in going
+        ]
         # The broker checks no fencing token: a leader that was deposed meanwhile must not send messages beside its successor.
         if not leads:
             await calls.arun(self.state, operator_calls.assert_leader(self.keys, **leader))
@@ -209,7 +222,7 @@ class Actor:
 
 
 def message(
-    actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str
+    actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str, namespace_uid: str
 ) -> dispatch.Message:
     """Make the message to a worker: an attempt, or the order to delete files."""
     job_id = actions.key.job_id
@@ -221,6 +234,7 @@ def message(
     envelope = Envelope(
         install_id=install_id,
         namespace=actions.key.namespace,
+        namespace_uid=namespace_uid,
         name=actions.key.name,
         attempt=action.task.attempt,
         input_uri=spec.input.uri,

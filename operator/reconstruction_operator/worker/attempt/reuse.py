@@ -1,4 +1,4 @@
-"""Reuse: a job takes over the result of an earlier job of its namespace and name, instead of running its model.
+"""Reuse: a job takes over the result of an earlier job of its tenant and name, instead of running its model.
 
 The earlier job may be deleted. After a restored backup, or if a manifest is applied again, its result is in the folder of another job
 or in the trash.
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def reusable(assignment: Assignment, choice: Choice | None) -> tuple[EarlierResult, ...]:
-    """Return the results on the workers' volume that the job may take over, newest first: those of its namespace and name.
+    """Return the results on the workers' volume that the job may take over, newest first: those of its tenant and name.
 
     With `choice`, only those of the same model in the same version and with the same parameters.
     """
@@ -97,7 +97,7 @@ def _of_same_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
     owner = assignment.owner
     if owner is None or not (owner.namespace and owner.name):
         return ()
-    return tuple(results.find(owner.namespace, owner.name, besides=owner.job_id))
+    return tuple(results.find(owner))
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:

@@ -33,8 +33,11 @@ class AttemptStages:
         if not most:
             return None
         envelope = assignment.envelope
-        digest = key(choice, {"tenant": f"{envelope.install_id}/{envelope.namespace}", "input": input_digest})
-        if config.settings.KEEP_STAGES_SECONDS and input_digest and not assignment.is_bare:
+        by_name = config.settings.NAMESPACE_IDENTITY == "name"
+        identity = envelope.namespace if by_name else envelope.namespace_uid
+        tenant = f"{envelope.install_id}/{envelope.namespace}/{identity}"
+        digest = key(choice, {"tenant": tenant, "input": input_digest})
+        if config.settings.KEEP_STAGES_SECONDS and input_digest and identity and not assignment.is_bare:
             self._digest = digest
             if assignment.attempt == 1:  # a later attempt has them, unless one may have caused a crash
                 kept_stages.link(layout.kept_stages(), digest, self._space.stages)

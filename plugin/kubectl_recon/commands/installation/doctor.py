@@ -34,6 +34,7 @@ _REPORTED: Final[
     "Redis": ("RedisUnreachable", "RedisEvicts", "RedisNearlyFull"),
     "Loop": ("LoopLate", "WritesRefused", "WritesLate"),
     "Deletions": ("DeletionsHeld",),
+    "Namespaces": ("NamespacesUnreadable",),
 }
 
 

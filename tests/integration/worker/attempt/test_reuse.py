@@ -44,7 +44,8 @@ def attempt(client: redis.Redis, photos: Path) -> Attempt:
 
     def perform(job_id: str, **envelope: Any) -> dict[str, Any]:
         want(client, 1, job_id)
-        about = {"namespace": "default", "name": "banana", "input_uri": f"file://{photos}", "reuse": "IfUnchanged"}
+        about = {"namespace": "default", "namespace_uid": "ns-1", "name": "banana", "reuse": "IfUnchanged"}
+        about["input_uri"] = f"file://{photos}"
         return run(job_id=job_id, **({"model": MODEL} | about | envelope))
 
     return perform
@@ -103,14 +104,14 @@ def test_a_restored_job_has_the_parameters_that_its_author_wrote(
     sealed = json.loads((jobs_dir / JOB / "output" / "manifest.json").read_text())
     assert sealed["parameters"] == {"quality": "preview", "maxImageSize": 900, "seed": 3}
     assert trash.keep(JobFolder.of(JOB), 2e9)
-    assert [job["spec"]["parameters"] for job in trash.restorable({"default"}, 9)] == [
+    assert [result.job["spec"]["parameters"] for result in trash.restorable({"default"}, 9)] == [
         {"quality": "preview", "seed": 3}
     ]
 
     attempt(AGAIN, model="rough-detailed", reuse="Required")
     assert maker(client) == (JOB, 1)
     assert trash.keep(JobFolder.of(AGAIN), 2e9)
-    assert [job["spec"]["parameters"] for job in trash.restorable({"default"}, 9)] == [
+    assert [result.job["spec"]["parameters"] for result in trash.restorable({"default"}, 9)] == [
         {"quality": "preview", "seed": 3}
     ] * 2
 
@@ -122,6 +123,8 @@ def test_a_restored_job_has_the_parameters_that_its_author_wrote(
         pytest.param({"reuse": ""}, id="an-operator-of-the-previous-version"),
         pytest.param({"name": "other"}, id="another-name"),
         pytest.param({"namespace": "other"}, id="another-namespace"),
+        pytest.param({"namespace_uid": "ns-2"}, id="a-later-namespace-of-that-name"),
+        pytest.param({"namespace_uid": ""}, id="a-namespace-whose-uid-is-not-known"),
         pytest.param({"parameters": {"quality": "high"}}, id="other-parameters"),
         pytest.param({"model": "rough-good"}, id="another-model"),
     ],

@@ -69,16 +69,16 @@ def test_a_job_continues_from_stages_of_another_until_that_is_deleted(
     folder: Path, client: redis.Redis, jobs_dir: Path
 ) -> None:
     photos: dict[str, Any] = {"model": "rough-staged", "input_uri": f"file://{folder}"}
-    die(folder, namespace="red", name="first")
+    die(folder, namespace="red", namespace_uid="red-1", name="first")
     want(client, 2)
-    run(2, namespace="red", name="first", **photos)
+    run(2, namespace="red", namespace_uid="red-1", name="first", **photos)
 
     want(client, 1, "uid-2")
-    run(1, job_id="uid-2", namespace="red", name="second", **photos)
+    run(1, job_id="uid-2", namespace="red", namespace_uid="red-1", name="second", **photos)
     assert end(client, 1, "uid-2").resumed_from == "features of job first"
     want(client, 1, "uid-3")
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):  # it makes the stage anew
-        run(1, job_id="uid-3", namespace="blue", name="second", last=True, **photos)
+        run(1, job_id="uid-3", namespace="blue", namespace_uid="blue-1", name="second", last=True, **photos)
 
     for job_id in (JOB, "uid-2"):
         delete_job_files(job_id)

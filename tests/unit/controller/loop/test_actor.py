@@ -28,9 +28,10 @@ async def state() -> AsyncIterator[fakeredis.FakeAsyncRedis]:
 
 
 async def act(state: fakeredis.FakeAsyncRedis, *batch: JobActions, **parts: Any) -> ActResults:
-    """Act as the leader with fence 1. `parts` replace the API server, the dispatcher and the backlog, which do nothing."""
+    """Act as the leader with fence 1. `parts` replace the API server, the dispatcher, the backlog and the namespaces, which do nothing."""
     dispatcher = mock.Mock(send=mock.Mock(return_value={}))
-    parts = {"api": mock.Mock(), "dispatcher": dispatcher, "backlog": mock.Mock()} | parts
+    namespaces = mock.Mock(uids=mock.AsyncMock(return_value={}))
+    parts = {"api": mock.Mock(), "dispatcher": dispatcher, "backlog": mock.Mock(), "namespaces": namespaces} | parts
     actor = Actor(state, **parts, keys=Keys(), install_id="test")
     try:
         return await actor.act(batch, fence=1)

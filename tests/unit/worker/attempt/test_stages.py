@@ -27,13 +27,15 @@ def space(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def stages(space: Workspace, namespace: str = "red", attempt: int = 1) -> AttemptStages:
-    envelope = Envelope(attempt=attempt, namespace=namespace, name="banana")
+def stages(space: Workspace, namespace: str = "red", attempt: int = 1, uid: str = "ns-1") -> AttemptStages:
+    envelope = Envelope(attempt=attempt, namespace=namespace, namespace_uid=uid, name="banana")
     return AttemptStages(space, Assignment("uid-1", "uid-1-1", "photogrammetry", envelope, "worker"))
 
 
-def key(space: Workspace, choice: Choice | None = None, digest: str = "sha256:1", namespace: str = "red") -> str:
-    folder = stages(space, namespace).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest)
+def key(
+    space: Workspace, choice: Choice | None = None, digest: str = "sha256:1", namespace: str = "red", uid: str = "ns-1"
+) -> str:
+    folder = stages(space, namespace, uid=uid).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest)
     assert folder is not None
     return folder.key
 
@@ -43,12 +45,20 @@ def key(space: Workspace, choice: Choice | None = None, digest: str = "sha256:1"
     [
         pytest.param({"digest": "sha256:2"}, id="photos"),
         pytest.param({"namespace": "blue"}, id="namespace"),
+        pytest.param({"uid": "ns-2"}, id="a-later-namespace-of-that-name"),
         pytest.param({"choice": choose("placeholder", {})}, id="model"),
     ],
 )
 def test_stages_of_another_input_model_or_namespace_have_another_key(space: Workspace, other: dict[str, Any]) -> None:
     assert key(space) == key(space)
     assert key(space, **other) != key(space)
+
+
+def test_stages_are_kept_for_a_later_namespace_where_names_decide(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, NAMESPACE_IDENTITY="name")
+    assert key(space, uid="ns-2") == key(space, uid="")
 
 
 def test_stages_serve_jobs_with_other_parameters(space: Workspace) -> None:
@@ -124,6 +134,14 @@ def test_a_deleted_job_keeps_no_stages(
         (jobs_dir / "uid-1" / "output").mkdir(parents=True)
     run.keep()
     assert {entry.job_id for entry in kept_stages.entries(kept)} == jobs
+
+
+def test_a_job_whose_namespace_is_not_known_keeps_no_stages_and_uses_none(space: Workspace, jobs_dir: Path) -> None:
+    (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run = stages(space, uid="")
+    run.folder(choose("photogrammetry", {"quality": "fast"}), "sha256:1")
+    run.keep()
+    assert not (jobs_dir / ".stages").exists()
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
