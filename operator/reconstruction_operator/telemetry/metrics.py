@@ -117,8 +117,10 @@ OLDEST_WRITE = _gauge(
 )
 EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
 WATCH_AGE = _gauge("watch_age_seconds", "Time since the API server last answered a list or watch of this replica.")
-WATCH_SKIPPED = _counter(
-    "watch_events_skipped", "Events of the watch that cannot be read. Their jobs keep their last known state."
+OBJECTS_SKIPPED = _counter(
+    "objects_skipped",
+    "Objects in lists and watches of the API server that cannot be read, by kind of response. Their jobs keep their last known state.",
+    ("response",),
 )
 LEADER = _gauge("leader", "1 while this replica holds the Lease and serves jobs.")
 LEADER_CHANGES = _counter("leader_changes", "Times that this replica gained or lost the Lease, by change.", ("change",))
@@ -136,6 +138,8 @@ for _verdict in Verdict:
     _outcome = _verdict.value if _verdict in (Verdict.FAILED, Verdict.CANCELLED) else "Succeeded"
     for _reason in REASONS if _verdict is Verdict.FAILED else ("",):
         JOBS_FINISHED.labels(_outcome, _reason, _verdict.value)
+for _response in ("list", "watch"):
+    OBJECTS_SKIPPED.labels(_response)
 for _stage in ("redis", "plan", "act", "loop"):
     RECONCILE_ERRORS.labels(_stage)
 

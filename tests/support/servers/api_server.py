@@ -59,6 +59,7 @@ class ApiServer:
         self.events: list[bytes] = []
         self.selects = True  # False: an older CRD without selectable fields
         self.status = 200
+        self.replaced = (b"", b"")  # in lists: bytes that JSON cannot have
         self.failures = 0  # number of the next requests that fail
         self.selections_that_fail = 0  # the same for lists with a selector
         self.later_pages_that_fail = 0  # the same for pages after the first
@@ -127,7 +128,10 @@ class ApiServer:
         begin = int(query.get("continue", 0))
         end = begin + PAGE
         metadata = {"resourceVersion": str(self.version), "continue": str(end) if end < len(found) else ""}
-        return web.json_response({"items": found[begin:end], "metadata": metadata})
+        text = json.dumps({"items": found[begin:end], "metadata": metadata}).encode()
+        return web.Response(
+            body=text.replace(*self.replaced) if self.replaced[0] else text, content_type="application/json"
+        )
 
 
 _FINISHED: Final = UNFINISHED.replace("status.phase!=", "").split(",")

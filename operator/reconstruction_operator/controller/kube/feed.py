@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 2.0
 _TRIES: Final = 10  # tries of a page, before the list begins again
 _FIRST_TRIES: Final = 2  # tries of a page of unfinished jobs
+_NO_HEAD: Final = "it has no name or uid"
 _CHANGES: Final = ("ADDED", "MODIFIED", "DELETED")
 # The server then ends the watch and kopf begins the next one, which bounds the age of the last response
 WATCH_SECONDS: Final = 60.0
@@ -145,8 +146,12 @@ class Feed:
             if head is not None and kind != "DELETED" and self._cache.wants(head.key, head.version):
                 self._received[head.key.uid] = objects.decode(body, head)
         except (ValueError, *parsing.UNREADABLE) as error:
-            return _skip(str(error))
-        return _skip("the object has no name or uid") if head is None else _for_kopf(kind, head)
+            _skip("watch", str(error))
+            return b""
+        if head is None:
+            _skip("watch", _NO_HEAD)
+            return b""
+        return _for_kopf(kind, head)
 
     def handle(self, key: JobKey, kind: str | None) -> None:
         """Apply the newest event of that object to the cache, which marks its job as changed if anything is new."""
@@ -156,9 +161,16 @@ class Feed:
         elif job is not None and self._cache.wants(key, job.version):
             self._cache.store(job)
 
-    def _store(self, head: parsing.Head, body: parsing.Encoded) -> None:
-        if self._cache.wants(head.key, head.version):
-            self._cache.store(objects.decode(body, head))
+    def _store(self, body: parsing.Encoded) -> None:
+        """Store an object of a list. One that cannot be read must not end the list: it would end every later one too."""
+        try:
+            head = parsing.head(body)
+            if head is None:
+                _skip("list", _NO_HEAD)
+            elif self._cache.wants(head.key, head.version):
+                self._cache.store(objects.decode(body, head))
+        except (ValueError, *parsing.UNREADABLE) as error:
+            _skip("list", str(error))
 
     async def _listed(self, path: str) -> int:
         """Return the version to watch from. If kopf times out and asks again, the same list continues."""
@@ -213,8 +225,7 @@ class Feed:
             async for page in listing.pages(self._api, path, tries=tries, **selector):
                 version = version or page.version
                 for body in page.items:
-                    if (head := parsing.head(body)) is not None:
-                        self._store(head, body)
+                    self._store(body)
         except ApiError:
             # Jobs on pages already read may be deleted before the watch starts.
             self._cache.relisted |= version > 0
@@ -253,10 +264,9 @@ class _Lines:
             yield self._feed.receive(rest)
 
 
-def _skip(reason: str) -> bytes:
-    metrics.WATCH_SKIPPED.inc()
-    _log.warning("An event of the watch cannot be read and is skipped: %s", reason)
-    return b""
+def _skip(response: str, reason: str) -> None:
+    metrics.OBJECTS_SKIPPED.labels(response).inc()
+    _log.warning("An object in a %s cannot be read and is skipped: %s", response, reason)
 
 
 def _for_kopf(kind: str, head: parsing.Head) -> bytes:

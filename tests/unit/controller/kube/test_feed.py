@@ -21,6 +21,10 @@ from tests.support.jobs import make_body, make_key
 from tests.support.servers.api_server import PATH, ApiServer
 
 
+def skipped(response: str) -> float:
+    return metrics.REGISTRY.get_sample_value("reconstruction_objects_skipped_total", {"response": response}) or 0.0
+
+
 class Watching:
     """kopf's session, and the feed in it."""
 
@@ -208,11 +212,28 @@ async def test_the_handler_applies_the_newest_event_of_an_object(server: ApiServ
 async def test_an_event_that_cannot_be_read_is_skipped_and_counted(
     server: ApiServer, watching: Watching, line: bytes
 ) -> None:
-    skipped = metrics.REGISTRY.get_sample_value("reconstruction_watch_events_skipped_total")
+    before = skipped("watch")
     server.events.append(line + b"\n")
     server.put("MODIFIED", make_body("a", version=102))
 
     lines = await watching.watch()
 
     assert [event["object"]["metadata"]["name"] for event in lines] == ["a"]
-    assert metrics.REGISTRY.get_sample_value("reconstruction_watch_events_skipped_total") == skipped + 1
+    assert skipped("watch") == before + 1
+
+
+@pytest.mark.parametrize("field", ["spec", "status"])
+async def test_an_object_of_a_list_that_cannot_be_read_is_skipped_and_counted(
+    server: ApiServer, watching: Watching, field: str
+) -> None:
+    before = skipped("list")
+    server.bodies[5][field]["queue"] = "MARK"
+    server.replaced = (b"MARK", b"\xff\xfe")
+
+    await watching.list()
+    await watching.cache.complete.wait()
+
+    assert sorted(job.key.name for job in watching.cache) == sorted(
+        body["metadata"]["name"] for body in server.bodies if body is not server.bodies[5]
+    )
+    assert skipped("list") == before + 2  # in the list of the unfinished jobs, and in that of all
