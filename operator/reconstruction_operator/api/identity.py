@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 GROUP = "reconstruction.dev"
 VERSION = "v1alpha1"
@@ -14,7 +15,9 @@ MANAGER = f"{GROUP}/operator"  # in spec.managedBy, and the reporter of Events
 
 _JOB_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 
-_TASK_ID = re.compile(r"(.+)-([1-9][0-9]{0,8})")  # the attempt is an int32
+MAX_ATTEMPT: Final = 10**9 - 1
+"""The largest number of an attempt, an int32. Only a status written by hand has such numbers."""
+_TASK_ID = re.compile(r"(.+)-([1-9][0-9]{0,8})")
 
 
 def check_job_id(job_id: object) -> str:

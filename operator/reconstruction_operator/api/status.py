@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.shapes import member, shape
 from reconstruction_operator.api.verdict import Verdict
 
@@ -217,7 +218,9 @@ class Status:
         "should read failure.reason and the conditions.",
         max_length=64,
     )
-    attempt: int = member(0, "Number of the current attempt, from 1; 0 before the first. Never decreases.", minimum=0)
+    attempt: int = member(
+        0, "Number of the current attempt, from 1; 0 before the first. Never decreases.", minimum=0, maximum=MAX_ATTEMPT
+    )
     failures: int = member(0, "Failed attempts that count against spec.backoffLimit.", unit="attempts", minimum=0)
     next_attempt_time: datetime | None = member(None, "When the next attempt may start, during a backoff.")
     task_id: str | None = member(None, "Celery task id of the current attempt.", max_length=256)

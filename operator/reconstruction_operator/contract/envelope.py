@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.spec import Spec
 
 ENVELOPE_VERSION = 1
@@ -54,7 +55,7 @@ class Envelope:
         if type(version) is not int or not 1 <= version <= ENVELOPE_VERSION:
             raise EnvelopeError(f"version {version!r:.40} of the job argument is unknown; upgrade the workers")
         attempt = data.get("attempt")
-        if type(attempt) is not int or not 1 <= attempt < 10**9:
+        if type(attempt) is not int or not 1 <= attempt <= MAX_ATTEMPT:
             raise EnvelopeError(f"attempt {attempt!r:.40} of the job argument is not a whole number from 1")
         return codec.decode(cls, data)
 

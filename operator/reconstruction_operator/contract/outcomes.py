@@ -64,6 +64,7 @@ _FINAL = {
     "TOO_MANY_WAITING": "Create the job again when others of its namespace have started.",
     "TIMEOUT": "Raise spec.activeDeadlineSeconds, or use a faster quality.",
     "QUEUE_TIMEOUT": "Raise spec.queueDeadlineSeconds, or add workers to the queue.",
+    "INVALID_STATUS": "Create the job again under a new name: the status of this one was changed by hand.",
     "INVALID_SPEC": "Correct the manifest and apply it under a new name.",
 }
 # The machine: another attempt, perhaps on another worker, may succeed.

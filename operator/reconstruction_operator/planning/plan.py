@@ -43,6 +43,7 @@ from reconstruction_operator.planning.types import Job, Management, Observation,
 _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     ends.decide,
     restarting.decide,
+    validating.refuse_attempt,
     validating.decide,
     cancelling.decide,
     suspending.decide,

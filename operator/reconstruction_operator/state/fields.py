@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
@@ -50,7 +51,6 @@ JOB_FIELDS: Final = (  # as prelude.lua's FIELDS
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{NAME_CHARS}}}")
 _QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # that of the spec, and a suffix
-_MAX_ATTEMPT: Final = 10**9 - 1  # as the envelope's
 _MAX_ORDERS: Final = 999  # as mark_sent.lua counts
 _MAX_MS: Final = 7_258_118_400_000  # the year 2200: sums with a time stay valid times
 
@@ -88,7 +88,7 @@ def load_job(key: str, values: object) -> JobHash:
 
 def attempt_of(job: JobHash) -> int | None:
     """Return the attempt that a job's hash is about; None if there is none."""
-    return whole(job["attempt"], 1, _MAX_ATTEMPT)
+    return whole(job["attempt"], 1, MAX_ATTEMPT)
 
 
 def parse_record(job: JobHash) -> Record | None:

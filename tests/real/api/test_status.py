@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from reconstruction_operator.api import codec, fitting
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import (
     Cancel,
     Condition,
@@ -51,6 +52,16 @@ def test_a_status_write_changes_neither_spec_nor_generation(kubectl: Kubectl) ->
     assert job["spec"]["suspend"] is False
     assert job["metadata"]["generation"] == 1
     assert job["status"]["phase"] == "Pending"
+
+
+def test_an_attempt_that_no_message_can_have_is_rejected(kubectl: Kubectl) -> None:
+    name = kubectl.create()
+
+    assert (
+        f"status.attempt in body should be less than or equal to {MAX_ATTEMPT}"
+        in kubectl.report(name, attempt=2**31 - 1).text
+    )
+    assert kubectl.report(name, attempt=MAX_ATTEMPT).accepted
 
 
 @pytest.mark.parametrize("after", [*Phase, None])

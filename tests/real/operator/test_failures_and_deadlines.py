@@ -1,8 +1,10 @@
 """Failures with their reasons, deadlines, and the time to live."""
 
 import redis
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 
 from devcluster.harness.jobs import Jobs, Seen, condition, is_true
+from devcluster.harness.system import GROUP
 from tests.support.controller.dispatch import leave, serve
 
 
@@ -50,6 +52,20 @@ def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None
 
     assert job["status"]["failure"]["reason"] == "QUEUE_TIMEOUT"
     assert "startTime" not in job["status"]
+
+
+def test_a_job_with_the_last_attempt_by_hand_fails_and_can_be_deleted(jobs: Jobs) -> None:
+    name = jobs.create(suspend=True)
+    jobs.wait_phase(name, "Suspended")
+    path = f"{GROUP}/namespaces/{jobs.namespace}/reconstructionjobs/{name}/status"
+    jobs.system.cluster.api.patch(path, {"status": {"attempt": MAX_ATTEMPT, "phase": "Queued"}})
+
+    failure = jobs.wait_finished(name)["status"]["failure"]
+
+    assert failure["reason"] == "INVALID_STATUS"
+    assert failure["message"].startswith(f"status.attempt is {MAX_ATTEMPT}, and no attempt can follow")
+    jobs.delete(name)
+    jobs.wait_gone(name)
 
 
 def test_a_job_for_a_queue_without_a_worker_waits_until_there_is_one(jobs: Jobs, state: redis.Redis) -> None:

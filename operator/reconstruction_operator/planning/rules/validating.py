@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import Failure
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import failure_of
+
+
+def refuse_attempt(case: Case) -> Decision | None:
+    """Fail a job that was given the last number of an attempt by hand, or a larger one: it would wait forever for its next attempt."""
+    if case.attempt < MAX_ATTEMPT or case.worker or case.job.spec.cancel_confirmed:
+        return None
+    text = f"status.attempt is {case.attempt}, and no attempt can follow: the operator never writes such a number."
+    return _fail(case, failure_of("INVALID_STATUS", text), JobState.FAILED)
 
 
 def decide(case: Case) -> Decision | None:
@@ -19,5 +28,8 @@ def decide(case: Case) -> Decision | None:
         failure = failure_of(*case.seen.refused)
     else:
         return None
-    status = replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
-    return Decision(JobState.INVALID, status)
+    return _fail(case, failure, JobState.INVALID)
+
+
+def _fail(case: Case, failure: Failure, state: JobState) -> Decision:
+    return Decision(state, replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import Failure, Status
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.case import Case, JobState
@@ -42,6 +43,26 @@ def test_a_job_that_is_not_accepted_fails_at_once(
     assert decision.status.failure.reason == reason
     assert decision.status.failure.message.startswith(words)
     assert not decision.status.failure.retriable
+
+
+@pytest.mark.parametrize("attempt", [MAX_ATTEMPT, 2**31 - 1])
+def test_a_job_with_an_attempt_that_none_can_follow_fails(attempt: int) -> None:
+    decision = validating.refuse_attempt(case(Observation(), status=Status(attempt=attempt)))
+
+    assert decision is not None
+    assert (decision.state, decision.status.completion_time) == (JobState.FAILED, NOW)
+    assert decision.status.failure is not None
+    assert decision.status.failure.reason == "INVALID_STATUS"
+    assert decision.status.failure.message.startswith(f"status.attempt is {attempt}, and no attempt can follow")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "spec"),
+    [(MAX_ATTEMPT - 1, {}), (MAX_ATTEMPT, {"cancel_requested": True, "cancel_confirmed": True})],
+    ids=["one before it", "a cancel is confirmed"],
+)
+def test_a_job_with_a_high_attempt_is_left_to_other_rules(attempt: int, spec: dict[str, bool]) -> None:
+    assert validating.refuse_attempt(case(Observation(), status=Status(attempt=attempt), **spec)) is None
 
 
 @pytest.mark.parametrize(
