@@ -43,7 +43,11 @@ topologySpreadConstraints:
 
 {{/* Annotations of pods that read the settings. Takes {root, pod}. */}}
 {{- define "recon.podAnnotations" -}}
-{{- set (deepCopy .pod.podAnnotations) "checksum/settings" (include "recon.settingsChecksum" .root) | toYaml -}}
+{{- $own := dict "checksum/settings" (include "recon.settingsChecksum" .root) -}}
+{{- if .pod.doNotDisrupt -}}
+{{- $own = merge $own (dict "cluster-autoscaler.kubernetes.io/safe-to-evict" "false" "karpenter.sh/do-not-disrupt" "true") -}}
+{{- end -}}
+{{- mergeOverwrite (deepCopy .pod.podAnnotations) $own | toYaml -}}
 {{- end -}}
 
 {{/* Checksum annotation: restarts the pods when the settings change. */}}

@@ -74,6 +74,8 @@ def settings() -> dict[str, Any]:
         "task_acks_late": True,
         "task_repr_maxlevels": 1,  # of the arguments' text in each message, for logs: Celery's default is slow, and our logs name the job
         "worker_prefetch_multiplier": 1,
+        # Nor after a lost connection: Celery then no longer counts the messages that it took before, whose tasks still run.
+        "worker_disable_prefetch": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection continues
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,
         "worker_enable_remote_control": config.settings.WORKER_REMOTE_CONTROL == "on",

@@ -58,7 +58,7 @@ def test_an_attempt_that_no_message_can_have_is_rejected(kubectl: Kubectl) -> No
     name = kubectl.create()
 
     assert (
-        f"status.attempt in body should be less than or equal to {MAX_ATTEMPT}"
+        f"Invalid value: 2147483647: attempt in body should be less than or equal to {MAX_ATTEMPT}"
         in kubectl.report(name, attempt=2**31 - 1).text
     )
     assert kubectl.report(name, attempt=MAX_ATTEMPT).accepted

@@ -40,6 +40,7 @@ def test_queues_of_the_pools_are_consumed_by_priority(
         ("task_default_queue", "celery"),
         ("task_acks_late", True),
         ("worker_prefetch_multiplier", 1),
+        ("worker_disable_prefetch", True),
         ("result_backend_always_retry", True),
         ("worker_enable_remote_control", False),
         ("worker_soft_shutdown_timeout", config.settings.DRAIN_SECONDS),

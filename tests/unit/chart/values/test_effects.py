@@ -12,6 +12,7 @@ from tests.support.chart import GPU, Ask, Objects, Render
 
 OPERATOR, CPU, GALLERY = (f"Deployment/reconstruction-{name}" for name in ("operator", "worker-cpu", "gallery"))
 SETTINGS, CLAIM = "ConfigMap/reconstruction-settings", "PersistentVolumeClaim/reconstruction-jobs"
+METADATA: Final = "spec.template.metadata"
 POD: Final = "spec.template.spec"
 CONTAINER: Final = f"{POD}.containers.0"
 OURS: Final = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
@@ -137,6 +138,19 @@ EFFECTS: Final = {
 @pytest.mark.parametrize(("values", "name", "path", "expected"), EFFECTS.values(), ids=EFFECTS)
 def test_a_value_has_its_effect(render: Render, values: dict[str, Any], name: str, path: str, expected: object) -> None:
     assert node(render(values), name, path) == expected
+
+
+def test_autoscalers_leave_the_workers_of_a_pool_alone_if_asked(render: Render) -> None:
+    def annotations(**values: Any) -> dict[str, str]:
+        found: dict[str, str] = node(render(cpu(podAnnotations={"a": "b"}, **values)), CPU, f"{METADATA}.annotations")
+        return {name: value for name, value in found.items() if name != "checksum/settings"}
+
+    assert annotations() == {"a": "b"}
+    assert annotations(doNotDisrupt=True) == {
+        "a": "b",
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+        "karpenter.sh/do-not-disrupt": "true",
+    }
 
 
 @pytest.mark.parametrize("text", ["8Gi", "8G", "500m", "1.5Ki", "512k", "1e9", "128974848", ".5", 2, 0.25])
