@@ -154,9 +154,9 @@ def with_heartbeat(keys: Keys, job_ids: Sequence[str]) -> Call[tuple[bool, ...]]
     def read(reply: Any) -> tuple[bool, ...]:
         if not isinstance(reply, list) or len(reply) != len(job_ids):
             raise UnexpectedReplyError("with_heartbeat", reply)
-        return tuple(number == 1 for number in reply)
+        return tuple(bool(token) for token in reply)
 
-    return Call(script("with_heartbeat"), tuple(map(keys.alive, job_ids)), (), read)
+    return Call(script("read_texts"), tuple(map(keys.alive, job_ids)), (fields.MAX_VALUE_BYTES,), read)
 
 
 def _reported(data: Mapping[str, Any]) -> Record | None:
