@@ -5,7 +5,7 @@
 - `input`: `photos`, `metadata`, `backgrounds` -> upright RGB files of bounded size, from photos as cameras write them
 - `sparse`: `features`, `pairs`, `registration`, `mapping`, `acceptance` -> camera poses and a sparse cloud
 - `dense`: `selection`, `views`, `blank_areas`, `planesweep`, `refinement`, `depthmaps` (or `patchmatch`), `fusion`, `clouds` -> a cloud with normals
-- `surface`: `regions` (crop), `surface` and `poisson`, `cleanup`, `consistency` -> a mesh
+- `surface`: `regions` (crop), `surface` and `poisson`, `trimming` and `cleanup`, `consistency` -> a mesh
 - `placing`: `upright`, `georeference`, `markers` -> the coordinates of the model: upright, of side 1, and its position on Earth
 - `texture`: `colour`, `labelling`, `levelling`, `photographs`, `patches`, `texture` -> coloured and textured meshes
 - `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.interface import EARLY_LOOK, ModelFailure, Report, Result, Work
-from reconstruction_operator.models.photogrammetry import quality_gates, stage_files
+from reconstruction_operator.models.interface import EARLY_LOOK, Report, Result, Work
+from reconstruction_operator.models.photogrammetry import stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, selection, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
@@ -26,8 +26,8 @@ from reconstruction_operator.models.photogrammetry.placing.upright import Frame
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, mapping, pairs, registration
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
-from reconstruction_operator.models.photogrammetry.surface import cleanup, consistency, regions, surface
-from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents, whole_faces
+from reconstruction_operator.models.photogrammetry.surface import cleanup, consistency, regions, surface, trimming
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.texture import colour, patches, photographs, texture
@@ -36,8 +36,6 @@ from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
-
-_SMOOTHING_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +101,10 @@ def _model(run: Run) -> Result:
     def fit() -> Mesh:
         depth = samples.octree_depth
         rough = surface.poisson(samples, work.scratch_dir, octree_depth=depth, progress=stage(Stage.SURFACE))
-        clean = _cleaned(rough, samples.points, samples.cell, region, seen, progress=stage(Stage.CLEANING))
+        trimmed = trimming.trimmed(rough, samples, region, seen, stage(Stage.CLEANING))
         if not settings.refine:
-            return clean
-        return consistency.refined(clean, seen, threads=work.threads, progress=stage(Stage.REFINEMENT))
+            return trimmed
+        return consistency.refined(trimmed, seen, threads=work.threads, progress=stage(Stage.REFINEMENT))
 
     mesh = stage_files.arrays(run.stages, stage_files.SURFACE, Mesh, fit)
     run.stages.drop_others()
@@ -118,12 +116,16 @@ def _model(run: Run) -> Result:
     measured = markers.scale(used, run.pictures, settings.marker_size, work.threads) if settings.marker_size else None
     frame = replace(frame, scale=measured.metres) if measured else frame
     pictures = photographs.of_model(used.photos, originals, settings.largest_texture)
-    textured, gains, coverage = _texture(run, mesh, seen, pictures, frame=frame, region=region)
-    weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
+    coarseness = region.coarseness if region else lambda places: np.ones(len(places))
+
+    def weigh(mesh: Mesh, progress: StageProgress) -> Singles:
+        return colour.view_weights(mesh, trimming.closed(mesh, samples, region), seen, Caster(mesh), progress)
+
+    textured, gains, coverage = _texture(run, mesh, seen, pictures, frame=frame, weigh=weigh, coarseness=coarseness)
+    weights = weigh(mesh, stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
     placed = Mesh(frame.apply(mesh.vertices), mesh.faces)
-    core = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
     model = results.Model(
         mesh=placed,
         colours=colours,
@@ -131,7 +133,7 @@ def _model(run: Run) -> Result:
         textured=textured,
         cloud=Cloud(frame.apply(samples.points), samples.normals @ frame.rotation.T),
         sparse=camerafiles.placed(sparse, frame, originals),
-        subject=previews.subject(placed.vertices, core),
+        subject=previews.subject(placed.vertices, coarseness(mesh.vertices) == 1.0),
         inside=inside,
     )
     results.write_models(work.output_dir, model, settings)
@@ -259,50 +261,28 @@ def _dense_cloud(run: Run, seen: list[views.View], cameras: list[Camera], cell: 
     return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.timetable.stage(Stage.FUSION))
 
 
-def _cleaned(
-    rough: Mesh,
-    points: Doubles,
-    cell: float,
-    region: Region | None,
-    seen: Sequence[views.View],
-    *,
-    progress: StageProgress,
-) -> Mesh:
-    """Return the part of `rough` that rests on `points` and photos and is inside `region`, smoothed."""
-    progress(0.0, f"cleaning {len(rough.faces)} faces")
-    spacing = cell * region.coarseness(rough.vertices) if region else cell
-    mesh = cleanup.without_extrapolation(rough, points, spacing)
-    progress(0.45, f"{len(mesh.faces)} faces rest on points")
-    if region is not None:
-        mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
-    if len(mesh.faces) > 0:
-        far = cleanup.far_from(points, mesh, _spacing(mesh, cell, region))
-        mesh = cleanup.without_contradictions(mesh, far, seen)
-        mesh = cleanup.without_islands(cleanup.without_rim(mesh, points, _spacing(mesh, cell, region)))
-    progress(0.85, f"{len(mesh.faces)} faces without islands")
-    if len(mesh.faces) < quality_gates.FACES.limit:
-        raise ModelFailure("NO_DENSE_SURFACE", f"only {len(mesh.faces)} faces of the surface rest on the photos")
-    mesh = cleanup.with_smooth_border(cleanup.smoothed(mesh, _SMOOTHING_ROUNDS))
-    progress(1.0, f"{len(mesh.faces)} faces")
-    return mesh
-
-
-def _spacing(mesh: Mesh, cell: float, region: Region | None) -> float | Doubles:
-    """Return the spacing of the points at each face of `mesh`."""
-    return cell * region.coarseness(mesh.middles()) if region else cell
-
-
 def _texture(
-    run: Run, mesh: Mesh, seen: list[views.View], pictures: list[Photograph], *, frame: Frame, region: Region | None
+    run: Run,
+    mesh: Mesh,
+    seen: list[views.View],
+    pictures: list[Photograph],
+    *,
+    frame: Frame,
+    weigh: Callable[[Mesh, StageProgress], Singles],
+    coarseness: Callable[[Doubles], Doubles],
 ) -> tuple[glb.Textured, Singles, float]:
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
     settings, stage = run.settings, run.timetable.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
-    weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.1))
+    weights = weigh(reduced, stage(Stage.TEXTURE).part(0.0, 0.1))
     paint = texture.mix(reduced, weights, *colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.1, 0.2)))
-    coarseness = region.coarseness(reduced.middles()) if region else np.ones(len(reduced.faces))
     atlas = patches.make(
-        reduced, paint.labels, pictures, coarseness, size=settings.texture_size, largest=settings.largest_texture
+        reduced,
+        paint.labels,
+        pictures,
+        coarseness(reduced.middles()),
+        size=settings.texture_size,
+        largest=settings.largest_texture,
     )
     picture, coverage = texture.bake(
         atlas,

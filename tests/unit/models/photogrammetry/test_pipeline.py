@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import ModelFailure, Work
+from reconstruction_operator.models.interface import Work
 from reconstruction_operator.models.photogrammetry import pipeline
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
@@ -17,20 +17,15 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.placing import georeference
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
-from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
 from tests.support.engine import scenes
-from tests.support.engine.geometry import QUIET, ignore, joined, sphere
+from tests.support.engine.geometry import ignore, sphere
 
 CELL = 0.1
-
-
-def moved(mesh: Mesh, x: float) -> Mesh:
-    return Mesh(mesh.vertices + np.array([x, 0.0, 0.0]), mesh.faces)
 
 
 def walked(radius_m: float, drift_m: float) -> tuple[list[View], list[PreparedPhoto]]:
@@ -58,19 +53,6 @@ def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_d
     assert on_earth is not None
     assert np.degrees(np.arccos(min(frame.rotation[1, 2], 1.0))) < most_deg
     assert bool(np.degrees(np.arccos(frame.rotation[1, 2])) > 0.1) is (radius_m > 100)
-
-
-def test_parts_outside_the_region_or_apart_are_removed() -> None:
-    whole = joined(sphere(), moved(sphere(1, 0.1), 1.5), moved(sphere(4), 30.0))
-    region = Region(Ball(np.zeros(3), 10.0), Ball(np.zeros(3), 10.0), (), 0, about_core=True)
-    mesh = pipeline._cleaned(whole, whole.vertices, CELL, region, [], progress=QUIET)
-    assert np.abs(mesh.vertices).max() < 1.1
-
-
-def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
-    far = np.array([[50.0, 50.0, 50.0]])
-    with pytest.raises(ModelFailure, match=r"NO_DENSE_SURFACE: only 0 faces of the surface rest on the photos"):
-        pipeline._cleaned(sphere(), far, CELL, None, [], progress=QUIET)
 
 
 def cloud(tmp_path: Path, source: DepthSource) -> Cloud:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, nearest_to_lines
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 _LEAST_SPREAD = 0.03  # minimum second eigenvalue of the mean of x x^T; below it, cameras turn less than about 35°
@@ -24,6 +24,9 @@ _ASKEW = 0.01  # sine of the angle up to which a photo has full weight
 _LEAST_SIGN = 0.35  # minimum mean cosine between the cameras' up and up; below it, the cameras' view decides
 _LEAST_AGREEMENT = 0.95  # minimum length of the mean of the photos' up directions by gimbal
 _LEAST_PITCHES = 3
+_LEAST_CONVERGENCE = 0.05  # for `nearest_to_lines`; below it, the cameras look at no object
+_FLATTEST_RING = 0.1  # maximum extent along the axis of a ring of cameras, relative to that across, both squared
+_ROUNDEST_RING = 0.2  # minimum extent of a ring, relative to the largest, both squared; smaller ones are arcs
 
 _REACH_DEG = 25.0  # maximum angle between the ground's normal and up by the cameras; steeper planes are roofs or walls
 _WIDE_REACH_DEG = 50.0  # the same if the cameras do not determine up
@@ -67,7 +70,8 @@ def by_cameras(cameras: Sequence[Camera]) -> Held:
     axes = np.stack([camera.rotation[0] for camera in cameras])
     smallest, second, _ = np.linalg.eigvalsh(axes.T @ axes / len(axes))
     if second < _LEAST_SPREAD or smallest > _CLEARLY_SMALLER * second:
-        return Held(_mean_up(cameras), _WIDE_REACH_DEG)
+        axis = _ring_axis(cameras)
+        return Held(_mean_up(cameras) if axis is None else axis, _WIDE_REACH_DEG)
     weights = np.ones(len(axes))
     for _ in range(_ROUNDS):
         _, vectors = np.linalg.eigh((axes * weights[:, None]).T @ axes)
@@ -115,6 +119,19 @@ def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
     _, _, axes = np.linalg.svd(sample[best] - middle, full_matrices=False)  # the last is the least-squares normal
     normal = axes[2] if axes[2] @ held.up > 0 else -axes[2]
     return Ground(normal, float(normal @ middle))
+
+
+def _ring_axis(cameras: Sequence[Camera]) -> Doubles | None:
+    """Return the axis of cameras around an object, upwards, which is up if they all lie on their side; None if they are on no ring."""
+    centres = np.stack([camera.centre for camera in cameras])
+    away = centres - centres.mean(axis=0)
+    (smallest, second, largest), vectors = np.linalg.eigh(away.T @ away)
+    views = np.stack([camera.rotation[2] for camera in cameras])
+    middle = nearest_to_lines(centres, views, _LEAST_CONVERGENCE)
+    if middle is None or smallest > _FLATTEST_RING * second or second < _ROUNDEST_RING * largest:
+        return None
+    axis: Doubles = vectors[:, 0]
+    return axis if (centres.mean(axis=0) - middle) @ axis > 0 else -axis  # people look down at objects
 
 
 def _signed(axis: Doubles, cameras: Sequence[Camera]) -> Doubles:

@@ -26,7 +26,9 @@ _FARTHEST_CELLS = 12.0  # the same in closed notches and holes
 _NOTCH_RINGS = 6  # notches and holes up to twice as many edges wide are closed
 _SPIKE_RINGS = 3  # spikes up to twice as many edges wide are cut
 _LARGEST_HOLE = 0.1  # maximum area, as a share of the surface; vertices are few far from points
+_LARGEST_INVENTED = 0.01  # the same of surface that no photo shows
 _GRAZING_COSINE = 0.15  # minimum; silhouettes are uncertain by a pixel
+_DOUBTFUL_COSINE = 0.5  # the same for surface without points: its depth may be wrong
 _FEWEST_BLANK = 2  # photos with a blank area at the face
 _LEAST_BLANK_SHARE = 0.2  # of the photos that would show the face: a plain wall may look like sky in some
 _MAJORITY = 0.5  # minimum share among the faces around a face
@@ -72,18 +74,21 @@ def without_rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
     return mesh.with_faces(~(unsupported & at_border[piece]))
 
 
-def far_from(points: Doubles, mesh: Mesh, spacing: float | Doubles) -> Mask:
-    """(m,): which faces are far from all `points`. `spacing` is that of the points, overall or at each face."""
+def far_from(points: Doubles, places: Doubles, spacing: float | Doubles) -> Mask:
+    """(m,): which of `places` (m, 3) are far from all `points`. `spacing` is that of the points, overall or at each place."""
     reach = _REACH_CELLS * np.asarray(spacing)
-    distances, _ = cKDTree(points).query(mesh.middles(), distance_upper_bound=float(reach.max()))
+    distances, _ = cKDTree(points).query(places, distance_upper_bound=float(reach.max()))
     return np.asarray(distances >= reach)
 
 
-def without_weak(mesh: Mesh, weak: Mask) -> Mesh:
-    """Remove the connected pieces of `weak` faces (m,) that are large or touch the border of the surface."""
+def without_weak(mesh: Mesh, weak: Mask, largest: float = _LARGEST_HOLE) -> Mesh:
+    """Remove the connected pieces of `weak` faces (m,) that are large or touch the border of the surface.
+
+    `largest` is their maximum area, as a share of the surface.
+    """
     count, labels = _pieces(Mesh(mesh.vertices, mesh.faces[weak]))
     piece, areas = labels[mesh.faces[:, 0]], mesh.areas()
-    gone = np.bincount(piece, areas * weak, count) > _LARGEST_HOLE * areas.sum()
+    gone = np.bincount(piece, areas * weak, count) > largest * areas.sum()
     gone[labels[_on_border(mesh)]] = True
     return mesh.with_faces(~(weak & gone[piece]))
 
@@ -98,6 +103,7 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh
     doubted = np.flatnonzero(far | (suspected >= _FEWEST_BLANK)[mesh.faces].any(axis=1))
     part, caster = Mesh(mesh.vertices, mesh.faces[doubted]), Caster(mesh)
     middles, normals = part.middles(), part.face_normals()
+    least = np.where(far[doubted], _DOUBTFUL_COSINE, _GRAZING_COSINE)
     blank, seen, seen_blank = np.zeros((3, len(far)), dtype=np.int64)
     for view in views:
         inside, pixels = _inside(view, middles)
@@ -105,7 +111,7 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh
         blank[faces] += is_blank
         to_camera = view.camera.centre - middles[inside]
         cosine = (to_camera * normals[inside]).sum(axis=1) / np.linalg.norm(to_camera, axis=1)
-        open_to = cosine > _GRAZING_COSINE
+        open_to = cosine > least[inside]
         steep = inside[open_to]
         open_to[open_to] = caster.sees(middles[steep], normals[steep], view.camera.centre)
         seen[faces] += open_to
@@ -114,7 +120,7 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh
     contradicted = far & (blank >= _FEWEST_BLANK)
     contradicted |= (seen_blank >= _FEWEST_BLANK) & (seen_blank >= _LEAST_BLANK_SHARE * seen)
     kept = ~_majority(mesh, contradicted)
-    return without_weak(mesh.with_faces(kept), (far & (seen == seen_blank))[kept])
+    return without_weak(mesh.with_faces(kept), (far & (seen == seen_blank))[kept], _LARGEST_INVENTED)
 
 
 def _majority(mesh: Mesh, chosen: Mask) -> Mask:

@@ -6,32 +6,34 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh, extents
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 
 UNSEEN_GREY = 128.0  # level of the surface that no photo shows
 
 _PHOTOS_PER_VERTEX = 3
 _GRAZING_COSINE = 0.15  # minimum; at flatter angles, the photo is smeared over the surface
+_DOUBTFUL_COSINE = 0.5  # the same where the surface is closed without points: its depth may be wrong
 _FRONTAL_POWER = 4  # exponent of the cosine, which prefers frontal photos
 _BORDER = 0.06  # width of the border in which weights fade to hide seams, as a share of the photo's size
 _AROUND = 0.25  # factor by which photos are reduced for the colour around a vertex
 _DETAIL_SIGMA = 3.0  # px of the reduced photo, over which the contrast is averaged
 _LEAST_DETAIL = 1.0  # level; smaller contrast is noise
-_FADE = 0.01  # of the diagonal: at this distance from all seen vertices, a colour would be invented
 _REMAP_ROW = 16_384  # OpenCV's remap accepts at most 32,767 columns
 
 
-def view_weights(mesh: Mesh, views: Sequence[View], caster: Caster, progress: StageProgress) -> Singles:
-    """(vertices, views): how well each view sees each vertex, in square pixels per unit of area; 0: not at all."""
-    normals = mesh.normals()
+def view_weights(mesh: Mesh, doubtful: Mask, views: Sequence[View], caster: Caster, progress: StageProgress) -> Singles:
+    """(vertices, views): how well each view sees each vertex, in square pixels per unit of area; 0: not at all.
+
+    `doubtful` (vertices,) is where no point is near the surface. There, flat angles do not count.
+    """
+    normals, least = mesh.normals(), np.where(doubtful, _DOUBTFUL_COSINE, _GRAZING_COSINE)
     weights = np.zeros((len(mesh.vertices), len(views)), dtype=np.float32)
     for index, view in enumerate(views):
-        weights[:, index] = _view_weight(mesh.vertices, normals, view, caster)
+        weights[:, index] = _view_weight(mesh.vertices, normals, least, view, caster)
         progress((index + 1) / len(views), f"visibility {index + 1}/{len(views)}")
     return weights
 
@@ -53,7 +55,7 @@ def best_shares(weights: Singles) -> Singles:
     return shares
 
 
-def _view_weight(points: Doubles, normals: Doubles, view: View, caster: Caster) -> Singles:
+def _view_weight(points: Doubles, normals: Doubles, least: Doubles, view: View, caster: Caster) -> Singles:
     camera = view.camera
     pixels, depth = camera.project(points)
     margin = np.minimum(pixels, np.array([camera.width - 1, camera.height - 1]) - pixels).min(axis=1)
@@ -61,7 +63,7 @@ def _view_weight(points: Doubles, normals: Doubles, view: View, caster: Caster) 
     to_camera = camera.centre - points
     distance = np.linalg.norm(to_camera, axis=1)
     cosine = (to_camera * normals).sum(axis=1) / distance
-    candidate = np.flatnonzero((depth > 0) & (margin > 0) & (cosine > _GRAZING_COSINE))
+    candidate = np.flatnonzero((depth > 0) & (margin > 0) & (cosine > least))
     candidate = candidate[view.shows(pixels[candidate])]
     seen = candidate[caster.sees(points[candidate], normals[candidate], camera.centre)]
     weight = np.zeros(len(points), dtype=np.float32)
@@ -98,7 +100,7 @@ def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> 
 def vertex_colours(
     mesh: Mesh, views: Sequence[View], shares: Singles, gains: Singles, progress: StageProgress
 ) -> Singles:
-    """(vertices, 3): RGB 0 to 255; for a vertex that no view sees as `with_neighbours`.
+    """(vertices, 3): RGB 0 to 255; grey for a vertex that no view sees.
 
     `shares` (vertices, views) come from `best_shares`, `gains` (views, 3) from `levelling.gains`.
     """
@@ -108,16 +110,7 @@ def vertex_colours(
         pixels, _ = view.camera.project(mesh.vertices[used])
         colours[used] += sample(view.image(), pixels) * gains[index] * shares[used, index, None]
         progress((index + 1) / len(views), f"colours {index + 1}/{len(views)}")
-    return with_neighbours(mesh, colours, shares.sum(axis=1) > 0)
-
-
-def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
-    """Fill `colours` (vertices, 3) where `seen` (vertices,) is false: from the colour of the nearest seen vertex, it fades to grey."""
-    if not seen.any():
-        return np.full_like(colours, UNSEEN_GREY)
-    distances, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
-    grey = np.minimum(distances / (_FADE * np.linalg.norm(extents(mesh.vertices))), 1.0)[:, None]
-    colours[~seen] = colours[seen][nearest] * (1.0 - grey) + UNSEEN_GREY * grey
+    colours[~shares.any(axis=1)] = UNSEEN_GREY
     return colours
 
 

@@ -144,3 +144,12 @@ def test_a_facade_faces_the_front_and_a_closed_object_the_camera() -> None:
     facade = Mesh(flat.vertices[:, [0, 2, 1]] * [1.0, -1.0, 1.0], flat.faces)  # faces +z
     assert upright.front(facade, up, eye) == pytest.approx([0.0, 0.0, 4.0])
     assert upright.front(sphere(), up, eye) == pytest.approx(eye, abs=1e-6)
+
+
+@pytest.mark.parametrize("height", [0.5, 3.0])
+def test_the_axis_of_a_ring_of_cameras_that_lie_on_their_side_is_up(height: float) -> None:
+    turns = np.radians(np.arange(0.0, 360.0, 30.0))
+    lying = [camera((4 * np.sin(turn), height, 4 * np.cos(turn)), (0.0, 0.0, 0.0), 90.0) for turn in turns]
+    held = upright.by_cameras(lying)
+    assert degrees(held.up) < 0.1
+    assert not held.is_determined  # the ground may still tilt it

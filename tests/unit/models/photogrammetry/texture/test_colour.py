@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour
 
 from tests.support.engine.geometry import BLUE, QUIET, RED, sheet, sphere
@@ -15,7 +15,11 @@ from tests.support.engine.geometry import BLUE, QUIET, RED, sheet, sphere
 
 @pytest.fixture
 def weights(photographed: list[View]) -> Singles:
-    return colour.best_shares(colour.view_weights(sphere(), photographed, Caster(sphere()), QUIET))
+    return colour.best_shares(
+        colour.view_weights(
+            sphere(), np.zeros(len(sphere().vertices), dtype=np.bool_), photographed, Caster(sphere()), QUIET
+        )
+    )
 
 
 def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View], weights: Singles) -> None:
@@ -28,11 +32,19 @@ def test_vertices_take_the_colour_that_the_photos_show(photographed: list[View],
     assert colours[seen & (x > 0.15)] == pytest.approx(np.tile(BLUE, (int((seen & (x > 0.15)).sum()), 1)), abs=8)
 
 
-def test_unseen_vertices_fade_to_grey_beside_the_nearest_seen_one() -> None:
-    line = np.array([[0.0, 0.0, 0.0], [0.3 * colour._FADE, 0.0, 0.0], [1.0, 0.0, 0.0]])  # its diagonal is 1
-    colours = np.tile(np.array(RED, np.float32), (3, 1))
-    filled = colour.with_neighbours(Mesh(line, np.array([[0, 1, 2]])), colours, np.array([True, False, False]))
-    assert filled == pytest.approx(np.array([RED, 0.7 * np.array(RED) + 0.3 * 128, [128] * 3]))
+def test_vertices_that_no_photo_shows_are_grey(photographed: list[View], weights: Singles) -> None:
+    colours = colour.vertex_colours(sphere(), photographed, weights, np.ones((4, 3), np.float32), QUIET)
+    assert (colours[weights.sum(axis=1) == 0] == 128.0).all()
+
+
+def test_a_flat_angle_does_not_show_a_surface_without_points(photographed: list[View]) -> None:
+    mesh = sphere()
+    doubtful = mesh.vertices[:, 1] > 0
+    weights = colour.view_weights(mesh, doubtful, photographed[1:2], Caster(mesh), QUIET)[:, 0]
+    towards = photographed[1].camera.centre - mesh.vertices
+    cosine = (towards * mesh.vertices).sum(axis=1) / np.linalg.norm(towards, axis=1)
+    assert cosine[(weights > 0) & doubtful].min() == pytest.approx(0.5, abs=0.05)
+    assert cosine[(weights > 0) & ~doubtful].min() == pytest.approx(0.15, abs=0.05)
 
 
 def test_the_unseen_share_is_that_of_the_area_without_a_seen_corner() -> None:
@@ -53,7 +65,13 @@ def test_a_view_sees_no_vertex_that_its_mask_hides(photographed: list[View]) -> 
     cv2.imwrite(str(front.path.with_suffix(".mask.png")), mask)
     masked = replace(front, mask=front.path.with_suffix(".mask.png"))
     mesh = sphere()
-    weights = colour.view_weights(mesh, [front, masked], Caster(mesh), QUIET)
+    weights = colour.view_weights(
+        mesh,
+        np.zeros(len(mesh.vertices), dtype=np.bool_),
+        [front, masked],
+        Caster(mesh),
+        QUIET,
+    )
     column = front.camera.project(mesh.vertices)[0][:, 0]
     assert (weights[column < 149, 0] > 0).any()
     assert (weights[column < 149, 1] == 0).all()

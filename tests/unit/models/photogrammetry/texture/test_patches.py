@@ -20,7 +20,13 @@ EVEN = np.ones(len(MESH.faces))
 
 @pytest.fixture
 def labels(photographed: list[View]) -> Labels:
-    weights = colour.view_weights(MESH, photographed, Caster(MESH), QUIET)
+    weights = colour.view_weights(
+        MESH,
+        np.zeros(len(MESH.vertices), dtype=np.bool_),
+        photographed,
+        Caster(MESH),
+        QUIET,
+    )
     return labelling.choose(MESH, weights, np.full((*weights.shape, 3), 100, np.float32))
 
 

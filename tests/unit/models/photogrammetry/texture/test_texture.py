@@ -27,7 +27,13 @@ class Baked:
 
 def baked(photographed: list[View], photographs: list[Photograph], size: int = 256) -> Baked:
     mesh = sphere(3)
-    weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
+    weights = colour.view_weights(
+        mesh,
+        np.zeros(len(mesh.vertices), dtype=np.bool_),
+        photographed,
+        Caster(mesh),
+        QUIET,
+    )
     paint = texture.mix(mesh, weights, *colour.surroundings(mesh, photographed, QUIET))
     atlas = patches.make(mesh, paint.labels, photographs, np.ones(len(mesh.faces)), size=size, largest=size)
     return Baked(atlas, paint, *texture.bake(atlas, photographs, paint, threads=2, progress=QUIET))
