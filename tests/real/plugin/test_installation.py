@@ -31,7 +31,10 @@ def test_doctor_finds_no_fault_in_a_healthy_system(jobs: Jobs, tenant: Program) 
     wait_for_workers(tenant)
     done = tenant("doctor")
     assert (done.returncode, {line.split()[0] for line in done.stdout.splitlines()}) == (0, {"ok"}), done.stdout
-    names = "API server, CRD, Your rights, Operator, Clocks, Redis, Loop, Deletions, Workers, Installations, Versions"
+    names = (
+        "API server, CRD, Your rights, Operator, Clocks, Redis, Loop, Deletions, Namespaces, Workers, Installations, "
+        "Versions"
+    )
     assert list(states(tenant)) == names.split(", ")
 
 
