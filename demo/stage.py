@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from reconstruction_operator import config
 from reconstruction_operator.contract import info
 
 from demo import gallery
@@ -36,7 +37,6 @@ from devcluster.waiting import wait_until
 
 _CRD = "crd/reconstructionjobs.reconstruction.dev"
 _OPERATOR_LEASE = ("-n", "reconstruction-system", "get", "lease", "reconstruction-operator")
-_INFO = ("-n", info.NAMESPACE, "get", "configmap", info.NAME)
 _OLDEST_KUBERNETES = (1, 31)
 _READY_SECONDS = 120.0  # until the CRD is served: under a second on an idle machine
 _CHECK_SECONDS = 1.0  # between two checks that everything runs
@@ -129,8 +129,8 @@ def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, disp
             _wait_served(kubectl)
         stack.callback(_remove, kubectl, display, namespace, "namespace")
         display.output(kubectl.run("create", "namespace", namespace))
-        if not kubectl.succeeds(*_INFO):
-            stack.callback(_remove, kubectl, display, info.NAME, "configmap", "--namespace", info.NAMESPACE)
+        own = info.InstallationInfo(lease=f"{namespace}/{config.settings.LEASE_NAME}").name
+        stack.callback(_remove, kubectl, display, own, "configmap", "--namespace", info.NAMESPACE)
         system = stack.enter_context(System(Cluster(), server, settings=_settings(places, photos)))
         settings = {"KUBECONFIG": kubeconfig, "OPERATOR_NAMESPACE": namespace, "WATCH_NAMESPACES": namespace}
         _start(system, places, display, "as the user of your kubeconfig", **settings)

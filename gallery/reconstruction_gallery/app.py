@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
+from reconstruction_operator.contract import info
 from reconstruction_operator.kube.client import Api, find_cluster
 from reconstruction_operator.kube.errors import ApiError
 from starlette.applications import Starlette
@@ -26,7 +27,7 @@ from reconstruction_gallery.files.uploads import UploadError, Uploads
 from reconstruction_gallery.kube.health import Health
 from reconstruction_gallery.kube.jobs import Jobs, watch
 from reconstruction_gallery.kube.rights import Rights
-from reconstruction_gallery.kube.users import Tokens
+from reconstruction_gallery.kube.users import BoundTokenError, Tokens
 from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, trash, uploading
@@ -53,7 +54,11 @@ def make(settings: Settings) -> Starlette:
         uploads = Uploads(settings) if settings.uploads_dir else None
         if uploads is not None:
             await anyio.to_thread.run_sync(uploads.load)
-        identities = Identities(settings, Tokens(api, settings.access_seconds), Sessions(settings.session_seconds))
+        identities = Identities(
+            settings,
+            Tokens(api, settings.access_seconds, info.audience(settings.system_namespace)),
+            Sessions(settings.session_seconds),
+        )
         results = Results(settings.access_seconds)
         rights = Rights(api, settings.access_seconds)
         health = Health(settings.system_namespace)
@@ -95,7 +100,9 @@ def make(settings: Settings) -> Starlette:
             Route("/{path:path}", _missing, methods=["DELETE", "GET", "PATCH", "POST", "PUT"]),
         ],
         middleware=[Middleware(SecurityHeaders, secure=settings.secure)],
-        exception_handlers=dict.fromkeys((HTTPException, UnreadableResultError, UploadError, ApiError), parts.on_error),
+        exception_handlers=dict.fromkeys(
+            (HTTPException, UnreadableResultError, UploadError, BoundTokenError, ApiError), parts.on_error
+        ),
         lifespan=lifespan,
     )
 

@@ -190,4 +190,7 @@ def release(node: Node) -> Release:
 def recon(node: Node) -> Program:
     """The plugin with the node's kubectl, in the namespace of the jobs."""
     path = f"{node.kubectl_program.parent}:{os.environ['PATH']}"
-    return Program(node.kubeconfig, "default", {"PATH": path})
+    # Named by the user, as is necessary without a terminal
+    return Program(
+        node.kubeconfig, "default", {"PATH": path, "RECON_GALLERY": "reconstruction-system/reconstruction-gallery"}
+    )

@@ -33,7 +33,7 @@ def test_the_gallery_is_added_to_a_release_by_its_values(node: Node, release: An
     release.wait_workers()
     (pod,) = [pod for name, pod in release.pods().items() if name.startswith(GALLERY)]
     assert pod["status"]["phase"] == "Running"
-    read = ("get", "configmap", "reconstruction-info", "--namespace=kube-public", "--output=yaml")
+    read = ("get", "configmap", "--selector=reconstruction.dev/info=true", "--namespace=kube-public", "--output=yaml")
     wait_until(lambda: "service/" in node.kubectl(*read).stdout, "the new operator to lead and to publish the gallery")
 
 

@@ -60,8 +60,8 @@ def running_system(
 
 def wait_published(system: System, text: str) -> None:
     """Wait until what the operator publishes for users contains `text`."""
-    api, path = system.cluster.api, f"/api/v1/namespaces/{info.NAMESPACE}/configmaps/{info.NAME}"
-    wait_until(lambda: api.is_there(path) and text in str(api.get(path)["data"]), f"{text!r} in what it publishes")
+    api, path = system.cluster.api, f"/api/v1/namespaces/{info.NAMESPACE}/configmaps?labelSelector={info.SELECTOR}"
+    wait_until(lambda: text in str([item["data"] for item in api.get(path)["items"]]), f"{text!r} in what it publishes")
 
 
 class SharedSystems:
@@ -102,7 +102,8 @@ class SharedSystems:
         self._stack.close()
         if self._system is not None:
             with suppress(ApiError, OSError):  # the server may be down
-                self._cluster.api.delete(f"/api/v1/namespaces/{info.NAMESPACE}/configmaps/{info.NAME}")
+                path = f"/api/v1/namespaces/{info.NAMESPACE}/configmaps?labelSelector={info.SELECTOR}"
+                self._cluster.api.delete(path)
         self._system, self._arguments = None, None
 
     def _intact(self, system: System) -> bool:

@@ -2,6 +2,7 @@ import { ConfigStore } from '@kinvolk/headlamp-plugin/lib';
 import { SectionBox } from '@kinvolk/headlamp-plugin/lib/CommonComponents';
 import { Alert, Box, Button, Link, TextField, Typography } from '@mui/material';
 import { useState } from 'react';
+import { galleryOf } from './installation';
 import { galleryAddress, Job, pageOf, previewsOf } from './job';
 import { useInstallations } from './published';
 
@@ -14,15 +15,15 @@ interface Settings {
 
 const useSettings = new ConfigStore<Settings>(PLUGIN).useConfig();
 
-/** The address of the cluster's gallery: the setting, or what the operator publishes; empty if it is no http address. */
-function useGallery(cluster: string): string {
-  const published = useInstallations().find(({ gallery = '' }) => gallery.startsWith('https://'));
-  return galleryAddress(useSettings()?.gallery || published?.gallery, cluster);
+/** The address of the job's gallery: the setting, or what the operator that manages it publishes; empty if it is no http address. */
+function useGallery(job: Job, cluster: string): string {
+  const published = galleryOf(useInstallations(), job.status?.installation?.lease);
+  return galleryAddress(useSettings()?.gallery || published, cluster);
 }
 
 /** Previews of the result, and the way to the turning mesh. */
 export function GallerySection({ job, cluster }: { job: Job; cluster: string }) {
-  const gallery = useGallery(cluster);
+  const gallery = useGallery(job, cluster);
   const [isBlocked, setBlocked] = useState(false);
   if (!job.status?.outputs?.files?.length) return null;
   if (!gallery) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Action, change, needsOutput, nextName, obstacle, repeated } from './actions';
 import { attention, byPhase, byQueue } from './counts';
-import { installations, row } from './installation';
+import { galleryOf, installations, row } from './installation';
 import { durationText, galleryAddress, Job, JobSpec, JobStatus, pageOf, phaseText } from './job';
 import { previewsOf, queueName, sentence, sizeText } from './job';
 
@@ -141,11 +141,14 @@ describe('overview', () => {
 
 describe('installation', () => {
   it('shows workers, models and problems, and an operator that is silent', () => {
-    const [info, ...others] = installations({
-      'recon.operator':
-        '{"lease": "recon/operator", "version": "1", "beat": "2026-03-01T12:00:00Z", "workers": [{"queues": ["gpu", "celery"], "number": 2, "models": {"placeholder": {}}}, {"queues": ["celery"], "number": 1}]}',
-      broken: '{',
-    });
+    const text =
+      '{"lease": "recon/operator", "version": "1", "beat": "2026-03-01T12:00:00Z", "workers": [{"queues": ["gpu", "celery"], "number": 2, "models": {"placeholder": {}}}, {"queues": ["celery"], "number": 1}]}';
+    const [info, ...others] = installations([
+      { metadata: { name: 'reconstruction-info.recon.operator' }, data: { info: text } },
+      { metadata: { name: 'reconstruction-info.maps.operator' }, data: { info: text } },
+      { metadata: { name: 'reconstruction-info.x.y' }, data: { info: '{' } },
+      { metadata: {}, data: null },
+    ]);
     const at = (seconds: number) => row(info, Date.parse('2026-03-01T12:00:00Z') + 1000 * seconds);
     expect(others).toEqual([]);
     expect(at(3)).toMatchObject({
@@ -155,8 +158,49 @@ describe('installation', () => {
       problems: 'None',
     });
     expect(at(60).problems).toBe('The operator last reported 1m ago');
-    expect(row({ ...info, beat: undefined, problems: ['RedisEvicts'] }, 0).problems).toBe(
-      'RedisEvicts'
+    expect(row({ ...info, beat: '', problems: ['RedisEvicts'] }, 0).problems).toBe('RedisEvicts');
+  });
+});
+
+describe('published values of other types', () => {
+  const read = (content: unknown) =>
+    installations([
+      {
+        metadata: { name: 'reconstruction-info.recon.operator' },
+        data: { info: JSON.stringify(content) },
+      },
+    ]);
+
+  it.each([null, 5, 'text', [], [null], { lease: 7 }, {}])('leaves %j out', content => {
+    expect(read(content)).toEqual([]);
+    expect(galleryOf(read(content), undefined)).toBe('');
+  });
+
+  it('counts values of another type as missing', () => {
+    const wrong = { lease: 'recon/operator', gallery: 7, problems: null, beat: [], version: {} };
+    const [info] = read({ ...wrong, workers: [null, 5, { queues: 'x', number: 'y', models: [] }] });
+    expect(info).toMatchObject({ gallery: '', problems: [], version: '', beat: '' });
+    expect(info.workers).toEqual([{ queues: [], number: 0, models: {} }]);
+    expect(row(info, 0)).toMatchObject({ workers: 0, queues: '', problems: 'None' });
+    expect(galleryOf([info], 'recon/operator')).toBe('');
+  });
+
+  it("shows the gallery of the job's installation", () => {
+    const of = (lease: string, gallery: string) => ({
+      ...read({ lease: 'recon/operator' })[0],
+      lease,
+      gallery,
+    });
+    const two = [
+      of('maps/operator', 'https://maps.example.com'),
+      of('recon/operator', 'https://gallery.example.com'),
+    ];
+    expect(galleryOf(two, 'recon/operator')).toBe('https://gallery.example.com');
+    expect(galleryOf(two, 'gone/operator')).toBe('');
+    expect(galleryOf(two, undefined)).toBe('');
+    expect(galleryOf(two.slice(0, 1), undefined)).toBe('https://maps.example.com');
+    expect(galleryOf([of('recon/operator', 'http://gallery.example.com')], 'recon/operator')).toBe(
+      ''
     );
   });
 });

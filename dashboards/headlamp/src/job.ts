@@ -44,6 +44,7 @@ export interface JobStatus {
   timeDetail?: string;
   reason?: string;
   message?: string;
+  installation?: { lease?: string };
   verdict?: Verdict;
   attempt?: number;
   failures?: number;

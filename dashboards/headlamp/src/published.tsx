@@ -1,13 +1,12 @@
 import { K8s } from '@kinvolk/headlamp-plugin/lib';
 import { SectionBox, SimpleTable } from '@kinvolk/headlamp-plugin/lib/CommonComponents';
-import { Installation, installations, row } from './installation';
-
-const [NAME, NAMESPACE] = ['reconstruction-info', 'kube-public'];
+import { Installation, installations, NAMESPACE, row, SELECTOR } from './installation';
 
 /** The published installations; empty while they are read, and if there is none. */
 export function useInstallations(): Installation[] {
-  const [info] = K8s.ResourceClasses.ConfigMap.useGet(NAME, NAMESPACE);
-  return installations(info?.jsonData.data);
+  const query = { namespace: NAMESPACE, labelSelector: SELECTOR };
+  const [maps] = K8s.ResourceClasses.ConfigMap.useList(query);
+  return installations(maps?.map(({ jsonData }) => jsonData));
 }
 
 /** Version, workers, models and problems of each installation. */

@@ -15,7 +15,8 @@ from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 
 _PERIOD_SECONDS: Final = 3.0
-_PATH: Final = paths.core(info.NAMESPACE, "configmaps", info.NAME)
+_PATH: Final = paths.core(info.NAMESPACE, "configmaps")
+_MOST: Final = "100"  # installations
 
 
 @dataclass(eq=False)
@@ -24,7 +25,7 @@ class Health:
 
     namespace: str
     problems: tuple[Problem, ...] = ()
-    data: dict[str, str] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
 
     async def follow(self, api: Api) -> None:
         """Read until cancelled. While the API server does not respond, what was read last stays."""
@@ -36,11 +37,12 @@ class Health:
     async def read(self, api: Api) -> None:
         """Read once. Raises ApiError."""
         try:
-            body = await api.get(_PATH)
+            body = await api.get(_PATH, labelSelector=info.SELECTOR, limit=_MOST)
         except ApiError as error:
             if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
                 raise
             body = dict[str, Any]()
-        now = api.now()
-        self.data = body.get("data") or {}
-        self.problems = tuple(installation.problems(installation.published(body, now), self.namespace, now))
+        now, bodies = api.now(), body.get("items") or ()
+        every = installation.published(bodies, now)
+        self.problems = tuple(installation.problems(every, self.namespace, now))
+        self.texts = [one.info.text() for one in every if one.namespace == self.namespace]

@@ -24,7 +24,7 @@ from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.kube.reflector import Lines
 
-from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.kube.users import BoundTokenError, User
 
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
 _PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs
@@ -70,6 +70,8 @@ async def of_job(api: Api, user: User, place: str | Path, key: JobKey, since: st
     ):
         try:
             log = await read
+        except BoundTokenError as error:
+            log = Log((), f"the Events are missing: {error}")
         except ApiError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
+import json
 import logging
 import time
 from collections import OrderedDict
@@ -33,19 +35,27 @@ class NotAuthenticatedError(Exception):
     """The request has no valid credentials."""
 
 
+class BoundTokenError(Exception):
+    """The user's token is only for the gallery, so nothing can be written with it."""
+
+
 class RefusedUserError(Exception):
     """The proxy named a user or group that is reserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A Kubernetes user. `token`: the user's own, on which no permission depends; a user without one is impersonated."""
+    """A Kubernetes user. `token`: the user's own, on which no permission depends; a user without one is impersonated.
+
+    `bound`: whether only the gallery accepts the token.
+    """
 
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
     token: str = field(default="", repr=False, compare=False)
+    bound: bool = field(default=False, compare=False)
 
     @property
     def client(self) -> str:
@@ -54,7 +64,11 @@ class User:
 
     @property
     def request_headers(self) -> list[tuple[str, str]]:
-        """The headers of a request to the API server as this user."""
+        """The headers of a request to the API server as this user. Raises BoundTokenError."""
+        if self.bound:
+            raise BoundTokenError(
+                "this token is only for reading in the gallery: sign in with a token of the API server"
+            )
         if self.token:
             return [("Authorization", f"Bearer {self.token}")]
         # The API server adds the group of all users itself.
@@ -69,10 +83,13 @@ class User:
 
 
 class Tokens:
-    """Reviews bearer tokens. Reviews are cached for some seconds by the token's hash."""
+    """Reviews bearer tokens, of the API server or with `audience` alone. Reviews are cached for some seconds by the token's hash."""
 
-    def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, api: Api, keep_seconds: float, audience: str, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
+        self._audience = audience
         self._users: ResponseCache[str, User] = ResponseCache(
             keep_seconds, _MAX_CHARS, lambda _, user: len(user.token) + len(repr(user)), monotonic=monotonic
         )
@@ -81,7 +98,8 @@ class Tokens:
     async def user(self, token: str) -> User:
         """Return the user of a token that the API server accepts.
 
-        The review has the API server's default audience: the same token authenticates the user's writes.
+        The review has the API server's default audience: the same token authenticates the user's writes. A token whose only audience is
+        the gallery's is reviewed for that one, and authenticates no write.
 
         Raises NotAuthenticatedError for any other token, and ApiError.
         """
@@ -96,15 +114,28 @@ class Tokens:
         return user
 
     async def _review(self, token: str) -> User:
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        bound = _audiences(token) == [self._audience]
+        spec = {"token": token, **({"audiences": [self._audience]} if bound else {})}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec}
         status = (await self._api.request("POST", _PATH, body=body)).get("status") or {}
         user = status.get("user") or {}
-        if status.get("authenticated") is not True or not user.get("username"):
+        accepted = not bound or self._audience in (status.get("audiences") or ())
+        if status.get("authenticated") is not True or not accepted or not user.get("username"):
             raise NotAuthenticatedError("the API server does not accept this token: it may have expired")
         more = (user.get("extra") or {}).items()
         extra = tuple((str(name), tuple(map(str, values))) for name, values in more if name != _CREDENTIAL)
         groups = tuple(map(str, user.get("groups") or ()))
-        return User(str(user["username"]), str(user.get("uid", "")), groups, extra, token)
+        return User(str(user["username"]), str(user.get("uid", "")), groups, extra, token, bound)
+
+
+def _audiences(token: str) -> list[str]:
+    """Return the audiences that a token claims, unverified; none if it is no JWT (RFC 7519)."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        audiences = claims.get("aud", [])
+    except (IndexError, ValueError, AttributeError, RecursionError):
+        return []
+    return list(map(str, audiences if isinstance(audiences, list) else [audiences]))
 
 
 def proxied(name: str, groups: Sequence[str], allowed: Collection[str] = (ALL_GROUPS,)) -> User:

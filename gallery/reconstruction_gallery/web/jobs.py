@@ -200,9 +200,7 @@ async def _installation(request: Request) -> Response:
     """Return what the operators of the system's namespace publish for every user: models, their parameters, queues; and problems."""
     gallery = Gallery.of(request)
     await gallery.identities.of(request)
-    own = f"{gallery.settings.system_namespace}."
-    texts = [text for key, text in gallery.health.data.items() if key.startswith(own)]
-    return JSONResponse({"installations": texts, "problems": _problems(gallery)})
+    return JSONResponse({"installations": gallery.health.texts, "problems": _problems(gallery)})
 
 
 def _problems(gallery: Gallery) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ from reconstruction_gallery.files.uploads import UploadError, Uploads
 from reconstruction_gallery.kube.health import Health
 from reconstruction_gallery.kube.jobs import Job, Jobs
 from reconstruction_gallery.kube.rights import SEE, Rights
-from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.kube.users import BoundTokenError, User
 from reconstruction_gallery.response_cache import ResponseCache
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web import links
@@ -202,6 +202,8 @@ async def on_error(_request: Request, error: Exception) -> Response:
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
         case UploadError():  # the connection is closed: the rest of the request is not read
             return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
+        case BoundTokenError():
+            return JSONResponse({"error": str(error)}, HTTPStatus.FORBIDDEN)
         case UnreadableResultError():
             return JSONResponse({"error": str(error)}, HTTPStatus.BAD_GATEWAY)
         case ApiError() if error.status in _PASSED_ON:

@@ -1,7 +1,7 @@
-"""Info of an installation: what its operator publishes for every authenticated user, in a ConfigMap in kube-public.
+"""Info of an installation: what its operator publishes for every authenticated user, in a ConfigMap of its own in kube-public.
 
-The ConfigMap has one text of JSON for each installation. It names no tenant, no job, no worker and no address of Redis. A reader ignores
-keys that it does not know; `schema` grows when a key changes its meaning.
+The ConfigMap has one text of JSON. It names no tenant, no job, no worker and no address of Redis. Its name contains the Lease's, so that an
+operator, which may write only the object of that name, cannot speak for another installation. A reader ignores keys that it does not know; `schema` grows when a key changes its meaning.
 """
 
 from __future__ import annotations
@@ -15,9 +15,21 @@ from typing import Any, Final
 from reconstruction_operator.api import codec
 
 NAMESPACE: Final = "kube-public"
-NAME: Final = "reconstruction-info"
-MAX_BYTES: Final = 65_536  # of one installation's text; the ConfigMap may have a MiB
+_NAME: Final = "reconstruction-info"
+_LABEL: Final = "reconstruction.dev/info"
+SELECTOR: Final = f"{_LABEL}=true"
+LABELS: Final = {_LABEL: "true"}
+MANAGER: Final = "reconstruction-operator"
+"""Of the ConfigMap's fields."""
+KEY: Final = "info"
+"""Of the text in the ConfigMap's data."""
+MAX_BYTES: Final = 65_536  # of the text
 BEAT_SECONDS: Final = 5.0  # the text is written at least as often
+
+
+def audience(namespace: str) -> str:
+    """Return the audience of tokens for the gallery of the operators in that namespace. The API server refuses such a token."""
+    return f"reconstruction-gallery.{namespace}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +59,9 @@ class InstallationInfo:
     beat: datetime | None = None  # when the operator wrote it
 
     @property
-    def key(self) -> str:
-        """The key in the ConfigMap's data, also the manager of that field. A namespace has no dot."""
-        return self.lease.replace("/", ".")
+    def name(self) -> str:
+        """The name of the ConfigMap. A namespace has no dot."""
+        return f"{_NAME}.{self.lease.replace('/', '.')}"
 
     def text(self) -> str:
         """Return the JSON. If it would be too long, the workers are left out."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api import codec, display
 from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.contract.info import InstallationInfo
+from reconstruction_operator.contract.info import KEY, MANAGER, InstallationInfo
 from reconstruction_operator.contract.pools import pool_of
 
 USUAL_NAMESPACE: Final = "reconstruction-system"
@@ -148,18 +148,22 @@ class Installation:
         ]
 
 
-def published(body: Mapping[str, Any], now: datetime) -> list[Installation]:
-    """Return the installations in the ConfigMap `body` that are not removed."""
-    times = {
-        entry.get("manager"): entry.get("time") for entry in (body.get("metadata") or {}).get("managedFields") or ()
-    }
+def published(bodies: Iterable[Mapping[str, Any]], now: datetime) -> list[Installation]:
+    """Return the installations in ConfigMaps with the label of `contract.info` that are not removed.
+
+    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one.
+    """
     installations = []
-    for key, text in (body.get("data") or {}).items():
+    for body in bodies:
+        metadata = body.get("metadata") or {}
         try:
-            info = codec.decode(InstallationInfo, json.loads(text))
+            info = codec.decode(InstallationInfo, json.loads((body.get("data") or {}).get(KEY, "")))
         except (ValueError, RecursionError):
             continue
-        installations.append(Installation(info, _time(times.get(key)) or info.beat))
+        if info.lease and metadata.get("name") == info.name:
+            fields = metadata.get("managedFields") or ()
+            written = next((_time(entry.get("time")) for entry in fields if entry.get("manager") == MANAGER), None)
+            installations.append(Installation(info, written or info.beat))
     return [installation for installation in installations if not installation.removed(now)]
 
 

@@ -152,9 +152,9 @@ def restore(
     Without NAME, list the trash by the gallery. Exit code 3 if there is no such result.
     """
     from kubectl_recon.commands import restoring
-    from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.gallery.reaching import named
 
-    connection, way = connect(), Way(gallery, account)
+    connection, way = connect(), named(gallery, account)
     if name is None:
         restoring.listed(connection, way, everywhere=everywhere)
         return

@@ -36,9 +36,9 @@ def open_(
     Otherwise this program downloads the result and serves its report, for this machine only.
     """
     from kubectl_recon.commands import viewing
-    from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.gallery.reaching import named
 
-    what = viewing.Viewed(target, connect, Way(gallery, account))
+    what = viewing.Viewed(target, connect, named(gallery, account))
     raise typer.Exit(viewing.open_page(what, browser=browser))
 
 
@@ -46,9 +46,9 @@ def open_(
 def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, account: o.Account = None) -> None:
     """Show pictures of a mesh in the terminal, as coloured blocks."""
     from kubectl_recon.commands import viewing
-    from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.gallery.reaching import named
 
-    what = viewing.Viewed(target, connect, Way(gallery, account))
+    what = viewing.Viewed(target, connect, named(gallery, account))
     raise typer.Exit(viewing.preview(what))
 
 

@@ -64,7 +64,7 @@ GalleryUrl = Annotated[
         "--gallery",
         metavar="URL",
         envvar="RECON_GALLERY",
-        help="Address of the gallery; by default the published one, or else a port-forward.",
+        help="Address of the gallery, or NAMESPACE/SERVICE for a port-forward; by default the published one, which you confirm once.",
     ),
 ]
 Account = Annotated[

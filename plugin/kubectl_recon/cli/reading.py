@@ -112,6 +112,6 @@ def logs(
     Without the right to read the logs of these pods, the gallery reads them.
     """
     from kubectl_recon.commands import logs as command
-    from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.gallery.reaching import named
 
-    raise typer.Exit(command.run(connect(), name, Way(gallery, account), follow=follow, raw=raw))
+    raise typer.Exit(command.run(connect(), name, named(gallery, account), follow=follow, raw=raw))

@@ -55,7 +55,7 @@ def submit(
     """
     from kubectl_recon.commands import submitting, viewing, watching
     from kubectl_recon.display.screen import note
-    from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.gallery.reaching import named
     from kubectl_recon.kube import manifests
     from kubectl_recon.targets.selecting import Selection
 
@@ -63,7 +63,7 @@ def submit(
     spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
     if opens and (dry_run or show is not None or not follow):
         raise UsageError("--open shows the mesh once the job has finished: omit --dry-run, --no-follow and -o")
-    way = Way(gallery, account)
+    way = named(gallery, account)
     request = submitting.SubmitRequest(photos, name, spec, _labels(labels), upload, way, force)
     how = o.format_of(show)
     if dry_run:
@@ -110,12 +110,12 @@ def results(
     downloaded through the gallery, if there is one.
     """
     from kubectl_recon.commands import results as command
-    from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.gallery.reaching import named
 
     if "://" in name:
         raise typer.Exit(command.of_address(name, folder, only or ()))
     connection = connect()
-    raise typer.Exit(command.of_job(connection, name, folder, only or (), Way(gallery, account)))
+    raise typer.Exit(command.of_job(connection, name, folder, only or (), named(gallery, account)))
 
 
 def _labels(options: list[str] | None) -> dict[str, str]:

@@ -45,8 +45,9 @@ def run(connection: Connection, name: str, way: Way, *, follow: bool, raw: bool)
             return _print(connection, job, pods.read, _LOOK_SECONDS if follow else None)
     except ForbiddenError:
         pass  # tenants may not read them
-    with reached(connection, published.gallery(connection.api, [job], way)) as url:
-        gallery = Gallery(url, token(connection, way))
+    way = published.gallery(connection.api, [job], way)
+    with reached(connection, way) as url:
+        gallery = Gallery(url, token(connection, way, reading=True))
         noted: set[str] = set()
         return _print(connection, job, lambda: _of_gallery(gallery, job, noted), _GALLERY_SECONDS if follow else None)
 

@@ -58,7 +58,11 @@ def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
     """Yield where to read the job's result: its address, or the gallery for a result on the workers' volume. Raises ReconError."""
     with ExitStack() as stack:
         try:
-            place = _in_gallery(connection, job, way, stack) if way.url else downloading.source(job.output_uri)
+            place = (
+                _in_gallery(connection, job, way, stack)
+                if way.url or way.service
+                else downloading.source(job.output_uri)
+            )
         except downloading.UnseenError as unseen:
             try:
                 place = _in_gallery(connection, job, way, stack)
@@ -68,8 +72,9 @@ def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
 
 
 def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
-    url = stack.enter_context(reached(connection, published.gallery(connection.api, [job], way)))
-    return Gallery(url, token(connection, way)).result(job)
+    way = published.gallery(connection.api, [job], way)
+    url = stack.enter_context(reached(connection, way))
+    return Gallery(url, token(connection, way, reading=True)).result(job)
 
 
 @dataclass(frozen=True, slots=True)

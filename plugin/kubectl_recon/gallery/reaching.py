@@ -14,14 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
+from reconstruction_operator.contract.info import audience
 from reconstruction_operator.kube import paths
 
 from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.gallery import trusting
 from kubectl_recon.kube.api import Connection
 
 _FORWARDED: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 _FORWARD_SECONDS: Final = 20.0
 _TOKEN_SECONDS: Final = 8 * 3600
+_SERVICE: Final = "service/"
 
 
 class NoGalleryError(ReconError):
@@ -32,19 +35,23 @@ class NoGalleryError(ReconError):
 class Way:
     """How to reach the gallery. `url`: its address; without one a port-forward to `service` in `namespace`, the operator's.
 
-    `account`: a service account whose token is used.
+    `account`: a service account whose token is used. `lease`: of the installation that publishes the address; empty if the user named it.
     """
 
     url: str | None = None
     account: str | None = None
     service: str = ""
     namespace: str = ""
+    lease: str = ""
 
 
 @contextmanager
 def reached(connection: Connection, way: Way) -> Iterator[str]:
-    """Yield the address of the gallery, without a trailing slash. Raises NoGalleryError."""
+    """Yield the address of the gallery, without a trailing slash. Raises NoGalleryError, and UsageError if the user does not trust it."""
+    server = connection.api.server
     if way.url:
+        if way.lease:
+            trusting.confirm(server, way.lease, way.url, way.url)
         yield way.url.rstrip("/")
         return
     if not way.service:
@@ -54,6 +61,9 @@ def reached(connection: Connection, way: Way) -> Iterator[str]:
     kubectl = connection.kubectl(way.namespace)
     if kubectl is None:
         raise NoGalleryError("the gallery is reached by kubectl port-forward, but there is no kubectl on PATH")
+    if way.lease:
+        option = f"{way.namespace}/{way.service.removeprefix(_SERVICE)}"
+        trusting.confirm(server, way.lease, f"{way.service} in namespace {way.namespace}", option)
     command, environment = kubectl
     with subprocess.Popen(
         [*command, "port-forward", "--address", "127.0.0.1", way.service, ":80"],
@@ -71,14 +81,26 @@ def reached(connection: Connection, way: Way) -> Iterator[str]:
             process.terminate()
 
 
-def token(connection: Connection, way: Way) -> str:
-    """Return the user's own token, or a new one of `way.account`. Raises UsageError if there is none."""
+def named(gallery: str | None, account: str | None) -> Way:
+    """Return the way to the gallery that the user named: a URL, or NAMESPACE/SERVICE for a port-forward; None: the published one."""
+    namespace, slash, service = (gallery or "").partition("/")
+    if gallery and slash and "/" not in service and ":" not in gallery:
+        return Way(None, account, _SERVICE + service, namespace)
+    return Way(gallery, account)
+
+
+def token(connection: Connection, way: Way, *, reading: bool = False) -> str:
+    """Return the user's own token, or a new one of `way.account`: for `reading`, if possible, one that only the gallery accepts.
+
+    Raises UsageError if there is none.
+    """
     if way.account:
         path = paths.core(connection.namespace, "serviceaccounts", way.account) + "/token"
+        audiences = [audience(way.namespace)] if reading and way.namespace else []
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"expirationSeconds": _TOKEN_SECONDS},
+            "spec": {"expirationSeconds": _TOKEN_SECONDS, "audiences": audiences},
         }
         return str(connection.api.post(path, request)["status"]["token"])
     own = connection.api.token()

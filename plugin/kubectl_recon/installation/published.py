@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reconstruction_operator.contract import installation as contract
-from reconstruction_operator.contract.info import NAME, NAMESPACE
+from reconstruction_operator.contract.info import NAMESPACE, SELECTOR
 from reconstruction_operator.contract.installation import Installation
 from reconstruction_operator.kube import paths
 
@@ -18,34 +18,45 @@ from kubectl_recon.gallery.reaching import Way
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Api
 
-_NONE: Final = f"{contract.NOT_PUBLISHED}, or its chart does not let you read it (ConfigMap {NAME} in {NAMESPACE})"
+_NONE: Final = f"{contract.NOT_PUBLISHED}, or its chart does not let you read it (ConfigMaps {SELECTOR} in {NAMESPACE})"
 
 
 def read(api: Api, jobs: Sequence[Job] = ()) -> Installation:
     """Return the installation that manages these jobs, or else one that could. Raises UnreachableError."""
     try:
-        body = api.get(paths.core(NAMESPACE, "configmaps", NAME))
+        bodies = api.items(paths.core(NAMESPACE, "configmaps"), labelSelector=SELECTOR)
     except UnreachableError:
         raise
     except ApiError as error:
         return Installation(missing=_NONE if isinstance(error, NotFoundError | ForbiddenError) else str(error))
     leases = [job.lease for job in sorted(jobs, key=lambda job: str(job.created)) if job.lease]
-    every = sorted(contract.published(body, api.now()), key=lambda entry: (entry.info.narrowed, -_age(entry.written)))
+    every = sorted(contract.published(bodies, api.now()), key=lambda entry: (entry.info.narrowed, -_age(entry.written)))
     managing = (entry for entry in every if leases and entry.info.lease == leases[-1])
     return next(managing, next(iter(every), Installation(missing=_NONE)))
 
 
 def gallery(api: Api, jobs: Sequence[Job], way: Way) -> Way:
     """Return the way to the gallery of the installation that manages these jobs. An address that the user gave comes first."""
-    if way.url:
+    if way.service:
         return way
     installation = read(api, jobs)
-    address = installation.info.gallery
+    named, address = replace(way, namespace=installation.namespace), installation.info.gallery
+    if way.url:
+        return way if installation.missing else named
+    published = replace(named, lease=installation.info.lease)
     if address.startswith("service/"):
-        return replace(way, service=address, namespace=installation.namespace)
-    parts = urlsplit(address)
+        return replace(published, service=address)
     # The user's token is sent there.
-    return replace(way, url=address) if parts.scheme == "https" or parts.hostname == "127.0.0.1" else way
+    return replace(published, url=address) if is_safe(address) else way
+
+
+def is_safe(address: str) -> bool:
+    """Return whether nobody on the network can read what is sent to the address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1")
 
 
 def _age(written: datetime | None) -> float:

@@ -62,17 +62,19 @@ def test_the_operator_writes_only_its_lease_in_its_own_namespace(operator: ApiCl
 
 
 def test_the_operator_writes_the_info_of_its_installation_and_no_other_configmap(operator: ApiClient) -> None:
-    info = (("",), ("configmaps",), ("reconstruction-info",))
-    assert rules(operator, "kube-public") == _EVERYWHERE | {(*info, ("create", "patch")), (*info, ("get", "watch"))}
+    own, maps = "reconstruction-info.reconstruction-system.reconstruction-operator", (("",), ("configmaps",))
+    granted = {(*maps, (own,), ("create", "patch")), (*maps, (), ("get", "list", "watch"))}
+    assert rules(operator, "kube-public") == _EVERYWHERE | granted
     path, body = "/api/v1/namespaces/kube-public/configmaps", {"apiVersion": "v1", "kind": "ConfigMap"}
 
     def apply(name: str) -> None:
         content = body | {"metadata": {"name": name}, "data": {"test": "{}"}}
         operator.request("PATCH", f"{path}/{name}?fieldManager=test", content, content_type=APPLY_PATCH)
 
-    apply("reconstruction-info")
-    with pytest.raises(ApiError, match="403"):
-        apply("another")
+    apply(own)
+    for other in ("another", "reconstruction-info.team.reconstruction-operator"):
+        with pytest.raises(ApiError, match="403"):
+            apply(other)
 
 
 def bind(kubectl: Kubectl, user: str, role: str) -> None:

@@ -317,3 +317,32 @@ def test_the_gallerys_own_account_may_not_write(gallery: Gallery, jobs: Jobs) ->
     }
 
     assert answers == dict.fromkeys(asked, "no"), json.dumps(answers)
+
+
+def test_a_token_for_the_gallery_alone_reads_and_never_writes(
+    gallery: Gallery, jobs: Jobs, make_user: MakeUser
+) -> None:
+    jobs.create("one", suspend=True)
+    know(gallery, jobs, "one")
+    make_user("editor")
+    accounts = f"/api/v1/namespaces/{jobs.namespace}/serviceaccounts"
+    names_ = [account["metadata"]["name"] for account in jobs.system.cluster.api.get(accounts)["items"]]
+    editor = next(name for name in names_ if name.startswith("editor-"))
+
+    def token(*audiences: str) -> str:
+        request = {"spec": {"audiences": audiences, "expirationSeconds": 600}}
+        return str(jobs.system.cluster.api.post(f"{accounts}/{editor}/token", request)["status"]["token"])
+
+    bound = token(f"reconstruction-gallery.{OPERATOR_NAMESPACE}")
+
+    assert names(gallery, bound) == ["one"]
+    assert action(gallery, jobs, "one", "request-cancel", bound) == 403
+    log = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one/log", token=bound).json
+    assert log["leftOut"].startswith("the Events are missing: this token is only for reading in the gallery")
+    for audiences in (
+        ("reconstruction-gallery.team",),
+        ("other",),
+        ("other", f"reconstruction-gallery.{OPERATOR_NAMESPACE}"),
+    ):
+        assert gallery.request("GET", "/api/jobs", token=token(*audiences)).status == 401
+    assert not jobs.get("one")["spec"]["cancelRequested"]

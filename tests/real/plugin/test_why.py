@@ -21,9 +21,10 @@ from kubectl_recon.cli.main import app
 from kubectl_recon.commands import explaining
 from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Answer
+from kubectl_recon.errors import NotFoundError
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Connection, connect
-from reconstruction_operator.contract.info import NAME, NAMESPACE, InstallationInfo, Workers
+from reconstruction_operator.contract.info import KEY, LABELS, NAMESPACE, SELECTOR, InstallationInfo, Workers
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.paths import job as job_path
 from typer.main import get_command
@@ -266,10 +267,8 @@ def people(cluster: devcluster.Cluster) -> Iterator[dict[str, Connection]]:
     """A connection of each role to one namespace, on an API server with the CRD and the roles. No operator runs."""
     with running_system(cluster, operator=False):
         pass
-    path = paths.core(NAMESPACE, "configmaps", NAME)
-    if cluster.api.is_there(path):
-        cluster.api.delete(path)
-    cluster.api.post(path.rpartition("/")[0], {"metadata": {"name": NAME}})
+    path = f"{paths.core(NAMESPACE, 'configmaps')}?labelSelector={SELECTOR}"
+    cluster.api.delete(path)
     namespace = f"why-{secrets.token_hex(4)}"
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     kubeconfigs = {"administrator": cluster.kubeconfig}
@@ -296,10 +295,18 @@ def connection(cluster: devcluster.Cluster, people: dict[str, Connection]) -> It
 
 def publish(connection: Connection, info: InstallationInfo | None) -> None:
     """Replace what is published, at the time of its beat or else now."""
-    path = paths.core(NAMESPACE, "configmaps", NAME)
-    data = {} if info is None else {info.key: replace(info, beat=info.beat or datetime.now(UTC)).text()}
-    for content in (None, data):
-        connection.api.merge(path, {"data": content})
+    path = paths.core(NAMESPACE, "configmaps")
+    for body in connection.api.items(path):
+        if body["metadata"].get("labels") == LABELS:
+            connection.api.merge(f"{path}/{body['metadata']['name']}", {"metadata": {"labels": None}})
+    if info is None:
+        return
+    text = replace(info, beat=info.beat or datetime.now(UTC)).text()
+    content = {"metadata": {"name": info.name, "labels": LABELS}, "data": {KEY: text}}
+    try:
+        connection.api.merge(f"{path}/{info.name}", content)
+    except NotFoundError:
+        connection.api.post(path, content)
 
 
 def write(connection: Connection, spec: dict[str, Any], status: dict[str, Any], name: str = "banana") -> Job:

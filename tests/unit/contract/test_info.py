@@ -16,7 +16,7 @@ INFO = InstallationInfo(
 
 def test_the_text_is_decoded_to_the_same_info() -> None:
     assert codec.decode(InstallationInfo, json.loads(INFO.text())) == INFO
-    assert INFO.key == "recon.operator"
+    assert INFO.name == "reconstruction-info.recon.operator"
 
 
 def test_a_text_that_would_be_too_long_leaves_the_workers_out() -> None:

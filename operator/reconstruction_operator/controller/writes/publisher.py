@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from reconstruction_operator.contract.info import BEAT_SECONDS, NAME, NAMESPACE, InstallationInfo
+from reconstruction_operator.contract.info import BEAT_SECONDS, KEY, LABELS, MANAGER, NAMESPACE, InstallationInfo
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import APPLY_PATCH, Api
@@ -45,11 +45,12 @@ class Publisher:
         if info == self._published and now < self._due:
             return
         self._published, self._due = info, now + BEAT_SECONDS
-        # Applied: other installations own the other keys of the object, which the first one creates.
-        path = f"{paths.core(NAMESPACE, 'configmaps', NAME)}?fieldManager={info.key}&force=true"
+        # Applied, so that the first write creates the object.
+        path = f"{paths.core(NAMESPACE, 'configmaps', info.name)}?fieldManager={MANAGER}&force=true"
         try:
-            data = {info.key: replace(info, beat=datetime.now(UTC)).text()}
-            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data}
+            data = {KEY: replace(info, beat=datetime.now(UTC)).text()}
+            metadata = {"name": info.name, "labels": LABELS}
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
             await self.api.request("PATCH", path, body=body, content_type=APPLY_PATCH, timeout_seconds=BEAT_SECONDS)
             self._problem = ""
         except (ApiError, ValueError, RecursionError) as error:  # the latter two: what workers announced
@@ -57,7 +58,7 @@ class Publisher:
                 self._problem = str(error)
                 _log.warning(
                     "Users do not see the installation's state: ConfigMap %s in %s could not be created or patched: %s",
-                    NAME,
+                    info.name,
                     NAMESPACE,
                     error,
                 )

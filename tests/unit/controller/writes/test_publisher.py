@@ -28,10 +28,10 @@ class Server:
             raise ApiError(403, "Forbidden", "configmaps is forbidden")
         assert (
             f"{method} {path.partition('?')[0]}"
-            == "PATCH /api/v1/namespaces/kube-public/configmaps/reconstruction-info"
+            == "PATCH /api/v1/namespaces/kube-public/configmaps/reconstruction-info.recon.operator"
         )
-        assert "fieldManager=recon.operator&" in path
-        self.written.append(json.loads(body["data"]["recon.operator"]))
+        assert body["metadata"]["labels"] == {"reconstruction.dev/info": "true"}
+        self.written.append(json.loads(body["data"]["info"]))
         return {}
 
 

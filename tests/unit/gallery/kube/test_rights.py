@@ -29,7 +29,7 @@ class Server:
 
 async def test_all_tokens_of_a_user_share_reviews() -> None:
     server = Server()
-    tokens, rights = Tokens(cast(Api, server), 100.0), Rights(cast(Api, server), 100.0, monotonic=Clock(0.0))
+    tokens, rights = Tokens(cast(Api, server), 100.0, "gallery"), Rights(cast(Api, server), 100.0, monotonic=Clock(0.0))
 
     for number in range(60):
         assert await rights.visible(await tokens.user(f"token-{number}"), NAMESPACES) == {"a"}

@@ -10,7 +10,7 @@ import pytest
 from kubectl_recon.gallery.reaching import Way
 from kubectl_recon.installation import published
 from kubectl_recon.kube.api import Api
-from reconstruction_operator.contract.info import InstallationInfo
+from reconstruction_operator.contract.info import KEY, MANAGER, InstallationInfo
 
 from tests.support.plugin import job
 
@@ -22,11 +22,15 @@ WHOLE, PART = InstallationInfo(lease="recon/operator"), InstallationInfo(lease="
 
 
 def stored(*infos: InstallationInfo, at: datetime = NOW) -> dict[str, Any]:
-    """The ConfigMap, as the API server stored it now. The operator's own clock is an hour ahead."""
+    """The ConfigMaps, as the API server stored them now. The operators' own clock is an hour ahead."""
     late = NOW + timedelta(hours=1)
-    fields = [{"manager": info.key, "time": at.isoformat()} for info in infos]
-    data = {info.key: replace(info, beat=late).text() for info in infos}
-    return {"metadata": {"managedFields": fields}, "data": data | {"broken": "{"}}
+    fields = [{"manager": MANAGER, "time": at.isoformat()}]
+    every = [
+        {"metadata": {"name": info.name, "managedFields": fields}, "data": {KEY: replace(info, beat=late).text()}}
+        for info in infos
+    ]
+    broken = {"metadata": {"name": "reconstruction-info.x.y"}, "data": {KEY: "{"}}
+    return {"items": [broken, {"metadata": {}, "data": None}, *every]}
 
 
 def test_the_age_is_measured_by_the_api_servers_clock(api: Api, server: Server) -> None:
@@ -57,12 +61,22 @@ def test_a_cluster_without_published_state_is_named_as_such(api: Api, server: Se
 @pytest.mark.parametrize(
     ("address", "way"),
     [
-        ("https://gallery.example.com", Way("https://gallery.example.com")),
-        ("http://127.0.0.1:8080", Way("http://127.0.0.1:8080")),
+        ("https://gallery.example.com", Way("https://gallery.example.com", namespace="recon", lease="recon/operator")),
+        ("http://127.0.0.1:8080", Way("http://127.0.0.1:8080", namespace="recon", lease="recon/operator")),
         ("http://gallery.example.com", Way()),  # the token would be readable on the network
-        ("service/gallery", Way(service="service/gallery", namespace="recon")),
+        ("service/gallery", Way(service="service/gallery", namespace="recon", lease="recon/operator")),
+        ("ftp://127.0.0.1", Way()),
+        ("https://[", Way()),
     ],
 )
 def test_a_token_is_sent_only_to_a_safe_address(api: Api, server: Server, address: str, way: Way) -> None:
     server.put(200, stored(replace(WHOLE, gallery=address)))
     assert published.gallery(api, (), Way()) == way
+
+
+def test_an_operator_cannot_speak_for_another_installation(api: Api, server: Server) -> None:
+    forged = stored(replace(WHOLE, gallery="https://evil.example.com"))
+    forged["items"][-1]["metadata"]["name"] = PART.name
+    server.put(200, {"items": [*forged["items"], *stored(WHOLE)["items"]]})
+
+    assert published.read(api).info.gallery == ""
