@@ -27,10 +27,16 @@ logger = logging.getLogger(__name__)
 class Entry:
     """One job's folder."""
 
-    path: Path
+    folder: Path
+    name: str
     job_id: str
     bytes: int
     began: int  # when its run began (seconds since 1970); 0: it does not run
+
+    @property
+    def path(self) -> Path:
+        """The empty file."""
+        return self.folder / self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ def _entries(folder: Path) -> Iterator[Entry]:
     for name in disk.names(folder):
         job_id, *numbers = name.split("~")
         if job_id and len(numbers) == 2 and all(part.isascii() and part.isdigit() for part in numbers):  # noqa: PLR2004  # as above
-            yield Entry(folder / name, job_id, int(numbers[0]), int(numbers[1]))
+            yield Entry(folder, name, job_id, int(numbers[0]), int(numbers[1]))
 
 
 def _make(path: Path) -> None:

@@ -7,6 +7,7 @@ The shard is a part of the job id's digest: a look for one job lists one shard, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 from reconstruction_operator import disk
 from reconstruction_operator.jobfiles import layout
 
+_NAME: Final = re.compile("([^~]+)~([0-9]+)~([0-9]+)")
 LEVELS: Final = 3
 """Folders above a result: its shard, its namespace and the trash."""
 
@@ -23,11 +25,21 @@ LEVELS: Final = 3
 class Trashed:
     """One result in the trash. Another worker may move it meanwhile."""
 
-    path: Path
-    tenant: str  # the name of its namespace's folder (`layout.tenant`)
+    shard: Path
+    name: str  # in its shard
     job_id: str
     until: int  # seconds since 1970
     bytes: int
+
+    @property
+    def path(self) -> Path:
+        """The folder of the result. Made on demand: a namespace can have 50,000, and a path of each takes longer than their list."""
+        return self.shard / self.name
+
+    @property
+    def tenant(self) -> str:
+        """The name of its namespace's folder (`layout.tenant`)."""
+        return self.shard.parent.name
 
 
 def find(namespace: str, job_id: str) -> Trashed | None:
@@ -62,6 +74,6 @@ def _of_tenant(name: str) -> Iterator[Trashed]:
 
 def _in(shard: Path) -> Iterator[Trashed]:
     for name in disk.names(shard):
-        job_id, *numbers = name.split("~")
-        if job_id and len(numbers) == 2 and all(part.isascii() and part.isdigit() for part in numbers):  # noqa: PLR2004  # as above
-            yield Trashed(shard / name, shard.parent.name, job_id, int(numbers[0]), int(numbers[1]))
+        if match := _NAME.fullmatch(name):
+            job_id, until, size = match.groups()
+            yield Trashed(shard, name, job_id, int(until), int(size))
