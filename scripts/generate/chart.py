@@ -38,6 +38,7 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
 RENAMED: Final[Mapping[str, str]] = {
     "namePrefix": "it is now fullnameOverride",
     "image.pullSecrets": "it is now imagePullSecrets",
+    "redis.auth.key": "set redis.auth.keys: each user has a password of its own",
     "redis.runAsUser": "set runAsUser, runAsGroup and fsGroup in redis.podSecurityContext",
 }
 

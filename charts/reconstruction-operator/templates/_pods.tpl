@@ -55,21 +55,23 @@ topologySpreadConstraints:
 {{- list .Values.settings .Values.objectStorage.schemes | toJson | sha256sum -}}
 {{- end -}}
 
-{{/* The three addresses of Redis. */}}
+{{/* The three addresses of Redis. Takes {root, side}: the addresses of the operator's or the worker's user. */}}
 {{- define "recon.redisEnv" -}}
-{{- if .Values.redis.enabled }}
-{{- $host := printf "%s-redis.%s.svc:6379" (include "recon.prefix" .) .Release.Namespace }}
+{{- $redis := .root.Values.redis }}
+{{- if $redis.enabled }}
+{{- $address := printf "redis://reconstruction-%s:$(REDIS_PASSWORD)@%s-redis.%s.svc:6379" .side (include "recon.prefix" .root) .root.Release.Namespace }}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ include "recon.redisSecret" . | quote }}, key: {{ .Values.redis.auth.key | quote }}}}
+  valueFrom: {secretKeyRef: {name: {{ include "recon.redisSecret" .root | quote }}, key: {{ get $redis.auth.keys .side | quote }}}}
 - name: CELERY_BROKER_URL
-  value: redis://:$(REDIS_PASSWORD)@{{ $host }}/0
+  value: {{ $address }}/0
 - name: CELERY_RESULT_BACKEND
-  value: redis://:$(REDIS_PASSWORD)@{{ $host }}/0
+  value: {{ $address }}/0
 - name: REDIS_STATE_DB
-  value: redis://:$(REDIS_PASSWORD)@{{ $host }}/1
+  value: {{ $address }}/1
 {{- else }}
-{{- $secret := required "redis.enabled is false: redis.external.existingSecret must name the Secret with the addresses of your Redis" .Values.redis.external.existingSecret }}
-{{- with .Values.redis.external.keys }}
+{{- $secret := required "redis.enabled is false: redis.external.existingSecret must name the Secret with the addresses of your Redis" $redis.external.existingSecret }}
+{{- if eq .side "worker" }}{{ $secret = $redis.external.workerSecret | default $secret }}{{ end }}
+{{- with $redis.external.keys }}
 - name: CELERY_BROKER_URL
   valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ .broker | quote }}}}
 - name: CELERY_RESULT_BACKEND
@@ -82,6 +84,25 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Rules of a user of the chart's Redis, for its queues and the prefix of its keys. Takes {root, side}. */}}
+{{- define "recon.redisRules" -}}
+{{- $prefix := .root.Values.settings.REDIS_KEY_PREFIX | default "" -}}
+{{- $queues := concat (include "recon.queues" .root | splitList ",") .root.Values.redis.auth.queues | uniq | compact -}}
+{{- $rules := list -}}
+{{- range .root.Files.Get (printf "files/redis/%s.acl" .side) | splitList "\n" -}}
+{{- range splitList "#" . | first | splitList " " | compact -}}
+{{- if eq . "~celery*" -}}
+{{- range $queues }}{{ $rules = append $rules (printf "~%s%s*" $prefix .) }}{{ end -}}
+{{- else if or (hasPrefix "~" .) (hasPrefix "&" .) -}}
+{{- $rules = append $rules (printf "%s%s%s" (trunc 1 .) $prefix (substr 1 -1 .)) -}}
+{{- else -}}
+{{- $rules = append $rules . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- join " " $rules -}}
 {{- end -}}
 
 {{- define "recon.redisSecret" -}}

@@ -14,12 +14,13 @@ import yaml
 from devcluster.programs.helm import helm
 from devcluster.programs.toolchain import redis_server
 from devcluster.waiting import wait_until
-from tests.real.security.redis_users import rules
+from tests.real.security.redis_users import chart_user, rules
 from tests.support.paths import CHART
 
 PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
 EOF
 protected-mode no """
+SIDES = ("operator", "worker", "client")
 START_SECONDS = 60
 
 
@@ -46,7 +47,8 @@ def command(container: dict[str, Any], folder: Path) -> list[str]:
 
 def environment(password: str, *folders: Path) -> dict[str, str]:
     path = os.pathsep.join([*map(str, folders), str(redis_server().parent), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "REDISCLI_AUTH": password}
+    others = {f"{side.upper()}_PASSWORD": f"{password}{side}" if password else "" for side in SIDES}
+    return os.environ | {"PATH": path, "REDISCLI_AUTH": password} | others
 
 
 @pytest.fixture
@@ -74,6 +76,25 @@ def test_the_password_may_contain_any_character(server: Server, client: redis.Re
         stranger.ping()
 
     assert client.ping()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_side_has_a_user_with_its_own_password_and_rights(server: Server, client: redis.Redis, side: str) -> None:
+    name = f"reconstruction-{side}"
+    with redis.Redis(unix_socket_path=str(server.socket), username=name, password=f"{PASSWORD}{side}") as own:
+        assert own.ping()
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            own.execute_command("KEYS", "*")
+    other = redis.Redis(unix_socket_path=str(server.socket), username=name, password=PASSWORD)
+    with other, pytest.raises(redis.AuthenticationError):
+        other.ping()
+
+
+def test_a_side_has_the_rules_of_its_file_for_the_queues_and_the_prefix_of_the_release() -> None:
+    options = ("--set", "settings.REDIS_KEY_PREFIX=ours:", "--set", "redis.auth.queues={large}")
+    for side in SIDES:
+        line = chart_user(side, "x", *options).split()
+        assert sorted(line[3:-1]) == sorted([*rules(side, prefix="ours:"), "~ours:large*"])
 
 
 def test_the_password_is_in_no_argument(server: Server) -> None:
@@ -104,7 +125,7 @@ def test_redis_does_not_start_without_a_password(tmp_path: Path) -> None:
     )
 
     assert done.returncode != 0
-    assert b"there is none" in done.stderr
+    assert b"there is no password" in done.stderr
 
 
 def test_redis_evicts_no_key_and_persists_writes(client: redis.Redis) -> None:

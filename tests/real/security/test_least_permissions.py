@@ -1,7 +1,8 @@
-"""Least privilege: the system over TLS, operator and workers as Redis users with the rights of manifests/integrations/redis."""
+"""Least privilege: the system over TLS, operator, workers and a bare program as the users of the chart's Redis."""
 
 import json
 import secrets
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +10,15 @@ from dataclasses import dataclass
 import pytest
 import redis
 
-from devcluster import Cluster
+from devcluster import Cluster, commands
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
-from tests.real.security.redis_users import addresses, user
+from tests.real.security.redis_users import addresses, chart_user
 from tests.support.messages import make_message
 from tests.support.systems import running_system
 
-PASSWORDS = {"operator": secrets.token_urlsafe(12), "worker": secrets.token_urlsafe(12)}
+PASSWORDS = {side: secrets.token_urlsafe(12) for side in ("operator", "worker", "client")}
 REFUSED = r"permission|The user executing the script can't"
 ADMIN = secrets.token_urlsafe(12)
 
@@ -44,14 +45,14 @@ class Secured:
         return found
 
     def as_user(self, side: str) -> redis.Redis:
-        """Return a client with the rights of `operator` or `worker`."""
+        """Return a client with the rights of `operator`, `worker` or `client`."""
         url = self.system.redis.url(1, user=f"reconstruction-{side}", password=PASSWORDS[side])
         return redis.Redis.from_url(url, decode_responses=True)
 
 
 @pytest.fixture(scope="module")
 def secured(cluster: Cluster) -> Iterator[Secured]:
-    users = [user(side, password) for side, password in PASSWORDS.items()]
+    users = [chart_user(side, password) for side, password in PASSWORDS.items()]
     server = {"tls": True, "password": ADMIN, "users": users}
     with (
         running_system(cluster, operator=False, redis=server) as system,
@@ -117,6 +118,49 @@ def test_orphaned_files_after_a_loss_of_redis_need_no_more_rights(secured: Secur
     assert secured.refusals() == []
 
 
+_PROGRAM = """
+from reconstruction_operator.services import file_handler, job_manager
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+
+print(process_reconstruction.delay("bare-done", "placeholder").get(timeout=120)["status"])
+assert job_manager.request_cancellation("bare-gone") and job_manager.cancel_pending("bare-gone")
+assert job_manager.withdraw_request("bare-gone")
+assert job_manager.request_cancellation("bare-gone") and job_manager.confirm_cancellation("bare-gone")
+result = process_reconstruction.delay("bare-gone", "placeholder")
+try:
+    result.get(timeout=120)
+except Exception as error:
+    print(type(error).__name__)
+assert job_manager.is_job_cancelled("bare-gone")
+job_manager.clear_cancellation("bare-gone")
+"""
+
+
+def test_a_program_that_starts_and_cancels_tasks_needs_no_more_rights(secured: Secured) -> None:
+    if not secured.system.processes["worker"].alive:
+        secured.start_worker("worker")
+    secured.admin.acl_log_reset()
+    settings = addresses(secured.system.redis, "client", PASSWORDS["client"])
+
+    done = commands.run([sys.executable, "-c", _PROGRAM], environment=secured.system.environment(**settings))
+
+    assert done.stdout.split() == ["completed", "TaskRevokedError"]
+    assert secured.refusals() == []
+
+
+def test_a_job_for_a_queue_that_no_rule_names_delays_no_other(secured: Secured, namespace: str) -> None:
+    jobs = Jobs(secured.system, namespace)
+    if not secured.system.processes["worker"].alive:
+        secured.start_worker("worker")
+    jobs.create("elsewhere", queue="elsewhere")
+    jobs.wait_phase("elsewhere", "Pending", "Queued")
+
+    jobs.create("here")
+
+    assert jobs.wait_finished("here")["status"]["phase"] == "Succeeded"
+    secured.admin.acl_log_reset()
+
+
 OUT_OF_BOUNDS: dict[str, tuple[str, ...]] = {
     "delete-all-data": ("FLUSHALL",),
     "read-the-settings": ("CONFIG", "GET", "*"),
@@ -151,13 +195,17 @@ ONE_SIDE = [
     pytest.param("worker", ("SMEMBERS", "records:x"), id="a-worker-lists-no-jobs"),
     pytest.param("worker", ("SET", "fence:x", "9"), id="a-worker-deposes-no-operator"),
     pytest.param("worker", ("INFO",), id="a-worker-reads-no-server-statistics"),
+    pytest.param("client", ("BRPOP", "celery", "1"), id="a-client-takes-no-messages"),
+    pytest.param("client", ("LRANGE", "celery", "0", "-1"), id="a-client-reads-no-messages"),
+    pytest.param("client", ("GET", "worker:x"), id="a-client-reads-no-worker"),
+    pytest.param("client", ("SET", "epoch", "x"), id="a-client-forges-no-epoch"),
+    pytest.param("client", ("DEL", "job:x"), id="a-client-deletes-no-record"),
+    pytest.param("client", ("PUBLISH", "celery-task-meta-x", "{}"), id="a-client-forges-no-notification"),
 ]
 
 
 @pytest.mark.parametrize(("side", "command"), [*BOTH_SIDES, *ONE_SIDE])
-def test_operator_and_worker_may_run_no_command_they_do_not_need(
-    side: str, command: tuple[str, ...], secured: Secured
-) -> None:
+def test_no_user_may_run_a_command_that_it_does_not_need(side: str, command: tuple[str, ...], secured: Secured) -> None:
     with secured.as_user(side) as client, pytest.raises(redis.ResponseError, match=REFUSED):
         client.execute_command(*command)
 

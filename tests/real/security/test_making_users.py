@@ -13,7 +13,11 @@ from tests.real.security.redis_users import rules
 from tests.support.pages import block
 
 ADMIN = secrets.token_urlsafe(12)
-PASSWORDS = {"operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""", "worker": secrets.token_urlsafe(12)}
+PASSWORDS = {
+    "operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""",
+    "worker": secrets.token_urlsafe(12),
+    "client": "c",
+}
 
 
 def recording_redis_cli(server: Redis, notes: Path) -> str:
@@ -22,7 +26,7 @@ def recording_redis_cli(server: Redis, notes: Path) -> str:
     return f'#!/bin/sh\nprintf \'%s\\n\' "called" "$@" >>"{notes}"\nexec "{program}" -p {server.port} "$@"\n'
 
 
-def test_the_commands_create_both_users_and_expose_no_password(tmp_path: Path) -> None:
+def test_the_commands_create_all_users_and_expose_no_password(tmp_path: Path) -> None:
     (tmp_path / "manifests").symlink_to(REPOSITORY / "manifests")
     for side, password in PASSWORDS.items():
         (tmp_path / f"{side}.password").write_text(f"{password}\n")
@@ -35,8 +39,8 @@ def test_the_commands_create_both_users_and_expose_no_password(tmp_path: Path) -
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": ADMIN}
         done = commands.run(["sh", "-c", block("redis-users")], environment=environment, folder=tmp_path)
 
-        assert done.stdout.split() == ["OK", "OK"]
-        assert notes.read_text().split() == ["called", "called"]  # without any argument
+        assert done.stdout.split() == ["OK"] * 3
+        assert notes.read_text().split() == ["called"] * 3  # without any argument
         with redis.Redis.from_url(server.url(), decode_responses=True) as admin:
             for side, password in PASSWORDS.items():
                 expected = f"expected-{side}"
