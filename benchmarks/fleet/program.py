@@ -239,8 +239,7 @@ def _progress(run: Run, percent: int, now: float, clock: float) -> str:
             "message": "",
             "worker": NODE,
             "attempt": run.attempt,
-            "images": 11,
-            "bytes": 3_000_000,
+            "findings": {"inputs": {"images": 11, "bytes": 3_000_000}},
         },
     )
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.api.status import Inputs, Outputs, ReusedFrom, StepTime, Usage
+from reconstruction_operator.api.status import Outputs, ReusedFrom
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
@@ -53,13 +54,8 @@ class End:
     at: datetime | None = None
     worker: str = ""
     simulated: bool = False
-    inputs: Inputs | None = None
+    findings: Findings = field(default_factory=Findings)
     outputs: Outputs | None = None
-    quality: Mapping[str, str] = field(default_factory=dict)
-    warning: str = ""  # of a success: warnings for people about the quality of the result
-    steps: tuple[StepTime, ...] = ()
-    usage: Usage | None = None
-    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
     reused_from: ReusedFrom | None = None  # the job whose result was taken over
     files_left: bool = False  # the worker could not delete the files of a cancelled job
 
@@ -106,12 +102,9 @@ class ProgressReport:
     at: datetime | None
     message: str = ""
     worker: str = ""
-    inputs: Inputs | None = None
-    steps: tuple[StepTime, ...] = ()  # the finished ones
-    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
+    findings: Findings = field(default_factory=Findings)
     base: float = 0.0  # the fraction at which the run resumed, at `started_at`
     remaining_seconds: float | None = None  # time left at `at`, as the model estimates; None: not estimated
-    quality: Mapping[str, str] = field(default_factory=dict)  # what is known of the result's
 
 
 @dataclass(frozen=True, slots=True)

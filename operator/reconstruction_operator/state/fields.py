@@ -19,6 +19,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
 
@@ -32,7 +33,7 @@ MAX_VALUE_BYTES: Final = 65_536  # of one value; those that this program writes 
 MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's status; as in put_record.lua
 _MAX_INT: Final = 2**53  # above this JavaScript loses precision
 _MAX_LOGGED: Final = 1_000
-_NESTED: Final = ("inputs", "outputs", "usage", "reusedFrom")  # objects among the details of an end
+_NESTED: Final = ("findings", "inputs", "outputs", "usage", "reusedFrom")  # objects among the details of an end
 
 _logger = logging.getLogger(__name__)
 _logged: set[str] = set()  # keys with malformed values; each is logged once, and the set is bounded
@@ -150,8 +151,12 @@ def parse_end(job: JobHash, key: str, now: datetime | None = None) -> End | None
 
 
 def _with_details(end: End, data: Mapping[str, Any]) -> End:
-    details = {name: value for name, value in data.items() if name not in _NESTED or isinstance(value, Mapping)}
-    return _cut(replace(codec.decode(End, {**details, "outcome": end.outcome.value, "at": None}), at=end.at))
+    details = {**_known(data), "outcome": end.outcome.value, "at": None, "findings": None}
+    return _cut(replace(codec.decode(End, details), at=end.at, findings=findings(data.get("findings"))))
+
+
+def _known(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in data.items() if name not in _NESTED or isinstance(value, Mapping)}
 
 
 def dump_details(end: End) -> str:
@@ -167,7 +172,7 @@ def _cut(end: End) -> End:
         reason=plain(end.reason),
         message=plain(end.message, MESSAGE_CHARS),
         worker=plain(end.worker),
-        inputs=end.inputs and Inputs(images=count(end.inputs.images), bytes=count(end.inputs.bytes)),
+        findings=_cut_findings(end.findings),
         outputs=end.outputs
         and Outputs(
             uri=plain(end.outputs.uri, URI_CHARS),
@@ -176,11 +181,24 @@ def _cut(end: End) -> End:
         ),
         reused_from=end.reused_from
         and replace(end.reused_from, uid=plain(end.reused_from.uid), attempt=count(end.reused_from.attempt)),
-        quality=quality(end.quality),
-        warning=plain(end.warning, MESSAGE_CHARS),
-        steps=tuple(StepTime(plain(step.name), count(step.seconds) or 0) for step in end.steps[:STEPS] if step.name),
-        usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),
-        resumed_from=plain(end.resumed_from),
+    )
+
+
+def findings(data: object) -> Findings:
+    """Return what a run found, from its JSON, within the limits of a status."""
+    return _cut_findings(codec.decode(Findings, _known(data) if isinstance(data, Mapping) else {}))
+
+
+def _cut_findings(found: Findings) -> Findings:
+    steps = (StepTime(plain(step.name), count(step.seconds) or 0) for step in found.steps[:STEPS] if step.name)
+    return replace(
+        found,
+        inputs=found.inputs and Inputs(images=count(found.inputs.images), bytes=count(found.inputs.bytes)),
+        steps=tuple(steps),
+        usage=found.usage and Usage(count(found.usage.cpu_seconds), count(found.usage.peak_memory_bytes)),
+        quality=quality(found.quality),
+        warning=plain(found.warning, MESSAGE_CHARS),
+        resumed_from=plain(found.resumed_from),
     )
 
 

@@ -12,9 +12,8 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.api.status import Inputs, StepTime
 from reconstruction_operator.contract.records import ProgressReport
-from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
+from reconstruction_operator.contract.steps import STEP_COUNT
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, arun, script
 
@@ -99,7 +98,6 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
     if data.get("status") != "PROGRESS" or not isinstance(meta, Mapping):
         return None
     index = meta.get("stepIndex")
-    images, size = fields.count(meta.get("images")), fields.count(meta.get("bytes"))
     return ProgressReport(
         percent=_number(meta, "progress", 100.0) or 0.0,
         step=fields.text_of(meta, "step"),
@@ -109,12 +107,9 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         at=_time(meta, "at"),
         message=fields.text_of(meta, "message", fields.MESSAGE_CHARS),
         worker=fields.text_of(meta, "worker"),
-        inputs=None if images is None and size is None else Inputs(images=images, bytes=size),
-        steps=_steps(meta.get("seconds")),
-        resumed_from=fields.text_of(meta, "resumedFrom"),
+        findings=fields.findings(meta.get("findings")),
         base=_number(meta, "base", 1.0) or 0.0,
         remaining_seconds=_number(meta, "remaining", _MOST_SECONDS),
-        quality=fields.quality(meta.get("quality")),
     )
 
 
@@ -133,9 +128,3 @@ def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
         return fields.moment(value * 1000)
     except ValueError:
         return None
-
-
-def _steps(seconds: object) -> tuple[StepTime, ...]:
-    """Return the finished steps, from the seconds that each of them took."""
-    listed = seconds if isinstance(seconds, list) else []
-    return tuple(StepTime(step.name, fields.count(seconds) or 0) for step, seconds in zip(STEPS, listed, strict=False))

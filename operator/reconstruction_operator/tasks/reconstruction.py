@@ -159,7 +159,7 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
                 "job_id": job_id,
                 "output_path": str(file_handler.output_dir(job_id)),
                 "simulated": end.simulated,
-                "quality": dict(end.quality),
+                "quality": dict(end.findings.quality),
                 "files": [] if end.outputs is None else [file.name for file in end.outputs.files],
             }
         case Outcome.CANCELLED:

@@ -11,6 +11,7 @@ import redis.asyncio
 from celery import Celery
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.broker import celery_settings
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.state import connections, results
 
@@ -33,8 +34,7 @@ META: dict[str, Any] = {
     "message": "depth map 4/12",
     "worker": "celery@w",
     "attempt": 1,
-    "images": 12,
-    "bytes": 3_000_000,
+    "findings": {"inputs": {"images": 12, "bytes": 3_000_000}},
 }
 
 
@@ -64,7 +64,7 @@ async def test_progress_is_read_as_a_worker_reports_it(client: redis.asyncio.Red
             at=datetime(2023, 11, 14, 22, 14, 20, tzinfo=UTC),
             message="depth map 4/12",
             worker="celery@w",
-            inputs=Inputs(images=12, bytes=3_000_000),
+            findings=Findings(Inputs(images=12, bytes=3_000_000)),
         )
     }
 

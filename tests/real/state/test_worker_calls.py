@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator import config
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.state import operator_calls, reads, worker_calls
@@ -138,8 +139,10 @@ def test_a_run_that_redis_does_not_remember_continues_until_its_attempt_is_wante
 
 def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running: Caller) -> None:
     running.flag("request")
-    reply = running.finish(end=End(Outcome.SUCCEEDED, message="äöü", worker="w", quality={"faces": "12"}))
-    assert (reply.end.message, reply.end.worker, reply.end.quality) == ("äöü", "w", {"faces": "12"})
+    reply = running.finish(
+        end=End(Outcome.SUCCEEDED, message="äöü", worker="w", findings=Findings(quality={"faces": "12"}))
+    )
+    assert (reply.end.message, reply.end.worker, reply.end.findings.quality) == ("äöü", "w", {"faces": "12"})
     assert running.finish(end=End(Outcome.FAILED)) == FinishReply(FinishVerdict.ALREADY, reply.end)
     assert running.seen().end == reply.end
     assert not running.client.exists("cancel_request:job")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
 from reconstruction_operator.state import fields
@@ -23,13 +24,15 @@ FULL = End(
     "2 photos",
     worker="w",
     simulated=True,
-    inputs=Inputs(images=2, bytes=10),
+    findings=Findings(
+        inputs=Inputs(images=2, bytes=10),
+        steps=(StepTime("Loading input files", 12), StepTime("Preprocessing images", 0)),
+        usage=Usage(340, 1 << 30),
+        quality={"faces": "120"},
+        warning="11 of 16 photos were aligned",
+        resumed_from="matches of attempt 1",
+    ),
     outputs=Outputs("file:///x", 5, (OutputFile("model.glb", 5),)),
-    quality={"faces": "120"},
-    warning="11 of 16 photos were aligned",
-    steps=(StepTime("Loading input files", 12), StepTime("Preprocessing images", 0)),
-    usage=Usage(340, 1 << 30),
-    resumed_from="matches of attempt 1",
     files_left=True,
 )
 
@@ -94,8 +97,12 @@ def test_a_shortened_end_names_the_worker_that_recorded_it(
 
 @pytest.mark.parametrize("steps", [7, "text", {"name": "x"}, [7, None, [], {}, {"name": 7}, {"name": ""}]], ids=str)
 def test_invalid_steps_leave_the_other_details(steps: object) -> None:
-    end = ended({"message": "It ended.", "steps": steps, "usage": steps})
-    assert (end.message, end.steps, end.usage) == ("It ended.", (), None if steps != {"name": "x"} else Usage())
+    end = ended({"message": "It ended.", "findings": {"steps": steps, "usage": steps}})
+    assert (end.message, end.findings.steps, end.findings.usage) == (
+        "It ended.",
+        (),
+        None if steps != {"name": "x"} else Usage(),
+    )
 
 
 def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
@@ -106,16 +113,16 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         Outcome.SUCCEEDED,
         message="m" * 5_000,
         outputs=Outputs("u" * 5_000, 1, files),
-        quality=quality,
-        steps=steps,
-        usage=Usage(-1, 2**60),
+        findings=Findings(steps=steps, usage=Usage(-1, 2**60), quality=quality),
     )
     raw = {
         "message": "m" * 5_000,
         "outputs": {"uri": "u" * 5_000, "bytes": 1, "files": [{"name": one.name, "bytes": 1} for one in files]},
-        "quality": quality,
-        "steps": [{"name": one.name, "seconds": one.seconds} for one in steps],
-        "usage": {"cpuSeconds": -1, "peakMemoryBytes": 2**60},
+        "findings": {
+            "quality": quality,
+            "steps": [{"name": one.name, "seconds": one.seconds} for one in steps],
+            "usage": {"cpuSeconds": -1, "peakMemoryBytes": 2**60},
+        },
     }
     for end in (ended(fields.dump_details(big)), ended(raw)):
         assert len(end.message) == 1_024
@@ -123,11 +130,11 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         assert len(end.outputs.uri) == 2_048
         assert len(end.outputs.files) == 16
         assert len(end.outputs.files[0].name) == 256
-        assert len(end.steps) == 16
-        assert end.steps[0] == StepTime("s" * 256, 0)
-        assert end.usage == Usage(None, None)
-        assert len(end.quality) == 16
-        assert {len(value) for value in end.quality.values()} == {256}
+        assert len(end.findings.steps) == 16
+        assert end.findings.steps[0] == StepTime("s" * 256, 0)
+        assert end.findings.usage == Usage(None, None)
+        assert len(end.findings.quality) == 16
+        assert {len(value) for value in end.findings.quality.values()} == {256}
 
 
 @pytest.mark.parametrize("attempt", ["0", "x", None])
@@ -171,12 +178,13 @@ def test_details_of_a_wrong_type_are_left_out() -> None:
         "simulated": "yes",
         "message": {},
         "worker": 7,
-        "inputs": {"images": -3, "bytes": "many"},
+        "findings": {"inputs": {"images": -3, "bytes": "many"}, "quality": {"a": 1, "b": [2], "c": 0.5}},
         "outputs": {"uri": 7, "bytes": 2**60, "files": ["x"]},
-        "quality": {"a": 1, "b": [2], "c": 0.5},
     }
     outputs, quality = Outputs("", 0, (OutputFile("", 0),)), {"a": "1", "c": "0.5"}
-    assert ended(wrong) == End(Outcome.SUCCEEDED, at=AT, inputs=Inputs(), outputs=outputs, quality=quality)
+    assert ended(wrong) == End(
+        Outcome.SUCCEEDED, at=AT, findings=Findings(inputs=Inputs(), quality=quality), outputs=outputs
+    )
 
 
 HOSTILE = "a\x1b[2J\x00b\u202ec\ud800\nd"  # a terminal's command, a turned direction, half a character, a second line
@@ -190,12 +198,12 @@ def test_texts_lose_control_characters_and_unpaired_surrogates() -> None:
             "message": HOSTILE,
             "worker": HOSTILE,
             "outputs": {"uri": HOSTILE, "files": [{"name": HOSTILE, "bytes": 1}]},
-            "quality": {HOSTILE: HOSTILE},
+            "findings": {"quality": {HOSTILE: HOSTILE}, "warning": HOSTILE},
         }
     )
     assert (end.reason, end.message, end.worker) == (HARMLESS, HARMLESS, HARMLESS)
     assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
-    assert end.quality == {HARMLESS: HARMLESS}
+    assert end.findings == Findings(quality={HARMLESS: HARMLESS}, warning=HARMLESS)
     claim = fields.parse_claim(job(token="t", owner=HOSTILE), NOW)
     record = fields.parse_record(job(attempt="1", queue="celery", name=HOSTILE))
     assert (claim and claim.owner, record and record.name) == (HARMLESS, HARMLESS)

@@ -11,8 +11,8 @@ from typing import Any
 import fakeredis
 import pytest
 from reconstruction_operator.api.status import Inputs, StepTime
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.records import ProgressReport
-from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.state import fields, results
 
 from tests.support.settings import configure
@@ -27,15 +27,16 @@ WRONG = {
     "at": 1e300,
     "message": "m" * 5_000,
     "worker": None,
-    "images": -1,
-    "bytes": True,
-    "seconds": [-1, "x", 3, *range(20)],
-    "resumedFrom": 7,
+    "findings": {
+        "inputs": {"images": -1},
+        "steps": [{"name": "x", "seconds": -1}] * 20,
+        "resumedFrom": 7,
+        "quality": [12],
+    },
     "base": "much",
     "remaining": "long",
-    "quality": [12],
 }
-STEP_TIMES = tuple(StepTime(step.name, seconds) for step, seconds in zip(STEPS, (0, 0, 3, 0, 1, 2), strict=True))
+FINDINGS = Findings(Inputs(), (StepTime("x", 0),) * 16)
 
 
 @pytest.fixture
@@ -93,8 +94,11 @@ def test_a_result_is_read_where_celery_writes_it(prefix: str, expected: str, mon
         pytest.param({"stepIndex": 6}, {"step_index": 6}, id="the last step"),
         pytest.param({"stepIndex": 2.0}, {"step_index": 0}, id="a step is a whole number"),
         pytest.param({"at": 0}, {"at": datetime(1970, 1, 1, tzinfo=UTC)}, id="a time in seconds"),
-        pytest.param({"images": 12}, {"inputs": Inputs(images=12, bytes=None)}, id="photos without their size"),
-        pytest.param(WRONG, {"percent": 100, "message": "m" * 1_024, "steps": STEP_TIMES}, id="wrong and too large"),
+        pytest.param(
+            {"findings": {"inputs": {"images": 12}}}, {"findings": Findings(Inputs(12))}, id="what a run found"
+        ),
+        pytest.param({"findings": [7]}, {"findings": Findings()}, id="no findings"),
+        pytest.param(WRONG, {"percent": 100, "message": "m" * 1_024, "findings": FINDINGS}, id="wrong and too large"),
     ],
 )
 async def test_each_part_of_a_report_is_read_for_itself(

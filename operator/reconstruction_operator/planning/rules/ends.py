@@ -10,7 +10,13 @@ from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import restarting
-from reconstruction_operator.planning.status.details import at_rest, failure_of, read_inputs, with_attempt
+from reconstruction_operator.planning.status.details import (
+    at_rest,
+    failure_of,
+    read_inputs,
+    with_attempt,
+    with_findings,
+)
 from reconstruction_operator.planning.status.progress import advance, done, halted
 from reconstruction_operator.planning.times import after, backoff, whole
 
@@ -55,10 +61,8 @@ def _succeeded(case: Case, end: End) -> Decision:
     status = replace(
         _over(case, end),
         simulated=end.simulated,
-        progress=done(case.stored, case.now, end.resumed_from),
+        progress=done(case.stored, case.now, end.findings.resumed_from),
         outputs=end.outputs,
-        quality=dict(end.quality),
-        warning=end.warning,
         reused_from=end.reused_from,
         failure=None,
     )
@@ -85,7 +89,7 @@ def _failed(case: Case, end: End, cause: Reason, counted: Status) -> Decision:
         progress=_reached(case),
         simulated=end.simulated or case.stored.simulated,
         outputs=end.outputs,  # only its copy failed
-        quality=dict(end.quality),
+        warning="",  # of a success alone
     )
     return Decision(JobState.FAILED, status)
 
@@ -104,16 +108,15 @@ def _due(case: Case, failures: int) -> datetime | None:
 
 def _over(case: Case, end: End | None) -> Status:
     began = case.seen.claim if case.seen.claim and not case.seen.claim.by_operator else None
-    return replace(
+    status = replace(
         with_attempt(case),
         worker=(end and end.worker) or (began and began.owner) or case.stored.worker,
         start_time=case.stored.start_time or (whole(began.at) if began else None),
         next_attempt_time=None,
         completion_time=whole(end.at) if end and end.at else case.at,
         inputs=read_inputs(case),
-        steps=(end and end.steps) or case.stored.steps,
-        usage=(end and end.usage) or case.stored.usage,
     )
+    return status if end is None else with_findings(status, end.findings)
 
 
 def _reached(case: Case) -> Progress | None:

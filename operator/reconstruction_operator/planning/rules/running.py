@@ -7,7 +7,7 @@ from dataclasses import replace
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import attempts, restarting
-from reconstruction_operator.planning.status.details import claimed
+from reconstruction_operator.planning.status.details import claimed, with_findings
 from reconstruction_operator.planning.status.progress import advance
 
 
@@ -25,8 +25,7 @@ def decide(case: Case) -> Decision | None:
     status = claimed(case)
     report = case.seen.progress
     if report is not None and moved.progress is not case.stored.progress:  # steps and quality alone cause no write
-        quality = report.quality or status.quality
-        status = replace(status, progress=moved.progress, steps=report.steps, quality=quality)
+        status = replace(with_findings(status, report.findings), progress=moved.progress)
     return Decision(
         JobState.RUNNING, status, wake=(attempts.liveness_check(case), deadline, moved.wake_at), text=moved.text
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from reconstruction_operator.api.fitting import cut
 from reconstruction_operator.api.status import Failure, Inputs, Status
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.status.progress import halted
 from reconstruction_operator.planning.times import whole
 
+_SHOWN = frozenset(part.name for part in fields(Findings)) & {part.name for part in fields(Status)}
 _MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema allows 4,096 with the text around it
 
 
@@ -48,7 +50,12 @@ def claimed(case: Case) -> Status:
 def read_inputs(case: Case) -> Inputs | None:
     """Return the inputs as the end reports them, else the newest progress report, else the stored status."""
     end, report = case.seen.end, case.seen.progress
-    return (end and end.inputs) or (report and report.inputs) or case.stored.inputs
+    return (end and end.findings.inputs) or (report and report.findings.inputs) or case.stored.inputs
+
+
+def with_findings(status: Status, findings: Findings) -> Status:
+    """Return the status with what a run has found; other facts stay."""
+    return updated(status, **{name: getattr(findings, name) or getattr(status, name) for name in _SHOWN})
 
 
 def next_attempt(case: Case, attempt: int) -> Status:

@@ -99,7 +99,7 @@ def _shown(report: ProgressReport, now: datetime) -> Progress:
         eta_seconds=eta,
         eta="" if eta is None else duration_text(eta),
         display=percent_text(percent),
-        resumed_from=report.resumed_from,
+        resumed_from=report.findings.resumed_from,
         last_update_time=whole(now),
     )
 

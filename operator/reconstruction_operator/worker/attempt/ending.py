@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
@@ -57,36 +57,33 @@ def place_of(reached: Reached | None, seconds: float) -> str:
 
 def end_of_success(manifest: Manifest, worker: str) -> End:
     """Return the end to record for a sealed result."""
-    read = manifest.images is not None or manifest.input_bytes is not None
+    inputs, used = Inputs(manifest.images, manifest.input_bytes), (manifest.cpu_seconds, manifest.peak_memory_bytes)
+    findings = Findings(
+        inputs=None if inputs == Inputs() else inputs,
+        steps=tuple(StepTime(name, round(seconds)) for name, seconds in manifest.steps.items()),
+        usage=None if used == (None, None) else Usage(None if used[0] is None else round(used[0]), used[1]),
+        quality=manifest.quality,
+        warning=manifest.warning,
+        resumed_from=manifest.resumed_from,
+    )
     return End(
         Outcome.SUCCEEDED,
         worker=worker,
         simulated=manifest.simulated,
-        inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
+        findings=findings,
         outputs=Outputs(
             uri=target_of(manifest.uri, "").place_of(manifest) if manifest.uri else _in_job_folder(manifest),
             bytes=sum(file.bytes for file in manifest.files),
             files=tuple(OutputFile(file.name, file.bytes) for file in manifest.files[:_MAX_FILES]),
         ),
-        quality=manifest.quality,
-        warning=manifest.warning,
         reused_from=manifest.reused_from,
-        steps=_steps(manifest.steps),
-        usage=_usage(manifest.cpu_seconds, manifest.peak_memory_bytes),
-        resumed_from=manifest.resumed_from,
     )
 
 
 def with_run(end: End, observer: AttemptObserver) -> End:
-    """Return the end with the durations of the run's steps, and what is known of its model's resources and result."""
-    used = observer.usage
-    return replace(
-        end,
-        steps=_steps(observer.step_seconds),
-        usage=None if used is None else _usage(used.cpu_seconds, used.peak_bytes),
-        resumed_from=observer.resumed_from,
-        quality=end.quality or observer.quality,
-    )
+    """Return the end with what its run found. The quality of a result is the one that the end has already."""
+    found = observer.findings.over(end.findings)
+    return replace(end, findings=replace(found, quality=end.findings.quality or found.quality))
 
 
 def with_result(end: End, manifest: Manifest) -> End:
@@ -164,16 +161,6 @@ def report_folder(owner: Owner) -> None:
         calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
     except (RedisError, calls.ProtocolError) as error:  # the next worker that starts reports them
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
-
-
-def _steps(seconds: Mapping[str, float]) -> tuple[StepTime, ...]:
-    return tuple(StepTime(name, round(duration)) for name, duration in seconds.items())
-
-
-def _usage(cpu_seconds: float | None, peak_memory_bytes: int | None) -> Usage | None:
-    if cpu_seconds is None and peak_memory_bytes is None:
-        return None
-    return Usage(None if cpu_seconds is None else round(cpu_seconds), peak_memory_bytes)
 
 
 def _in_job_folder(manifest: Manifest) -> str:

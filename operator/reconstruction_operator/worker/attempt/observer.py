@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from celery.signals import worker_process_shutdown, worker_shutdown
 
-from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEP_COUNT, StepInfo
@@ -65,6 +67,7 @@ class AttemptObserver:
             self.resumed_from = reached.resumed
             self._paced_from = self._moment()  # the pace of this run does not follow from the work of earlier attempts
             logger.info("%s continues after stage %s", self.assignment.title, reached.resumed)
+        self.quality = fields.quality(reached.quality)
         meta = {
             "progress": reached.percent,
             "step": reached.step.name,
@@ -76,15 +79,10 @@ class AttemptObserver:
             "message": reached.message,
             "worker": self.assignment.worker,
             "attempt": self.assignment.attempt,
-            "images": self.inputs.images,
-            "bytes": self.inputs.bytes,
-            "seconds": [round(seconds) for _, seconds in self._ended],
+            "findings": codec.encode(replace(self.findings, steps=_step_times(self._ended))),
         }
         if self.resumed_from:
-            meta |= {"resumedFrom": self.resumed_from, "base": round(reached.base, 4)}
-        self.quality = fields.quality(reached.quality)
-        if self.quality:
-            meta["quality"] = self.quality
+            meta["base"] = round(reached.base, 4)
         if reached.remaining_seconds is not None:
             meta["remaining"] = round(reached.remaining_seconds, 1)
         self.sender.offer(meta, keep=keep)
@@ -99,6 +97,18 @@ class AttemptObserver:
         """Report what the model's processes used; they have ended."""
         self.usage = usage
         report(metrics.HIGHEST_MEMORY, usage.peak_bytes, self.model)
+
+    @property
+    def findings(self) -> Findings:
+        """What the run has found so far, with all steps that it has begun."""
+        used = self.usage
+        return Findings(
+            inputs=None if self.inputs == Inputs() else self.inputs,
+            steps=_step_times(self.step_seconds.items()),
+            usage=None if used is None else Usage(round(used.cpu_seconds), used.peak_bytes),
+            quality=self.quality,
+            resumed_from=self.resumed_from,
+        )
 
     @property
     def step_seconds(self) -> Mapping[str, float]:
@@ -164,6 +174,10 @@ class _Moment:
 
     at: datetime
     seconds: float
+
+
+def _step_times(seconds: Iterable[tuple[str, float]]) -> tuple[StepTime, ...]:
+    return tuple(StepTime(name, round(duration)) for name, duration in seconds)
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]

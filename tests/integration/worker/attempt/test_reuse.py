@@ -80,7 +80,7 @@ def test_the_same_job_takes_over_the_result_without_a_run(
     assert maker(client) == (JOB, 1)
     assert recorded.outputs is not None
     assert recorded.outputs.uri == f"file://{after}"
-    assert recorded.inputs == end(client).inputs
+    assert recorded.findings.inputs == end(client).findings.inputs
     assert maker(client, JOB) is None
 
 

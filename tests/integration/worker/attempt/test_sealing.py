@@ -38,17 +38,17 @@ def test_a_manifest_has_parameters_versions_timings_and_digests(photos: str, job
 def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, client: redis.Redis) -> None:
     run(model="rough-good", input_uri=photos)
     recorded = end(client)
-    assert [one.name for one in recorded.steps] == [step.name for step in STEPS]
-    assert recorded.usage is not None
-    assert recorded.usage.peak_memory_bytes is not None
-    assert recorded.usage.peak_memory_bytes > 1 << 20
+    assert [one.name for one in recorded.findings.steps] == [step.name for step in STEPS]
+    assert recorded.findings.usage is not None
+    assert recorded.findings.usage.peak_memory_bytes is not None
+    assert recorded.findings.usage.peak_memory_bytes > 1 << 20
 
 
 def test_a_warning_is_in_the_end_and_the_placement_in_the_manifest(
     photos: str, jobs_dir: Path, client: redis.Redis
 ) -> None:
     run(model="rough-warned", input_uri=photos)
-    assert end(client).warning == manifest(jobs_dir)["warning"] == "5 of 9 photos were aligned"
+    assert end(client).findings.warning == manifest(jobs_dir)["warning"] == "5 of 9 photos were aligned"
     assert manifest(jobs_dir)["placement"] == {
         "latitude": 52.5,
         "longitude": 13.25,
@@ -69,4 +69,4 @@ def test_weights_are_in_the_manifest_and_a_licence_against_commercial_use_warns(
 def test_a_model_without_a_process_of_its_own_has_no_usage(jobs_dir: Path, client: redis.Redis) -> None:
     run()
     assert manifest(jobs_dir)["usage"] == {"cpuSeconds": None, "peakMemoryBytes": None}
-    assert end(client).usage is None
+    assert end(client).findings.usage is None

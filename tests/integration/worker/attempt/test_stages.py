@@ -59,7 +59,10 @@ def test_the_attempt_after_a_failure_continues_from_its_stage(
     ]
     want(client, 2)
     run(2, model="rough-staged", input_uri=f"file://{folder}")
-    assert (end(client, 2).outcome, end(client, 2).resumed_from) == (Outcome.SUCCEEDED, "features of attempt 1")
+    assert (end(client, 2).outcome, end(client, 2).findings.resumed_from) == (
+        Outcome.SUCCEEDED,
+        "features of attempt 1",
+    )
     output = jobs_dir / JOB / "output"
     assert json.loads((output / "manifest.json").read_text())["resumedFrom"] == "features of attempt 1"
     assert [path.name for path in (jobs_dir / JOB).iterdir()] == ["output"]
@@ -75,7 +78,7 @@ def test_a_job_continues_from_stages_of_another_until_that_is_deleted(
 
     want(client, 1, "uid-2")
     run(1, job_id="uid-2", namespace="red", namespace_uid="red-1", name="second", **photos)
-    assert end(client, 1, "uid-2").resumed_from == "features of job first"
+    assert end(client, 1, "uid-2").findings.resumed_from == "features of job first"
     want(client, 1, "uid-3")
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):  # it makes the stage anew
         run(1, job_id="uid-3", namespace="blue", namespace_uid="blue-1", name="second", last=True, **photos)
@@ -100,7 +103,7 @@ def test_unchanged_photos_are_not_decoded_again(
     want(client, 2)
     run(2, model="rough-staged", input_uri=f"file://{folder}")
     assert decoded == []
-    assert end(client, 2).inputs == Inputs(images=1, bytes=(folder / "a.jpg").stat().st_size)
+    assert end(client, 2).findings.inputs == Inputs(images=1, bytes=(folder / "a.jpg").stat().st_size)
 
 
 def test_an_unchanged_archive_is_not_downloaded_again(
@@ -127,7 +130,7 @@ def test_an_unchanged_archive_is_not_downloaded_again(
         run(2, model="rough-staged", input_uri=server.url("/a.zip"))
 
     assert sent == [len(archive), 0]
-    assert end(client, 2).resumed_from == "features of attempt 1"
+    assert end(client, 2).findings.resumed_from == "features of attempt 1"
 
 
 def test_damaged_photos_are_read_again(folder: Path, client: redis.Redis) -> None:
@@ -136,7 +139,7 @@ def test_damaged_photos_are_read_again(folder: Path, client: redis.Redis) -> Non
     (space.loaded / "a.jpg").write_bytes(b"spoiled")
     want(client, 2)
     run(2, model="rough-staged", input_uri=f"file://{folder}")
-    assert end(client, 2).resumed_from == "features of attempt 1"
+    assert end(client, 2).findings.resumed_from == "features of attempt 1"
 
 
 def test_an_attempt_with_other_photos_uses_no_stage(folder: Path, client: redis.Redis) -> None:
@@ -146,7 +149,7 @@ def test_an_attempt_with_other_photos_uses_no_stage(folder: Path, client: redis.
     die(folder, 2)
     want(client, 3)
     run(3, model="rough-staged", input_uri=f"file://{folder}")
-    assert end(client, 3).resumed_from == "features of attempt 2"
+    assert end(client, 3).findings.resumed_from == "features of attempt 2"
 
 
 def test_the_last_attempt_leaves_no_stage_if_it_fails(folder: Path, jobs_dir: Path) -> None:

@@ -13,6 +13,7 @@ import fakeredis
 import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner, Record
@@ -352,14 +353,14 @@ async def test_redis_keeps_the_details_of_an_end_for_a_day_and_its_outcome_for_e
         await world.record(name)
         run = {"job_id": make_key(name).job_id, "task_id": "task", "attempt": 1, "token": "token"}
         await calls.arun(None, worker_calls.claim(world.keys, **run, worker="w"))  # type: ignore[arg-type]  # no client
-        end = End(Outcome.SUCCEEDED, worker="w", quality={"faces": "12"})
+        end = End(Outcome.SUCCEEDED, worker="w", findings=Findings(quality={"faces": "12"}))
         await calls.arun(None, worker_calls.finish(world.keys, **run, end=end))  # type: ignore[arg-type]  # the same
 
     await world.pass_time(600)
 
     seen = reads.observe(world.keys, [(make_key(name).job_id, 1) for name in names])
     old, new = ((job.record, job.claim, job.end) for job in (await calls.arun(None, seen)).jobs)  # type: ignore[arg-type]
-    assert [end is not None and (end.outcome, end.worker, end.quality) for _, _, end in (old, new)] == [
+    assert [end is not None and (end.outcome, end.worker, end.findings.quality) for _, _, end in (old, new)] == [
         (Outcome.SUCCEEDED, "w", {}),
         (Outcome.SUCCEEDED, "w", {"faces": "12"}),
     ]

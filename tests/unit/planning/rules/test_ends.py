@@ -18,6 +18,7 @@ from reconstruction_operator.api.status import (
     StepTime,
 )
 from reconstruction_operator.api.verdict import Verdict
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
@@ -50,7 +51,9 @@ def test_a_success_reports_its_details() -> None:
     outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
     success = seen(Outcome.SUCCEEDED)
     assert success.end is not None
-    end = replace(success.end, simulated=False, inputs=Inputs(29, 5), outputs=outputs, quality={"faces": "12"})
+    end = replace(
+        success.end, simulated=False, outputs=outputs, findings=Findings(Inputs(29, 5), quality={"faces": "12"})
+    )
 
     status = look(replace(success, end=end), replace(RUNNING, failure=Failure("WORKER_LOST"), failures=1)).status
 
@@ -116,12 +119,15 @@ def test_a_job_whose_copy_was_refused_names_its_result() -> None:
     outputs = Outputs("file:///jobs/job/output", 7, (OutputFile("model.glb", 7),))
     failed = seen(Outcome.FAILED, "OUTPUT_REFUSED")
     assert failed.end is not None
-    end = replace(failed.end, simulated=True, outputs=outputs, quality={"faces": "12"})
+    end = replace(
+        failed.end, simulated=True, outputs=outputs, findings=Findings(quality={"faces": "12"}, warning="small")
+    )
 
     status = look(replace(failed, end=end), RUNNING).status
 
     assert (status.phase, status.outputs, status.quality) == (Phase.FAILED, outputs, {"faces": "12"})
     assert status.simulated is True
+    assert status.warning == ""
     assert status.progress is not None
     assert (status.progress.step, status.progress.eta) == ("", "")
 

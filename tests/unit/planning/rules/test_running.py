@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status, StepTime
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, ProgressReport, Record
 from reconstruction_operator.planning.actions import EndAttempt, PutRecord
@@ -37,7 +38,8 @@ def test_the_status_has_the_worker_and_its_start_in_whole_seconds() -> None:
 
 def test_a_progress_report_is_written_to_the_status() -> None:
     started, inputs = NOW - timedelta(seconds=20), Inputs(images=29, bytes=1000)
-    report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", inputs)
+    found = Findings(inputs)
+    report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", found)
 
     status = look(replace(SEEN, progress=report), RUNNING).status
 
@@ -48,11 +50,14 @@ def test_a_progress_report_is_written_to_the_status() -> None:
 
 def test_durations_and_numbers_are_written_only_together_with_progress() -> None:
     steps, quality = (StepTime("Loading input files", 12),), {"registered": "20"}
-    report = ProgressReport(33, "Running reconstruction", 3, 0.25, STARTED, NOW, steps=steps, quality=quality)
+    report = ProgressReport(
+        33, "Running reconstruction", 3, 0.25, STARTED, NOW, findings=Findings(steps=steps, quality=quality)
+    )
     status = look(replace(SEEN, progress=report), RUNNING).status
     assert (status.steps, status.quality) == (steps, quality)
 
-    later = replace(report, steps=(StepTime("Loading input files", 13),), quality={"registered": "21"})
+    found = Findings(steps=(StepTime("Loading input files", 13),), quality={"registered": "21"})
+    later = replace(report, findings=found)
     assert look(replace(SEEN, progress=later), status).status == status
 
 

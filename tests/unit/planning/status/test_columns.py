@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.places import OVER_QUOTA, place
@@ -30,7 +31,7 @@ LOST = replace(FAILED, attempt=3, failures=2, failure=Failure("WORKER_LOST", "Wo
 
 def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warning: str = "") -> Observation:
     return replace(
-        HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated, warning=warning)
+        HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated, Findings(warning=warning))
     )
 
 

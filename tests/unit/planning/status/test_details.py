@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import Failure, Inputs, Status
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, reason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.case import Case
@@ -19,7 +20,7 @@ BEGAN = NOW - timedelta(seconds=30, milliseconds=-400)
 SENT = NOW - timedelta(seconds=60)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=BEGAN)
 RECORD = Record("install", "team", "banana", 1, "celery", SENT)
-REPORT = ProgressReport(10, "Loading input files", 1, 0.1, None, None, inputs=Inputs(5, 50))
+REPORT = ProgressReport(10, "Loading input files", 1, 0.1, None, None, findings=Findings(Inputs(5, 50)))
 
 
 def case(seen: Observation, status: Status | None = None) -> Case:
@@ -82,9 +83,13 @@ def test_a_claim_ends_the_wait_for_the_next_attempt() -> None:
     [
         pytest.param(Observation(), Inputs(3, 30), id="stored"),
         pytest.param(Observation(progress=REPORT), Inputs(5, 50), id="reported"),
-        pytest.param(Observation(progress=replace(REPORT, inputs=None)), Inputs(3, 30), id="reported without inputs"),
         pytest.param(
-            Observation(progress=REPORT, end=End(Outcome.FAILED, inputs=Inputs(7, 70))), Inputs(7, 70), id="at the end"
+            Observation(progress=replace(REPORT, findings=Findings())), Inputs(3, 30), id="reported without inputs"
+        ),
+        pytest.param(
+            Observation(progress=REPORT, end=End(Outcome.FAILED, findings=Findings(Inputs(7, 70)))),
+            Inputs(7, 70),
+            id="at the end",
         ),
         pytest.param(Observation(progress=REPORT, end=End(Outcome.FAILED)), Inputs(5, 50), id="an end without inputs"),
     ],

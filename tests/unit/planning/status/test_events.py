@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import ReusedFrom, Status
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.contract.steps import STEPS
@@ -30,7 +31,7 @@ def at_step(index: int) -> Observation:
 
 
 def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warning: str = "") -> Observation:
-    end = End(outcome, reason, "It ended.", NOW, "worker-1", simulated, warning=warning)
+    end = End(outcome, reason, "It ended.", NOW, "worker-1", simulated, Findings(warning=warning))
     return replace(HELD, alive=False, end=end)
 
 
@@ -95,7 +96,7 @@ def test_each_transition_has_its_events(
 def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:
     seen = at_step(3)
     assert seen.progress is not None
-    resumed = replace(seen, progress=replace(seen.progress, resumed_from="matches of attempt 1"))
+    resumed = replace(seen, progress=replace(seen.progress, findings=Findings(resumed_from="matches of attempt 1")))
     status = after((HELD, {}))
     plan = look(resumed, status)
     assert reasons(plan) == ["ResumedFromStage", *["StepStarted"] * 3]
@@ -111,7 +112,7 @@ def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:
 def test_the_end_of_a_run_without_progress_names_the_stage_it_continued_from() -> None:
     seen = ended(Outcome.SUCCEEDED)
     assert seen.end is not None
-    resumed = replace(seen, end=replace(seen.end, resumed_from="matches of attempt 1"))
+    resumed = replace(seen, end=replace(seen.end, findings=Findings(resumed_from="matches of attempt 1")))
     assert reasons(look(resumed, after((HELD, {})))) == ["ResumedFromStage", "Succeeded"]
 
 

@@ -121,7 +121,9 @@ def test_progress_reports_finished_steps_and_the_end_all_steps() -> None:
         {"Loading input files": 10.4, "Preprocessing images": 8.6, "Running reconstruction": 1.5}
     )
     observed.send()
-    assert [meta["seconds"] for meta in observed.sent] == [[], [10], [10, 9]]
+    steps = [meta["findings"].get("steps", []) for meta in observed.sent]
+    assert [[step["seconds"] for step in each] for each in steps] == [[], [10], [10, 9]]
+    assert [step.seconds for step in observed.observer.findings.steps] == [10, 9, 2]
     assert [meta.get("remaining") for meta in observed.sent] == [None, None, 61.6]
 
 
@@ -133,8 +135,8 @@ def test_the_pace_of_a_resumed_run_counts_from_its_stage() -> None:
     observed.reach(3, at=12.0, fraction=0.5, resumed="matches of attempt 1", base=0.4)
     observed.send()
     first, *rest = observed.sent
-    assert "resumedFrom" not in first
-    assert [(one["startedAt"] - start, one["base"], one["resumedFrom"]) for one in rest] == [
+    assert "resumedFrom" not in first["findings"]
+    assert [(one["startedAt"] - start, one["base"], one["findings"]["resumedFrom"]) for one in rest] == [
         (11.0, 0.4, "matches of attempt 1")
     ] * 2
     assert observed.observer.resumed_from == "matches of attempt 1"

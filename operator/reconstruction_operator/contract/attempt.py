@@ -1,0 +1,31 @@
+"""Values of an attempt that several messages carry whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Self
+
+from reconstruction_operator.api.status import Inputs, StepTime, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a run has found out so far, or in the end. The status shows the fields of the same names.
+
+    Progress and end of an attempt carry it from the worker to the status: a new fact for users is a field here and in
+    `api.status.Status`.
+    """
+
+    inputs: Inputs | None = None
+    steps: tuple[StepTime, ...] = ()  # the finished ones; in an end all that it began
+    usage: Usage | None = None
+    quality: Mapping[str, str] = field(default_factory=dict)
+    warning: str = ""  # for people, about the quality of a result
+    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
+
+    def over(self, earlier: Self) -> Self:
+        """Return these findings, with those of `earlier` that are missing here."""
+        return type(self)(
+            **{part.name: getattr(self, part.name) or getattr(earlier, part.name) for part in fields(self)}
+        )
