@@ -1,4 +1,4 @@
-"""Values of an attempt that several messages carry whole."""
+"""Attempt: what its messages carry whole, and the error that ends a superseded run."""
 
 from __future__ import annotations
 
@@ -29,3 +29,7 @@ class Findings:
         return type(self)(
             **{part.name: getattr(self, part.name) or getattr(earlier, part.name) for part in fields(self)}
         )
+
+
+class SupersededError(Exception):
+    """The run is superseded by a later one, or the job's files were deleted: it must stop without effects."""

@@ -7,7 +7,7 @@ import errno
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles import manifest as manifests

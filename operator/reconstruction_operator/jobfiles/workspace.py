@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 

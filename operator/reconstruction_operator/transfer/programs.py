@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, Self
 
 from reconstruction_operator import config, exhaustion, privacy
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import environment
 from reconstruction_operator.transfer.objects.concurrency import Progress

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import disk
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, workspace

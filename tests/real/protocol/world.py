@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper

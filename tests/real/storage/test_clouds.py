@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer import survey as surveys
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits

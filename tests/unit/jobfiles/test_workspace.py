@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_for_the_next, prepare

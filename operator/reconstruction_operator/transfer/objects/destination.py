@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import notes, publishing

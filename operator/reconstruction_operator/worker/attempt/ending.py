@@ -10,8 +10,7 @@ from dataclasses import replace
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
-from reconstruction_operator.contract.attempt import Findings
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import Findings, SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome, StopReason

@@ -13,7 +13,7 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.contract.manifest import MESH, Manifest
 from reconstruction_operator.contract.outcomes import Outcome

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.services import job_manager

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget

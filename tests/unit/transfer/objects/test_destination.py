@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore
-from reconstruction_operator.contract.errors import SupersededError
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
