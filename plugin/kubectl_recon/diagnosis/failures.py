@@ -121,6 +121,11 @@ _KINDS: Final[Mapping[str, Kind]] = {
         ),
     ),
     "INVALID_SPEC": Kind("spec-invalid", "its spec is invalid", (_edit("correct it in an editor"),)),
+    "INVALID_STATUS": Kind(
+        "status-invalid",
+        "its status was changed by hand",
+        (lambda facts: retries.again(facts, "run it again, under a new name"),),
+    ),
     "BACKEND_UNAVAILABLE": Kind(
         "model-missing",
         "no worker of its queue has the model",
