@@ -19,8 +19,15 @@ from reconstruction_operator.models.photogrammetry.input.photos import read_pixe
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-_MOST_ERROR = 2.0  # times the median reprojection error of all photos
-_LEAST_SHARPNESS = 0.5  # of the neighbours'
+_MOST_ERROR = 2.0  # times the median reprojection error of all photos; a weak side of a small set reaches 3
+_LEAST_SHARPNESS = 0.5  # of the neighbours', with such an error; focus and light alone reach 0.45
+_BLURRED = 0.4  # the same with any error
+_DIRECTIONS = (  # second derivatives: motion blurs along one of them
+    np.array([[0, 0, 0], [1, -2, 1], [0, 0, 0]], dtype=np.float32),
+    np.array([[0, 1, 0], [0, -2, 0], [0, 1, 0]], dtype=np.float32),
+    np.array([[1, 0, 0], [0, -2, 0], [0, 0, 1]], dtype=np.float32),
+    np.array([[0, 0, 1], [0, -2, 0], [1, 0, 0]], dtype=np.float32),
+)
 _NEIGHBOURS = 6
 _SHARPER_NEIGHBOURS = 0.75  # quantile: most neighbours of a blurred photo may be blurred, too
 _FEWEST_COMMON = 20  # points, for a comparison of two photos
@@ -33,29 +40,26 @@ _LEAST_CONTRAST = 0.5  # level; smaller contrast is noise
 
 
 def trusted(model: SparseModel, pictures: Path, *, threads: int, progress: StageProgress) -> SparseModel:
-    """Return `model` without photos that are badly aligned, or far less sharp than their neighbours while others show the same.
+    """Return `model` without photos that are blurred, as their sharper neighbours show, while others show the same.
 
     The files of the photos are in the folder `pictures`.
     """
-    errors = np.array([float(photo.errors(model.points).mean()) for photo in model.photos])
-    aligned = errors <= _MOST_ERROR * np.median(errors)
-    photos = [photo for photo, good in zip(model.photos, aligned, strict=True) if good]
-    if len(photos) < _FEWEST_PHOTOS:
-        return model
-    good = replace(model, photos=tuple(photos))
     contrasts = parallel.each(
         lambda photo: _contrast(photo, pictures),
-        photos,
+        model.photos,
         threads,
         lambda done, of: progress(done / of, f"sharpness of photo {done}/{of}"),
     )
-    return replace(good, photos=_sharp(good, relative_sharpness(good, contrasts)))
+    errors = np.array([float(photo.errors(model.points).mean()) for photo in model.photos])
+    sharpness = relative_sharpness(model, contrasts)
+    least = np.where(errors > _MOST_ERROR * np.median(errors), _LEAST_SHARPNESS, _BLURRED)
+    return replace(model, photos=_kept(model, sharpness / least))
 
 
 def relative_sharpness(model: SparseModel, contrasts: Sequence[Singles]) -> Doubles:
-    """(photos,): the contrast of each photo, relative to that of its sharper neighbours at common points.
+    """(photos,): the contrast of each photo, relative to that of its sharper neighbours at common points, in its worst direction.
 
-    `contrasts` has the contrast of each photo around each point that it sees.
+    `contrasts` has the contrast of each photo around each point that it sees, in each direction.
     """
     sharpness = np.ones(len(model.photos))
     neighbours = choose_sources(model, [photo.camera for photo in model.photos], _NEIGHBOURS)
@@ -66,19 +70,19 @@ def relative_sharpness(model: SparseModel, contrasts: Sequence[Singles]) -> Doub
                 photo.seen, model.photos[other].seen, assume_unique=True, return_indices=True
             )
             if len(here) >= _FEWEST_COMMON:
-                ratios.append(np.median(contrasts[other][there] / contrasts[index][here]))
+                ratios.append(np.median(contrasts[other][there] / contrasts[index][here], axis=0))
         if ratios:
-            sharpness[index] = 1.0 / np.quantile(ratios, _SHARPER_NEIGHBOURS)
+            sharpness[index] = 1.0 / np.quantile(ratios, _SHARPER_NEIGHBOURS, axis=0).max()
     return sharpness
 
 
-def _sharp(model: SparseModel, sharpness: Doubles) -> tuple[AlignedPhoto, ...]:
-    """Return the photos without blurred ones, the worst first, as long as others show their points."""
+def _kept(model: SparseModel, quality: Doubles) -> tuple[AlignedPhoto, ...]:
+    """Return the photos without those of `quality` (photos,) below 1, the worst first, as long as others show their points."""
     counts = np.bincount(np.concatenate([photo.seen for photo in model.photos]), minlength=len(model.points))
     kept = list(model.photos)
-    for index in np.argsort(sharpness):
+    for index in np.argsort(quality):
         photo = model.photos[index]
-        if sharpness[index] >= _LEAST_SHARPNESS or len(kept) <= _FEWEST_PHOTOS:
+        if quality[index] >= 1.0 or len(kept) <= _FEWEST_PHOTOS:
             break
         if (counts[photo.seen] > _OTHERS).mean() >= _LEAST_OTHERS_SHARE:
             counts[photo.seen] -= 1
@@ -87,9 +91,15 @@ def _sharp(model: SparseModel, sharpness: Doubles) -> tuple[AlignedPhoto, ...]:
 
 
 def _contrast(photo: AlignedPhoto, pictures: Path) -> Singles:
-    """(len(seen),): the mean contrast of neighbouring pixels, in levels, around each point that the photo sees."""
+    """(len(seen), directions): the contrast of neighbouring pixels, in levels, around each point that the photo sees."""
     grey = read_pixels(pictures / photo.name, cv2.IMREAD_REDUCED_GRAYSCALE_2)
-    edges = cv2.GaussianBlur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (0, 0), _AROUND_PX)
+    edges = np.stack(
+        [
+            cv2.GaussianBlur(np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel)), (0, 0), _AROUND_PX)
+            for kernel in _DIRECTIONS
+        ],
+        axis=2,
+    )
     height, width = grey.shape
     column, row = np.clip(photo.pixels / _REDUCED, 0, np.array([width - 1, height - 1])).astype(np.int64).T
     return np.asarray(edges[row, column] + _LEAST_CONTRAST, dtype=np.float32)

@@ -55,10 +55,10 @@ def without_extrapolation(mesh: Mesh, points: Doubles, spacing: float | Doubles)
     return without_weak(mesh, ~whole_faces(mesh, near))
 
 
-def without_rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
-    """Remove the rim of the surface that no point supports: the fit continues the surface beyond the outermost points.
+def rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mask:
+    """(m,): the faces at the border that no point supports: the fit continues the surface beyond the outermost points.
 
-    `spacing` is that of the points, overall or at each face. Pieces inside the surface stay.
+    `spacing` is that of the points, overall or at each face. Pieces inside the surface are not part of the rim.
     """
     tree, middles = cKDTree(points), mesh.middles()
     distances, nearest = tree.query(middles)
@@ -71,7 +71,7 @@ def without_rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
     piece = labels[mesh.faces[:, 0]]
     at_border = np.zeros(int(labels.max()) + 1, dtype=np.bool_)
     at_border[labels[_on_border(mesh)]] = True
-    return mesh.with_faces(~(unsupported & at_border[piece]))
+    return np.asarray(unsupported & at_border[piece])
 
 
 def far_from(points: Doubles, places: Doubles, spacing: float | Doubles) -> Mask:
@@ -93,8 +93,11 @@ def without_weak(mesh: Mesh, weak: Mask, largest: float = _LARGEST_HOLE) -> Mesh
     return mesh.with_faces(~(weak & gone[piece]))
 
 
-def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh:
-    """Return the faces of `mesh` that may exist. `far` (m,): no point is near the face."""
+def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> tuple[Mesh, Mask]:
+    """Return the faces of `mesh` that may exist, and which of them are invented: neither points nor photos show them.
+
+    `far` (m,): no point is near the face.
+    """
     suspected = np.zeros(len(mesh.vertices), dtype=np.int64)
     for view in views:
         if view.mask is not None:
@@ -120,7 +123,12 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> Mesh
     contradicted = far & (blank >= _FEWEST_BLANK)
     contradicted |= (seen_blank >= _FEWEST_BLANK) & (seen_blank >= _LEAST_BLANK_SHARE * seen)
     kept = ~_majority(mesh, contradicted)
-    return without_weak(mesh.with_faces(kept), (far & (seen == seen_blank))[kept], _LARGEST_INVENTED)
+    return mesh.with_faces(kept), (far & (seen == seen_blank))[kept]
+
+
+def without_invented(mesh: Mesh, invented: Mask) -> Mesh:
+    """Remove the pieces of `invented` faces (m,) that touch the border or are not small."""
+    return without_weak(mesh, invented, _LARGEST_INVENTED)
 
 
 def _majority(mesh: Mesh, chosen: Mask) -> Mask:

@@ -32,10 +32,10 @@ def trimmed(
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     if len(mesh.faces) > 0:
         far = cleanup.far_from(points, mesh.middles(), _spacing(mesh.middles(), samples, region))
-        mesh = cleanup.without_contradictions(mesh, far, views)
-    if len(mesh.faces) > 0:
-        mesh = cleanup.without_rim(mesh, points, _spacing(mesh.middles(), samples, region))
-        mesh = cleanup.without_islands(mesh)
+        mesh, invented = cleanup.without_contradictions(mesh, far, views)
+        kept = ~cleanup.rim(mesh, points, _spacing(mesh.middles(), samples, region))
+        # After the rim, which would else grow around each gap that this opens.
+        mesh = cleanup.without_islands(cleanup.without_invented(mesh.with_faces(kept), invented[kept]))
     progress(0.85, f"{len(mesh.faces)} faces without islands")
     if len(mesh.faces) < quality_gates.FACES.limit:
         raise ModelFailure("NO_DENSE_SURFACE", f"only {len(mesh.faces)} faces of the surface rest on the photos")

@@ -31,11 +31,11 @@ def model(tmp_path: Path) -> SparseModel:
     return SparseModel(tuple(photos), POINTS, 0.3)
 
 
-def blur(folder: Path, photo: AlignedPhoto) -> None:
-    """Blur the photo as a camera that moves by 12 px."""
+def blur(folder: Path, photo: AlignedPhoto, length_px: int = 12) -> None:
+    """Blur the photo as a camera that moves by some pixels."""
     picture = cv2.imread(str(folder / photo.name), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
-    cv2.imwrite(str(folder / photo.name), cv2.blur(picture, (12, 1)))
+    cv2.imwrite(str(folder / photo.name), cv2.blur(picture, (length_px, 1)))
 
 
 def unused(model: SparseModel, folder: Path) -> list[int]:
@@ -68,7 +68,13 @@ def test_a_blurred_photo_is_used_where_no_two_others_show_the_same(model: Sparse
     assert unused(replace(model, photos=(first, second, *cut)), tmp_path) == []
 
 
-def test_badly_aligned_photos_are_not_used(model: SparseModel, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("blurred_px", "dropped"), [(1, []), (7, [3])], ids=["sharp", "blurred-a-little"])
+def test_a_badly_aligned_photo_is_not_used_if_it_is_less_sharp(
+    model: SparseModel, tmp_path: Path, blurred_px: int, dropped: list[int]
+) -> None:
+    """A photo on a side that few points tie to the others has large errors, too, and shows what no other shows."""
     photos = list(model.photos)
     photos[3] = replace(photos[3], pixels=photos[3].pixels + 1.0)
-    assert unused(replace(model, photos=tuple(photos)), tmp_path) == [3]
+    blur(tmp_path, photos[3], blurred_px)
+    assert unused(replace(model, photos=tuple(photos)), tmp_path) == dropped
+    assert unused(model, tmp_path) == []

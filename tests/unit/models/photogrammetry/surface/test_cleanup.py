@@ -59,7 +59,7 @@ def test_a_roof_that_no_photo_shows_is_removed_although_it_has_few_vertices() ->
 def test_the_rim_beyond_the_points_is_cut_and_a_hole_inside_stays_closed() -> None:
     away = np.linalg.norm(sheet(81).vertices, axis=1)
     points = sheet(81).vertices[(away > 0.2) & (away < 0.7)]
-    cut = cleanup.without_rim(sheet(81), points, spacing=0.025)
+    cut = sheet(81).with_faces(~cleanup.rim(sheet(81), points, spacing=0.025))
     reach = np.linalg.norm(cut.vertices, axis=1)
     assert 0.7 <= reach.max() < 0.7 + 3 * 0.025
     assert reach.min() == pytest.approx(0.0, abs=1e-9)
@@ -69,7 +69,7 @@ def test_the_rim_is_not_cut_between_points_that_are_sparse_there() -> None:
     points = sheet(41).vertices
     sparse = points[::3]
     sparse = np.concatenate([sparse[sparse[:, 0] >= 0.0], points[points[:, 0] < 0.0]])
-    cut = cleanup.without_rim(sheet(81), sparse, spacing=0.05)
+    cut = sheet(81).with_faces(~cleanup.rim(sheet(81), sparse, spacing=0.05))
     assert cut.areas().sum() > 0.97 * sheet(81).areas().sum()
 
 
@@ -139,14 +139,15 @@ def upright(z: float = 0.0) -> Mesh:
 def test_surface_in_the_blank_area_of_photos_is_dropped(
     views: Callable[[int, int], list[View]], blank: int, count: int, far: Mask, cut: bool
 ) -> None:
-    kept = cleanup.without_contradictions(upright(), far, views(blank, count))
+    kept, _ = cleanup.without_contradictions(upright(), far, views(blank, count))
     assert bool(kept.vertices[:, 0].max() < 0.25) is cut
     assert np.count_nonzero(kept.vertices[:, 0] < -0.01) == 20 * 41
 
 
 def test_a_blank_area_does_not_drop_what_another_surface_hides(views: Callable[[int, int], list[View]]) -> None:
     whole = joined(upright(), upright(0.5))
-    kept = cleanup.without_contradictions(whole, np.concatenate([POINTS, POINTS]), views(3, 3)).vertices
+    cut, _ = cleanup.without_contradictions(whole, np.concatenate([POINTS, POINTS]), views(3, 3))
+    kept = cut.vertices
     assert kept[kept[:, 2] == 0.5, 0].max() < 0.25 < kept[kept[:, 2] == 0.0, 0].max()
 
 
@@ -154,6 +155,6 @@ def test_a_blank_area_does_not_drop_what_another_surface_hides(views: Callable[[
 def test_unseen_surface_far_from_points_is_cut_at_the_rim_and_inside_if_large(side: float, kept: bool) -> None:
     aside, above = np.abs(upright().middles()[:, :2]).T
     rim, inside = aside > 0.9, np.maximum(aside, above) < side
-    cut = cleanup.without_contradictions(upright(), rim | inside, [])
+    cut = cleanup.without_invented(*cleanup.without_contradictions(upright(), rim | inside, []))
     assert np.abs(cut.vertices[:, 0]).max() == pytest.approx(0.9, abs=0.06)
     assert bool(np.linalg.norm(cut.middles(), axis=1).min() < side / 2) is kept
