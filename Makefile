@@ -124,8 +124,8 @@ generate: setup ## write all files that are made from the code or from other fil
 crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
 	@$(PYTHON_BIN) -m scripts.generate crd
 
-docs: setup ## write the tables in docs/ and of the chart, integrations' single files, and figures
-	@$(PYTHON_BIN) -m scripts.generate docs chart integrations performance
+docs: setup ## write the tables in docs/ and of the chart, integrations' single files, figures, and prices of mechanisms
+	@$(PYTHON_BIN) -m scripts.generate docs chart integrations performance prices
 
 site: setup ## build docs/ as a site into site-output/, with Sphinx in .venv-docs
 	@$(PYTHON_BIN) -m scripts.site

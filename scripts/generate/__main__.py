@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import document
-from scripts.generate import chart, crd, docs, integrations, manifests, renders
+from scripts.generate import chart, crd, docs, integrations, manifests, prices, renders
 from scripts.paths import CHECKOUT
 
 SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
@@ -19,6 +19,7 @@ SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "integrations": integrations.files,
     "manifests": manifests.files,
     "performance": document.files,
+    "prices": prices.files,
     "renders": renders.files,
 }
 """Subject -> function that returns path in the checkout -> content."""
