@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export GOGC := 400
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-stop kind cluster \
+.PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-open demo-stop kind cluster \
         cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock \
         base-images viewer headlamp clean
 
@@ -20,8 +20,8 @@ help: ## this list
 setup: ## make .venv with everything for development (again when the pins change)
 	@scripts/setup
 
-demo: ## photos to a mesh on a real control plane; PHOTOS=... uses yours, KEEP=1 keeps it running, OPEN=1 shows the mesh too, KUBECONFIG=... uses your cluster
-	@scripts/setup demo $(if $(KEEP),--keep) $(if $(OPEN),--open) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
+demo: ## photos to a mesh on a real control plane; PHOTOS=... uses yours, KEEP=1 keeps it running, OPEN=1 shows the mesh too, VERBOSE=1 all commands, KUBECONFIG=... uses your cluster
+	@scripts/setup demo $(if $(KEEP),--keep) $(if $(OPEN),--open) $(if $(VERBOSE),--verbose) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
 
 kind: ## images by Docker and the chart in a kind cluster (Docker, kind, helm; no test runs it); `kind delete cluster` removes it
 	for name in operator worker gallery; do docker build --target $$name --tag reconstruction-$$name:$(VERSION) . || exit 1; done
@@ -29,6 +29,9 @@ kind: ## images by Docker and the chart in a kind cluster (Docker, kind, helm; n
 	kind load docker-image $(foreach name,operator worker gallery,reconstruction-$(name):$(VERSION))
 	helm upgrade --install reconstruction charts/reconstruction-operator --kube-context kind-kind --namespace reconstruction-system \
 	  --create-namespace --values charts/reconstruction-operator/ci/kind-values.yaml --wait --timeout 10m
+
+demo-open: setup ## show the mesh of such a demo in the browser again, at a new one-time address
+	@$(PYTHON_BIN) -m demo --show
 
 demo-stop: setup ## stop a demo of `make demo KEEP=1`
 	@$(PYTHON_BIN) -m demo --stop
@@ -52,8 +55,11 @@ check: setup ## the quick part: style, types, layers, tree, and the unit tests
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
 	@$(PARALLEL) $(UNIT) $(LINTS)
 
-test: $(if $(PYTEST_ARGS),lint,check) control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
-	@$(PYTHON_BIN) -m pytest -m "not release" $(or $(PYTEST_ARGS),tests/integration tests/real $(IN_PROCESSES))
+# Lint, unit tests and the first others run while the control plane is built. Its messages are in .venv/build.log.
+test: setup ## what `check` does, then the tests on a real control plane, Redis and workers
+	@$(PYTHON_BIN) -m devcluster build >.venv/build.log 2>&1 & trap "kill $$! 2>/dev/null" EXIT; \
+	$(MAKE) --no-print-directory $(if $(PYTEST_ARGS),lint,check) && \
+	$(PYTHON_BIN) -m pytest -m "not release" $(or $(PYTEST_ARGS),tests/integration tests/real $(IN_PROCESSES))
 
 test-long: setup control-plane ## before a release: the tests that are too long for every run
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(or $(PYTEST_ARGS),$(IN_PROCESSES))
@@ -115,7 +121,7 @@ e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (r
 chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
 	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)
 
-bench: setup control-plane ## measure speed, beside the API server's limit and others; BENCH_ARGS='--only 1,000 --repeat 1' for less, --long for all
+bench: setup ## measure speed, beside the API server's limit and others; BENCH_ARGS='--only 1,000 --repeat 1' for less, --long for all
 	@$(PYTHON_BIN) -m benchmarks $(BENCH_ARGS)
 
 generate: setup ## write all files that are made from the code or from other files

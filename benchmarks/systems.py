@@ -62,7 +62,7 @@ def ordinary(**settings: str) -> Iterator[System]:
 def _prepared(settings: dict[str, str]) -> Iterator[System]:
     quick = {"PLACEHOLDER_STEP_SECONDS": "0", "INPUT_ROOTS": str(CHECKOUT / "tests/data/photos")}
     with (
-        Cluster() as cluster,
+        Cluster(fast=True) as cluster,
         Redis() as redis,
         System(cluster, redis, settings=quick | settings) as system,
     ):

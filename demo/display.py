@@ -1,4 +1,7 @@
-"""Display of the demo: text lines, and on a terminal a live picture below them. A log gets a line for each change instead."""
+"""Display of the demo: text lines, and on a terminal a live picture below them. A log gets a line when a job runs, and when it ends.
+
+With `verbose`, it also shows each command with its output, each Event, and in a log each ten percent.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ _LOG_PERCENT = 10  # a log gets a line every ten percent
 class Display:
     """Shows the demo on `console`; in a log, each line has the seconds of `clock`. Thread-safe."""
 
-    def __init__(self, console: Console, clock: Callable[[], float]) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float], *, verbose: bool = False) -> None:
+        self.verbose = verbose
         self.live = console.is_terminal  # otherwise the console is a log
         self._console = console
         self._clock = clock
@@ -52,12 +56,20 @@ class Display:
         """Show a sentence of the story."""
         self._write(text)
 
+    def detail(self, text: str) -> None:
+        """Show a sentence of the story if all is to be shown."""
+        if self.verbose:
+            self._write(text)
+
     def command(self, text: str) -> None:
-        """Show a command that is about to run."""
-        self._write(f"$ {text}", "bold cyan")
+        """Show a command that is about to run, if all is to be shown."""
+        if self.verbose:
+            self._write(f"$ {text}", "bold cyan")
 
     def output(self, text: str, style: str = "dim") -> None:
-        """Show the output of a command."""
+        """Show the output of a command, if all is to be shown."""
+        if not self.verbose:
+            return
         if self.live:
             self._console.print(Padding(Text(text.strip(), style=style), (0, 0, 0, _INDENT_CELLS)))
         else:
@@ -72,7 +84,7 @@ class Display:
         with self._lock:
             before, self._board = self._board, board
             if not self.live:
-                for line in _changes(before, board):
+                for line in _changes(before, board) if self.verbose else _phases(before, board):
                     self._write(line)
 
     def _write(self, text: str, style: str = "") -> None:
@@ -96,7 +108,7 @@ class Display:
                 Text(job.phase, style=style),
                 Text(_step(job), style="dim", no_wrap=True, overflow="ellipsis"),
             )
-        for event in board.events[-_EVENTS_SHOWN:]:
+        for event in board.events[-_EVENTS_SHOWN:] if self.verbose else ():
             events.add_row(
                 Text(f" {event.at:4.0f} s", style="dim"),
                 Text(event.job),
@@ -121,6 +133,14 @@ def _changes(before: Board, board: Board) -> Iterator[str]:
             yield f"{problem.sentence} What to do: {problem.cure}."
     if before.problems and not board.problems:
         yield "The installation works again."
+
+
+def _phases(before: Board, board: Board) -> Iterator[str]:
+    """Yield a line for each job that has begun to run, or has finished."""
+    for name, job in board.jobs.items():
+        old = before.jobs.get(name)
+        if (job.phase == "Running" or job.finished) and (old is None or old.phase != job.phase):
+            yield f"{name}: {job.phase}"
 
 
 def _logged(job: JobView) -> tuple[str, int, int]:

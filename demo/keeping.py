@@ -90,6 +90,19 @@ def _be_the_background(places: Places, perform: Perform, write_end: int) -> NoRe
         os._exit(status)
 
 
+def viewer(places: Places) -> list[str]:
+    """Return the command that shows the result of the kept demo. Raises DemoError without one."""
+    try:
+        record = json.loads(places.running.read_text())
+    except FileNotFoundError:
+        raise DemoError("No demo is running: `make demo OPEN=1` starts one.") from None
+    if start_mark(record["pid"]) != record["mark"]:
+        raise DemoError("The demo has already ended: `make demo OPEN=1` starts one.")
+    if not record["viewer"]:
+        raise DemoError("The job has no mesh, and your cluster has no gallery of the demo that could show the job.")
+    return [str(word) for word in record["viewer"]]
+
+
 def stop(places: Places) -> str:
     """Stop the kept demo, and return a message."""
     try:

@@ -23,6 +23,7 @@ class Places:
         self.jobs = root / "jobs"  # the worker's job folders, removed at the end
         self.logs = root / "logs"  # of operator, worker and gallery
         self.uploads = root / "uploads"  # photos uploaded in the gallery
+        self.first_mesh = root / "first-mesh"  # by the engine alone
         self.token = root / "gallery-token"  # of the gallery's user
         self.kubectl_cache = root / ".kubectl-cache"  # of the cluster's resources
         self.lock = root / ".lock"  # held by the running demo

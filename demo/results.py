@@ -11,20 +11,27 @@ from reconstruction_operator.api.verdict import Verdict
 
 from demo.board import JobView
 from demo.kubectl import ShownKubectl
-from demo.places import DemoError, Places
+from demo.places import RECON, DemoError, Places
+from devcluster import commands
 
 _TEXT_WIDTH = 100  # characters
 
 
-def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> list[str]:
+def failure(kubectl: ShownKubectl, places: Places, job: str) -> str:
+    """Return why a job has no mesh, with what to do, as `kubectl recon why` says it; empty if it has succeeded."""
+    if kubectl.read("get", f"recon/{job}")["status"]["phase"] == "Succeeded":
+        return ""
+    where = ["--kubeconfig", kubectl.kubeconfig, "--namespace", kubectl.namespace]
+    return commands.run([RECON, "why", job, *where], folder=places.root, check=False).stdout.strip()
+
+
+def collect(kubectl: ShownKubectl, places: Places, view: JobView, *, verbose: bool) -> list[str]:
     """Copy the outputs of a succeeded job from the worker's folder, with its final manifest, and return the closing lines.
 
-    Raises DemoError if the job did not succeed, or its files differ from its status.
+    Raises DemoError if its files differ from its status.
     """
     job: dict[str, Any] = kubectl.read("get", f"recon/{view.name}")
     status = job["status"]
-    if status["phase"] != "Succeeded":
-        raise DemoError(f"The job {view.name} ended as {status['phase']}. {status.get('message', '')}")
     folder = places.result(view.name)
     shutil.copytree(places.jobs / job["metadata"]["uid"] / "output", folder)
     (folder / "job.yaml").write_text(kubectl.quietly("get", f"recon/{view.name}", "-o", "yaml"))
@@ -35,7 +42,10 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> list[str]:
         raise DemoError(f"The output of {view.name} is incomplete: {missing or sorted(listed)}")
     steps = view.step_seconds()
     shown = [status["message"]] if status["verdict"] != Verdict.FINE else []
-    shown += [f"The photos became a mesh in {sum(steps.values()):.0f} s, as its status reported:"]
+    took = f"The photos became a mesh in {sum(steps.values()):.0f} s"
+    if not verbose:
+        return [*shown, f"{took}: {_file(meshes[0], places)}, with previews and the job as it ended beside it"]
+    shown.append(f"{took}, as its status reported:")
     shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in steps.items()]
     quality = ", ".join(f"{name} {value}" for name, value in (status.get("quality") or {}).items())
     shown += textwrap.wrap(quality, _TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ")

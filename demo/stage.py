@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import signal
 import threading
@@ -22,15 +21,16 @@ from reconstruction_operator.contract import info
 
 from demo import gallery
 from demo.display import Display
+from demo.first_mesh import FirstMesh
 from demo.kubectl import KubectlError, ShownKubectl
 from demo.photos import Photos
-from demo.places import RECON, DemoError, Places
+from demo.places import DemoError, Places
 from devcluster import Cluster, DevclusterError, Redis, interrupts
 from devcluster.files import CHECKOUT
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
-from devcluster.programs.building import built
-from devcluster.programs.toolchain import redis_server
+from devcluster.programs import toolchain
+from devcluster.programs.building import built, is_built
 from devcluster.servers.ports import free_ports
 from devcluster.servers.running import Running
 from devcluster.waiting import wait_until
@@ -86,18 +86,18 @@ class DemoServers:
 
 
 @contextlib.contextmanager
-def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
-    """Run a temporary control plane, which uses only this machine and leaves nothing behind."""
-    engine = f"{places.shown(RECON)} run {shlex.quote(places.shown(photos.folder))} -o {photos.job}-mesh --quality fast --open"
-    # Builds what is missing, and shows its progress.
-    built(meanwhile=f"In another terminal, a dozen photos become a mesh in about a minute without it:\n  {engine}")
-    redis_server()
-    display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
+def own(places: Places, photos: Photos, display: Display, *, first: FirstMesh | None) -> Iterator[DemoServers]:
+    """Run a temporary control plane, which uses only this machine and leaves nothing behind.
+
+    `first` runs while the control plane is built; None: no run of the engine alone.
+    """
     with contextlib.ExitStack() as stack:
-        cluster = stack.enter_context(Cluster())
-        display.text(f"etcd, kube-apiserver and kube-controller-manager run; the API server is {cluster.url}")
+        _build(stack, photos, display, first)
+        display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine (10 s)")
+        cluster = stack.enter_context(Cluster(managed=False))
+        display.detail(f"etcd and kube-apiserver run; the API server is {cluster.url}")
         server = stack.enter_context(Redis(persistent=True))  # a restart loses nothing
-        display.text(f"Redis runs on port {server.port}")
+        display.detail(f"Redis runs on port {server.port}")
         kubectl = _kubectl(cluster.kubectl_program, str(cluster.kubeconfig), "default", places, display)
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
         _wait_served(kubectl)
@@ -110,12 +110,28 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
         yield DemoServers(kubectl, (cluster, server, system), address)
 
 
+def _build(stack: contextlib.ExitStack, photos: Photos, display: Display, first: FirstMesh | None) -> None:
+    """Build what is missing, and show its progress. Meanwhile the engine alone makes a mesh of the photos."""
+    if first is None or is_built():
+        built()
+    else:
+        stack.enter_context(first)
+        display.title("Your mesh first, by the engine alone, while the control plane of the cluster is built")
+        built(beside=first.progress)
+        first.wait()
+        display.text(
+            f"The same photos are now the job {photos.job}, which runs in full: it gets nothing of the engine's run"
+        )
+    toolchain.kubectl()
+    toolchain.redis_server()
+
+
 @contextlib.contextmanager
 def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """Use the user's cluster with a new namespace, and the CRD if it is missing; delete both afterwards."""
     installed = shutil.which("kubectl")
-    program = Path(installed) if installed else built() / "kubectl"
-    redis_server()
+    program = Path(installed) if installed else toolchain.kubectl()
+    toolchain.redis_server()
     kubectl = _kubectl(program, kubeconfig, namespace, places, display)
     _check_suitable(kubectl, kubeconfig)
     display.title("A Redis, the operator and a worker start on this machine, for the cluster that you named")
@@ -158,12 +174,12 @@ def _start(system: System, places: Places, display: Display, account: str, **set
     # The worker starts first: an operator without workers reports that in the job's Events.
     worker = system.start_worker(concurrency=_WORKER_PROCESSES)
     system.wait_registered()
-    display.text(
+    display.detail(
         f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it does not use Kubernetes"
     )
     operator = system.start_operator(**settings)
     Replica(system).wait_ready()
-    display.text(f"reconstruction-operator run: process {operator.pid}, {account}")
+    display.detail(f"reconstruction-operator run: process {operator.pid}, {account}")
 
 
 def _wait_served(kubectl: ShownKubectl) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
-from devcluster.programs.building import CONTROL_PLANE, GoProgram, built
+from devcluster.programs.building import CONTROLLER_MANAGER, GoProgram, built
+from devcluster.programs.toolchain import kubectl
 from devcluster.standing import CLUSTER, NODE, Description, Standing
 
 if TYPE_CHECKING:
@@ -82,7 +83,11 @@ def _images(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    print(built(GoProgram(options.program, package="tool") if options.program else CONTROL_PLANE))
+    if options.program:
+        print(built(GoProgram(options.program, package="tool")))
+        return 0
+    for program in (kubectl().parent, built(), built(CONTROLLER_MANAGER)):
+        print(program)
     return 0
 
 
@@ -96,8 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devcluster", description="A real control plane on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_standing(commands, CLUSTER)
-    build = commands.add_parser("build", help="build the programs if they are not built yet, and print their folder")
-    build.add_argument("program", nargs="?", help="the tool of this module in programs/go (default: the control plane)")
+    build = commands.add_parser("build", help="build the programs if they are not built yet, and print their folders")
+    build.add_argument(
+        "program",
+        nargs="?",
+        help="the tool of this module in programs/go (default: the control plane and its controllers)",
+    )
     build.set_defaults(run=_build)
     node = commands.add_parser("node", help="a control plane with a node that runs pods (root, Debian)")
     actions = node.add_subparsers(required=True, metavar="ACTION")

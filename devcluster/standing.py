@@ -170,6 +170,7 @@ def _check_for_ever(servers: Sequence[Running]) -> NoReturn:
 
 def _prepare_cluster() -> None:
     built()
+    built(building.CONTROLLER_MANAGER)
     redis_server()
 
 
@@ -190,6 +191,7 @@ def _serve_cluster() -> Iterator[tuple[Description, Sequence[Running]]]:
 def _prepare_node() -> None:
     ensure(NODE_NEEDS)
     built()
+    built(building.CONTROLLER_MANAGER)
     built(building.NODE)
     images.pause_image()
 

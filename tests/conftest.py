@@ -6,6 +6,7 @@ The settings are the number of random examples, the order of tests, and the coll
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 ROUGH_MODELS: Final = DATA / "models"
 _bucket_numbers: Final = count(1)
 
+_IS_BUILDING: Final = "CONTROL_PLANE_IS_BUILDING"  # set by tests/real/conftest.py
+_REAL: Final = Path(__file__).parent / "real"
 _TOGETHER: Final = ("tests/real/chart/",)  # folders with their own control plane
 
 # Test machines are shared, so the duration of an example proves nothing.
@@ -56,9 +59,16 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long files first: at the end, each would keep one process busy and the others idle.
 
-    Files that share the default system run one after the other, since another system on the cluster replaces it.
+    Before that, while the control plane is being built, start those that need none. Files that share the default system run one after the other, since another system on the cluster replaces it.
     """
-    items.sort(key=lambda item: (item.get_closest_marker("long") is None, _uses_default_system(item)))
+    is_building = _IS_BUILDING in os.environ
+    items.sort(
+        key=lambda item: (
+            is_building and _REAL in item.path.parents,
+            item.get_closest_marker("long") is None,
+            _uses_default_system(item),
+        )
+    )
 
 
 def _uses_default_system(item: pytest.Item) -> bool:

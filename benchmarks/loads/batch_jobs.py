@@ -23,7 +23,7 @@ _JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
 
 def batch_jobs(count: int) -> Figures:
     """Run `count` Jobs of one pod whose container ends at once: from the first create to the last condition Complete."""
-    with Cluster(controllers=CONTROLLERS) as cluster, FakeNodes(cluster) as nodes:
+    with Cluster(controllers=CONTROLLERS, fast=True) as cluster, FakeNodes(cluster) as nodes:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         cluster.service_account_token(NAMESPACE, "default")  # waits until the account of the pods exists
         pids = {name: process.pid for name, process in nodes.processes.items()}

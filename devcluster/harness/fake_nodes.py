@@ -61,7 +61,7 @@ class FakeNodes(Running):
             "manage-all-nodes": "true",
             "node-lease-duration-seconds": 40,
         }
-        self._launch("kube-scheduler", [built(NODE) / "kube-scheduler", *flags(scheduler)])
+        self._launch("kube-scheduler", [self._cluster.program(NODE) / "kube-scheduler", *flags(scheduler)])
         self._launch("kwok", [built(KWOK) / "kwok", *flags(kwok)])
         for name in self._names:
             self._cluster.api.post(_NODES, {"metadata": {"name": name}})

@@ -20,7 +20,8 @@ from devcluster.errors import CommandError
 from devcluster.node import addresses, cgroups, configuration, images
 from devcluster.node.addresses import NODE_NAME, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.programs.building import CONTROL_PLANE, NODE, built
+from devcluster.programs.building import CONTROL_PLANE, CONTROLLER_MANAGER, NODE, built
+from devcluster.programs.toolchain import kubectl
 from devcluster.servers.certificates import Authority, signing_key
 from devcluster.servers.control_plane import ControlPlane, certificate_user
 from devcluster.waiting import wait_until
@@ -78,7 +79,7 @@ class Node(ControlPlane):
         number = contextlib.ExitStack()
         self.addresses = Addresses(number.enter_context(addresses.hold()))
         self.at_end(number.close)
-        self.kubectl_program = built() / "kubectl"
+        self.kubectl_program = kubectl()
         self.url = self.addresses.url
         self._write()
         self._run_servers()
@@ -125,7 +126,8 @@ class Node(ControlPlane):
         }.items():
             (conf / name).write_text(text)
         servers = {name: built(NODE) / name for name in NODE.links}
-        servers |= {name: built() / name for name in CONTROL_PLANE.links if name != "kubectl"}
+        servers |= {name: built() / name for name in CONTROL_PLANE.links}
+        servers[CONTROLLER_MANAGER.name] = built(CONTROLLER_MANAGER) / CONTROLLER_MANAGER.name
         plan: dict[str, Any] = {
             "name": self.addresses.name,
             "node": self.addresses.node,

@@ -14,25 +14,30 @@ from typing import Self
 from devcluster.files import cache_folder, locked
 
 _TERMINAL_SECONDS = 0.2  # between two frames
-_LOG_SECONDS = 15.0  # between two lines: CI systems stop silent builds after minutes
+_LOG_SECONDS = 30.0  # between two lines: CI systems stop silent builds after minutes
 _SPINNER = "|/-\\"
-_ERASE_LINE = "\r\x1b[K"
+ERASE_LINE = "\r\x1b[K"
 
 
-def cached(name: str, title: str, make: Callable[[Path, Spinner], None], meanwhile: str = "") -> Path:
+def is_cached(name: str) -> bool:
+    """Whether the cache has the complete folder `name`."""
+    return (cache_folder() / name).exists()
+
+
+def cached(
+    name: str, title: str, make: Callable[[Path, Spinner], None], beside: Callable[[], str] = lambda: ""
+) -> Path:
     """Return the folder `name` of the cache. If it does not exist, let `make` fill a new one, and show `title`.
 
-    The folder appears when it is complete. `meanwhile` is printed first, if the folder does not exist.
+    The folder appears when it is complete. `beside` returns what the progress line adds about other work.
     """
     folder = cache_folder() / name
     if folder.exists():
         return folder
     folder.parent.mkdir(exist_ok=True)
-    if meanwhile:
-        print(meanwhile, file=sys.stderr)
     lock = folder.with_name(f"{folder.name}.lock")
     lock.touch()  # the spinner reads it
-    with Spinner(title, lock) as progress, locked(lock):
+    with Spinner(title, lock, beside) as progress, locked(lock):
         if not folder.exists():
             with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
                 new = Path(temporary) / folder.name
@@ -55,9 +60,10 @@ class Spinner:
     to the file `shared`, from which a process that waits for the same work, and has no detail of its own, reads it.
     """
 
-    def __init__(self, title: str, shared: Path = Path(os.devnull)) -> None:
+    def __init__(self, title: str, shared: Path = Path(os.devnull), beside: Callable[[], str] = lambda: "") -> None:
         self._title = title
         self._shared = shared
+        self._beside = beside
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
         self._over = threading.Event()
@@ -74,7 +80,7 @@ class Spinner:
         self._over.set()
         self._thread.join()
         end = "done" if kind is None else "failed" if issubclass(kind, Exception) else "interrupted"
-        erase = _ERASE_LINE if self._terminal else ""
+        erase = ERASE_LINE if self._terminal else ""
         self._print(f"{erase}{self._title}: {end} after {elapsed(time.monotonic() - self._started)}")
 
     def _draw(self) -> None:
@@ -85,8 +91,10 @@ class Spinner:
                 self._shared.write_text(self.detail)
             if detail := self.detail or self._shared.read_text():
                 line += f", {detail}"
+            if other := self._beside():
+                line += f"; {other}"
             if self._terminal:
-                self._print(f"{_ERASE_LINE}{_SPINNER[frames % len(_SPINNER)]} {line}", end="")
+                self._print(f"{ERASE_LINE}{_SPINNER[frames % len(_SPINNER)]} {line}", end="")
             else:
                 self._print(line)
             frames += 1

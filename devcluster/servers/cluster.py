@@ -1,4 +1,4 @@
-"""Cluster: etcd, kube-apiserver and kube-controller-manager, for as long as a `with` block.
+"""Cluster: etcd, kube-apiserver and, if it is wanted, kube-controller-manager, for as long as a `with` block.
 
 Faults are injected by methods: the API server can be paused, killed, and started again with the same address and data.
 """
@@ -9,10 +9,12 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from devcluster.files import write_private
-from devcluster.programs.building import built
+from devcluster.programs.building import CONTROL_PLANE, CONTROLLER_MANAGER, GoProgram, built
+from devcluster.programs.toolchain import kubectl
 from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
 from devcluster.servers.arguments import Ports
@@ -30,7 +32,9 @@ _ADMIN = "devcluster-admin"
 class Cluster(ControlPlane):
     """A running cluster without nodes. Start it by `with Cluster() as cluster:` or by `start` and `stop`.
 
-    `controllers` are names of controllers that run beside the usual ones.
+    `controllers` are names of controllers that run beside the usual ones. Without `managed` no controllers run, and their program is not
+    built: then deleted namespaces stay, owned objects outlive their owners, and new namespaces have no account. `fast` programs are those
+    that a release has; they take minutes more to build.
     """
 
     name = "cluster"
@@ -40,9 +44,22 @@ class Cluster(ControlPlane):
     """Sends requests as an administrator."""
     _ports: Ports
 
-    def __init__(self, *, apiserver_arguments: Sequence[str] = (), controllers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        apiserver_arguments: Sequence[str] = (),
+        controllers: Sequence[str] = (),
+        managed: bool = True,
+        fast: bool = False,
+    ) -> None:
+        self._fast = fast
         self._apiserver_arguments = tuple(apiserver_arguments)
+        self._managed = managed
         self._controllers = tuple(controllers)
+
+    def program(self, program: GoProgram) -> Path:
+        """Return the folder of a program, built as fast as the cluster's own."""
+        return built(replace(program, fast=self._fast))
 
     def service_account_token(self, namespace: str, name: str) -> str:
         """Return a token of a service account, which may do what RBAC grants to the account."""
@@ -106,7 +123,7 @@ class Cluster(ControlPlane):
         self._start_servers()
 
     def _start(self) -> None:
-        self.kubectl_program = built() / "kubectl"
+        self.kubectl_program = kubectl()
         self._ports = Ports(*free_ports(3))
         self.url = f"https://127.0.0.1:{self._ports.apiserver}"
         authority = Authority(self.folder)
@@ -120,25 +137,30 @@ class Cluster(ControlPlane):
         self.api = ApiClient(self._ports.apiserver, self.ca, token)
         self.at_end(self.api.close)
         self.kubeconfig = self._write_kubeconfig(self.folder / "admin.kubeconfig", {"token": token})
-        # RBAC knows this user, and grants what it needs to act as each controller's own account.
-        manager = authority.issue("kube-controller-manager", user="system:kube-controller-manager")
-        self._write_kubeconfig(self.folder / "kube-controller-manager.kubeconfig", certificate_user(manager))
+        if self._managed:
+            # RBAC knows this user, and grants what it needs to act as each controller's own account.
+            manager = authority.issue("kube-controller-manager", user="system:kube-controller-manager")
+            self._write_kubeconfig(self.folder / "kube-controller-manager.kubeconfig", certificate_user(manager))
         self._start_servers()
 
     def _start_servers(self) -> None:
-        self._launch("etcd", [built() / "etcd", *arguments.etcd(self.folder, self._ports)])
+        self._launch("etcd", [self.program(CONTROL_PLANE) / "etcd", *arguments.etcd(self.folder, self._ports)])
         command = arguments.apiserver(self.folder, self._ports, self._apiserver_arguments)
-        self._launch("kube-apiserver", [built() / "kube-apiserver", *command])
-        # The controllers give up if no API server answers for 10 s, so they come after it.
-        self._wait_for("/readyz")
-        manager = arguments.controller_manager(self.folder, self._controllers)
-        self._launch("kube-controller-manager", [built() / "kube-controller-manager", *manager])
+        self._launch("kube-apiserver", [self.program(CONTROL_PLANE) / "kube-apiserver", *command])
+        if self._managed:
+            # The controllers give up if no API server answers for 10 s, so they come after it.
+            self._wait_for("/readyz")
+            manager = arguments.controller_manager(self.folder, self._controllers)
+            program = self.program(CONTROLLER_MANAGER) / CONTROLLER_MANAGER.name
+            self._launch(CONTROLLER_MANAGER.name, [program, *manager])
         self._wait_ready()
 
     def _wait_ready(self) -> None:
         # The default namespace comes a moment after /readyz, its account a moment later.
-        for path in ("/readyz", "/api/v1/namespaces/default", "/api/v1/namespaces/default/serviceaccounts/default"):
-            self._wait_for(path)
+        self._wait_for("/readyz")
+        self._wait_for("/api/v1/namespaces/default")
+        if self._managed:
+            self._wait_for("/api/v1/namespaces/default/serviceaccounts/default")
 
     def _wait_for(self, path: str) -> None:
         def answers() -> bool:

@@ -15,6 +15,7 @@ from devcluster.harness.dashboards.k9s import K9s
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.programs.building import K9S, built
+from devcluster.programs.toolchain import kubectl
 
 pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s if the cache does not have it
 
@@ -52,7 +53,7 @@ def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
                 namespace=NAMESPACE,
                 view=view,
                 files=REPOSITORY / "manifests" / "integrations" / "k9s",
-                kubectl=built() / "kubectl",
+                kubectl=kubectl(),
             )
             stack.enter_context(screen)
             screen.wait_text(f"reconstructionjobs({NAMESPACE})")

@@ -17,6 +17,7 @@ uses `cluster` or `namespace` without `start_system` finds no operator on the cl
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,8 @@ import redis
 import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
-from devcluster.programs.building import built
+from devcluster.programs.building import CONTROLLER_MANAGER, built, is_built
+from devcluster.programs.toolchain import kubectl
 from devcluster.servers.storage.s3 import S3
 from tests.support.controller.dispatch import leave, serve
 from tests.support.settings import configure
@@ -42,20 +44,28 @@ _HERE = Path(__file__).parent
 _SYSTEMS = pytest.StashKey[SharedSystems]()
 
 
+def pytest_configure() -> None:
+    # Decided once, in the first process: all processes of pytest-xdist must have the same order of tests.
+    if "PYTEST_XDIST_WORKER" not in os.environ and not is_built(CONTROLLER_MANAGER):
+        os.environ["CONTROL_PLANE_IS_BUILDING"] = "1"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.real)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the control plane before the first test: that takes minutes, longer than a test may take."""
-    if session.config.option.collectonly:
-        return
-    if any("control_plane_programs" in getattr(item, "fixturenames", ()) for item in session.items):
-        capture = session.config.pluginmanager.getplugin("capturemanager")
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Build the control plane before the first test that needs it: that takes minutes, longer than a test may take."""
+    if "control_plane_programs" in getattr(item, "fixturenames", ()):
+        capture = item.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():  # so that the progress is visible
             built()
+            built(CONTROLLER_MANAGER)
+            kubectl()
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,8 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane_programs() -> None:
-    """For a test that starts its own cluster: the programs are built before the first test runs."""
-    built()
+    """For a test that starts its own cluster: the programs are built before it runs, and its timeout begins after that."""
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.programs.building import built
 from devcluster.programs.conformance import KUBERNETES_NEWEST, KUBERNETES_OLDEST, violations
 from devcluster.programs.go_modules import GoModule
 from devcluster.programs.helm import helm
+from devcluster.programs.toolchain import kubectl
 from tests.support.paths import CHART, CHECKOUT
 
 # The first test downloads two modules, once.
@@ -54,7 +54,7 @@ def test_every_key_of_the_chart_is_valid(release: GoModule, values: str) -> None
 @RELEASES
 @pytest.mark.parametrize("folder", ["install", "complete"])
 def test_every_key_of_the_manifests_is_valid(release: GoModule, folder: str, control_plane_programs: None) -> None:
-    command = [str(built() / "kubectl"), "kustomize", str(CHECKOUT / "manifests" / folder)]
+    command = [str(kubectl()), "kustomize", str(CHECKOUT / "manifests" / folder)]
     manifests = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert violations(manifests, release) == []

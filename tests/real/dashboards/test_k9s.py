@@ -12,7 +12,7 @@ import yaml
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY
-from devcluster.programs.building import built
+from devcluster.programs.toolchain import kubectl
 
 PLUGINS: dict[str, Any] = yaml.safe_load((REPOSITORY / "manifests/integrations/k9s/plugins.yaml").read_text())[
     "plugins"
@@ -36,7 +36,7 @@ def press(jobs: Jobs, name: str, key: str) -> str:
     done = subprocess.run(
         [plugin["command"], *arguments],
         env={
-            "PATH": f"{built()}:{os.defpath}",
+            "PATH": f"{kubectl().parent}:{os.defpath}",
             "KUBECONFIG": "/nowhere",
             "HOME": str(jobs.system.folder),  # where kubectl keeps its cache
         },

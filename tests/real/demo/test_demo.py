@@ -30,13 +30,13 @@ MARK = "DEMO_TEST_MARK"  # in the environment of everything that the demo starts
 class Demo:
     """A run of the demo, with its output."""
 
-    def __init__(self, output: Path, *arguments: str | Path) -> None:
+    def __init__(self, output: Path, *arguments: str | Path, **environment: str) -> None:
         self.output = output
         self.mark = uuid.uuid4().hex
         self.process = subprocess.Popen(
             [sys.executable, "-m", "demo", "--output", output, *arguments],
             cwd=CHECKOUT,
-            env=os.environ | {MARK: self.mark, "BROWSER": "true"},
+            env=os.environ | {MARK: self.mark, "BROWSER": "true"} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,8 +81,8 @@ def demo(tmp_path: Path, control_plane_programs: None) -> Iterator[Callable[...,
     """A function that starts a demo, which ends after the test."""
     started: list[Demo] = []
 
-    def start(*arguments: str | Path) -> Demo:
-        started.append(Demo(tmp_path / "demo-output", *arguments))
+    def start(*arguments: str | Path, **environment: str) -> Demo:
+        started.append(Demo(tmp_path / "demo-output", *arguments, **environment))
         return started[-1]
 
     yield start
@@ -117,7 +117,8 @@ def test_demo_makes_a_mesh_shows_it_and_cancels_a_job_on_the_users_cluster(
     assert json.loads((result / "manifest.json").read_text())
     text = run.output_text()
     assert "a cancel takes two steps" in text
-    assert "banana: Running, " in text
+    assert "banana: Running" in text
+    assert "$ kubectl" not in text
     assert "placeholder: Cancelled" in text
     assert str(result / "model.glb") in text
     assert "\x1b" not in text
@@ -126,7 +127,7 @@ def test_demo_makes_a_mesh_shows_it_and_cancels_a_job_on_the_users_cluster(
 
 
 def test_an_interrupted_demo_leaves_nothing_running(demo: Callable[..., Demo], tmp_path: Path) -> None:
-    run = demo("--photos", shutil.copytree(CHECKOUT / "examples" / "photos" / "banana", tmp_path / "vase"))
+    run = demo("--verbose", "--photos", shutil.copytree(CHECKOUT / "examples" / "photos" / "banana", tmp_path / "vase"))
     wait_until(
         lambda: re.search(r"vase: Running, [1-9]\d%", run.output_text()) is not None,  # the photos are loaded
         "the demo to reconstruct",
@@ -140,6 +141,80 @@ def test_an_interrupted_demo_leaves_nothing_running(demo: Callable[..., Demo], t
     assert run.lines[-1] == "demo: interrupted; everything is stopped and removed"
     wait_until(lambda: not run.left(), "the end of all processes", seen=run.left, timeout_seconds=30)
     assert not (run.output / "jobs").exists()
+
+
+def some_photos(folder: Path, number: int) -> Path:
+    """Copy that many photos to a new folder; two make no mesh."""
+    folder.mkdir()
+    for photo in sorted((CHECKOUT / "examples/photos/banana").glob("*.jpg"))[:number]:
+        shutil.copy(photo, folder)
+    return folder
+
+
+# Its build does not end.
+GO = """#!/bin/sh
+case $1 in
+    env) echo go1.99.0 ;;
+    list) echo net ;;
+    build) exec sleep 600 ;;
+esac
+"""
+
+
+def test_the_engine_shows_its_mesh_while_the_control_plane_is_built(demo: Callable[..., Demo], tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    go.write_text(GO)
+    go.chmod(0o755)
+    caches = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    run = demo("--open", "--photos", some_photos(tmp_path / "vase", 5), **caches, TMPDIR=str(tmp_path))
+    match = wait_until(
+        lambda: re.search(
+            r"Your mesh, by the engine alone, after \d+ s: (\S+), in the browser at (\S+)", run.output_text()
+        ),
+        "the mesh of the engine alone",
+        timeout_seconds=250,
+        seen=run.output_text,
+    )
+
+    with urllib.request.urlopen(match[2]) as page:  # noqa: S310 -- of this machine
+        assert b"model-viewer" in page.read()
+    assert Path(match[1]).read_bytes()[:4] == b"glTF"
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait(60) == 130
+    assert run.lines[-1] == "demo: interrupted; everything is stopped and removed"
+    wait_until(lambda: not run.left(), "the end of all processes", seen=run.left, timeout_seconds=30)
+    left = {path.name for path in tmp_path.iterdir()} - {"cache", "go", "demo-output", "vase"}
+    assert {name for name in left if not name.startswith("reconstruction-operator")} == set()
+
+
+def test_photos_that_make_no_mesh_are_refused_before_anything_starts(demo: Callable[..., Demo], tmp_path: Path) -> None:
+    run = demo("--photos", some_photos(tmp_path / "vase", 2))
+
+    assert run.wait(60) == 1
+    assert "error: 2 photos" in run.output_text()
+    assert "KEEP=1 runs the demo all the same" in run.output_text()
+    assert not (run.output / "logs").exists()
+
+
+def test_a_kept_demo_says_why_there_is_no_mesh_and_waits_for_other_photos(
+    demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    run = demo("--keep", "--photos", some_photos(tmp_path / "vase", 2))
+
+    assert run.wait(200) == 0
+    text = run.output_text()
+    assert "vase: Failed" in text
+    assert "What to do:" in text
+    assert "Other photos: drop them on http://127.0.0.1:" in text
+    shown = demo("--show")
+    address = wait_until(
+        lambda: re.search(r"^http://\S+$", shown.output_text(), re.MULTILINE), "an address", seen=shown.output_text
+    )
+    with urllib.request.urlopen(address[0]) as page:  # noqa: S310 -- of this machine
+        assert b"<title>" in page.read()
+    shown.process.send_signal(signal.SIGINT)
+    assert shown.wait(60) == 0
 
 
 def test_an_unreachable_cluster_is_rejected_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:

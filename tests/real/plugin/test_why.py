@@ -32,7 +32,7 @@ from typer.main import get_command
 import devcluster
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP
-from devcluster.programs.building import built
+from devcluster.programs.toolchain import kubectl
 from tests.support.plugin import Program
 from tests.support.systems import running_system
 
@@ -342,7 +342,7 @@ def check_alike(people: dict[str, Connection], job: Job, first: Answer, at: date
                 name, command, rest = group.resolve_command(context, words[1:])
                 command.make_context(name, rest)
             elif words and role != "viewer":
-                subprocess.run([built() / "kubectl", *words, "--dry-run=server"], check=True)
+                subprocess.run([kubectl(), *words, "--dry-run=server"], check=True)
 
 
 ROWS = [*(Row(*row) for row in TABLE), *FAULTS]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from devcluster.programs.building import KREW, built
+from devcluster.programs.toolchain import kubectl
 from scripts.release import krew, packages
 from tests.support.paths import CHECKOUT, PHOTOS
 
@@ -24,7 +25,7 @@ def test_krew_installs_a_plugin_that_needs_no_package(control_plane_programs: No
     assert compiled == ["python3.11", "python3.12", "python3.13"]
 
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "python"], check=True)
-    folders = (tmp_path / "krew/bin", tmp_path / "python/bin", built(), built(KREW), "/usr/bin", "/bin")
+    folders = (tmp_path / "krew/bin", tmp_path / "python/bin", kubectl().parent, built(KREW), "/usr/bin", "/bin")
     environment = {"PATH": ":".join(map(str, folders)), "HOME": str(tmp_path), "KREW_ROOT": str(tmp_path / "krew")}
     environment["HTTPS_PROXY"] = "http://127.0.0.1:9"  # where nothing listens
 
