@@ -26,10 +26,10 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors of a write to a full file system or beyond a quota."""
-# Errors of a file system without hard links, or with files of another user.
 _TOO_DEEP = (errno.EMFILE, errno.ENAMETOOLONG)  # errors of a deletion that descends into very deep folders
 _LEAST_BYTES = 4096  # that an entry counts, for its inode: millions of empty files fill a file system, too
 _BLOCK_BYTES = 512  # of st_blocks
+# Errors of a file system without hard links, or with files of another user.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
