@@ -46,7 +46,7 @@ def plain(folder: Path) -> list[Path]:
             id="a-box-each",
         ),
         pytest.param(of_one_pixel, "IMAGE_TOO_SMALL: half of the 3 photos have at most 1 px", id="one-pixel"),
-        pytest.param(plain, "LOW_TEXTURE: half of the 3 photos show fewer than", id="plain-photos"),
+        pytest.param(plain, "LOW_TEXTURE: half of the 3 photos show no distinct points", id="plain-photos"),
     ],
 )
 def test_a_set_without_a_model_fails_with_its_reason(
