@@ -103,7 +103,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
-        Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
+        Stage.PHOTOS: 0.8 + 0.03 * source_megapixels + 0.055 * megapixels,
         Stage.FEATURES: 0.2 * megapixels + 4e-5 * features * count,
         Stage.MATCHES: 0.8e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
         Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
@@ -112,7 +112,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
         Stage.FUSION: 1.8 * fine_megapixels[-1],
         Stage.SURFACE: 3.0 + 0.2 * fine_megapixels[-1] + 1.95e-5 * _COST_OF_DOUBLING**deeper * points,
         Stage.CLEANING: 0.1 + 4e-6 * faces + 6e-6 * points,
-        Stage.REFINEMENT: (0.03 * seen_megapixels + 2.5e-5 * faces) * settings.refine,
+        Stage.REFINEMENT: (0.055 * seen_megapixels + 4.6e-5 * faces) * settings.refine,
         Stage.TEXTURE: 0.1
         + 0.5 * settings.texture_size**2 / 1e6
         + 0.12 * seen_megapixels
