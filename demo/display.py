@@ -1,4 +1,5 @@
-"""Display of the demo: text lines, and on a terminal a live picture below them. A log gets a line when a job runs, and when it ends.
+"""Display of the demo: text lines, and on a terminal a live picture below them. A log gets a line when a job
+runs, when it ends, and when the installation has a problem.
 
 With `verbose`, it also shows each command with its output, each Event, and in a log each ten percent.
 """
@@ -86,6 +87,8 @@ class Display:
             if not self.live:
                 for line in _changes(before, board) if self.verbose else _phases(before, board):
                     self._write(line)
+                for line in _problems(before, board):
+                    self._write(line)
 
     def _write(self, text: str, style: str = "") -> None:
         if not self.live:
@@ -120,13 +123,17 @@ class Display:
 
 
 def _changes(before: Board, board: Board) -> Iterator[str]:
-    """Yield a line for each job with a new phase, step or ten percent, each new Event, and each new problem and its end."""
+    """Yield a line for each job with a new phase, step or ten percent, and each new Event."""
     for name, job in board.jobs.items():
         old = before.jobs.get(name)
         if job.phase and (old is None or _logged(old) != _logged(job)):
             yield f"{name}: {job.phase}, {job.percent}% {_step(job)}".rstrip()
     for event in board.events[len(before.events) :]:
         yield f"{event.job}: event {event.reason}: {event.message}"
+
+
+def _problems(before: Board, board: Board) -> Iterator[str]:
+    """Yield a line for each new problem of the installation, and one for the end of the last."""
     codes = {problem.code for problem in before.problems}
     for problem in board.problems:
         if problem.code not in codes:  # its text may change each second
