@@ -13,6 +13,11 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from reconstruction_operator import config
+from reconstruction_operator.jobfiles import kept_stages, layout
+from reconstruction_operator.worker.attempt.stages import of_namespace
+from reconstruction_operator.worker.local.run import KEPT_STAGES
+
 from demo.photos import Photos
 from demo.places import RECON, Places
 from devcluster.servers.processes import Process
@@ -52,6 +57,19 @@ class FirstMesh(Running):
         while self._thread.is_alive():  # a join without a timeout could not be interrupted
             self._thread.join(_POLL_SECONDS)
 
+    def give_stages(self, namespace: str, namespace_uid: str) -> bool:
+        """Move the stages of the run to where jobs of that namespace find them, and return whether there are any.
+
+        A job with the same photos and parameters then continues from them.
+        """
+        kept = list(kept_stages.entries(self.folder / KEPT_STAGES))
+        for run in kept:
+            digest = of_namespace(run.digest, config.settings.INSTALL_ID, namespace, namespace_uid)
+            kept_stages.keep(
+                layout.kept_stages(self._places.jobs), run.path, digest, run.job_id, tenant=layout.tenant(namespace)
+            )
+        return bool(kept)
+
     def stop(self) -> None:
         """End the run and the viewer, and remove their temporary files."""
         self._over.set()  # the thread starts no viewer any more
@@ -62,7 +80,6 @@ class FirstMesh(Running):
     def _start(self) -> None:
         # The check of the photos has been shown already.
         options: list[str | Path] = ["--output-dir", self._folder, "--quality", "fast", "--force"]
-        # Its stages are not needed again: the job runs in full.
         temporary = {"TMPDIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder)}
         self._launch("engine", [RECON, "run", self._photos.folder, *options], os.environ | temporary)
         self._thread.start()

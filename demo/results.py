@@ -42,7 +42,10 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView, *, verbose: bo
         raise DemoError(f"The output of {view.name} is incomplete: {missing or sorted(listed)}")
     steps = view.step_seconds()
     shown = [status["message"]] if status["verdict"] != Verdict.FINE else []
-    took = f"The photos became a mesh in {sum(steps.values()):.0f} s"
+    resumed = status["progress"].get("resumedFrom")
+    took = f"The photos became a mesh in {sum(steps.values()):.0f} s" + (
+        f", continued from {resumed}" if resumed else ""
+    )
     if not verbose:
         return [*shown, f"{took}: {_file(meshes[0], places)}, with previews and the job as it ended beside it"]
     shown.append(f"{took}, as its status reported:")

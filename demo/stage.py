@@ -92,7 +92,9 @@ def own(places: Places, photos: Photos, display: Display, *, first: FirstMesh | 
     `first` runs while the control plane is built; None: no run of the engine alone.
     """
     with contextlib.ExitStack() as stack:
-        _build(stack, photos, display, first)
+        if is_built():
+            first = None
+        _build(stack, display, first)
         display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine (10 s)")
         cluster = stack.enter_context(Cluster(managed=False))
         display.detail(f"etcd and kube-apiserver run; the API server is {cluster.url}")
@@ -102,6 +104,8 @@ def own(places: Places, photos: Photos, display: Display, *, first: FirstMesh | 
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
         _wait_served(kubectl)
         display.output(kubectl.run("apply", "-k", "manifests/install"))
+        if first is not None:
+            _give_stages(first, kubectl, photos, display)
         system = stack.enter_context(System(cluster, server, settings=_settings(places, photos)))
         account = "as the service account of manifests/install, with only its permissions"
         (port,) = free_ports(1)
@@ -110,20 +114,25 @@ def own(places: Places, photos: Photos, display: Display, *, first: FirstMesh | 
         yield DemoServers(kubectl, (cluster, server, system), address)
 
 
-def _build(stack: contextlib.ExitStack, photos: Photos, display: Display, first: FirstMesh | None) -> None:
+def _build(stack: contextlib.ExitStack, display: Display, first: FirstMesh | None) -> None:
     """Build what is missing, and show its progress. Meanwhile the engine alone makes a mesh of the photos."""
-    if first is None or is_built():
+    if first is None:
         built()
     else:
         stack.enter_context(first)
         display.title("Your mesh first, by the engine alone, while the control plane of the cluster is built")
         built(beside=first.progress)
         first.wait()
-        display.text(
-            f"The same photos are now the job {photos.job}, which runs in full: it gets nothing of the engine's run"
-        )
     toolchain.kubectl()
     toolchain.redis_server()
+
+
+def _give_stages(first: FirstMesh, kubectl: ShownKubectl, photos: Photos, display: Display) -> None:
+    """Let the job of the same photos continue from the stages of the first mesh, and say so."""
+    uid = kubectl.read("get", "namespace", kubectl.namespace)["metadata"]["uid"]
+    continues = first.give_stages(kubectl.namespace, uid)
+    how = "continues from the stages of the engine's run" if continues else "runs in full: the engine kept no stages"
+    display.text(f"The same photos are now the job {photos.job}, which {how}")
 
 
 @contextlib.contextmanager

@@ -229,9 +229,9 @@ def names() -> Path:
     return volume() / _NAMES
 
 
-def kept_stages() -> Path:
-    """Return the folder of stages that other jobs may use."""
-    return volume() / _STAGES
+def kept_stages(of_volume: Path | None = None) -> Path:
+    """Return the folder of stages that other jobs may use; None: of the volume of the settings."""
+    return (of_volume or volume()) / _STAGES
 
 
 def ledger() -> Path:

@@ -40,7 +40,7 @@ class StageFolder:
     """The folder in which a run keeps its finished stages for the next attempt and for later jobs; used through `stages.Stages`."""
 
     path: Path  # made when the first stage begins; besides output and scratch the only folder that a model writes to
-    key: str  # digest of what all stages depend on: namespace, photos, model and version
+    key: str  # digest of what all stages depend on: photos, model and version
     attempt: int = 0  # 0: a bare task
     max_bytes: int = sys.maxsize  # of all sealed stages
     job_id: str = ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Mapping
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.fingerprint import recipe
@@ -33,14 +33,11 @@ class AttemptStages:
         if not most:
             return None
         envelope = assignment.envelope
-        by_name = config.settings.NAMESPACE_IDENTITY == "name"
-        identity = envelope.namespace if by_name else envelope.namespace_uid
-        tenant = f"{envelope.install_id}/{envelope.namespace}/{identity}"
-        digest = key(choice, {"tenant": tenant, "input": input_digest})
-        if config.settings.KEEP_STAGES_SECONDS and input_digest and identity and not assignment.is_bare:
-            self._digest = digest
-            if assignment.attempt == 1:  # a later attempt has them, unless one may have caused a crash
-                kept_stages.link(layout.kept_stages(), digest, self._space.stages)
+        digest = key(choice, input_digest)
+        if config.settings.KEEP_STAGES_SECONDS and input_digest and not assignment.is_bare:
+            self._digest = of_namespace(digest, envelope.install_id, envelope.namespace, envelope.namespace_uid)
+            if self._digest and assignment.attempt == 1:  # a later attempt has them, unless one may have caused a crash
+                kept_stages.link(layout.kept_stages(), self._digest, self._space.stages)
                 self._inherited = self._names()
         return StageFolder(self._space.stages, digest, assignment.attempt or 0, most, assignment.job_id, envelope.name)
 
@@ -68,10 +65,20 @@ class AttemptStages:
         return {path.name for path in workspace.sealed_stages(self._space)}
 
 
-def key(choice: Choice, source: Mapping[str, str]) -> str:
+def key(choice: Choice, input_digest: str) -> str:
     """Return the digest of the input (empty for a simulation), and of the model with the packages that it computes with."""
     name = choice.model.name
     installed = registry.versions(name)
     packages = [f"{package}=={installed.get(package, '')}" for package in sorted(getattr(choice.model, "packages", ()))]
     made_by = " ".join([registry.version(name), *packages])
-    return recipe(name, made_by, source)
+    return recipe(name, made_by, {"input": input_digest})
+
+
+def of_namespace(stages_key: str, install_id: str, namespace: str, namespace_uid: str) -> str:
+    """Return the digest by which the jobs of one namespace, and no others, find kept stages with that key.
+
+    It is empty if the namespace is not known by what NAMESPACE_IDENTITY names.
+    """
+    identity = namespace if config.settings.NAMESPACE_IDENTITY == "name" else namespace_uid
+    text = f"{install_id}/{namespace}/{identity}/{stages_key}"
+    return hashlib.sha256(text.encode()).hexdigest() if identity else ""

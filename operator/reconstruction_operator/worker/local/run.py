@@ -55,6 +55,9 @@ INTERRUPTED: Final = 130
 # Of a command line that cannot be carried out. Only a model itself can report them after the start.
 _OF_USAGE: Final = ("BACKEND_UNAVAILABLE", "INPUT_NOT_FOUND", "INVALID_PARAMETERS", output_folder.REFUSED)
 
+KEPT_STAGES: Final = Path("reconstruction-operator/stages")
+"""Stages of successful runs, below the user's folder of caches."""
+
 OutputLine = Mapping[str, Any]
 
 
@@ -172,7 +175,7 @@ def _usable_cache(choice: Choice, tell: Callable[[str], None]) -> Path | None:
         return None
     try:
         root = os.environ.get("XDG_CACHE_HOME")
-        cache = (Path(root) if root else Path.home() / ".cache") / "reconstruction-operator" / "stages"
+        cache = (Path(root) if root else Path.home() / ".cache") / KEPT_STAGES
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=cache):
             kept_stages.expire(cache, time.time())
@@ -188,7 +191,7 @@ def _stages(folder: Path, choice: Choice, digest: str, cache: Path | None) -> St
     """Return the folder of the run's stages, with those of earlier runs from the cache; None without a cache."""
     if cache is None:
         return None
-    key = stage_key(choice, {"input": digest})
+    key = stage_key(choice, digest)
     with contextlib.suppress(OSError):  # those of another user
         kept_stages.link(cache, key, folder)
     return StageFolder(folder, key, max_bytes=config.settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)

@@ -13,7 +13,7 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import kept_stages, layout
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.worker.attempt.assignment import Assignment
-from reconstruction_operator.worker.attempt.stages import AttemptStages
+from reconstruction_operator.worker.attempt.stages import AttemptStages, of_namespace
 from reconstruction_operator.worker.model.selection import Choice, choose
 
 from tests.support.settings import configure
@@ -32,12 +32,12 @@ def stages(space: Workspace, namespace: str = "red", attempt: int = 1, uid: str 
     return AttemptStages(space, Assignment("uid-1", "uid-1-1", "photogrammetry", envelope, "worker"))
 
 
-def key(
+def digest_of(
     space: Workspace, choice: Choice | None = None, digest: str = "sha256:1", namespace: str = "red", uid: str = "ns-1"
 ) -> str:
-    folder = stages(space, namespace, uid=uid).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest)
+    folder = stages(space).folder(choice or choose("photogrammetry", {"quality": "fast"}), digest)
     assert folder is not None
-    return folder.key
+    return of_namespace(folder.key, "", namespace, uid)
 
 
 @pytest.mark.parametrize(
@@ -49,29 +49,29 @@ def key(
         pytest.param({"choice": choose("placeholder", {})}, id="model"),
     ],
 )
-def test_stages_of_another_input_model_or_namespace_have_another_key(space: Workspace, other: dict[str, Any]) -> None:
-    assert key(space) == key(space)
-    assert key(space, **other) != key(space)
+def test_stages_of_another_input_model_or_namespace_are_not_found(space: Workspace, other: dict[str, Any]) -> None:
+    assert digest_of(space) == digest_of(space)
+    assert digest_of(space, **other) != digest_of(space)
 
 
 def test_stages_are_kept_for_a_later_namespace_where_names_decide(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, NAMESPACE_IDENTITY="name")
-    assert key(space, uid="ns-2") == key(space, uid="")
+    assert digest_of(space, uid="ns-2") == digest_of(space, uid="")
 
 
 def test_stages_serve_jobs_with_other_parameters(space: Workspace) -> None:
-    assert key(space, choose("photogrammetry", {"quality": "standard"})) == key(space)
+    assert digest_of(space, choose("photogrammetry", {"quality": "standard"})) == digest_of(space)
 
 
-def test_stages_of_another_release_of_a_package_have_another_key(
+def test_stages_of_another_release_of_a_package_are_not_found(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choice = choose("photogrammetry", {"quality": "fast"})
-    mine = key(space, choice)
+    mine = digest_of(space, choice)
     monkeypatch.setattr(type(choice.model), "packages", ("pycolmap",))
-    assert key(space, choice) != mine
+    assert digest_of(space, choice) != mine
 
 
 def test_no_stage_is_kept_if_the_settings_allow_none(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def kept(jobs_dir: Path, tmp_path: Path) -> Path:
     """The stages of a job with the same photos, kept for others."""
     stage = tmp_path / "other" / "matches"
     stage.mkdir(parents=True)
-    kept_stages.keep(layout.kept_stages(), stage.parent, key(Workspace(tmp_path)), "uid-0")
+    kept_stages.keep(layout.kept_stages(), stage.parent, digest_of(Workspace(tmp_path)), "uid-0")
     return jobs_dir / ".stages"
 
 
