@@ -23,7 +23,7 @@ from tests.support.worker.attempts import JOB, end, run, want
 pytestmark = pytest.mark.usefixtures("wanted")
 
 AGAIN = "7f3d2b10-again"
-ABOUT = {"namespace": "default", "name": "banana"}
+ABOUT = {"namespace": "default", "namespace_uid": "ns-1", "name": "banana"}
 _WRITES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.truncate")
 
 
