@@ -32,7 +32,6 @@ ROUGH_MODELS: Final = DATA / "models"
 _bucket_numbers: Final = count(1)
 
 _IS_BUILDING: Final = "CONTROL_PLANE_IS_BUILDING"  # set by tests/real/conftest.py
-_REAL: Final = Path(__file__).parent / "real"
 _TOGETHER: Final = ("tests/real/chart/",)  # folders with their own control plane
 
 # Test machines are shared, so the duration of an example proves nothing.
@@ -59,16 +58,21 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long files first: at the end, each would keep one process busy and the others idle.
 
-    Before that, while the control plane is being built, start those that need none. Files that share the default system run one after the other, since another system on the cluster replaces it.
+    Before that, while the control plane is being built, start the files that need none. Files that share the default
+    system run one after the other, since another system on the cluster replaces it.
     """
-    is_building = _IS_BUILDING in os.environ
+    waiting = {item.path for item in items if _waits_for_the_build(item)}
     items.sort(
         key=lambda item: (
-            is_building and _REAL in item.path.parents,
+            item.path in waiting,
             item.get_closest_marker("long") is None,
             _uses_default_system(item),
         )
     )
+
+
+def _waits_for_the_build(item: pytest.Item) -> bool:
+    return _IS_BUILDING in os.environ and "control_plane_programs" in getattr(item, "fixturenames", ())
 
 
 def _uses_default_system(item: pytest.Item) -> bool:
