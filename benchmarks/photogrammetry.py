@@ -112,8 +112,7 @@ def _row(name: str, folder: Path, quality: str, output: Path, before: str = "") 
         print(_ROW.format(name, quality, "-", "-", *used, "-", *_NO_TRUTH, failure), flush=True)
         return
     numbers = last["result"]["quality"]
-    comparable = (folder / catalogue.TRUTH).exists() and (output / "model_full.glb").exists()  # not of old versions
-    errors = _errors(folder, output) if comparable else _NO_TRUTH
+    errors = _errors(folder, output) if (folder / catalogue.TRUTH).exists() else _NO_TRUTH
     registered = f"{numbers['registered']}/{numbers['images']}"
     print(_ROW.format(name, quality, registered, numbers["faces"], *used, f"{eta_error(lines):+.0%}", *errors, ""))
 

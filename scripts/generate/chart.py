@@ -35,12 +35,6 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "WORKER_METRICS_PORT": "set metrics.workerPort",
     "WORKER_PROBE_PORT": "set probes.workerPort",
 }
-RENAMED: Final[Mapping[str, str]] = {
-    "namePrefix": "it is now fullnameOverride",
-    "image.pullSecrets": "it is now imagePullSecrets",
-    "redis.auth.key": "set redis.auth.keys: each user has a password of its own",
-    "redis.runAsUser": "set runAsUser, runAsGroup and fsGroup in redis.podSecurityContext",
-}
 
 
 class Value(NamedTuple):
@@ -132,14 +126,14 @@ def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def known_values() -> str:
     """Return files/values.json, which the chart uses to reject unknown values.
 
-    It has each object with its keys, and advice for keys that moved. `*` is any key, `[]` any item.
+    It has each object with its keys, and advice for settings that other values set. `*` is any key, `[]` any item.
     """
     content = json.loads(schema())
     # A parent chart may set any key in `global`.
     objects = {path: keys for path, keys in _objects(content, content, "") if path.partition(".")[0] != "global"}
     settings = [path for path in objects if path.rpartition(".")[2] == "settings"]
     moved = {f"{path}.{name}": advice for path in settings for name, advice in FROM_OTHER_VALUES.items()}
-    return json.dumps({"objects": objects, "moved": {**RENAMED, **moved}}, indent=1) + "\n"
+    return json.dumps({"objects": objects, "moved": moved}, indent=1) + "\n"
 
 
 def _objects(node: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:

@@ -16,7 +16,6 @@ from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.broker import celery_settings, transport
 from reconstruction_operator.contract.envelope import Envelope
 
-RETAIN_HEADER: Final = "retain_seconds"
 _BATCH: Final = 500  # messages in one round trip
 _FAILURES: Final = (KombuError, redis.RedisError, OSError)  # kombu passes on errors of redis-py and of sockets
 
@@ -57,8 +56,7 @@ def _task(message: Message) -> dict[str, Any]:
     job_id = check_job_id(message.job_id)
     where = {"task_id": message.task_id, "queue": message.queue}
     if message.envelope is None:
-        # A header, because a worker of the previous version accepts no second argument; it deletes at once.
-        order = {} if message.retain_seconds is None else {"headers": {RETAIN_HEADER: str(message.retain_seconds)}}
+        order = {} if message.retain_seconds is None else {"kwargs": {"retain_seconds": message.retain_seconds}}
         return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job = message.envelope.to_json()
     # In a header too, where other workers and instrumentation expect it.

@@ -39,7 +39,7 @@ def marked(job: Job, mine: InstallationMark) -> Job:
 def settled(job: Job, ours: Job, planned: Plan, mine: InstallationMark) -> Plan:
     """Return the plan of the stored job, from the plan `planned` of the marked one (`ours`).
 
-    The mark alone is no reason for a write, unless the job was handed over: an upgrade would write every status.
+    The mark alone is no reason for a write, unless the job was handed over.
     """
     before = job.status.installation
     if ours is job:

@@ -133,7 +133,7 @@ class Observation(ObservedJob):
         return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **facts)
 
     def lacks(self, job: Job) -> bool:
-        """Return whether Redis lacks data that the job's status reports. It may have lost them, or the job ended under an older version."""
+        """Return whether Redis lacks data that the job's status reports: it may have lost them."""
         phase = job.status.phase
         if phase in (Phase.RUNNING, Phase.CANCELLING):
             return job.status.worker is not None and self.claim is None and self.end is None

@@ -83,4 +83,4 @@ class WorkerInfo:
 
     node: str
     queues: tuple[str, ...] = ()
-    announced: str = ""  # the digest of its announcement of models; empty: an older worker
+    announced: str = ""  # the digest of its announcement of models; empty: it has announced none

@@ -118,8 +118,7 @@ def register_worker(keys: Keys, *, node: str, queues: tuple[str, ...], announced
 
     Returns the id of the epoch, which changes when Redis may have lost data; empty until an operator has opened one.
     """
-    # An operator of the previous version asks whether the worker runs preflights (`checks`).
-    registration = {"queues": queues, "announced": announced, "checks": True}
+    registration = {"queues": queues, "announced": announced}
     return Call(
         script("register_worker"),
         (keys.worker(node), keys.workers(), keys.draining(node), keys.epoch()),

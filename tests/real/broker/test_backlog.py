@@ -82,7 +82,7 @@ def test_the_used_share_of_a_limited_memory_is_read(reader: BacklogReader, broke
 def test_a_user_without_the_rights_reads_lengths_and_finds_nothing(
     broker: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After an upgrade, before the administrator has extended the rules."""
+    """A Redis of your own whose rules are narrower than those of the manifests."""
     send(1)
     broker.execute_command(
         "ACL", "SETUSER", "narrow", "on", "nopass", "~*", "&*", "+info", "+llen", "+select", "+client"

@@ -29,7 +29,7 @@ def system(start_system: SharedSystems) -> System:
 
 @pytest.fixture
 def unguarded(cluster: Cluster, system: System) -> Iterator[None]:
-    """The API server without the policy, as before an upgrade of the CRD."""
+    """The API server without the policy, as where only the CRD was applied."""
     cluster.api.delete(_BINDING)
     yield
     cluster.kubectl("apply", "-f", CHECKOUT / "manifests" / "crd")

@@ -34,7 +34,6 @@ def earlier_crd(system: System) -> Iterator[dict[str, Any]]:
     (version,) = crd["spec"]["versions"]
     fields = version["schema"]["openAPIV3Schema"]["properties"]
     del fields["status"]["properties"]["verdict"], fields["status"]["properties"]["outputs"]
-    del version["selectableFields"]
     version["additionalPrinterColumns"] = version["additionalPrinterColumns"][:1]
     yield crd
     apply(system, yaml.safe_load(CRD.read_text()))

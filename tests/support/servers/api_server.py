@@ -57,7 +57,6 @@ class ApiServer:
         self.bodies = list(bodies)
         self.version = 100
         self.events: list[bytes] = []
-        self.selects = True  # False: an older CRD without selectable fields
         self.status = 200
         self.replaced = (b"", b"")  # in lists: bytes that JSON cannot have
         self.failures = 0  # number of the next requests that fail
@@ -120,8 +119,8 @@ class ApiServer:
         if selector is not None and self.selections_that_fail:
             self.selections_that_fail -= 1
             return web.json_response({"message": "timeout"}, status=504)
-        if self.status != 200 or (selector is not None and not self.selects):  # OK
-            return web.json_response({"message": "no such field"}, status=400 if selector else self.status)
+        if self.status != 200:  # OK
+            return web.json_response({"message": "refused"}, status=self.status)
         if selector is None and not is_one and self.blocked is not None:
             await self.blocked.wait()
         found = [one for one in self.bodies if selector is None or one["status"].get("phase") not in _FINISHED]

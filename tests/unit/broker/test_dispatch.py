@@ -21,11 +21,8 @@ def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, he
 
 
 @pytest.mark.parametrize(
-    ("seconds", "headers"), [(None, None), (0, {"retain_seconds": "0"}), (60, {"retain_seconds": "60"})]
+    ("seconds", "arguments"), [(None, None), (0, {"retain_seconds": 0}), (60, {"retain_seconds": 60})]
 )
-def test_a_header_of_an_order_to_delete_files_holds_the_retention(
-    seconds: int | None, headers: dict[str, str] | None
-) -> None:
-    """A worker of the previous version ignores the header, and would refuse another argument."""
+def test_an_order_to_delete_files_holds_the_retention(seconds: int | None, arguments: dict[str, int] | None) -> None:
     task = dispatch._task(dispatch.cleanup_message(UID, queue="celery", retain_seconds=seconds))
-    assert (task["args"], task.get("headers")) == ((UID,), headers)
+    assert (task["args"], task.get("kwargs")) == ((UID,), arguments)

@@ -22,7 +22,7 @@ def offer(node: str, found: dict[str, ModelInfo] | None, queue: str = "celery") 
 
 CPU = offer("cpu@a", {"photogrammetry": STRICT, "placeholder": LAX})
 GPU = offer("gpu@b", {"reconviagen": LAX}, "gpu")
-OLD = offer("old@c", None)
+UNANNOUNCED = offer("new@c", None)
 
 
 def missing(model: str, *offers: Offer, others: tuple[Offer, ...] = ()) -> str:
@@ -44,7 +44,7 @@ def test_workers_of_other_queues_with_the_model_are_named() -> None:
     [
         pytest.param((), id="no worker at all"),
         pytest.param((CPU, GPU), id="one of two has it"),
-        pytest.param((CPU, OLD), id="an older worker may have it"),
+        pytest.param((CPU, UNANNOUNCED), id="a worker without an announcement may have it"),
     ],
 )
 def test_a_job_does_not_wait_if_a_worker_may_have_its_model(offers: tuple[Offer, ...]) -> None:
@@ -67,7 +67,7 @@ def test_parameters_that_every_worker_refuses_are_refused_as_the_first_does() ->
     [
         pytest.param((), id="no worker"),
         pytest.param((GPU,), id="none with the model"),
-        pytest.param((CPU, OLD), id="an older worker"),
+        pytest.param((CPU, UNANNOUNCED), id="a worker without an announcement"),
         pytest.param((CPU, offer("cpu@d", {"photogrammetry": LAX})), id="one accepts them"),
         pytest.param((CPU, offer("cpu@d", {"photogrammetry": SILENT})), id="one has no schema"),
     ],
@@ -89,4 +89,4 @@ def test_a_worker_without_the_model_does_not_count() -> None:
     ],
 )
 def test_inputs_are_checked_only_for_models_that_read_them(info: ModelInfo, expected: bool) -> None:
-    assert models.reads_photos("m", [offer("w", {"m": info}), OLD]) is expected
+    assert models.reads_photos("m", [offer("w", {"m": info}), UNANNOUNCED]) is expected

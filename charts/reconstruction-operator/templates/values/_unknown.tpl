@@ -27,7 +27,7 @@ message. files/values.json, generated from the schema, lists the keys of every o
 {{- end -}}
 {{- end -}}
 
-{{/* Advice for an unknown value: its new name, the most similar key beside it, or the objects that have the key, if they are
+{{/* Advice for an unknown value: what sets it instead, the most similar key beside it, or the objects that have the key, if they are
      few. */}}
 {{- define "recon.advice" -}}
 {{- $moved := get .index.moved .object -}}

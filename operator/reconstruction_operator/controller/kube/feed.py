@@ -190,8 +190,8 @@ class Feed:
         try:
             version = await self._list(path, tries=_FIRST_TRIES, fieldSelector=listing.UNFINISHED)
         except ApiError as error:
-            # The CRD is older and has no such selector, or the API server must read all objects for it, which takes too long.
-            if error.status != HTTPStatus.BAD_REQUEST and not error.transient:
+            # Without a watch cache the API server must read all objects to select some, which takes too long.
+            if not error.transient:
                 raise
             _log.warning("The unfinished jobs cannot be listed alone, so all jobs are listed first: %s", error)
             version = await self._list(path)

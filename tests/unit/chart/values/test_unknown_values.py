@@ -38,9 +38,6 @@ ADVICE = {
         {"photos": [{"name": "a", "mountPath": "/photos", "existingClaim": "b", "subpath": "c"}]},
         "- photos[0].subpath: did you mean photos[0].subPath?",
     ),
-    "renamed": ({"namePrefix": "lab"}, "- namePrefix: it is now fullnameOverride"),
-    "moved": ({"image": {"pullSecrets": []}}, "- image.pullSecrets: it is now imagePullSecrets"),
-    "replaced": ({"redis": {"runAsUser": 1}}, "- redis.runAsUser: set runAsUser, runAsGroup and fsGroup"),
     "in too many places": ({"operator": {"enabled": True}}, "- operator.enabled\n"),
     "unlike any": ({"xyzzy": None}, "- xyzzy\n"),
     "variable of the operator": (

@@ -88,12 +88,11 @@ async def test_kopf_gets_a_list_without_objects_once_the_unfinished_jobs_are_cac
     assert {job.key.name for job in watching.cache} == {"lives-0", "lives-1", "lives-2"}
 
 
-@pytest.mark.parametrize(("selects", "failures"), [(False, 0), (True, 2)], ids=["an-older-crd", "too-slow"])
 async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_once(
-    selects: bool, failures: int, server: ApiServer, watching: Watching
+    server: ApiServer, watching: Watching
 ) -> None:
     """Without a watch cache an API server reads all objects to select some, which may outlast a request."""
-    server.selects, server.selections_that_fail = selects, failures
+    server.selections_that_fail = 2
 
     await watching.list()
 
@@ -101,13 +100,14 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
     assert not watching.cache.relisted
 
 
-@pytest.mark.parametrize("selects", [True, False], ids=["unfinished-first", "an-older-crd"])
+@pytest.mark.parametrize(("selections", "pages"), [(0, 2), (2, 10)], ids=["unfinished-first", "all-first"])
 async def test_after_a_failed_list_the_cache_counts_as_relisted(
-    selects: bool, server: ApiServer, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    selections: int, pages: int, server: ApiServer, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs that it brought may be deleted before the version from which kopf watches after the next list."""
     monkeypatch.setattr(listing, "_BACKOFF_SECONDS", 0.0)
-    server.selects, server.later_pages_that_fail = selects, 2 if selects else 10
+    server.selections_that_fail = selections
+    server.later_pages_that_fail = pages
     with contextlib.suppress(aiohttp.ClientConnectionError):
         await watching.list()
 

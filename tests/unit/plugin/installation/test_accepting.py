@@ -41,7 +41,7 @@ def test_a_mistake_is_named_with_what_may_be_meant(spec: dict[str, Any], words: 
     [
         (INFO, {"parameters": {"quality": "fast"}}),
         (INFO, {"queue": "sleeping", "modelType": "unknown"}),  # a pool that is scaled to zero
-        (replace(INFO, workers=(CPU, Workers(("celery",), 1))), {"modelType": "unknown"}),  # an older worker
+        (replace(INFO, workers=(CPU, Workers(("celery",), 1))), {"modelType": "unknown"}),  # it announced none
         (replace(INFO, problems=("RedisUnreachable",)), {"queue": "gone"}),
         (replace(INFO, complete=False), {"queue": "gone"}),
     ],
