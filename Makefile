@@ -74,6 +74,7 @@ lint: setup
 style: setup
 	@$(PYTHON_BIN) -m ruff check --quiet $(SOURCES)
 	@$(PYTHON_BIN) -m ruff format --check --quiet $(SOURCES)
+	@git ls-files -z '*.md' | xargs -0 $(PYTHON_BIN) -m mdformat --check
 
 types: setup
 	@$(PYTHON_BIN) -m mypy
@@ -139,9 +140,10 @@ site: setup ## build docs/ as a site into site-output/, with Sphinx in .venv-doc
 manifests: setup ## write manifests/install from the chart's defaults, and what each shape of the chart renders (tests/data/renders)
 	@$(PYTHON_BIN) -m scripts.generate manifests renders
 
-format: setup ## let ruff fix what it can
+format: setup ## let ruff fix what it can, and mdformat wrap the pages
 	@$(PYTHON_BIN) -m ruff check --fix $(SOURCES)
 	@$(PYTHON_BIN) -m ruff format $(SOURCES)
+	@git ls-files -z '*.md' | xargs -0 $(PYTHON_BIN) -m mdformat
 
 lock: setup ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes the newest of everything
 	@scripts/lock

@@ -1,7 +1,7 @@
 """Page check: links, anchors, paths and make targets exist; code blocks have a language; each block of commands names its test, or the
 reason why none runs it.
 
-A block of commands (`sh`, `console`) has one of these marks on the line above it:
+A block of commands (`sh`, `console`) has one of these marks above it, with at most an empty line between:
 
     <!-- run: NAME -->          a test runs `block("NAME")` (tests/support/pages.py)
     <!-- not run: REASON -->    no test runs it
@@ -23,6 +23,7 @@ _FENCE: Final = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
 _MARK: Final = re.compile(r"^ *<!-- (run|not run): (.+) -->$")
+_ABOVE: Final = re.compile(r"-->\n\n?\Z")
 _ASKED: Final = re.compile(r"""\b(?:block|commands|lines)\(\s*"([\w-]+)"\s*[,)]""")
 _INDENTED: Final = re.compile(r"(?:\A|\n)\n {4,}(?![-*|\d ])")
 _LINK: Final = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)")
@@ -68,7 +69,7 @@ def blocks(pages: Mapping[str, str]) -> Iterator[Block]:
     for page, text in pages.items():
         for match in _FENCE.finditer(text):
             above = text[: match.start()].rstrip("\n").rpartition("\n")[2]
-            mark = _MARK.match(above) if text[: match.start()].endswith("-->\n") else None
+            mark = _MARK.match(above) if _ABOVE.search(text[: match.start()]) else None
             kind, about = mark.groups() if mark else ("", "")
             margin = len(match["indent"])
             body = "".join(line[margin:] for line in match["text"].splitlines(keepends=True))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import mdformat
+
 from benchmarks import document
 from scripts.generate import chart, crd, docs, integrations, manifests, prices, renders
-from scripts.paths import CHECKOUT
+from scripts.paths import CHECKOUT, read
 
 SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "chart": chart.files,
@@ -33,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := set(given.what) - SUBJECTS.keys():
         parser.error(f"cannot generate {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
-    made = {name: text for subject in given.what or SUBJECTS for name, text in SUBJECTS[subject]().items()}
+    made = {
+        name: _wrapped(name, text) for subject in given.what or SUBJECTS for name, text in SUBJECTS[subject]().items()
+    }
     outdated = {name: text for name, text in made.items() if not _is_current(CHECKOUT / name, text)}
     for name, content in outdated.items():
         if given.check:
@@ -43,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (CHECKOUT / name).write_text(content)
             print(f"generate: wrote {name}")
     return 1 if given.check and outdated else 0
+
+
+def _wrapped(name: str, text: str) -> str:
+    """Return a page as `make format` writes it, and any other text as it is."""
+    if not name.endswith(".md"):
+        return text
+    options = tomllib.loads(read(".mdformat.toml"))
+    return mdformat.text(text, options=options, extensions=options["extensions"])
 
 
 def _is_current(path: Path, text: str) -> bool:

@@ -51,7 +51,7 @@ def test_anchors_are_those_of_github() -> None:
         pytest.param("```fish\nls\n```", "docs/a.md:1: the fence has fish; known languages are", id="unknown language"),
         pytest.param("```sh\nls\n```", "docs/a.md:1: write <!-- run: NAME --> or <!-- not run: REASON -->", id="bare"),
         pytest.param(
-            f"{RUN}\n```sh\nls\n```", "docs/a.md:3: write <!-- run: NAME --> or <!-- not run: REASON -->", id="apart"
+            f"{RUN}\n\n```sh\nls\n```", "docs/a.md:4: write <!-- run: NAME --> or <!-- not run: REASON -->", id="apart"
         ),
         pytest.param(f"{RUN}text", "docs/a.md: a mark of commands (<!-- run … -->) must be right above", id="stray"),
     ],
