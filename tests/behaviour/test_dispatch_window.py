@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.planning.types import Plan
 
 from tests.support.controller.dispatch import make_admission, read
-from tests.support.jobs import make_body, make_key
+from tests.support.controller.entries import entry_of
+from tests.support.jobs import make_body
 
 SHARE = 25  # of a namespace
 STEPS_A_SECOND = 10
@@ -24,9 +25,9 @@ class Burst:
         self.admission = make_admission(self.cache, namespace=SHARE)
         for number in range(jobs):
             self.cache.put(make_body(f"job-{number:04}"))
-            self.admission.wants(self.cache.get(make_key(f"job-{number:04}")))
-        self.storing: list[tuple[int, JobKey]] = []
-        self.queue: list[JobKey] = []
+            self.admission.wants(entry_of(self.cache, f"job-{number:04}"))
+        self.storing: list[tuple[int, Entry]] = []
+        self.queue: list[Entry] = []
 
     def go(self, *, taken: int) -> int:
         """Pass a tenth of a second, in which workers want that many messages; return how many they get."""
@@ -36,23 +37,19 @@ class Burst:
         while self.storing and self.storing[0][0] <= self.step:
             self._store(self.storing.pop(0)[1], Phase.QUEUED)
         got, self.queue = self.queue[:taken], self.queue[taken:]
-        for key in got:
-            self._plan(key, Phase.RUNNING)
-            self._store(key, Phase.RUNNING)
-        for key in self.admission.admit(self.step / STEPS_A_SECOND):
-            self._plan(key, Phase.QUEUED)
-            self.admission.sent(key)
-            self.queue.append(key)
-            self.storing.append((self.step + STORING_STEPS, key))
+        for entry in got:
+            self.admission.planned(entry, Plan(Status(phase=Phase.RUNNING)))
+            self._store(entry, Phase.RUNNING)
+        for entry in self.admission.admit(self.step / STEPS_A_SECOND):
+            self.admission.planned(entry, Plan(Status(phase=Phase.QUEUED)))
+            self.admission.sent(entry)
+            self.queue.append(entry)
+            self.storing.append((self.step + STORING_STEPS, entry))
         return len(got)
 
-    def _plan(self, key: JobKey, phase: Phase) -> None:
-        self.admission.planned(self.cache.get(key), Plan(Status(phase=phase)))
-
-    def _store(self, key: JobKey, phase: Phase) -> None:
-        job = self.cache.get(key)
-        if job.status.phase is not Phase.RUNNING:
-            self.cache.put(make_body(key.name, version=job.version + 1, phase=phase))
+    def _store(self, entry: Entry, phase: Phase) -> None:
+        if entry.job.status.phase is not Phase.RUNNING:
+            self.cache.put(make_body(entry.key.name, version=entry.job.version + 1, phase=phase))
 
 
 @pytest.mark.parametrize("taken", [pytest.param(5, id="50 a second"), pytest.param(7, id="70 a second")])

@@ -10,6 +10,7 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.records import Record
+from reconstruction_operator.controller.entry import Subject
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
@@ -21,6 +22,7 @@ from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls
 
 from tests.support.controller.dispatch import make_admission
+from tests.support.controller.entries import entry_of, names
 from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
@@ -46,8 +48,8 @@ class Observer:
         self.ends: dict[str, Any] = {}
         self.messages = SentMessages(resend_seconds=15)
 
-    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
-        job_ids = [task.job_id for task, _ in attempts]
+    async def observe(self, attempts: Sequence[tuple[Subject, TaskId, str]]) -> ObservedBatch:
+        job_ids = [task.job_id for _, task, _ in attempts]
         if self.error is not None and "uid-bad" in job_ids:
             raise self.error
         self.seen += job_ids
@@ -87,7 +89,7 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
     assert loop.queues.messages["gpu"] == 2  # the orders for the good jobs are counted
     assert loop.cache.queued == 0
     assert loop.cache.timers.due(100.5) == []
-    assert make_key("bad") in loop.cache.timers.due(101.0)  # the bad job waits for its backoff
+    assert "bad" in names(loop.cache.timers.due(101.0))  # the bad job waits for its backoff
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ async def test_a_job_of_another_controller_is_logged_once_and_its_deletion(caplo
     loop = Loop(ValueError())
     loop.cache.put(make_body("theirs", spec={"managedBy": "example.com/other"}))
     for _ in range(2):
-        loop.cache.enqueue(make_key("theirs"))
+        loop.cache.enqueue(entry_of(loop.cache, "theirs"))
         await loop.round()
     loop.cache.remove(make_key("theirs"))
     await loop.round()

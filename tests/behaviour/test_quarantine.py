@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.planning.types import Plan
 
 from tests.support.controller.dispatch import make_admission
-from tests.support.jobs import make_body, make_key
+from tests.support.controller.entries import entry_of
+from tests.support.jobs import make_body
 
-Suspect = Callable[..., JobKey]
+Suspect = Callable[..., Entry]
 
 
 @pytest.fixture
@@ -38,16 +39,16 @@ def suspect(cache: Cache, admission: Admission) -> Suspect:
         worker: str = "worker-1",
         managed_by: str | None = None,
         **metadata: str,
-    ) -> JobKey:
+    ) -> Entry:
         failure = {"reason": "WORKER_LOST", "message": f"Worker {worker} is silent", "retriable": True}
         made = make_body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure)
         made["spec"] |= {"managedBy": managed_by}
         made["metadata"] |= metadata
         cache.put(made)
-        key = make_key(name)
+        entry = entry_of(cache, name)
         if phase == "Pending":
-            admission.wants(cache.get(key))
-        return key
+            admission.wants(entry)
+        return entry
 
     return put
 
@@ -68,8 +69,8 @@ def test_a_suspect_that_does_not_run_here_blocks_no_other(
     first = suspect("first", **{"phase": "Running", **changes})
     second = suspect("second")
 
-    assert admission.admit(0.0) == (second,)
-    assert cache.counts.in_flight[first.namespace] == in_flight
+    assert admission.admit(0.0) == [second]
+    assert cache.counts.in_flight[first.key.namespace] == in_flight
 
 
 def test_a_suspect_blocks_others_from_its_dispatch_to_its_end(
@@ -77,22 +78,20 @@ def test_a_suspect_blocks_others_from_its_dispatch_to_its_end(
 ) -> None:
     first, second = suspect("first"), suspect("second")
 
-    assert admission.admit(0.0) == (first,)
-    admission.planned(cache.get(first), Plan(Status(phase=Phase.QUEUED)))
-    assert admission.admit(2.0) == ()
+    assert admission.admit(0.0) == [first]
+    admission.planned(first, Plan(Status(phase=Phase.QUEUED)))
+    assert admission.admit(2.0) == []
     for version, phase in enumerate(("Queued", "Running", "Cancelling"), 2):
         suspect("first", phase, version)
-        assert admission.admit(float(version)) == ()
+        assert admission.admit(float(version)) == []
     suspect("first", "Failed", version=5)
-    assert admission.admit(5.0) == (second,)
+    assert admission.admit(5.0) == [second]
     assert not cache.counts.quarantines
 
 
-def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(
-    admission: Admission, suspect: Suspect, cache: Cache
-) -> None:
+def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(admission: Admission, suspect: Suspect) -> None:
     first = suspect("first", "Queued")
     suspect("second")
-    admission.wants(cache.get(first))
+    admission.wants(first)
 
-    assert admission.admit(0.0) == (first,)
+    assert admission.admit(0.0) == [first]

@@ -4,6 +4,7 @@
 |---|---|
 | `process` | starts the operator, and stops it in order |
 | `components` | constructs all components, and connects them |
+| `entry` | all that the operator holds of one job |
 | `supervision`, `probes` | stops the process if a task ends; serves health, readiness and metrics |
 | `kube/` | Kubernetes: client, watch, cache, work queue, and the Lease |
 | `redis_view/` | what the operator knows from Redis |

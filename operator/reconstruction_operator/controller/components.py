@@ -110,7 +110,6 @@ class Operator:
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
             details_seconds=settings.PROTOCOL_RETENTION_SECONDS,
-            is_planned=self.writer.writes.waits,
         )
         self.preflight = Preflight(
             self.cache, self.view, self.election, installation.id, after_seconds=settings.PREFLIGHT_SECONDS

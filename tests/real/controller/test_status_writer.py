@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
@@ -18,10 +19,11 @@ from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.kube import access, parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.planning.types import Event, Job
+from reconstruction_operator.planning.types import Event
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
+from tests.support.controller.entries import names
 from tests.support.controller.stored import Stored
 from tests.support.systems import SharedSystems
 
@@ -58,14 +60,15 @@ class Desk:
         return self.events.stored
 
     def requeued(self) -> list[str]:
-        return [key.name for key in self.cache.timers.due(1_000.0)]
+        return names(self.cache.timers.due(1_000.0))
 
-    def load(self, name: str) -> Job:
-        key = self.cache.put(self.jobs.get(name))
-        return self.cache.get(key)
+    def load(self, name: str) -> Entry:
+        entry = self.cache.put(self.jobs.get(name))
+        assert entry is not None
+        return entry
 
-    async def write(self, job: Job, status: Status) -> None:
-        self.writer.offer(job, status, ())
+    async def write(self, entry: Entry, status: Status) -> None:
+        self.writer.offer(entry, status, ())
         assert await self.writer.flush(30.0)
 
     def status(self, name: str) -> dict[str, Any]:
@@ -83,11 +86,13 @@ async def desk(api: Api, jobs: Jobs) -> AsyncIterator[Desk]:
 
 async def test_fields_without_a_value_are_removed_on_the_server(desk: Desk) -> None:
     failed = replace(RUNNING, failure=Failure("WORKER_LOST", "lost"))
-    await desk.write(desk.load(desk.jobs.create("a")), failed)
-    job = desk.cache.by_id(desk.jobs.get("a")["metadata"]["uid"])
-    assert (job.status, desk.stored) == (failed, ["a"])  # the response is cached
+    entry = desk.load(desk.jobs.create("a"))
+    await desk.write(entry, failed)
+    assert (entry.job.status, desk.stored) == (failed, ["a"])  # the response is cached
 
-    await desk.write(job, replace(RUNNING, phase=Phase.QUEUED, attempt=2, worker=None, progress=None, start_time=None))
+    await desk.write(
+        entry, replace(RUNNING, phase=Phase.QUEUED, attempt=2, worker=None, progress=None, start_time=None)
+    )
 
     assert desk.status("a") == {"observedGeneration": 1, "phase": "Queued", "attempt": 2, "failures": 0}
 
@@ -121,13 +126,15 @@ async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.Lo
 
 
 async def test_the_server_rejects_a_change_of_an_end_and_the_job_is_requeued(desk: Desk) -> None:
-    job = desk.load(desk.jobs.create("a"))
-    await desk.write(job, replace(RUNNING, phase=Phase.SUCCEEDED))
+    await desk.write(desk.load(desk.jobs.create("a")), replace(RUNNING, phase=Phase.SUCCEEDED))
     stale = Cache(monotonic=lambda: 0.0)  # as a deposed leader would have it
     desk.cache = desk.writer.cache = stale
-    stale.put({"metadata": {**desk.jobs.get("a")["metadata"], "resourceVersion": "1"}, "spec": {}, "status": {}})
+    entry = stale.put(
+        {"metadata": {**desk.jobs.get("a")["metadata"], "resourceVersion": "1"}, "spec": {}, "status": {}}
+    )
 
-    await desk.write(job, RUNNING)
+    assert entry is not None
+    await desk.write(entry, RUNNING)
 
     assert desk.status("a")["phase"] == "Succeeded"
     assert desk.requeued() == ["a"]
@@ -173,7 +180,7 @@ async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, 
 
     found = [page async for page in listing.pages(api, path, fieldSelector=listing.UNFINISHED)]
 
-    assert [parsing.head(item) for page in found for item in page.items] == [parsing.Head(lives.key, lives.version)]
+    assert [parsing.head(item) for page in found for item in page.items] == [parsing.Head(lives.key, lives.job.version)]
 
 
 async def test_a_rejected_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:

@@ -78,10 +78,10 @@ async def test_a_throttled_server_gets_every_status_ends_first_without_overload(
     progress = [jobs.create() for _ in range(JOBS // 2)]
 
     for name in progress + ends:
-        key = cache.put(jobs.get(name))
-        job = cache.get(key)
+        entry = cache.put(jobs.get(name))
+        assert entry is not None
         wanted = replace(RUNNING, phase=Phase.SUCCEEDED, completion_time=NOON) if name in ends else RUNNING
-        writer.offer(job, wanted, ())
+        writer.offer(entry, wanted, ())
     assert len(writes) == JOBS
     task = asyncio.create_task(writer.run())
     try:

@@ -31,8 +31,9 @@ from reconstruction_operator.planning.installations import management
 from reconstruction_operator.state import calls, worker_calls
 
 from tests.support.controller.dispatch import make_admission
+from tests.support.controller.entries import entry_of
 from tests.support.controller.loops import INSTALLATION, make_reconciler
-from tests.support.jobs import make_body, make_key
+from tests.support.jobs import make_body
 
 FENCED = ("put_record", "assert_leader", "mark_sent", "end_attempt", "forget")
 SCRIPTS = {name: calls.script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
@@ -161,7 +162,7 @@ class System:
 
     def announce(self) -> None:
         """Enqueue the job, as the subscription does when the state of its task changes."""
-        self.cache.enqueue(make_key())
+        self.cache.enqueue(entry_of(self.cache))
 
     async def claim(self) -> None:
         """Begin the attempt, as a worker."""

@@ -54,7 +54,7 @@ class Namespaces:
         return (
             read is not None
             and self.monotonic() - read.at < _FRESH_SECONDS
-            and self.cache.get(read.witness) is not None
+            and self.cache.entry(read.witness.uid) is not None
         )
 
     async def _fetch(self, key: JobKey) -> ApiError | None:

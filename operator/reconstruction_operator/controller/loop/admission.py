@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.envelope import message_bytes
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.waiting import WaitingJobs
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
@@ -16,12 +18,12 @@ from reconstruction_operator.planning import places, scheduling
 from reconstruction_operator.planning.places import Place
 from reconstruction_operator.planning.quotas import Refusal, Rules
 from reconstruction_operator.planning.scheduling import IN_FLIGHT
-from reconstruction_operator.planning.types import Job, Plan
+from reconstruction_operator.planning.types import Plan
 
 _PASS_SECONDS: Final = 1.0  # between two passes over the waiting jobs
 _PLACES_SECONDS: Final = 5.0  # between two updates of places; each changes some statuses
 _MANY_PLACES_SECONDS: Final = 30.0  # the same, while a queue has more jobs than get a place
-_TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
+_BEGUN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
 
 
 @dataclass(eq=False)
@@ -33,68 +35,72 @@ class Admission:
     window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
-    _planned: dict[JobKey, Phase] = field(default_factory=dict, init=False)  # phases that are not stored yet
-    _places: dict[JobKey, Place] = field(default_factory=dict, init=False)
+    _unstored: dict[Entry, None] = field(default_factory=dict, init=False)  # with a `planned` phase
+    _listed: list[Entry] = field(default_factory=list, init=False)  # with a `place`
     _pass_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
+    def __post_init__(self) -> None:
+        self.cache.indices.append(self)
+
     def clear(self) -> None:
-        """Drop all state: a new tenure begins, or ours ended."""
-        for state in (self._waiting, self._planned, self._places):
-            state.clear()
+        """Remove all jobs: a new tenure begins, or ours ended."""
+        self._waiting.clear()
+        self._unstored.clear()
+        self._listed.clear()
         self._places_at = 0.0
 
-    def planned(self, job: Job, plan: Plan, *, held: bool = False) -> None:
+    def planned(self, entry: Entry, plan: Plan, *, held: bool = False) -> None:
         """Note from the job's newest plan whether it waits here or in Redis. `held`: it waits for a worker with its model."""
-        phase, stored = plan.status.phase, job.status.phase
+        phase, stored = plan.status.phase, entry.job.status.phase
+        self._forget_phase(entry)
         if plan.wants_dispatch:
-            self.wants(job)
+            self.wants(entry)
         elif held:
-            self._waiting.put(job.key, None)
+            self._waiting.put(entry, None)
         else:
-            self._stop_waiting(job.key)
-        self._planned.pop(job.key, None)
+            self._stop_waiting(entry)
         if phase is not None and phase is not stored and (phase in IN_FLIGHT or stored is Phase.QUEUED):
-            self._planned[job.key] = phase
-        if phase in _TAKEN:
-            self.queues.taken(job.key)
+            entry.planned = phase
+            self._unstored[entry] = None
+        if phase in _BEGUN:
+            self.queues.begun(entry)
 
-    def wants(self, job: Job) -> None:
+    def wants(self, entry: Entry) -> None:
         """Note that the plan dispatches the job if it is admitted."""
-        self._waiting.put(job.key, scheduling.Candidate.of(job))
+        self._waiting.put(entry, scheduling.Candidate.of(entry.job))
 
-    def _stop_waiting(self, key: JobKey) -> None:
-        self._waiting.remove(key)
-        self._places.pop(key, None)
-
-    def place_of(self, key: JobKey) -> Place:
-        """Return the place of a waiting job, as its status shows it."""
-        return self._places.get(key, places.UNKNOWN)
-
-    def refusal(self, job: Job) -> Refusal | None:
+    def refusal(self, entry: Entry) -> Refusal | None:
         """Why a job that has not started is rejected; None if it is not. The quota of waiting jobs rejects only new ones."""
-        namespace = job.key.namespace
+        job, namespace = entry.job, entry.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
-        if refused is not None or job.status.phase is not None or job.key in self._waiting:
+        if refused is not None or job.status.phase is not None or entry.waiting:
             return refused
         return self.rules.too_many(namespace, self._waiting.in_namespace(namespace))
 
-    def sent(self, key: JobKey) -> None:
+    def sent(self, entry: Entry) -> None:
         """Count the job's message, which was sent, until the next reading of the queues."""
-        job = self.cache.get(key)
-        if job is not None:
-            self.queues.sent(job.queue, message_bytes(job.spec), key)
+        self.queues.sent(entry.job.queue, message_bytes(entry.job.spec), entry)
 
-    def forget(self, key: JobKey) -> None:
-        """Drop a job that was deleted, is managed elsewhere, or could not be planned."""
-        self._stop_waiting(key)
-        self._planned.pop(key, None)
+    def discard(self, entry: Entry) -> None:
+        """Remove a job that was deleted, is managed elsewhere, or could not be planned."""
+        self._stop_waiting(entry)
+        self._forget_phase(entry)
+
+    def _stop_waiting(self, entry: Entry) -> None:
+        self._waiting.discard(entry)
+        entry.place = places.UNKNOWN
+
+    def _forget_phase(self, entry: Entry) -> None:
+        if entry.planned is not None:
+            entry.planned = None
+            del self._unstored[entry]
 
     def is_due(self, now: float) -> bool:
         """Whether the jobs that wait must be looked at, though none of them has changed: the queues may have."""
         return now >= self._pass_at
 
-    def admit(self, now: float) -> tuple[JobKey, ...]:
+    def admit(self, now: float) -> list[Entry]:
         """Return the jobs that are dispatched as soon as they are planned, in this order (`now` is monotonic).
 
         Jobs that joined are put in order at most once a second. Otherwise the cost grows with the namespaces whose jobs wait
@@ -105,28 +111,33 @@ class Admission:
             self._waiting.sort()
         lines = self._waiting.lines(self.queues.served)
         if not lines or not self.queues.known or self.queues.paused:
-            return ()
+            return []
         load, in_flight = self._load()
         quotas = self.rules.quotas
-        return scheduling.admit(lines, load, self.window, quotas, in_flight=in_flight, weigh=self._weigh)
+        admitted = scheduling.admit(lines, load, self.window, quotas, in_flight=in_flight, weigh=self._weigh)
+        return self._entries(admitted)
 
-    def give_places(self, now: float) -> list[JobKey]:
+    def give_places(self, now: float) -> list[Entry]:
         """Set the places of the next jobs. Return the jobs whose place changed.
 
         Rarely, in rounded numbers, and only for the first jobs of each queue, since each change is a write to the API server.
         """
         if now < self._places_at:
             return []
-        load, given = self._load()[0], dict[JobKey, Place]()
+        load, given = self._load()[0], dict[Entry, Place]()
         for of_queue in self._waiting.lines(self.queues.served).values():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
-            for index, key in enumerate(turns):
-                given[key] = places.place(index + 1, paused=self.queues.paused)
-            given |= dict.fromkeys(held, places.OVER_QUOTA)
+            for index, entry in enumerate(self._entries(turns)):
+                given[entry] = places.place(index + 1, paused=self.queues.paused)
+            given |= dict.fromkeys(self._entries(held), places.OVER_QUOTA)
         self._places_at = now + (_PLACES_SECONDS if len(given) < places.LISTED else _MANY_PLACES_SECONDS)
-        changed = [key for key, place in given.items() if self._places.get(key) != place]
-        changed += [key for key in self._places if key not in given]
-        self._places = given
+        given |= {entry: places.UNKNOWN for entry in self._listed if entry not in given}
+        changed = []
+        for entry, place in given.items():
+            if entry.place != place:
+                entry.place = place
+                changed.append(entry)
+        self._listed = [entry for entry in given if entry.place != places.UNKNOWN]
         return changed
 
     def _load(self) -> tuple[scheduling.Load, set[scheduling.Quarantine]]:
@@ -138,16 +149,16 @@ class Admission:
         counts = self.cache.counts
         queued, tried = Counter(counts.queued), set(counts.quarantines)
         in_flight, high = Counter(counts.in_flight), Counter(counts.high_in_flight)
-        for key, phase in tuple(self._planned.items()):
-            job = self.cache.get(key)
-            stored = job.status.phase if job is not None else None
-            if job is None or job.finished or stored is phase:
-                del self._planned[key]
+        for entry in tuple(self._unstored):
+            job, phase, namespace = entry.job, entry.planned, entry.key.namespace
+            stored = job.status.phase
+            if job.finished or stored is phase:
+                self._forget_phase(entry)
                 continue
-            queued[job.queue, key.namespace] += (phase is Phase.QUEUED) - (stored is Phase.QUEUED)
+            queued[job.queue, namespace] += (phase is Phase.QUEUED) - (stored is Phase.QUEUED)
             if phase in IN_FLIGHT and stored not in IN_FLIGHT:
-                in_flight[key.namespace] += 1
-                high[key.namespace] += job.spec.priority == "high"
+                in_flight[namespace] += 1
+                high[namespace] += job.spec.priority == "high"
                 suspected = scheduling.quarantine(job.queue, job.status)
                 tried |= {suspected} if suspected is not None else set()
         served = self.queues.served
@@ -157,10 +168,13 @@ class Admission:
         if left:
             for (queue, _), number in left.items():
                 messages[queue] += number
-            active = (job for job in self.cache.active() if job.status.phase is Phase.QUEUED)
+            active = (entry.job for entry in self.cache.active() if entry.job.status.phase is Phase.QUEUED)
             size += sum(message_bytes(job.spec) for job in active if job.queue not in served)
         return scheduling.Load(messages, size, queued, in_flight, high), tried
 
+    def _entries(self, keys: Iterable[JobKey]) -> list[Entry]:
+        return [entry for key in keys if (entry := self.cache.entry(key.uid)) is not None]
+
     def _weigh(self, key: JobKey) -> int:
-        job = self.cache.get(key)
-        return message_bytes(job.spec) if job is not None else 0
+        entry = self.cache.entry(key.uid)
+        return message_bytes(entry.job.spec) if entry is not None else 0

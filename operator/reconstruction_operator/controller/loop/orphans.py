@@ -16,13 +16,14 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller import transition_log
+from reconstruction_operator.controller.entry import Entry, Subject
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.times import backoff
-from reconstruction_operator.planning.types import Job, Observation, Timing
+from reconstruction_operator.planning.types import Observation, Timing
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ _RUNNING_SECONDS: Final = 2.0  # maximum while an attempt runs: its heartbeats m
 _LAST_SECONDS: Final = 15.0  # maximum while its queue has no worker to clean up
 
 
-@dataclass(slots=True)
-class _Orphan:
+@dataclass(slots=True, eq=False)
+class _Orphan(Subject):
     next_at: float
     attempt: int = 1  # attempt and queue, from its record once that is known
     queue: str = ""
@@ -78,11 +79,11 @@ class Orphans:
             self._orphan(job_id, now).handed_over = handed_over
         self._measure()
 
-    def add_deleted(self, jobs: Iterable[Job], now: float) -> None:
+    def add_deleted(self, entries: Iterable[Entry], now: float) -> None:
         """Add jobs whose deletion was watched. A record that Redis has lost meanwhile is put back, since the clean-up needs it."""
-        for job in jobs:
-            orphan = self._orphan(job.key.job_id, now)
-            orphan.handed_over = False
+        for entry in entries:
+            job, orphan = entry.job, self._orphan(entry.key.job_id, now)
+            orphan.silence, orphan.handed_over = entry.silence, False
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
@@ -150,7 +151,7 @@ class Orphans:
     async def _observe(self, job_ids: Sequence[str]) -> tuple[dict[str, Observation], datetime]:
         orphans = [(job_id, self._orphans[job_id]) for job_id in job_ids]
         seen = await self.observer.observe(
-            [(TaskId(job_id, orphan.attempt), orphan.queue) for job_id, orphan in orphans]
+            [(orphan, TaskId(job_id, orphan.attempt), orphan.queue) for job_id, orphan in orphans]
         )
         return dict(zip(job_ids, seen.observations, strict=True)), seen.now
 

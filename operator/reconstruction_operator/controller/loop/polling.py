@@ -36,9 +36,9 @@ async def poll_results(cache: Cache, view: RedisView) -> None:
             view.connection.resync.request("resubscribed")
             continue
         task = TaskId.parse(task_id)
-        job = cache.by_id(task.job_id) if task is not None else None
-        if job is not None:
-            cache.enqueue(job.key)
+        entry = cache.entry(task.job_id) if task is not None else None
+        if entry is not None:
+            cache.enqueue(entry)
 
 
 async def poll_heartbeats(cache: Cache, view: RedisView, election: LeaderElection, *, period_seconds: float) -> None:
@@ -47,12 +47,11 @@ async def poll_heartbeats(cache: Cache, view: RedisView, election: LeaderElectio
         await asyncio.sleep(period_seconds)
         if not election.leading:
             continue
-        running = {job.task: job.key for job in cache.active() if job.status.phase in _RUNNING and job.ours}
-        tasks = list(running)
+        running = [entry for entry in cache.active() if entry.job.status.phase in _RUNNING and entry.job.ours]
         try:
-            for first in range(0, len(tasks), _HEARTBEATS_IN_ONE_READ):
-                for task in await view.observer.without_heartbeat(tasks[first : first + _HEARTBEATS_IN_ONE_READ]):
-                    cache.enqueue(running[task])
+            for first in range(0, len(running), _HEARTBEATS_IN_ONE_READ):
+                for entry in await view.observer.without_heartbeat(running[first : first + _HEARTBEATS_IN_ONE_READ]):
+                    cache.enqueue(entry)
         except RedisError as error:
             view.connection.failed(error)
 
@@ -75,7 +74,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     """
     queued = {
         job.task: job.queue
-        for job in cache.active()
+        for job in (entry.job for entry in cache.active())
         if job.status.phase is Phase.QUEUED and job.ours and not job.deleting
     }
     facts = view.queues
@@ -94,9 +93,9 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     facts.update(workers, replace(backlog, memory_share=share))
     turned |= view.catalogue.update(live, announced)
     if turned:
-        waiting = [job.key for job in cache if job.status.phase in _WAITING and job.ours and job.queue in turned]
-        for key in waiting:
-            cache.enqueue(key)
+        for entry in cache:
+            if entry.job.status.phase in _WAITING and entry.job.ours and entry.job.queue in turned:
+                cache.enqueue(entry)
     await _search(cache, view, actor, queued, now)
     cache.changed.set()  # there may be room in the dispatch window
 
@@ -106,7 +105,8 @@ async def _search(cache: Cache, view: RedisView, actor: Actor, queued: Mapping[T
     if not queues:
         return
     for task in view.messages.searched(await actor.search(queues), now):
-        job = cache.by_id(task.job_id)
-        if job is not None:
-            _log.info("%s: the message of attempt %d is missing in queue %s", job.key, task.attempt, job.queue)
-            cache.enqueue(job.key)
+        entry = cache.entry(task.job_id)
+        if entry is not None:
+            queue = entry.job.queue
+            _log.info("%s: the message of attempt %d is missing in queue %s", entry.key, task.attempt, queue)
+            cache.enqueue(entry)

@@ -10,15 +10,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller import transition_log
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -63,12 +63,10 @@ class Reconciler:
     preflight: Preflight
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the current tenure
-    _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
-    _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller that were logged
     _planner: Planner = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
-    _took_seconds: float = field(default=0.0, init=False)  # the newest round with jobs
+    _batch_seconds: float = field(default=0.0, init=False)  # the newest round with jobs
 
     def __post_init__(self) -> None:
         self._planner = Planner(
@@ -124,23 +122,15 @@ class Reconciler:
     async def _stand_by(self) -> None:
         if self._fence is not None:
             self._fence = None
-            self.writer.writes.clear()
             self.orphans.clear()
-            self.admission.clear()
-            self.cache.timers.clear()
-            self._failures.clear()
-            self._skipped.clear()
+            self.cache.reset()
         self.cache.pass_over()
         await self.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:
         """Begin a tenure: check the epoch, enqueue every job for which work may remain, and request a resync."""
         await self.view.connection.check(fence)
-        self.writer.writes.clear()
-        self.admission.clear()
-        self.view.queues.forget()
-        self.view.messages.clear()
-        self.preflight.clear()
+        self.view.begin()
         self.cache.begin()
         self.view.connection.resync.request("leading")
         self._fence = fence
@@ -160,55 +150,51 @@ class Reconciler:
             except TimeoutError:
                 return
         cache.changed.clear()
-        period = max(self.batch_seconds, min(self._took_seconds / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))
+        period = max(self.batch_seconds, min(self._batch_seconds / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))
         await asyncio.sleep(max(0.0, self._began_at + period - self.monotonic()))
 
     async def round(self, fence: int) -> None:
         """Reconcile the jobs that are due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
         now = self._began_at = self.monotonic()
-        for key in self.cache.timers.due(now):
-            self.cache.enqueue(key)
+        for entry in self.cache.timers.due(now):
+            self.cache.enqueue(entry)
         await self._clean_up_deleted(fence, now)
         self._planner.enqueue_admitted()
-        for key in self.admission.give_places(now):
-            self.cache.enqueue(key)
-        keys = self.cache.take(_BATCH_JOBS)
+        self._enqueue(self.admission.give_places(now))
+        taken = self.cache.take(_BATCH_JOBS)
         metrics.DIRTY.set(self.cache.queued)
         if self.cache.queued:
             self.cache.changed.set()
-        taken = [job for key in keys if (job := self.cache.get(key)) is not None]
-        for job, report in self._planner.report_contested(job for job in taken if job.contested):
-            self.writer.offer(job, report.status, report.events)
-        jobs = [job for job in taken if self._ours(job)]
-        if not jobs:
+        for entry, report in self._planner.report_contested(entry for entry in taken if entry.job.contested):
+            self.writer.offer(entry, report.status, report.events)
+        entries = [entry for entry in taken if self._ours(entry)]
+        if not entries:
             return
         try:
             with metrics.BATCH_TIME.time():
-                await self._batch(jobs, fence)
+                await self._batch(entries, fence)
         except (RedisError, calls.DeposedError, asyncio.CancelledError):
-            self._enqueue(jobs)
+            self._enqueue(entries)
             raise
         except Exception:  # noqa: BLE001  # one bad job never stops the others
             metrics.RECONCILE_ERRORS.labels("loop").inc()
-            _log.exception("A batch of %d jobs failed; they are reconciled one at a time", len(jobs))
-            await self._one_at_a_time(jobs, fence)
-        metrics.BATCH_JOBS.observe(len(jobs))
-        self._took_seconds = self.monotonic() - now
+            _log.exception("A batch of %d jobs failed; they are reconciled one at a time", len(entries))
+            await self._one_at_a_time(entries, fence)
+        metrics.BATCH_JOBS.observe(len(entries))
+        self._batch_seconds = self.monotonic() - now
 
-    def _ours(self, job: Job) -> bool:
-        if not job.ours and not job.contested and job.key not in self._skipped:
-            self._skipped.add(job.key)
+    def _ours(self, entry: Entry) -> bool:
+        job = entry.job
+        if not job.ours and not job.contested and not entry.skipped:
+            entry.skipped = True
             transition_log.log_step(job.key, "Skipped", f"Managed by controller {job.spec.managed_by}: ignored")
         return job.ours
 
     async def _clean_up_deleted(self, fence: int, now: float) -> None:
         deleted = self.cache.take_deleted()
-        for job in deleted:
-            transition_log.log_step(job.key, "Deleted", "The object was deleted", attempt=job.status.attempt)
-        for key in self.cache.take_removed():
-            self._failures.pop(key, None)
-            self._skipped.discard(key)
-            self._planner.forget(key)
+        for entry in deleted:
+            attempt = entry.job.status.attempt
+            transition_log.log_step(entry.key, "Deleted", "The object was deleted", attempt=attempt)
         self.orphans.add_deleted(deleted, now)
         left = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.was_taken_over(job)]
         if left:
@@ -218,67 +204,68 @@ class Reconciler:
             self.orphans.add(left, now, handed_over=True)
         await self.orphans.round(fence, now)
 
-    async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
-        for index, job in enumerate(jobs):
+    async def _one_at_a_time(self, entries: Sequence[Entry], fence: int) -> None:
+        for index, entry in enumerate(entries):
             self._round_at = self.monotonic()
             try:
-                await self._batch([job], fence)
+                await self._batch([entry], fence)
             except (RedisError, calls.DeposedError, asyncio.CancelledError):
-                self._enqueue(jobs[index:])
+                self._enqueue(entries[index:])
                 raise
             except Exception:  # noqa: BLE001  # as in a round
                 metrics.RECONCILE_ERRORS.labels("loop").inc()
-                _log.exception("%s could not be reconciled", job.key)
-                self._retry_later(job.key)
+                _log.exception("%s could not be reconciled", entry.key)
+                self._retry_later(entry)
 
-    async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
+    async def _batch(self, entries: Sequence[Entry], fence: int) -> None:
         view = self.view
-        attempts = [(job.task, job.queue) for job in jobs]
+        jobs = [entry.job for entry in entries]  # which may change meanwhile
+        attempts = [(entry, job.task, job.queue) for entry, job in zip(entries, jobs, strict=True)]
         seen = await view.observer.observe(attempts)
         if seen.went_back or any(state.lacks(job) for job, state in zip(jobs, seen.observations, strict=True)):
             # Missing keys mean nothing if Redis has just lost its data, so check that first.
             if await view.connection.check(fence):
-                self._enqueue(jobs)
+                self._enqueue(entries)
                 return
             seen = await view.observer.observe(attempts)
-        planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
+        planned = self._planner.plan(zip(entries, jobs, seen.observations, strict=True), seen.now)
         if self.election.fence != fence:
-            self._enqueue(jobs)
+            self._enqueue(entries)
             return
-        actions = [JobActions(job.key, job, job.attempt, plan.actions) for job, plan in planned if plan.actions]
+        actions = [JobActions(job.key, job, job.attempt, plan.actions) for _, job, plan in planned if plan.actions]
         results = await self.actor.act(actions, fence)
         for key, queue in results.ordered.items():
             view.queues.sent(queue)
             view.messages.ordered(key.job_id, queue, self.monotonic())
-        for job, plan in planned:
-            self._follow(job, plan, results, seen.now)
+        for entry, job, plan in planned:
+            self._follow(entry, job, plan, results, seen.now)
         if results.failed:
             metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
             transition_log.log_refusals(results.failed)
 
-    def _follow(self, job: Job, plan: Plan, results: ActResults, now: datetime) -> None:
+    def _follow(self, entry: Entry, job: Job, plan: Plan, results: ActResults, now: datetime) -> None:
         key = job.key
         sent = results.sent.get(key)
         if sent is not None:
             self.view.messages.sent(sent.task, sent.queue, self.monotonic())
-            self.admission.sent(key)
+            self.admission.sent(entry)
         if key in results.failed:
-            self._retry_later(key)  # the status must not report what was not done
+            self._retry_later(entry)  # the status must not report what was not done
             return
-        self._failures.pop(key, None)
-        if self.cache.get(key) is not job:
-            self.cache.enqueue(key)  # the job has changed meanwhile, so the plan is out of date
+        entry.failures = 0
+        if entry not in self.cache or entry.job is not job:
+            self.cache.enqueue(entry)  # the job has changed meanwhile, so the plan is out of date
             return
-        self.writer.offer(job, plan.status, plan.events, again=plan.again)
+        self.writer.offer(entry, plan.status, plan.events, again=plan.again)
         if key in results.changed:
-            self.cache.enqueue(key)
+            self.cache.enqueue(entry)
         if plan.wake_at is not None:
-            self.cache.enqueue_after(key, max(0.0, (plan.wake_at - now).total_seconds()))
+            self.cache.enqueue_after(entry, max(0.0, (plan.wake_at - now).total_seconds()))
 
-    def _enqueue(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            self.cache.enqueue(job.key)
+    def _enqueue(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.cache.enqueue(entry)
 
-    def _retry_later(self, key: JobKey) -> None:
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        self.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
+    def _retry_later(self, entry: Entry) -> None:
+        entry.failures += 1
+        self.cache.enqueue_after(entry, backoff(entry.failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))

@@ -15,19 +15,17 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.entry import Entry, Rank, Urgency
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.connection import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, operator_calls, reads
 
 _log = logging.getLogger(__name__)
@@ -55,8 +53,6 @@ class Sweeper:
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects by sweeps
     details_seconds: float  # for which Redis keeps the details of a finished job's end
-    # Whether the job's only unwritten status reports what it waits for
-    is_planned: Callable[[JobKey], bool] = lambda _: False
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
@@ -125,9 +121,11 @@ class Sweeper:
         if is_due or not self.brake.holds:
             await self._take_folder_reports(fence)
 
-    def _waits(self, job: Job) -> bool:
+    @staticmethod
+    def _waits(entry: Entry) -> bool:
         """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was first seen."""
-        return job.waits or (job.status.phase is None and self.is_planned(job.key))
+        is_planned = entry.write is not None and entry.write.urgency is Urgency.WAITING
+        return entry.job.waits or (entry.job.status.phase is None and is_planned)
 
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
         """Return the records without an object that no earlier sweep has handled."""
@@ -136,16 +134,16 @@ class Sweeper:
 
     def _taken_over(self, recorded: Sequence[str]) -> list[str]:
         """Return the records whose jobs another installation has taken over."""
-        jobs = map(self.cache.by_id, recorded)
-        return [job.key.job_id for job in jobs if job is not None and self.installation.was_taken_over(job)]
+        jobs = (entry.job for entry in map(self.cache.entry, recorded) if entry is not None)
+        return [job.key.job_id for job in jobs if self.installation.was_taken_over(job)]
 
     def _enqueue_finished_lately(self) -> None:
         """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""
         since = datetime.now(UTC) - timedelta(seconds=config.CANCEL_TTL_SECONDS)
-        for job in self.cache:
-            ended = job.status.completion_time
-            if job.finished and ended is not None and ended >= since:
-                self.cache.enqueue(job.key, Turn.LATER)
+        for entry in self.cache:
+            ended = entry.job.status.completion_time
+            if entry.job.finished and ended is not None and ended >= since:
+                self.cache.enqueue(entry, Rank.LATER)
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Read the job folders that workers report after Redis lost data.
@@ -161,14 +159,15 @@ class Sweeper:
                 self.brake.admit("job folders", (), 0)
                 return
             existing = self.cache.ids()
-            for job in filter(None, map(self.cache.by_id, reported)):
+            for entry in filter(None, map(self.cache.entry, reported)):
+                job = entry.job
                 if job.ours and not job.sent and reported[job.key.job_id].install_id == install_id:
                     place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
                     put = operator_calls.put_record(
                         self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader
                     )
                     await calls.arun(self.view.state, put)
-                    self.cache.enqueue(job.key, Turn.LATER)
+                    self.cache.enqueue(entry, Rank.LATER)
             unknown = {
                 job_id: record
                 for job_id, record in reported.items()
@@ -190,23 +189,23 @@ class Sweeper:
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Enqueue the jobs whose record or index entry Redis lost, finished ones too: their plans write it again."""
         missing = self.cache.ids() - recorded
-        jobs = (self.cache.by_id(job_id) for job_id in missing)
-        lost = [job for job in jobs if job is not None and job.sent and job.ours]
+        entries = (self.cache.entry(job_id) for job_id in missing)
+        lost = [entry for entry in entries if entry is not None and entry.job.sent and entry.job.ours]
         for first in range(0, len(lost), _PAGE):
-            job_ids = [job.key.job_id for job in lost[first : first + _PAGE]]
+            job_ids = [entry.key.job_id for entry in lost[first : first + _PAGE]]
             call = operator_calls.index_records(
                 self.view.keys, fence=fence, install_id=self.installation.id, job_ids=job_ids
             )
             await calls.arun(self.view.state, call)
-        for job in lost:
-            self.cache.enqueue(job.key, Turn.LATER if job.finished else None)
+        for entry in lost:
+            self.cache.enqueue(entry, Rank.LATER if entry.job.finished else None)
 
     async def _shorten_ends(self, fence: int, since: datetime | None) -> None:
         """Drop the details of ends that are older than `details_seconds`, and not older than `since`."""
         until = datetime.now(UTC) - timedelta(seconds=self.details_seconds)
         old = [
             job.key.job_id
-            for job in self.cache
+            for job in (entry.job for entry in self.cache)
             if job.finished and job.sent and job.ours and _is_within(job.status.completion_time, since, until)
         ]
         for first in range(0, len(old), _PAGE):
@@ -219,11 +218,11 @@ class Sweeper:
     async def _compare(self, recorded: Sequence[str]) -> None:
         # A job that was in the cache before the list began and is not in the list was deleted: uids never come back.
         self.cache.relisted, self._list_at = False, self.monotonic()  # due until the list has succeeded
-        before = {job.key for job in self.cache}
+        before = {entry.key for entry in self.cache}
         listed = await listing.list_jobs(self.api, self.installation.namespaces)
         self._list_at = self.monotonic() + self.list_seconds
         ids = {key.uid for key in listed}
-        missed = {key.job_id: key for key in before - listed if self.cache.get(key) is not None}
+        missed = {key.job_id: key for key in before - listed if self.cache.entry(key.uid) is not None}
         gone = await self._ours([job_id for job_id in recorded if job_id not in ids and job_id not in self.orphans])
         watched = {job_id for job_id in gone if self.cache.saw_deletion(job_id)}
         unwatched = {*missed, *gone} - watched

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.planning.scheduling import Candidate, Line
 
 _Name = tuple[str, bool]  # of a line in its queue: the namespace, and whether its jobs have priority high
@@ -18,13 +19,9 @@ class WaitingJobs:
     """The jobs, and how many there are by namespace. Lines are in order except for the jobs that joined since the newest `sort`."""
 
     def __init__(self) -> None:
-        self._candidates: dict[JobKey, Candidate | None] = {}
         self._queues: dict[str, dict[_Name, dict[JobKey, Candidate]]] = {}
         self._unsorted: set[tuple[str, _Name]] = set()
         self._in_namespace: Counter[str] = Counter()
-
-    def __contains__(self, key: JobKey) -> bool:
-        return key in self._candidates
 
     def lines(self, queues: Collection[str]) -> Mapping[str, list[Line]]:
         """Return the lines of each of these queues for which jobs wait."""
@@ -34,12 +31,13 @@ class WaitingJobs:
         """How many jobs of the namespace wait."""
         return self._in_namespace[namespace]
 
-    def put(self, key: JobKey, candidate: Candidate | None) -> None:
+    def put(self, entry: Entry, candidate: Candidate | None) -> None:
         """Add a job, or replace its candidate; None: it waits for something else than its turn, and is only counted."""
-        if key in self._candidates and self._candidates[key] == candidate:
+        if entry.waiting and entry.candidate == candidate:
             return
-        self.remove(key)
-        self._candidates[key] = candidate
+        self.discard(entry)
+        key = entry.key
+        entry.waiting, entry.candidate = True, candidate
         self._in_namespace[key.namespace] += 1
         if candidate is None:
             return
@@ -49,11 +47,12 @@ class WaitingJobs:
             self._unsorted.add((queue, name))  # most jobs are younger than those that wait
         line[key] = candidate
 
-    def remove(self, key: JobKey) -> None:
+    def discard(self, entry: Entry) -> None:
         """Remove a job that no longer waits. Names that a tenant chose go with their last job."""
-        if key not in self._candidates:
+        if not entry.waiting:
             return
-        candidate = self._candidates.pop(key)
+        key, candidate = entry.key, entry.candidate
+        entry.waiting, entry.candidate = False, None
         self._in_namespace[key.namespace] -= 1
         if not self._in_namespace[key.namespace]:
             del self._in_namespace[key.namespace]
@@ -76,5 +75,5 @@ class WaitingJobs:
 
     def clear(self) -> None:
         """Remove all jobs: the next tenure plans them again."""
-        for part in (self._candidates, self._queues, self._unsorted, self._in_namespace):
+        for part in (self._queues, self._unsorted, self._in_namespace):
             part.clear()

@@ -40,8 +40,8 @@ class SentMessages:
         self._look_at = 0.0
         self._epoch: str | None = None
 
-    def clear(self) -> None:
-        """Drop all state: a new tenure begins."""
+    def begin(self) -> None:
+        """Begin a tenure, without messages."""
         self._attempts.clear()
         self._orders.clear()
         self._look_at = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ import redis.asyncio
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
+from reconstruction_operator.controller.entry import Entry, Silence, Subject
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
@@ -31,13 +32,6 @@ class ObservedBatch:
     went_back: bool = False  # Redis has older data than before: decide nothing from them, and check the connection
 
 
-@dataclass(slots=True)
-class _Silence:
-    since: float  # monotonic, of the first poll that did not find the heartbeat
-    seen: float  # of the last one
-    interruptions: int  # of the connection until then
-
-
 @dataclass(eq=False)
 class Observer:
     """Reads attempts and heartbeats; raises RedisError."""
@@ -49,46 +43,49 @@ class Observer:
     messages: SentMessages
     keys: Keys
     monotonic: Callable[[], float] = time.monotonic
-    _silences: dict[TaskId, _Silence] = field(default_factory=dict, init=False)
 
-    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
-        """Read these attempts, each with the queue that its message goes to."""
+    async def observe(self, attempts: Sequence[tuple[Subject, TaskId, str]]) -> ObservedBatch:
+        """Read these attempts, each of a subject and with the queue that its message goes to."""
         if not attempts:
             return ObservedBatch(datetime.now(UTC), ())
-        pairs = [(task.job_id, task.attempt) for task, _ in attempts]
+        pairs = [(task.job_id, task.attempt) for _, task, _ in attempts]
         timeline = self.connection.timeline
         looks = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show progress. For an attempt that ended, `end` holds everything.
-        running = [str(task) for (task, _), job in zip(attempts, observed.jobs, strict=True) if job.runs]
+        running = [str(task) for (_, task, _), job in zip(attempts, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
-            self._observation(
-                task, job.record.queue if job.record else queue, job, reports.get(str(task)), observed.now
-            )
-            for (task, queue), job in zip(attempts, observed.jobs, strict=True)
+            self._observation(attempt, job, reports.get(str(attempt[1])), observed.now)
+            for attempt, job in zip(attempts, observed.jobs, strict=True)
         )
         return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, looks))
 
-    async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
-        """Return the claimed attempts that have no heartbeat now; `observe` measures for how long."""
-        if not tasks:
+    async def without_heartbeat(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the jobs whose claimed attempt has no heartbeat now; `observe` measures for how long."""
+        if not entries:
             return []
-        heartbeats = await calls.arun(self.state, reads.with_heartbeat(self.keys, [task.job_id for task in tasks]))
+        job_ids = [entry.key.job_id for entry in entries]
+        heartbeats = await calls.arun(self.state, reads.with_heartbeat(self.keys, job_ids))
         missing = []
-        for task, present in zip(tasks, heartbeats, strict=True):
+        for entry, present in zip(entries, heartbeats, strict=True):
             if present:
-                self._silent_seconds(task, alive=True)
+                entry.silence = None
             else:
-                missing.append(task)
+                missing.append(entry)
         return missing
 
     def _observation(
-        self, task: TaskId, queue: str, job: ObservedJob, report: ProgressReport | None, now: datetime
+        self, attempt: tuple[Subject, TaskId, str], job: ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
+        subject, task, queue = attempt
+        queue = job.record.queue if job.record else queue
+        is_silent = job.runs and not job.alive
+        if not is_silent:
+            subject.silence = None
         return Observation.of(
             job,
-            silent_seconds=self._silent_seconds(task, alive=job.alive or not job.runs),
+            silent_seconds=self._silent_seconds(subject, task.attempt) if is_silent else 0.0,
             progress=report,
             workers=self.queues.workers(queue),
             missing=self.messages.is_missing(task, queue),
@@ -96,19 +93,20 @@ class Observer:
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 
-    def _silent_seconds(self, task: TaskId, *, alive: bool) -> float:
-        """For how long the worker of a claimed attempt has been silent.
+    def _silent_seconds(self, subject: Subject, attempt: int) -> float:
+        """For how long the worker of a claimed attempt without a heartbeat has been silent.
 
         Counted from zero if the connection was interrupted since the last poll, or if that poll is too long ago (this process
         was paused): the worker may have sent a heartbeat in between.
         """
-        if alive:
-            self._silences.pop(task, None)
-            return 0.0
         now, interruptions = self.monotonic(), self.connection.interruptions
-        silence = self._silences.get(task)
-        if silence is None or silence.interruptions != interruptions or now - silence.seen > _GAP_SECONDS:
-            silence = self._silences[task] = _Silence(now, now, interruptions)
+        silence = subject.silence
+        if (
+            silence is None
+            or (silence.attempt, silence.interruptions) != (attempt, interruptions)
+            or now - silence.seen > _GAP_SECONDS
+        ):
+            silence = subject.silence = Silence(attempt, now, now, interruptions)
         silence.seen = now
         return now - silence.since
 

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.contract.pools import queue_name
+from reconstruction_operator.controller.entry import Entry, SentMessage
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics
 
@@ -38,7 +38,7 @@ class QueueFacts:
         self.known = False  # whether this tenure has had a reading
         self.messages: dict[str, int] = {}  # how many wait, by queue
         self.bytes: dict[str, int] = {}  # of Redis that the messages use, by queue
-        self._unread: dict[JobKey, tuple[str, int]] = {}  # messages that were sent since, with their bytes
+        self._reading = 0  # its number
         self.paused = False  # Redis is too full for further dispatches
 
     @property
@@ -50,21 +50,21 @@ class QueueFacts:
         """How many live workers consume the queue. Before the first reading it counts as served, so that no job reports NoWorker."""
         return 1 if self._workers is None else self._workers.get(queue, 0)
 
-    def forget(self) -> None:
+    def begin(self) -> None:
         """Mark the readings as those of an earlier tenure. Statuses still use them until the next reading."""
         self.known = False
 
-    def sent(self, queue: str, size: int = 0, key: JobKey | None = None) -> None:
-        """Count a message that was sent (for the job `key`) until the next reading."""
+    def sent(self, queue: str, size: int = 0, entry: Entry | None = None) -> None:
+        """Count a message that was sent (for that job) until the next reading."""
         self._count(queue, 1, size)
-        if key is not None:
-            self._unread[key] = (queue, size)
+        if entry is not None:
+            entry.message = SentMessage(self._reading, queue, size)
 
-    def taken(self, key: JobKey) -> None:
+    def begun(self, entry: Entry) -> None:
         """Note that a worker has the job: its message no longer counts, if it was sent since the newest reading."""
-        queue, size = self._unread.pop(key, ("", 0))
-        if queue:
-            self._count(queue, -1, -size)
+        message, entry.message = entry.message, None
+        if message is not None and message.reading == self._reading:
+            self._count(message.queue, -1, -message.size)
 
     def _count(self, queue: str, messages: int, size: int) -> None:
         self.messages[queue] = self.messages.get(queue, 0) + messages
@@ -73,7 +73,7 @@ class QueueFacts:
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Store a new reading, and set the metrics from it."""
         self._workers, self.messages, self.bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
-        self._unread.clear()
+        self._reading += 1
         self.known = True
         self._pause(backlog.memory_share)
         metrics.QUEUES.add(workers)

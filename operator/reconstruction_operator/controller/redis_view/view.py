@@ -27,6 +27,11 @@ class RedisView:
         self.observer = Observer(self.state, self.results, self.connection, self.queues, self.messages, keys=self.keys)
         self.catalogue = Catalogue()
 
+    def begin(self) -> None:
+        """Begin a tenure: what was sent and read in an earlier one proves nothing."""
+        self.queues.begin()
+        self.messages.begin()
+
     async def close(self) -> None:
         """Close the clients."""
         await self.state.aclose()

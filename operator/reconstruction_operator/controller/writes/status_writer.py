@@ -27,14 +27,15 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import instruments, transition_log
+from reconstruction_operator.controller.entry import Entry, PendingWrite
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
-from reconstruction_operator.controller.writes.write_queue import PendingWrite, WriteQueue, urgency_of
+from reconstruction_operator.controller.writes.write_queue import WriteQueue, urgency_of
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import JSON_PATCH, UNCHECKED, Api
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.planning.types import Event, Job
+from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -74,21 +75,23 @@ class StatusWriter:
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT), init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)  # another write may be due
-    _again: set[JobKey] = field(default_factory=set, init=False)  # jobs to plan again after their write in flight
 
-    def offer(self, job: Job, status: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
+    def __post_init__(self) -> None:
+        self.cache.indices.append(self.writes)
+
+    def offer(self, entry: Entry, status: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
         """Write `status` in place of the one that waits for the job. If it is stored already, nothing is written.
 
         Once it is stored, the job is enqueued if `again` is set.
         """
-        if codec.same(job.status, status):
+        stored = entry.job.status
+        if codec.same(stored, status):
             # Nothing to write, not even after a write in flight: the status of a finished job is cached with few of its fields.
-            self.writes.drop(job.key)
-            if job.key in self.writes.in_flight:
-                self._again.add(job.key)
+            self.writes.discard(entry)
+            entry.replan |= entry.writing
             return
-        urgency = urgency_of(job.status, status)
-        self.writes.put(PendingWrite(job.key, job.status, status, events, time.monotonic(), urgency, again))
+        urgency = urgency_of(stored, status)
+        self.writes.put(entry, PendingWrite(stored, status, events, time.monotonic(), urgency, again))
         self._changed.set()
 
     @property
@@ -101,7 +104,7 @@ class StatusWriter:
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._places.acquire()
-                group.create_task(self._send(await self._next()))
+                group.create_task(self._send(*await self._next()))
 
     async def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything is written (`run` must be running). Return whether it was."""
@@ -113,38 +116,38 @@ class StatusWriter:
             return False
         return self.writes.idle
 
-    async def _next(self) -> PendingWrite:
+    async def _next(self) -> tuple[Entry, PendingWrite]:
         while True:
             self._changed.clear()
-            pending = self.writes.take() if self.election.leading else None
-            if pending is not None:
-                return pending
+            due = self.writes.take() if self.election.leading else None
+            if due is not None:
+                return due
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS if len(self.writes) else None):
                     await self._changed.wait()
 
-    async def _send(self, pending: PendingWrite) -> None:
+    async def _send(self, entry: Entry, pending: PendingWrite) -> None:
         try:
-            await self._write(pending)
+            await self._write(entry, pending)
         finally:
-            self.writes.in_flight.discard(pending.key)
-            if pending.key in self._again:
-                self._again.discard(pending.key)
-                self.cache.enqueue(pending.key)
+            self.writes.done(entry)
+            if entry.replan:
+                entry.replan = False
+                self.cache.enqueue(entry)
             self._places.release()
             self._changed.set()
 
-    async def _write(self, pending: PendingWrite) -> None:
-        job = self.cache.get(pending.key)
-        if job is None:
+    async def _write(self, entry: Entry, pending: PendingWrite) -> None:
+        job = entry.job
+        if entry not in self.cache:
             return
         if job.status != pending.base:
-            self.cache.enqueue(pending.key)  # decided from a status that has been replaced since
+            self.cache.enqueue(entry)  # decided from a status that has been replaced since
             return
         # Encoded only now: thousands of jobs may wait, and their JSON would be twice as large as the statuses.
         encoded = codec.encode(pending.status)
         kind = pending.urgency.name.lower()
-        self.cache.writes(job.key, pending.status)
+        self.cache.writes(entry, pending.status)
         try:
             body = await self.api.request(
                 "PATCH",
@@ -155,36 +158,36 @@ class StatusWriter:
             )
         except ApiError as error:
             metrics.API_WRITES.labels(kind, _result(error)).inc()
-            await self._failed(pending, error)
+            await self._failed(entry, pending, error)
             return
         self._refusing, self._refused_until = False, -math.inf
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(time.monotonic() - pending.since)
         self.cache.put(body)
         if pending.again:
-            self.cache.enqueue(pending.key)
+            self.cache.enqueue(entry)
         self.events.record(job.key, pending.events)
         instruments.stored(job, pending.status)
         transition_log.log(job, pending.status, pending.events)
 
-    async def _failed(self, pending: PendingWrite, error: ApiError) -> None:
+    async def _failed(self, entry: Entry, pending: PendingWrite, error: ApiError) -> None:
         if error.transient:
             log = _log.debug if self._refusing else _log.warning
             log("The API server did not accept a status write; retrying in %.1f s: %s", error.pause_seconds, error)
             self._refusing = True
-            if pending.key not in self.writes:  # otherwise a newer status waits
-                self.writes.put(pending)
+            if entry.write is None:  # otherwise a newer status waits
+                self.writes.put(entry, pending)
             await asyncio.sleep(error.pause_seconds)
             return
         if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
-            _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", pending.key)
-            self.cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
+            _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", entry.key)
+            self.cache.enqueue_after(entry, _CONFLICT_SECONDS)
         else:
             # Rejected by a rule (a finished phase never changes, an attempt never decreases), the role or the schema.
-            self.cache.enqueue_after(pending.key, _REFUSED_SECONDS)
+            self.cache.enqueue_after(entry, _REFUSED_SECONDS)
             if error.status == HTTPStatus.FORBIDDEN:
                 self._refused_until = time.monotonic() + 3 * _REFUSED_SECONDS
-            _log.error("The API server rejected the status of %s: %s", pending.key, error)
+            _log.error("The API server rejected the status of %s: %s", entry.key, error)
 
 
 def _result(error: ApiError) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.status import InstallationMark, Phase, Status
+from reconstruction_operator.controller.entry import Rank
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.planning.installations import management
 
+from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body, make_key
 
 KEY = make_key()
@@ -27,10 +28,9 @@ def test_only_a_newer_version_is_stored(cache: Cache, version: int, newer: bool)
     cache.put(make_body(version=9, phase="Running"))
     cache.take(1)
 
-    assert cache.put(make_body(version=version, phase="Queued")) == (KEY if newer else None)
+    assert (cache.put(make_body(version=version, phase="Queued")) is not None) is newer
 
-    job = cache.get(KEY)
-    assert (job.status.phase, cache.queued) == ((Phase.QUEUED, 1) if newer else (Phase.RUNNING, 0))
+    assert (entry_of(cache).job.status.phase, cache.queued) == ((Phase.QUEUED, 1) if newer else (Phase.RUNNING, 0))
 
 
 def test_a_body_that_arrives_after_the_deletion_does_not_restore_the_job(cache: Cache) -> None:
@@ -44,10 +44,10 @@ def test_a_body_that_arrives_after_the_deletion_does_not_restore_the_job(cache: 
 
 def test_a_deleted_job_is_taken_once_and_leaves_the_work_queue(cache: Cache) -> None:
     cache.put(make_body())
-    cache.enqueue_after(KEY, 5.0)
+    cache.enqueue_after(entry_of(cache), 5.0)
     cache.remove(KEY)
 
-    assert [job.key for job in cache.take_deleted()] == [KEY]
+    assert names(cache.take_deleted()) == ["banana"]
     assert (cache.take_deleted(), cache.take(10), cache.timers.next_at()) == ([], [], None)
 
 
@@ -56,7 +56,7 @@ def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) ->
     cache.drop(make_key("a"))
 
     assert (len(cache), cache.queued, cache.take_deleted()) == (0, 0, [])
-    assert cache.put(make_body("a", version=2)) == make_key("a")
+    assert cache.put(make_body("a", version=2)) is entry_of(cache, "a")
 
 
 def test_a_job_that_another_installation_marks_is_handed_over_once_and_is_no_demand() -> None:
@@ -65,7 +65,7 @@ def test_a_job_that_another_installation_marks_is_handed_over_once_and_is_no_dem
     for version, phase in ((2, "Queued"), (3, "Running")):
         cache.put(make_body(version=version, installation={"id": "there", "lease": "ns/there"}, phase=phase))
 
-    job = cache.get(KEY)
+    job = entry_of(cache).job
     assert (job.ours, job.contested, cache.counts.contested) == (False, True, 1)
     assert not any(cache.counts.demand.values())
     assert ([job.key for job in cache.take_handed_over()], cache.take_handed_over()) == ([KEY], [])
@@ -87,7 +87,7 @@ def test_our_own_write_enqueues_its_job_only_if_something_else_has_changed(
 ) -> None:
     cache.put(make_body(phase="Queued"))
     cache.take(1)
-    cache.writes(KEY, Status(phase=Phase.RUNNING))
+    cache.writes(entry_of(cache), Status(phase=Phase.RUNNING))
     body = make_body(version=2, phase="Running")
 
     cache.put({**body, "metadata": {**body["metadata"], **changes}})
@@ -97,7 +97,7 @@ def test_our_own_write_enqueues_its_job_only_if_something_else_has_changed(
 
 def test_the_status_of_another_writer_enqueues_the_job(cache: Cache) -> None:
     cache.put(make_body(phase="Queued"))
-    cache.writes(KEY, Status(phase=Phase.RUNNING))
+    cache.writes(entry_of(cache), Status(phase=Phase.RUNNING))
     cache.put(make_body(version=2, phase="Running"))
     cache.take(1)
 
@@ -132,23 +132,23 @@ def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:
     later.remove(make_key("deleted"))
 
     later.pass_over()
-    assert (later.queued, later.take_deleted(), later.take_removed()) == (0, [], [])
+    assert (later.queued, later.take_deleted()) == (0, [])
 
     later.begin()
-    assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
+    assert names(later.take(9)) == ["lives", "cancelled"]
 
 
 def test_a_finished_job_is_enqueued_when_its_time_to_live_expires(later: Cache) -> None:
     for name, seconds in (("expired", 3_000), ("soon", 3_660)):
         later.put(finished(name, spec={"ttlSecondsAfterFinished": seconds}))
 
-    assert later.take(9) == [make_key("expired")]
-    assert (later.timers.due(159.9), later.timers.due(160.0)) == ([], [make_key("soon")])
+    assert names(later.take(9)) == ["expired"]
+    assert (later.timers.due(159.9), names(later.timers.due(160.0))) == ([], ["soon"])
 
 
 def test_an_admitted_job_is_taken_before_those_that_wait(cache: Cache) -> None:
     for name in ("a", "b"):
         cache.put(make_body(name))
-    cache.enqueue(make_key("b"), Turn.IN_FLIGHT)
+    cache.enqueue(entry_of(cache, "b"), Rank.ACTIVE)
 
-    assert [key.name for key in cache.take(2)] == ["b", "a"]
+    assert names(cache.take(2)) == ["b", "a"]

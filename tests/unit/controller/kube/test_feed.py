@@ -17,6 +17,7 @@ from reconstruction_operator.controller.kube.feed import Answer, Feed
 from reconstruction_operator.telemetry import metrics
 
 from tests.support.controller.clock import Clock
+from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body, make_key
 from tests.support.servers.api_server import PATH, ApiServer
 
@@ -85,7 +86,7 @@ async def test_kopf_gets_a_list_without_objects_once_the_unfinished_jobs_are_cac
     assert answer == {"metadata": {"resourceVersion": "100"}, "items": []}
     assert watching.cache.listed.is_set()
     assert not watching.cache.complete.is_set()
-    assert {job.key.name for job in watching.cache} == {"lives-0", "lives-1", "lives-2"}
+    assert set(names(watching.cache)) == {"lives-0", "lives-1", "lives-2"}
 
 
 async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_once(
@@ -189,13 +190,12 @@ async def test_the_handler_applies_the_newest_event_of_an_object(server: ApiServ
     server.put("MODIFIED", make_body("a", version=102, phase="Running"))
     server.put("DELETED", make_body("b", version=103))
     await watching.watch()
-    assert cache.get(make_key("a")) is None
+    assert cache.entry("uid-a") is None
 
     for name, kind in (("a", "ADDED"), ("a", "MODIFIED"), ("b", "DELETED")):
         feed.handle(make_key(name), kind)
 
-    job = cache.get(make_key("a"))
-    assert (job.version, cache.take(9), cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
+    assert (entry_of(cache, "a").job.version, names(cache.take(9)), cache.saw_deletion("uid-b")) == (102, ["a"], True)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ async def test_an_object_of_a_list_that_cannot_be_read_is_skipped_and_counted(
     await watching.list()
     await watching.cache.complete.wait()
 
-    assert sorted(job.key.name for job in watching.cache) == sorted(
+    assert sorted(names(watching.cache)) == sorted(
         body["metadata"]["name"] for body in server.bodies if body is not server.bodies[5]
     )
     assert skipped("list") == before + 2  # in the list of the unfinished jobs, and in that of all

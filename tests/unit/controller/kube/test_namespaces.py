@@ -39,9 +39,9 @@ class Known:
 
     def add(self, name: str, namespace: str = "red") -> JobKey:
         """Let the watch show a new job."""
-        key = self.cache.put(make_body(name, namespace=namespace))
-        assert key is not None
-        return key
+        entry = self.cache.put(make_body(name, namespace=namespace))
+        assert entry is not None
+        return entry.key
 
     async def uid_of(self, key: JobKey) -> str | ApiError:
         return (await self.namespaces.uids([key]))[key.namespace]

@@ -5,90 +5,93 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
+from reconstruction_operator.controller.entry import Entry, Rank
+from reconstruction_operator.controller.kube.work_queue import Timers, WorkQueue
 
-from tests.support.jobs import make_job, make_key
+from tests.support.controller.entries import make_entry, names
+from tests.support.jobs import make_job
 
-A, B = make_key("a"), make_key("b")
 
-
-def make(*times: tuple[JobKey, float]) -> Timers:
+def make(*times: tuple[Entry, float]) -> Timers:
     timers = Timers()
-    for key, at in times:
-        timers.wake(key, at)
+    for entry, at in times:
+        timers.wake(entry, at)
     return timers
 
 
 def test_the_earliest_of_several_times_for_a_job_counts() -> None:
-    timers = make((B, 4.0), (A, 5.0), (A, 3.0), (A, 9.0))
+    a, b = make_entry("a"), make_entry("b")
+    timers = make((b, 4.0), (a, 5.0), (a, 3.0), (a, 9.0))
 
     assert (timers.due(2.9), timers.next_at()) == ([], 3.0)
-    assert timers.due(10.0) == [A, B]
+    assert timers.due(10.0) == [a, b]
     assert timers.next_at() is None
 
 
 def test_a_cancelled_timer_is_never_due() -> None:
-    timers = make((A, 1.0), (B, 2.0))
-    timers.cancel(A)
+    a, b = make_entry("a"), make_entry("b")
+    timers = make((a, 1.0), (b, 2.0))
+    timers.discard(a)
 
     assert timers.next_at() == 2.0
-    assert timers.due(10.0) == [B]
+    assert timers.due(10.0) == [b]
 
 
 def test_timers_of_deleted_jobs_take_no_memory_until_their_time() -> None:
     """A time to live may be months."""
-    timers = make((A, 5.0))
+    a = make_entry("a")
+    timers = make((a, 5.0))
     for number in range(1_000):
-        timers.wake(make_key(f"job-{number}"), 1e7)
-        timers.cancel(make_key(f"job-{number}"))
+        deleted = make_entry(f"job-{number}")
+        timers.wake(deleted, 1e7)
+        timers.discard(deleted)
 
     assert len(timers._heap) < 100  # what takes memory
-    assert (timers.due(1e8), timers.next_at()) == ([A], None)
+    assert (timers.due(1e8), timers.next_at()) == ([a], None)
 
 
 @pytest.mark.parametrize(
-    ("spec", "phase", "turn"),
+    ("spec", "phase", "rank"),
     [
-        pytest.param(Spec(), None, Turn.LIVING, id="new"),
-        pytest.param(Spec(), Phase.PENDING, Turn.LIVING, id="waiting"),
-        pytest.param(Spec(), Phase.QUEUED, Turn.IN_FLIGHT, id="queued"),
-        pytest.param(Spec(), Phase.RUNNING, Turn.IN_FLIGHT, id="running"),
-        pytest.param(Spec(cancel_requested=True), Phase.RUNNING, Turn.STOPPING, id="cancel-requested"),
-        pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLING, Turn.STOPPING, id="cancelling"),
-        pytest.param(Spec(suspend=True), Phase.RUNNING, Turn.STOPPING, id="suspending"),
-        pytest.param(Spec(suspend=True), Phase.SUSPENDED, Turn.LIVING, id="suspended"),
-        pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLED, Turn.FINISHED, id="cancelled"),
+        pytest.param(Spec(), None, Rank.LIVING, id="new"),
+        pytest.param(Spec(), Phase.PENDING, Rank.LIVING, id="waiting"),
+        pytest.param(Spec(), Phase.QUEUED, Rank.ACTIVE, id="queued"),
+        pytest.param(Spec(), Phase.RUNNING, Rank.ACTIVE, id="running"),
+        pytest.param(Spec(cancel_requested=True), Phase.RUNNING, Rank.STOPPING, id="cancel-requested"),
+        pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLING, Rank.STOPPING, id="cancelling"),
+        pytest.param(Spec(suspend=True), Phase.RUNNING, Rank.STOPPING, id="suspending"),
+        pytest.param(Spec(suspend=True), Phase.SUSPENDED, Rank.LIVING, id="suspended"),
+        pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLED, Rank.FINISHED, id="cancelled"),
     ],
 )
-def test_the_class_of_a_job(spec: Spec, phase: Phase | None, turn: Turn) -> None:
-    assert Turn.of(make_job(Status(phase=phase), spec=spec)) is turn
+def test_the_class_of_a_job(spec: Spec, phase: Phase | None, rank: Rank) -> None:
+    assert Rank.of(make_job(Status(phase=phase), spec=spec)) is rank
 
 
 def test_a_job_that_is_being_deleted_is_stopped_with_the_cancelled_ones() -> None:
-    assert Turn.of(replace(make_job(), deleting=True)) is Turn.STOPPING
+    assert Rank.of(replace(make_job(), deleting=True)) is Rank.STOPPING
 
 
-def queue(**names: Turn) -> WorkQueue:
+def queue(**ranks: Rank) -> WorkQueue:
     made = WorkQueue()
-    for name, turn in names.items():
-        made.put(make_key(name), turn)
+    for name, rank in ranks.items():
+        made.put(make_entry(name), rank)
     return made
 
 
 def test_the_most_urgent_class_comes_first() -> None:
-    made = queue(later=Turn.LATER, over=Turn.FINISHED, lives=Turn.LIVING, runs=Turn.IN_FLIGHT, stops=Turn.STOPPING)
+    made = queue(later=Rank.LATER, over=Rank.FINISHED, lives=Rank.LIVING, runs=Rank.ACTIVE, stops=Rank.STOPPING)
 
-    assert [key.name for key in made.take(9)] == ["stops", "runs", "lives", "over", "later"]
+    assert names(made.take(9)) == ["stops", "runs", "lives", "over", "later"]
     assert len(made) == 0
 
 
 def test_a_less_urgent_class_gets_a_tenth_while_more_urgent_ones_fill_the_batch() -> None:
-    made = queue(**{f"lives-{number}": Turn.LIVING for number in range(200)}, over=Turn.FINISHED, later=Turn.LATER)
+    made = queue(**{f"lives-{number}": Rank.LIVING for number in range(200)}, over=Rank.FINISHED, later=Rank.LATER)
 
-    taken = [key.name for key in made.take(100)]
+    taken = names(made.take(100))
 
     assert (taken[:80], sorted(taken[-2:])) == ([f"lives-{number}" for number in range(80)], ["later", "over"])
 
@@ -96,14 +99,16 @@ def test_a_less_urgent_class_gets_a_tenth_while_more_urgent_ones_fill_the_batch(
 def test_namespaces_take_turns_inside_a_class() -> None:
     made = WorkQueue()
     for number in range(100):
-        made.put(make_key(f"many-{number}", "large"), Turn.LIVING)
-    made.put(make_key("one", "small"), Turn.LIVING)
+        made.put(make_entry(f"many-{number}", "large"), Rank.LIVING)
+    made.put(make_entry("one", "small"), Rank.LIVING)
 
-    assert [key.namespace for key in made.take(3)] == ["large", "small", "large"]
+    assert [entry.key.namespace for entry in made.take(3)] == ["large", "small", "large"]
 
 
-def test_a_key_that_is_queued_in_a_more_urgent_class_keeps_its_place() -> None:
-    made = queue(a=Turn.IN_FLIGHT, b=Turn.LIVING)
-    made.put(make_key("a"), Turn.LIVING)
+def test_a_job_that_is_queued_in_a_more_urgent_class_keeps_its_place() -> None:
+    a, made = make_entry("a"), WorkQueue()
+    made.put(a, Rank.ACTIVE)
+    made.put(make_entry("b"), Rank.LIVING)
+    made.put(a, Rank.LIVING)
 
-    assert made.take(9) == [make_key("a"), make_key("b")]
+    assert names(made.take(9)) == ["a", "b"]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
@@ -17,6 +18,7 @@ from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.types import Plan
 
 from tests.support.controller.dispatch import make_admission, read
+from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import NOON, make_body, make_job, make_key
 
 
@@ -33,16 +35,16 @@ def admission(cache: Cache) -> Admission:
 def wait_for(admission: Admission, *names: str, namespace: str = "default", **spec: Any) -> None:
     for name in names:
         admission.cache.put(make_body(name, namespace=namespace, spec=spec))
-        admission.wants(admission.cache.get(make_key(name, namespace)))
+        admission.wants(entry_of(admission.cache, name))
 
 
-def plan(admission: Admission, name: str, phase: Phase, namespace: str = "default") -> None:
+def plan(admission: Admission, name: str, phase: Phase) -> None:
     """Let a plan give that phase to the job. Its status is not stored."""
-    admission.planned(admission.cache.get(make_key(name, namespace)), Plan(Status(phase=phase)))
+    admission.planned(entry_of(admission.cache, name), Plan(Status(phase=phase)))
 
 
 def admitted(admission: Admission, now: float = 0.0) -> list[str]:
-    return [key.name for key in admission.admit(now)]
+    return names(admission.admit(now))
 
 
 LIMITED = Rules(Quotas(running=(("*", 2),)))
@@ -66,8 +68,8 @@ def test_jobs_are_admitted_by_the_rules(
 ) -> None:
     admission = make_admission(cache, "celery", "gpu", **limits)
     read(admission.queues, "celery", "gpu", **messages)
-    for queue, names in waiting.items():
-        wait_for(admission, *names, queue=queue)
+    for queue, jobs in waiting.items():
+        wait_for(admission, *jobs, queue=queue)
 
     assert admitted(admission) == list(expected)
 
@@ -75,10 +77,10 @@ def test_jobs_are_admitted_by_the_rules(
 def test_a_job_that_no_longer_wants_dispatch_is_not_admitted(admission: Admission) -> None:
     wait_for(admission, "a", "b")
     plan(admission, "a", Phase.SUSPENDED)
-    admission.forget(make_key("b"))
+    admission.discard(entry_of(admission.cache, "b"))
     assert admitted(admission) == []
     wait_for(admission, "c")
-    admission.clear()  # a new tenure
+    admission.cache.reset()  # a new tenure
     assert admitted(admission) == []
 
 
@@ -86,7 +88,7 @@ def test_a_dispatch_counts_for_its_namespace_before_its_status_is_stored(cache: 
     admission = make_admission(cache, queue=1, rules=LIMITED)
     for name in ("sent-1", "sent-2"):
         cache.put(make_body(name, namespace="greedy"))
-        plan(admission, name, Phase.QUEUED, "greedy")
+        plan(admission, name, Phase.QUEUED)
     wait_for(admission, "a", namespace="greedy")
     wait_for(admission, "b", namespace="modest")
 
@@ -142,27 +144,27 @@ class CountedTime(datetime):
         return super().__lt__(other)
 
 
-def counted_job(number: int, created: datetime) -> Any:
-    """Return a job that waits, with a time whose comparisons are counted. Only its key is in the cache."""
+def counted_job(cache: Cache, number: int, created: datetime) -> Entry:
+    """Return a job that waits, with a time whose comparisons are counted."""
     time = CountedTime.fromtimestamp(created.timestamp(), created.tzinfo)
-    return replace(make_job(name=f"job-{number:06}"), created=time)
+    return cache.store(replace(make_job(name=f"job-{number:06}"), created=time))
 
 
 def test_a_change_costs_at_most_one_pass_a_second_over_a_hundred_thousand_jobs(cache: Cache) -> None:
     jobs = 100_000
     admission, CountedTime.compared = make_admission(cache, queue=10), 0
     for number in range(jobs):
-        admission.wants(counted_job(number, NOON + timedelta(seconds=number)))
+        admission.wants(counted_job(cache, number, NOON + timedelta(seconds=number)))
     assert len(admission.admit(0.0)) == 10
 
     compared, CountedTime.compared = CountedTime.compared, 0
     for number in range(50):  # older jobs join out of order
-        admission.wants(counted_job(jobs + number, NOON - timedelta(seconds=number + 1)))
-        assert admission.admit(number / 100)[0].name == "job-000000"
+        admission.wants(counted_job(cache, jobs + number, NOON - timedelta(seconds=number + 1)))
+        assert admission.admit(number / 100)[0].key.name == "job-000000"
     within_a_second, CountedTime.compared = CountedTime.compared, 0
-    assert admission.admit(1.0)[0].name == "job-100049"
+    assert admission.admit(1.0)[0].key.name == "job-100049"
     pass_over_all, CountedTime.compared = CountedTime.compared, 0
-    assert admission.admit(2.0)[0].name == "job-100049"
+    assert admission.admit(2.0)[0].key.name == "job-100049"
 
     assert compared <= 2 * jobs
     assert within_a_second <= 50 * 20
@@ -175,7 +177,7 @@ def test_names_that_tenants_chose_go_with_their_last_job() -> None:
     for number in range(20):
         wait_for(admission, f"a-{number}", namespace=f"team-{number}", queue=f"queue-{number}")
     for number in range(20):
-        admission.forget(make_key(f"a-{number}", f"team-{number}"))
+        admission.cache.drop(make_key(f"a-{number}", f"team-{number}"))
 
     waiting = admission._waiting
     assert (waiting._queues, waiting._in_namespace) == ({}, {})
@@ -188,7 +190,7 @@ def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache)
     admission = make_admission(cache, rules=RULES)
     wait_for(admission, "a", "b", "c")
     plan(admission, "c", Phase.SUSPENDED)
-    waits, new = cache.get(make_key("b")), cache.get(make_key("c"))
+    waits, new = entry_of(cache, "b"), entry_of(cache, "c")
 
     assert admission.refusal(waits) is None
     assert (
@@ -201,19 +203,19 @@ def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache)
 
 def test_jobs_that_wait_for_a_model_count_against_the_quota_of_waiting_jobs(cache: Cache) -> None:
     admission = make_admission(cache, rules=RULES)
-    for name in ("first", "second"):
-        admission.planned(make_job(name=name), Plan(Status(phase=Phase.PENDING)), held=True)
-    third = make_job(name="third")
+    first, second, third = (cache.store(make_job(name=name)) for name in ("first", "second", "third"))
+    for entry in (first, second):
+        admission.planned(entry, Plan(Status(phase=Phase.PENDING)), held=True)
     assert admission.refusal(third).code == "TOO_MANY_WAITING"
-    assert admission.refusal(make_job(name="first")) is None
+    assert admission.refusal(first) is None
 
-    admission.planned(make_job(name="first"), Plan(Status(phase=Phase.QUEUED)))
+    admission.planned(first, Plan(Status(phase=Phase.QUEUED)))
     assert admission.refusal(third) is None
     assert admitted(admission) == []
 
 
 def shown(admission: Admission, name: str) -> Place:
-    return admission.place_of(make_key(name))
+    return entry_of(admission.cache, name).place
 
 
 def test_waiting_jobs_get_their_places_periodically(admission: Admission) -> None:
@@ -227,7 +229,7 @@ def test_waiting_jobs_get_their_places_periodically(admission: Admission) -> Non
     assert admission.give_places(1.0) == []  # too soon
     plan(admission, "job-00", Phase.QUEUED)
     # Places 2 to 11 are shown as before, except where one crosses 1, 2, 5 or 10.
-    assert sorted(key.name for key in admission.give_places(5.0)) == ["job-01", "job-02", "job-05", "job-10"]
+    assert sorted(names(admission.give_places(5.0))) == ["job-01", "job-02", "job-05", "job-10"]
 
 
 def test_only_the_first_jobs_of_a_queue_get_places(admission: Admission) -> None:
@@ -235,7 +237,7 @@ def test_only_the_first_jobs_of_a_queue_get_places(admission: Admission) -> None
 
     changed = admission.give_places(0.0)
 
-    assert sorted(key.name for key in changed) == [f"job-{number:03}" for number in range(places.LISTED)]
+    assert sorted(names(changed)) == [f"job-{number:03}" for number in range(places.LISTED)]
     plan(admission, "job-000", Phase.QUEUED)
     assert [bool(admission.give_places(now)) for now in (5.0, 30.0)] == [False, True]
 

@@ -12,6 +12,7 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Record
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
@@ -58,7 +59,7 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
     """With the record an order to delete files is carried out, and the flag makes it delete all of them."""
     world = World(Observation())
 
-    world.orphans.add_deleted([make_job(Status(phase=phase, attempt=2), spec=spec)], now=0.0)
+    world.orphans.add_deleted([Entry(make_job(Status(phase=phase, attempt=2), spec=spec))], now=0.0)
     await world.orphans.round(1, now=0.0)
 
     assert world.actions == [(*flag, PutRecord(2, "celery"))]

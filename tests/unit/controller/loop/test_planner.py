@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.planner import Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
@@ -17,6 +17,7 @@ from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.types import Job, Management, Observation, Plan
 
 from tests.support.controller.dispatch import make_admission, read
+from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
 
@@ -28,7 +29,7 @@ class Desk:
 
     def __init__(self, *names: str, management: Management = Management.OURS, **limits: Any) -> None:
         self.now = 100.0
-        self.failed: list[JobKey] = []
+        self.failed: list[Entry] = []
         self.cache = Cache(management=lambda _: management, monotonic=lambda: self.now)
         for name in names:
             self.cache.put(make_body(name))
@@ -40,15 +41,20 @@ class Desk:
             self.cache, admission, self.preflight, self.catalogue, MARK, TIMING, self.failed.append, lambda: self.now
         )
 
-    def job(self, name: str) -> Job:
-        return self.cache.get(make_key(name))
+    def entry(self, name: str) -> Entry:
+        return entry_of(self.cache, name)
 
-    def plan(self, *names: str, **seen: Any) -> list[tuple[Job, Plan]]:
-        return self.planner.plan([(self.job(name), Observation(**seen)) for name in names], NOON)
+    def plan(self, *names: str, **seen: Observation) -> list[tuple[Entry, Job, Plan]]:
+        """Plan these jobs. `seen` has what is observed of some, by their names."""
+        entries = [self.entry(name) for name in names]
+        observed = ((entry, entry.job, seen.get(entry.key.name, Observation())) for entry in entries)
+        return self.planner.plan(observed, NOON)
 
 
-def dispatched(planned: list[tuple[Job, Plan]]) -> list[str]:
-    return [job.key.name for job, plan in planned if any(isinstance(action, Dispatch) for action in plan.actions)]
+def dispatched(planned: list[tuple[Entry, Job, Plan]]) -> list[str]:
+    return [
+        entry.key.name for entry, _, plan in planned if any(isinstance(action, Dispatch) for action in plan.actions)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,7 @@ def dispatched(planned: list[tuple[Job, Plan]]) -> list[str]:
 def test_jobs_with_room_are_dispatched_in_their_first_round(window: dict[str, int], expected: list[str]) -> None:
     planned = Desk("a", "b", "c", **window).plan("a", "b", "c")
 
-    phases = {job.key.name: plan.status.phase for job, plan in planned}
+    phases = {entry.key.name: plan.status.phase for entry, _, plan in planned}
     assert phases == {name: Phase.QUEUED if name in expected else Phase.PENDING for name in "abc"}
     assert dispatched(planned) == expected
 
@@ -70,11 +76,11 @@ def test_jobs_with_room_are_dispatched_in_their_first_round(window: dict[str, in
 def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
     desk = Desk("a", "b", "c", queue=1)
     assert dispatched(desk.plan("a", "b")) == ["a"]
-    desk.planner.forget(make_key("a"))
+    desk.cache.drop(make_key("a"))
     desk.cache.take(9)
 
     assert dispatched(desk.plan("c")) == []
-    assert desk.cache.take(9) == [make_key("b")]
+    assert names(desk.cache.take(9)) == ["b"]
 
 
 def test_jobs_are_enqueued_when_their_queue_gets_a_worker_once_a_second() -> None:
@@ -89,37 +95,39 @@ def test_jobs_are_enqueued_when_their_queue_gets_a_worker_once_a_second() -> Non
     desk.now += 1.0
     desk.planner.enqueue_admitted()
 
-    assert desk.cache.take(9) == [make_key("a")]
+    assert names(desk.cache.take(9)) == ["a"]
 
 
 def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jobs() -> None:
     desk = Desk("a", "b", "c", "d", "e", rules=Rules(Quotas(waiting=(("*", 2),))), queue=1)
 
-    phases = [plan.status.phase for _, plan in desk.plan("a", "b", "c", "d", "e")]
+    phases = [plan.status.phase for *_, plan in desk.plan("a", "b", "c", "d", "e")]
 
     assert phases.count(Phase.FAILED) == 3
 
 
 def test_a_job_that_cannot_be_reported_is_skipped_and_the_others_are_reported_once() -> None:
     desk = Desk("a", "b", management=Management.FOREIGN)
-    job = replace(desk.job("b"), status=Status(installation=InstallationMark("other", "there/operator")))
-    broken: Any = object()
-    desk.planner.admission.wants(job)
+    bad, good, broken = desk.entry("a"), desk.entry("b"), cast(Any, object())
+    bad.job = replace(bad.job, status=broken)
+    good.job = replace(good.job, status=Status(installation=InstallationMark("other", "there/operator")))
+    desk.planner.admission.wants(good)
 
-    ((reported, plan),) = desk.planner.report_contested([replace(desk.job("a"), status=broken), job])
+    ((reported, plan),) = desk.planner.report_contested([bad, good])
 
-    assert (reported, plan.status.condition(ConditionType.CONTESTED) is not None) == (job, True)
-    assert (desk.failed, desk.planner.admission.admit(desk.now)) == ([make_key("a")], ())
-    assert desk.planner.report_contested([replace(job, status=plan.status)]) == []
+    assert (reported, plan.status.condition(ConditionType.CONTESTED) is not None) == (good, True)
+    assert (desk.failed, desk.planner.admission.admit(desk.now)) == ([bad], [])
+    good.job = replace(good.job, status=plan.status)
+    assert desk.planner.report_contested([good]) == []
 
 
 def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk("a", "b", queue=1)
     broken: Any = object()
-    desk.planner.admission.wants(desk.job("a"))
+    desk.planner.admission.wants(desk.entry("a"))
 
-    planned = desk.planner.plan([(desk.job("a"), Observation(record=broken)), (desk.job("b"), Observation())], NOON)
+    planned = desk.plan("a", "b", a=Observation(record=broken))
 
-    assert [job.key.name for job, _ in planned] == dispatched(planned) == ["b"]
-    assert desk.failed == [make_key("a")]
+    assert [entry.key.name for entry, *_ in planned] == dispatched(planned) == ["b"]
+    assert desk.failed == [desk.entry("a")]
     assert "could not be planned" in caplog.text

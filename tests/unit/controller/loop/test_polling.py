@@ -18,6 +18,7 @@ from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.state import results
 
+from tests.support.controller.entries import names
 from tests.support.jobs import make_body
 
 
@@ -76,7 +77,7 @@ async def test_a_job_whose_message_is_missing_is_enqueued(queues: Queues) -> Non
         await queues.read()
 
     assert queues.messages.is_missing(TaskId("uid-waits", 1), "celery")
-    assert [key.name for key in queues.cache.take(1)] == ["waits"]
+    assert names(queues.cache.take(1)) == ["waits"]
 
 
 async def test_the_queue_of_an_order_to_delete_files_is_read_until_it_is_empty(queues: Queues) -> None:
@@ -97,7 +98,7 @@ async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queu
 
     await queues.read()  # the first reading finds no worker
 
-    assert [key.name for key in queues.cache.take(2)] == ["waits"]
+    assert names(queues.cache.take(2)) == ["waits"]
     await queues.read()
     assert queues.cache.queued == 0
 
@@ -117,4 +118,4 @@ async def test_a_job_is_enqueued_as_soon_as_the_state_of_its_task_changes(
 
     await polling.poll_results(queues.cache, queues.view)
 
-    assert [key.name for key in queues.cache.take(2)] == ["job"]
+    assert names(queues.cache.take(2)) == ["job"]

@@ -14,14 +14,15 @@ from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
-from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import WorkerInfo
 
-from tests.support.jobs import make_body, make_key
+from tests.support.controller.entries import entry_of
+from tests.support.jobs import make_body
 
 MODELS = {"photogrammetry": ModelInfo(), "placeholder": ModelInfo(reads_photos=False)}
 DIGEST = announcement.digest(announcement.to_text(MODELS))
@@ -48,12 +49,11 @@ class Desk:
 
     def wait(
         self, name: str, status: Status = WAITING, model: str = "photogrammetry", namespace: str = "default"
-    ) -> Job:
-        key = make_key(name, namespace)
+    ) -> Entry:
         self.cache.put(make_body(name, namespace=namespace, spec={"modelType": model}))
-        job = self.cache.get(key)
-        self.preflight.planned(job, status)
-        return job
+        entry = entry_of(self.cache, name)
+        self.preflight.planned(entry, status)
+        return entry
 
     async def round(self, after: float = 0.0) -> list[CheckRequest]:
         """Run a round that long after the last one; return the requests that a worker would find."""
@@ -77,11 +77,11 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 async def test_a_job_is_checked_once_it_has_waited(desk: Desk) -> None:
-    job = desk.wait("banana")
+    entry = desk.wait("banana")
     assert await desk.round(after=1.9) == []
     (request,) = await desk.round(after=0.2)
     expected = CheckRequest(
-        job.key.job_id, request.token, "install", "default", "photogrammetry", "file:///photos/banana"
+        entry.key.job_id, request.token, "install", "default", "photogrammetry", "file:///photos/banana"
     )
     assert request == expected
     assert await desk.round(after=5.0) == [request]
@@ -138,28 +138,29 @@ async def test_a_namespace_with_many_waiting_jobs_delays_no_other(desk: Desk) ->
 
 
 async def test_an_answer_enqueues_its_job_and_is_kept_until_the_status_has_it(desk: Desk) -> None:
-    job = desk.wait("banana")
+    entry = desk.wait("banana")
     (request,) = await desk.round(after=3.0)
     desk.cache.take(10)
     await desk.answer(request)
     assert await desk.round() == []
-    assert desk.preflight.found(job.key).message == "12 photos"
-    assert desk.cache.take(10) == [job.key]
-    desk.preflight.planned(replace(job, status=CHECKED), CHECKED)
-    assert desk.preflight.found(job.key) is None
+    assert entry.checked.message == "12 photos"
+    assert desk.cache.take(10) == [entry]
+    entry.job = replace(entry.job, status=CHECKED)
+    desk.preflight.planned(entry, CHECKED)
+    assert entry.checked is None
     assert await desk.round(after=10.0) == []
 
 
 async def test_an_answer_to_another_request_is_ignored(desk: Desk) -> None:
-    job = desk.wait("banana")
+    entry = desk.wait("banana")
     (request,) = await desk.round(after=3.0)
     await desk.answer(replace(request, token="another"))
     await desk.round()
-    assert desk.preflight.found(job.key) is None
+    assert entry.checked is None
 
 
 async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: Desk) -> None:
-    job = desk.wait("banana")
+    entry = desk.wait("banana")
     tokens = set()
     for pause in (3.0, 61.0, 61.0):
         (request,) = await desk.round(after=pause)
@@ -167,16 +168,16 @@ async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: De
         await desk.client.delete(desk.keys.checks("celery"))
     assert len(tokens) == 3
     assert await desk.round(after=61.0) == []
-    assert desk.preflight.found(job.key).verdict is Verdict.UNKNOWN
+    assert entry.checked.verdict is Verdict.UNKNOWN
 
 
 async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
-    job = desk.wait("banana")
+    entry = desk.wait("banana")
     (request,) = await desk.round(after=3.0)
-    desk.preflight.forget(job.key)
+    desk.cache.remove(entry.key)
     await desk.answer(request)
     await desk.round()
-    assert desk.preflight.found(job.key) is None
+    assert entry.checked is None
     assert not desk.preflight._waiting
     assert not desk.preflight._open
     assert not await desk.client.exists(desk.keys.checked("install"))

@@ -12,11 +12,12 @@ from typing import Any
 import fakeredis
 import pytest
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner, Record
+from reconstruction_operator.controller.entry import PendingWrite, Urgency
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
@@ -26,6 +27,7 @@ from reconstruction_operator.controller.redis_view.connection import ResyncReque
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 
+from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body, make_key
 
 _INSTALL = "install"
@@ -56,7 +58,6 @@ class World:
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
         installation = Installation(_INSTALL, namespaces, "here/operator")
-        self.planned: set[JobKey] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         self.epoch_age = 1e6
         self.requests = Requests()
@@ -73,7 +74,6 @@ class World:
             sweep_seconds=30.0,
             list_seconds=600.0,
             details_seconds=DAY_SECONDS,
-            is_planned=self.planned.__contains__,
             monotonic=lambda: self.time,
         )
 
@@ -194,7 +194,7 @@ async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_dat
 
     await (world.sweeper.sweep(cause, 1) if cause else world.lead())
 
-    assert sorted(key.name for key in world.cache.take(10)) == enqueued
+    assert sorted(names(world.cache.take(10))) == enqueued
 
 
 @pytest.mark.parametrize(("cause", "at"), [("period", 100.0), ("epoch", 0.0)])
@@ -217,12 +217,15 @@ async def test_a_periodic_sweep_enqueues_no_job_that_is_known_to_wait(world: Wor
     world.add("waits-again", phase="Pending", observedGeneration=1, attempt=2)
     world.add("finished", phase="Succeeded", observedGeneration=1)
     world.add("runs", phase="Running", observedGeneration=1)
-    world.planned.add(make_key("planned"))
+    urgent, waiting = (
+        PendingWrite(Status(), Status(), (), 0.0, urgency) for urgency in (Urgency.PHASE, Urgency.WAITING)
+    )
+    entry_of(world.cache, "new").write, entry_of(world.cache, "planned").write = urgent, waiting
     world.cache.take(10)
 
     await world.sweeper.sweep(cause, 1)
 
-    assert {key.name for key in world.cache.take(10)} == {"new", "edited", "waits-again", "runs", *also}
+    assert set(names(world.cache.take(10))) == {"new", "edited", "waits-again", "runs", *also}
 
 
 async def test_a_sweep_waits_until_every_job_is_listed(world: World) -> None:
@@ -276,7 +279,7 @@ async def test_deletions_that_a_relist_does_not_show_are_found_by_a_sweep(world:
     world.refuses = False
     await world.sweep()
 
-    assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
+    assert names(world.cache.take_deleted()) == ["a"]
     assert (world.lists, world.cache.relisted) == (1, False)
 
 
@@ -287,9 +290,9 @@ async def test_finished_jobs_without_a_record_come_after_all_others(world: World
     world.cache.take(10)
 
     await world.sweep()
-    world.cache.enqueue(make_key("ends"))
+    world.cache.enqueue(entry_of(world.cache, "ends"))
 
-    assert [key.name for key in world.cache.take(10)] == ["lives", "ends", "finished"]
+    assert names(world.cache.take(10)) == ["lives", "ends", "finished"]
 
 
 def answer_reports(monkeypatch: pytest.MonkeyPatch, reports: dict[str, Record]) -> list[str]:
@@ -340,7 +343,7 @@ async def test_a_reported_folder_of_a_job_that_shows_no_message_restores_its_rec
 
     await world.sweep()
 
-    assert [key.name for key in world.cache.take(10)] == ["quiet"]
+    assert names(world.cache.take(10)) == ["quiet"]
     assert await calls.arun(nothing, reads.list_records(world.keys, _INSTALL)) == (make_key("quiet").job_id,)
     assert await calls.arun(nothing, reads.list_folders(world.keys, _INSTALL)) == {}
 

@@ -20,8 +20,10 @@ from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, worker_calls
 
+from tests.support.controller.entries import make_entry
+
 KEYS = Keys()
-JOB = "job-1"
+JOB = "uid-1"
 TASK = TaskId(JOB, 1)
 RUN = {"task_id": str(TASK), "job_id": JOB, "attempt": 1, "token": "one"}
 
@@ -33,7 +35,7 @@ class World:
         server = fakeredis.FakeServer()
         self.redis: Any = fakeredis.FakeRedis(server=server, decode_responses=True)
         state: Any = fakeredis.FakeAsyncRedis(server=server, decode_responses=True)
-        self.now = 0.0
+        self.now, self.entry = 0.0, make_entry("1")
         election: Any = SimpleNamespace(fence=1, looks=0)
         self.connection = RedisConnection(state, election, keys=KEYS, install_id="here")
         self.observer = Observer(
@@ -56,7 +58,7 @@ class World:
 
     async def observe(self, now: float | None = None) -> Observation:
         self.now = self.now if now is None else now
-        (found,) = (await self.observer.observe([(TASK, "celery")])).observations
+        (found,) = (await self.observer.observe([(self.entry, TASK, "celery")])).observations
         return found
 
 
@@ -101,8 +103,8 @@ async def test_silence_without_a_heartbeat_is_counted_unless_there_was_a_gap(
 async def test_only_attempts_without_a_heartbeat_are_returned(world: World) -> None:
     world.want()
     world.claim()
-    lost = TaskId("job-2", 1)
-    assert await world.observer.without_heartbeat([TASK, lost]) == [lost]
+    lost = make_entry("lost")
+    assert await world.observer.without_heartbeat([world.entry, lost]) == [lost]
     assert await world.observer.without_heartbeat([]) == []
 
 

@@ -9,7 +9,7 @@ from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.metrics import QueueNames
 
 from tests.support.controller.dispatch import read
-from tests.support.jobs import make_key
+from tests.support.controller.entries import make_entry
 
 
 def test_a_queue_counts_as_served_until_the_first_reading() -> None:
@@ -18,7 +18,7 @@ def test_a_queue_counts_as_served_until_the_first_reading() -> None:
 
     read(facts, "gpu")
     assert (facts.workers("celery"), facts.workers("gpu")) == (0, 1)
-    facts.forget()  # a new tenure
+    facts.begin()  # a new tenure
     assert (facts.workers("celery"), facts.known) == (0, False)
 
 
@@ -33,15 +33,15 @@ def test_sent_messages_are_counted_until_the_next_reading() -> None:
 
 
 def test_a_message_sent_and_taken_between_two_readings_no_longer_counts() -> None:
-    facts = QueueFacts()
-    facts.sent("celery", 1_500, make_key("read"))
+    facts, before, new = QueueFacts(), make_entry("read"), make_entry("new")
+    facts.sent("celery", 1_500, before)
     read(facts, celery=1)
-    facts.sent("celery", 500, make_key("new"))
+    facts.sent("celery", 500, new)
 
-    facts.taken(make_key("read"))  # the reading may have missed it already
+    facts.begun(before)  # the reading may have missed it already
     assert (facts.messages["celery"], facts.bytes["celery"]) == (2, 2_500)
-    facts.taken(make_key("new"))
-    facts.taken(make_key("new"))
+    facts.begun(new)
+    facts.begun(new)
     assert (facts.messages["celery"], facts.bytes["celery"]) == (1, 2_000)
 
 

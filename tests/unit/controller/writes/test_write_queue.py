@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from reconstruction_operator.api.status import Condition, Phase, Progress, Status
-from reconstruction_operator.controller.writes.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
+from reconstruction_operator.controller.entry import Entry, PendingWrite, Urgency
+from reconstruction_operator.controller.writes.write_queue import WriteQueue, urgency_of
 
 from tests.support.controller.clock import Clock
-from tests.support.jobs import make_key
+from tests.support.controller.entries import make_entry
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
 WAITING = Status(observed_generation=1, phase=Phase.PENDING)
+Put = Callable[..., Entry]
 
 
 @pytest.fixture
@@ -25,8 +28,17 @@ def queue(clock: Clock) -> WriteQueue:
     return WriteQueue(monotonic=clock)
 
 
-def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> PendingWrite:
-    return PendingWrite(make_key(name), Status(), status, (), since, urgency)
+@pytest.fixture
+def put(queue: WriteQueue) -> Put:
+    """Queues a write of the job of that name."""
+    entries: dict[str, Entry] = {}
+
+    def put(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> Entry:
+        entry = entries.setdefault(name, make_entry(name))
+        queue.put(entry, PendingWrite(Status(), status, (), since, urgency))
+        return entry
+
+    return put
 
 
 @pytest.mark.parametrize(
@@ -56,64 +68,64 @@ def test_the_urgency_of_a_write_follows_from_what_changed(stored: Status, wanted
 
 
 def next_of(queue: WriteQueue) -> str:
-    one = queue.take()
-    return "" if one is None else one.key.name
+    due = queue.take()
+    return "" if due is None else due[0].key.name
 
 
 def taken(queue: WriteQueue) -> list[str]:
     return list(iter(lambda: next_of(queue), ""))
 
 
-def test_ends_go_first_then_phases_and_progress_each_in_order(queue: WriteQueue) -> None:
+def test_ends_go_first_then_phases_and_progress_each_in_order(queue: WriteQueue, put: Put) -> None:
     for name, urgency in (("p1", Urgency.PROGRESS), ("q1", Urgency.PHASE), ("p2", Urgency.PROGRESS)):
-        queue.put(pending(name, urgency))
-    queue.put(pending("f1", Urgency.FINISHED))
-    queue.put(pending("q2", Urgency.PHASE))
+        put(name, urgency)
+    put("f1", Urgency.FINISHED)
+    put("q2", Urgency.PHASE)
 
     assert taken(queue) == ["f1", "q1", "q2", "p1", "p2"]
 
 
-def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue: WriteQueue) -> None:
-    queue.put(pending("a", Urgency.PROGRESS, since=1.0))
-    queue.put(pending("b", Urgency.PROGRESS, since=2.0))
-    queue.put(pending("a", Urgency.PROGRESS, since=3.0, status=replace(RUNNING, message="newest")))
+def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue: WriteQueue, put: Put) -> None:
+    put("a", Urgency.PROGRESS, since=1.0)
+    put("b", Urgency.PROGRESS, since=2.0)
+    put("a", Urgency.PROGRESS, since=3.0, status=replace(RUNNING, message="newest"))
 
-    first = queue.take()
+    entry, write = queue.take()
 
-    assert (first.key.name, first.status.message, first.since) == ("a", "newest", 1.0)
+    assert (entry.key.name, write.status.message, write.since) == ("a", "newest", 1.0)
     assert taken(queue) == ["b"]
 
 
-def test_a_job_with_a_write_in_flight_is_skipped_until_it_is_done(queue: WriteQueue) -> None:
-    queue.put(pending("a", Urgency.FINISHED))
+def test_a_job_with_a_write_in_flight_is_skipped_until_it_is_done(queue: WriteQueue, put: Put) -> None:
+    a = put("a", Urgency.FINISHED)
     assert taken(queue) == ["a"]
-    queue.put(pending("a", Urgency.FINISHED))
-    queue.put(pending("b", Urgency.PROGRESS))
+    put("a", Urgency.FINISHED)
+    put("b", Urgency.PROGRESS)
 
     assert taken(queue) == ["b"]
-    queue.in_flight.discard(make_key("a"))
+    queue.done(a)
     assert taken(queue) == ["a"]
 
 
-def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
+def test_jobs_take_turns_with_their_progress(queue: WriteQueue, put: Put) -> None:
     order = []
     for name in ("a", "b", "c"):
-        queue.put(pending(name, Urgency.PROGRESS))
+        put(name, Urgency.PROGRESS)
     for _ in range(6):
-        one = queue.take()
-        order.append(one.key.name)
-        queue.in_flight.discard(one.key)
-        queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
+        entry, _ = queue.take()
+        order.append(entry.key.name)
+        queue.done(entry)
+        put(entry.key.name, Urgency.PROGRESS)  # it reports again at once
 
     assert order == ["a", "b", "c", "a", "b", "c"]
 
 
-def test_while_ends_are_written_five_reasons_of_waits_a_second_are(queue: WriteQueue, clock: Clock) -> None:
+def test_while_ends_are_written_five_reasons_of_waits_a_second_are(queue: WriteQueue, put: Put, clock: Clock) -> None:
     written = list[str]()
     for number in range(1_000):
-        queue.put(pending(f"waits-{number}", Urgency.WAITING, since=clock.now))
+        put(f"waits-{number}", Urgency.WAITING, since=clock.now)
     for step in range(100):  # for 10 s: ten ends a second
-        queue.put(pending(f"ends-{step}", Urgency.FINISHED, since=clock.now))
+        put(f"ends-{step}", Urgency.FINISHED, since=clock.now)
         written += [name for name in taken(queue) if name.startswith("waits")]
         clock.now += 0.1
 
@@ -121,9 +133,3 @@ def test_while_ends_are_written_five_reasons_of_waits_a_second_are(queue: WriteQ
     assert queue.lag_seconds() == 0.0
     clock.now += 0.25
     assert len(taken(queue)) == 1_000 - len(written)
-
-
-def test_a_job_whose_only_waiting_write_is_the_reason_of_its_wait_is_known(queue: WriteQueue) -> None:
-    queue.put(pending("a", Urgency.WAITING))
-    queue.put(pending("b", Urgency.PHASE))
-    assert [queue.waits(make_key(name)) for name in ("a", "b", "c")] == [True, False, False]
