@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.plan import complete, draft
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
@@ -27,6 +27,7 @@ TIMING: Final = Timing(
 )
 SENT: Final = NOW - timedelta(seconds=3)
 BEGAN: Final = NOW - timedelta(seconds=2)
+MARK: Final = InstallationMark("install", "here/operator")
 RECORD: Final = Record("install", "team", "banana", 1, "celery", SENT)
 CLAIM: Final = Claim("token", "worker-1", by_operator=False, at=BEGAN)
 HELD: Final = Observation(record=RECORD, claim=CLAIM, alive=True, workers=1)
@@ -34,9 +35,11 @@ QUEUED: Final = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT)
 RUNNING: Final = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=BEGAN)
 
 
-def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
+def plan(
+    job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool, mine: InstallationMark = MARK
+) -> Plan:
     """Return what follows from the stored job and the observation of its attempt, whether it is admitted or not."""
-    return complete(draft(job, seen, now, timing), admitted=admitted)
+    return complete(draft(job, seen, now, timing), mine, admitted=admitted)
 
 
 def look(

@@ -28,28 +28,30 @@ def management(status: Status, mine: InstallationMark) -> Management:
     return Management.INHERITED if mark.lease == mine.lease else Management.FOREIGN
 
 
-def marked(job: Job, mine: InstallationMark) -> Job:
-    """Return the job with our mark in its status, for a plan. A finished job gets no mark: its clean-up is idempotent."""
-    if job.finished or not job.ours or job.management is Management.OURS:
-        return job
-    conditions = tuple(condition for condition in job.status.conditions if condition.type != ConditionType.CONTESTED)
-    return replace(job, status=replace(job.status, installation=mine, conditions=conditions))
+def own_conditions(job: Job) -> tuple[Condition, ...]:
+    """Return the stored conditions. A job that has not our mark yet loses Contested with its next status."""
+    stored = job.status.conditions
+    if job.management is Management.OURS:
+        return stored
+    return tuple(condition for condition in stored if condition.type != ConditionType.CONTESTED)
 
 
-def settled(job: Job, ours: Job, planned: Plan, mine: InstallationMark) -> Plan:
-    """Return the plan of the stored job, from the plan `planned` of the marked one (`ours`).
+def mark(job: Job, planned: Status, mine: InstallationMark) -> Status:
+    """Return the planned status of an unfinished job of ours, with our mark.
 
     The mark alone is no reason for a write, unless the job was handed over.
     """
+    is_kept = job.management is Management.OURS
+    is_kept |= job.management is Management.UNMARKED and planned is job.status
+    return planned if is_kept else replace(planned, installation=mine)
+
+
+def takeover(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
+    """Return the Event of an unfinished job that another installation has handed over to this one."""
     before = job.status.installation
-    if ours is job:
-        return planned
-    if before is None or job.management is Management.UNMARKED:
-        return replace(planned, status=job.status) if planned.status == ours.status else planned
-    if before.id == mine.id:
-        return planned
-    taken_over = Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}")
-    return replace(planned, events=(taken_over, *planned.events))
+    if job.management is not Management.INHERITED or before is None or before.id == mine.id:
+        return ()
+    return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)
 
 
 def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:

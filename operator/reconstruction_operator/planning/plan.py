@@ -13,9 +13,10 @@ from operator import attrgetter
 from typing import Final
 
 from reconstruction_operator.api.fitting import fit
-from reconstruction_operator.api.status import Cancel, Status
+from reconstruction_operator.api.status import Cancel, InstallationMark, Status
 from reconstruction_operator.api.verdict import verdict as decide
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import (
@@ -77,28 +78,32 @@ def draft(job: Job, seen: Observation, now: datetime, timing: Timing) -> Draft:
     return Draft(case, next((decision for rule in _RULES if (decision := rule(case)) is not None), None))
 
 
-def complete(draft: Draft, *, admitted: bool) -> Plan:
+def complete(draft: Draft, mine: InstallationMark, *, admitted: bool) -> Plan:
     """Return the plan. It is idempotent: planned again from its own status and the same observation, it has the same status and no Events.
 
-    `admitted`: `scheduling` admits the attempt's message now.
+    `mine` is the mark of this installation. `admitted`: `scheduling` admits the attempt's message now.
     """
     case, decision, job = draft.case, draft.decision, draft.case.job
+    if not job.ours:
+        return Plan(job.status)
     if decision is None:
-        if job.ours and job.finished:
+        if job.finished:
             return finished.plan(case)
-        return Plan(job.status, orphans.plan_deleting(case) if job.ours else ())
+        status, taken_over = installations.mark(job, job.status, mine), installations.takeover(job, mine)
+        return Plan(status, orphans.plan_deleting(case), taken_over)
     if admitted and decision.wants_dispatch:
         decision = dispatching.dispatch(case)
     flagged, flags_due = ((), None) if decision.state.final else flags.follow_spec(case)
     actions = (*flagged, *decision.actions)
-    status = _status(case, decision)
+    status = _status(case, decision, mine)
+    changes = events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason)
     return Plan(
         status=status,
-        actions=(*actions, *_record(case, actions)),  # an attempt is ended before the next one is allowed
-        events=events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason),
+        actions=(*actions, *_record(case, actions, mine)),  # an attempt is ended before the next one is allowed
+        events=(*installations.takeover(job, mine), *changes),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), case.now),
-        again=_is_awaited(case, status, actions),
+        again=_is_awaited(case, status, actions, mine),
     )
 
 
@@ -106,7 +111,7 @@ def complete(draft: Draft, *, admitted: bool) -> Plan:
 _decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker")
 
 
-def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool:
+def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...], mine: InstallationMark) -> bool:
     """Return whether another plan is needed once this status is stored.
 
     After an end: for the rest of the clean-up. Otherwise: for the next attempt, a change of suspension, or a missing record.
@@ -118,23 +123,23 @@ def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool
         left = finished.plan(then)
         return bool(left.actions) or left.wake_at is not None
     is_new = status.attempt > case.attempt or then.suspended is not case.suspended
-    return is_new or bool(set(_record(then, actions)).difference(_record(case, actions)))
+    return is_new or bool(set(_record(then, actions, mine)).difference(_record(case, actions, mine)))
 
 
-def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+def _record(case: Case, actions: tuple[Action, ...], mine: InstallationMark) -> tuple[Action, ...]:
     """Return what restores the record of a sent job, if Redis lost it or another installation made it.
 
     A deletion needs the record to find what still runs. Before a mark is stored, the other installation may manage the job.
     """
-    record, mark, management = case.seen.record, case.stored.installation, case.job.management
-    of_another = record is not None and mark is not None and record.install_id != mark.id
+    record, management = case.seen.record, case.job.management
+    of_another = record is not None and record.install_id != mine.id
     lost = case.record_lost and management is not Management.INHERITED
     taken_over = of_another and management is not Management.UNMARKED
     put = any(isinstance(action, PutRecord) for action in actions)
     return (PutRecord(case.attempt, case.job.queue),) if (lost or taken_over) and not put else ()
 
 
-def _status(case: Case, decision: Decision) -> Status:
+def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
     job, details = case.job, decision.status
     wait = wait_of(case, decision)
     message = sentence(case, decision, wait)
@@ -154,7 +159,7 @@ def _status(case: Case, decision: Decision) -> Status:
         failure=details.failure,
         checked=case.seen.checked,
     )
-    phase, listed = conditions(facts, case.stored.conditions, case.now)
+    phase, listed = conditions(facts, installations.own_conditions(job), case.now)
     verdict = decide(phase, details.simulated, details.warning, [condition.reason for condition in listed])
     status = updated(
         details,
@@ -169,7 +174,8 @@ def _status(case: Case, decision: Decision) -> Status:
         conditions=listed,
     )
     # Truncated here and not only when written: otherwise the stored status would always differ from the plan.
-    return case.stored if status == case.stored else fit(status)
+    status = installations.mark(job, case.stored if status == case.stored else status, mine)
+    return status if status is case.stored else fit(status)
 
 
 def _cancel(case: Case, state: JobState) -> Cancel | None:

@@ -11,6 +11,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob
+from reconstruction_operator.controller.entry import Entry, Subject
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
@@ -105,16 +106,16 @@ class Operators(LossyRedis):
             return
         thing.deleted = True
         for operator in self.operators:
-            operator.gone.append(thing.job)
+            operator.gone.append(Entry(thing.job))
 
     def _operator(self) -> Operator:
         """An operator with the real sweeper and the real list of orphans."""
         operator = Operator()
 
-        async def observe(attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
-            looks = [self._look(operator, task) for task, _ in attempts]
-            seen = [operator.looked.get(task, new) for (task, _), (new, _) in zip(attempts, looks, strict=True)]
-            operator.looked |= {task: new for (task, _), (new, _) in zip(attempts, looks, strict=True)}
+        async def observe(attempts: Sequence[tuple[Subject, TaskId, str]]) -> ObservedBatch:
+            looks = [self._look(operator, task) for _, task, _ in attempts]
+            seen = [operator.looked.get(task, new) for (_, task, _), (new, _) in zip(attempts, looks, strict=True)]
+            operator.looked |= {task: new for (_, task, _), (new, _) in zip(attempts, looks, strict=True)}
             return ObservedBatch(looks[-1][1], tuple(seen))
 
         async def act(batch: Sequence[actor.JobActions], _fence: int) -> actor.ActResults:

@@ -14,6 +14,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
@@ -88,22 +89,19 @@ class Watched:
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
 
-    def __iter__(self) -> Iterator[Job]:
-        return (thing.job for thing in self._objects.values() if not thing.deleted)
+    def __iter__(self) -> Iterator[Entry]:
+        return (Entry(thing.job) for thing in self._objects.values() if not thing.deleted)
 
     def ids(self) -> frozenset[str]:
-        return frozenset(job.key.job_id for job in self)
-
-    def get(self, key: JobKey) -> Job | None:
-        return next((job for job in self if job.key == key), None)
+        return frozenset(entry.key.job_id for entry in self)
 
     def saw_deletion(self, job_id: str) -> bool:
         return self._objects[job_id].deleted
 
-    def by_id(self, job_id: str) -> Job | None:
-        return next((job for job in self if job.key.job_id == job_id), None)
+    def entry(self, job_id: str) -> Entry | None:
+        return next((entry for entry in self if entry.key.job_id == job_id), None)
 
-    def enqueue(self, key: JobKey, turn: object = None) -> None:
+    def enqueue(self, entry: Entry, rank: object = None) -> None:
         pass
 
     def enqueue_unfinished(self, _waits: object = None) -> int:
@@ -117,7 +115,7 @@ class Operator:
     fence: int = 0
     seen: dict[str, tuple[Job, Observation, datetime]] = field(default_factory=dict)
     looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are deleted
-    gone: list[Job] = field(default_factory=list)  # jobs whose deletion it saw, and has not handled yet
+    gone: list[Entry] = field(default_factory=list)  # jobs whose deletion it saw, and has not handled yet
     monotonic: float = 0.0  # advanced so far that all waits are over
     timeline: Timeline = field(default_factory=Timeline)
     run_id: int = 0  # of the server, as it was last checked

@@ -11,7 +11,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
-from reconstruction_operator.planning.installations import contested_report, management, marked, settled
+from reconstruction_operator.planning.installations import contested_report, management
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
 from tests.support.plans import NOW, TASK, TIMING, plan
@@ -28,8 +28,7 @@ def a_job(status: Status = Status(), management: Management = Management.UNMARKE
 
 
 def planned(job: Job, seen: Observation = Observation(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
-    ours = marked(job, MINE)
-    return settled(job, ours, plan(ours, seen, NOW, TIMING, admitted=admitted), MINE)
+    return plan(job, seen, NOW, TIMING, admitted=admitted, mine=MINE)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +75,9 @@ def test_a_new_job_that_has_to_wait_is_marked_and_waits_for_its_turn_at_once() -
 
 
 def test_a_job_that_only_waits_for_its_turn_is_not_marked() -> None:
-    waiting = plan(a_job(), Observation(), NOW, TIMING, admitted=False).status
-    job = a_job(waiting)
+    job = a_job(replace(planned(a_job(), admitted=False).status, installation=None))
 
-    assert planned(job, admitted=False).status == waiting
+    assert planned(job, admitted=False).status == job.status
     assert planned(job, admitted=False).wants_dispatch
     assert planned(job, admitted=True).status.installation == MINE
 

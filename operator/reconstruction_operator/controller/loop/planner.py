@@ -55,12 +55,12 @@ class Planner:
                     self.admission.wants(entry)
                     waiting.append((entry, drafted))
                 else:
-                    plans[entry] = self._complete(entry, job, drafted)
+                    plans[entry] = self._complete(entry, drafted)
         admitted = self.admission.admit(self.monotonic())
         here = jobs.keys() & admitted
         for entry, drafted in waiting:
             with self._skipping(entry):
-                plans[entry] = self._complete(entry, jobs[entry], drafted, admitted=entry in here)
+                plans[entry] = self._complete(entry, drafted, admitted=entry in here)
         for entry in admitted:
             if entry not in here:
                 self.cache.enqueue(entry, Rank.ACTIVE)  # before those that only wait
@@ -85,12 +85,12 @@ class Planner:
     def _draft(self, entry: Entry, job: Job, seen: Observation, now: datetime) -> Draft:
         more = self._observed_elsewhere(entry, job)
         seen = replace(seen, **more) if more else seen  # most jobs need no copy, and a copy is slow
-        return draft(installations.marked(job, self.mark), seen, now, self.timing)
+        return draft(job, seen, now, self.timing)
 
-    def _complete(self, entry: Entry, job: Job, drafted: Draft, *, admitted: bool = False) -> Plan:
-        ours, seen = drafted.case.job, drafted.case.seen
-        plan = installations.settled(job, ours, complete(drafted, admitted=admitted), self.mark)
-        self.admission.planned(entry, plan, held=bool(seen.no_model) and plan.status.phase is Phase.PENDING)
+    def _complete(self, entry: Entry, drafted: Draft, *, admitted: bool = False) -> Plan:
+        plan = complete(drafted, self.mark, admitted=admitted)
+        held = bool(drafted.case.seen.no_model) and plan.status.phase is Phase.PENDING
+        self.admission.planned(entry, plan, held=held)
         self.preflight.planned(entry, plan.status)
         return plan
 
