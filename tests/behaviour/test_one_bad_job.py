@@ -18,14 +18,13 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
-from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls
 
 from tests.support.controller.dispatch import make_admission
 from tests.support.controller.entries import entry_of, names
 from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import NOON, make_body, make_key
-from tests.support.plans import TIMING
+from tests.support.plans import TIMING, observed
 
 
 class Actor:
@@ -54,7 +53,7 @@ class Observer:
             raise self.error
         self.seen += job_ids
         records = {job_id: Record("install", "default", job_id, 1, "celery") for job_id in job_ids}
-        seen = (Observation(record=record, end=self.ends.get(job_id)) for job_id, record in records.items())
+        seen = (observed(record=record, end=self.ends.get(job_id)) for job_id, record in records.items())
         return ObservedBatch(NOON, tuple(seen))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
-from reconstruction_operator.contract.records import Claim, Record
+from reconstruction_operator.contract.records import Claim, ObservedJob, Record
 from reconstruction_operator.planning.plan import complete, draft
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.planning.validation import problems
@@ -30,7 +31,17 @@ BEGAN: Final = NOW - timedelta(seconds=2)
 MARK: Final = InstallationMark("install", "here/operator")
 RECORD: Final = Record("install", "team", "banana", 1, "celery", SENT)
 CLAIM: Final = Claim("token", "worker-1", by_operator=False, at=BEGAN)
-HELD: Final = Observation(record=RECORD, claim=CLAIM, alive=True, workers=1)
+_OF_REDIS: Final = frozenset(part.name for part in fields(ObservedJob))
+
+
+def observed(before: Observation | None = None, **changes: Any) -> Observation:
+    """Return an observation with these fields, or `before` with these changes. Fields of what Redis holds are among them."""
+    before = before or Observation()
+    of_redis = {name: changes.pop(name) for name in _OF_REDIS & changes.keys()}
+    return replace(before, redis=replace(before.redis, **of_redis), **changes)
+
+
+HELD: Final = observed(record=RECORD, claim=CLAIM, alive=True, workers=1)
 QUEUED: Final = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT)
 RUNNING: Final = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=BEGAN)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.times import after, whole
 from reconstruction_operator.planning.types import Job, Observation, Timing
@@ -42,9 +43,14 @@ class Case:
     """The arguments of a plan, and what the rules derive from them."""
 
     job: Job
-    seen: Observation
+    observed: Observation
     now: datetime
     timing: Timing
+
+    @property
+    def seen(self) -> ObservedJob:
+        """What Redis holds of the job."""
+        return self.observed.redis
 
     @property
     def stored(self) -> Status:
@@ -85,12 +91,12 @@ class Case:
     @property
     def in_grace(self) -> bool:
         """Redis lost data a short time ago (`Observation.in_grace`)."""
-        return self.seen.in_grace(self.timing)
+        return self.observed.in_grace(self.timing)
 
     @property
     def lost(self) -> bool:
         """The attempt's worker is lost (`Observation.lost`)."""
-        return self.seen.lost(self.timing)
+        return self.observed.lost(self.timing)
 
     @property
     def at_rest(self) -> bool:

@@ -70,9 +70,9 @@ class Draft:
         return self.decision is not None and self.decision.wants_dispatch
 
 
-def draft(job: Job, seen: Observation, now: datetime, timing: Timing) -> Draft:
+def draft(job: Job, observed: Observation, now: datetime, timing: Timing) -> Draft:
     """Apply the rules to the stored job and the observation of its attempt (`job.task`)."""
-    case = Case(job, seen, now, timing)
+    case = Case(job, observed, now, timing)
     if not job.ours or job.finished or job.deleting:
         return Draft(case, None)
     return Draft(case, next((decision for rule in _RULES if (decision := rule(case)) is not None), None))
@@ -157,7 +157,7 @@ def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
         cancel_reason=job.spec.cancel_reason,
         cause=decision.cause,
         failure=details.failure,
-        checked=case.seen.checked,
+        checked=case.observed.checked,
     )
     phase, listed = conditions(facts, installations.own_conditions(job), case.now)
     verdict = decide(phase, details.simulated, details.warning, [condition.reason for condition in listed])

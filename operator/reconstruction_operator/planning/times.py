@@ -38,7 +38,9 @@ def earliest(moments: Iterable[datetime | None], now: datetime) -> datetime | No
     return min((moment for moment in moments if moment is not None and moment > now), default=None)
 
 
-def deletion_is_due(record: Record | None, seen: Observation, since: datetime, now: datetime, timing: Timing) -> bool:
+def deletion_is_due(
+    record: Record | None, observed: Observation, since: datetime, now: datetime, timing: Timing
+) -> bool:
     """Return whether to send an order to delete the job's files, needed since `since`.
 
     A missing order is sent again: it was lost, or a worker could not carry it out. Repeated orders back off. The record's
@@ -47,4 +49,4 @@ def deletion_is_due(record: Record | None, seen: Observation, since: datetime, n
     if record is None or not record.orders or record.sent_at is None or record.sent_at < since:
         return True  # without an order, `sent_at` is the attempt's: one that ends at once may end before it is written
     pause = backoff(record.orders, timing.resend_seconds, _LAST_ORDER_SECONDS)
-    return seen.order_missing and pause_end(record.sent_at, pause, now) <= now
+    return observed.order_missing and pause_end(record.sent_at, pause, now) <= now

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import enum
-import operator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import DELETE, RETAIN, Spec
@@ -110,10 +109,14 @@ class Timing:
         return self.retain_seconds_after_deletion if policy == RETAIN else 0
 
 
+_NOTHING: Final = ObservedJob()
+
+
 @dataclass(frozen=True, slots=True)
-class Observation(ObservedJob):
+class Observation:
     """What Redis holds of one job's current attempt, and what else the operator knows about it."""
 
+    redis: ObservedJob = _NOTHING
     silent_seconds: float = 0.0  # time without a heartbeat of the claimed attempt, while Redis was reachable
     progress: ProgressReport | None = None
     workers: int = 0  # live workers that consume the queue that the job's messages go to
@@ -127,17 +130,12 @@ class Observation(ObservedJob):
     no_model: str = ""
     checked: Checked | None = None  # result of the preflight
 
-    @classmethod
-    def of(cls, seen: ObservedJob, **facts: Any) -> Observation:
-        """Return the observation of what was read from Redis, and the other fields."""
-        return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **facts)
-
     def lacks(self, job: Job) -> bool:
         """Return whether Redis lacks data that the job's status reports: it may have lost them."""
         phase = job.status.phase
         if phase in (Phase.RUNNING, Phase.CANCELLING):
-            return job.status.worker is not None and self.claim is None and self.end is None
-        return phase is Phase.QUEUED and self.record is None
+            return job.status.worker is not None and self.redis.claim is None and self.redis.end is None
+        return phase is Phase.QUEUED and self.redis.record is None
 
     def in_grace(self, timing: Timing) -> bool:
         """Return whether Redis lost data a short time ago: live workers may still register what they run."""
@@ -145,12 +143,8 @@ class Observation(ObservedJob):
 
     def lost(self, timing: Timing) -> bool:
         """Return whether the attempt's worker has sent no heartbeat for too long."""
-        is_silent = self.runs and not self.alive and self.silent_seconds >= timing.lost_after_seconds
+        is_silent = self.redis.runs and not self.redis.alive and self.silent_seconds >= timing.lost_after_seconds
         return is_silent and not self.in_grace(timing)
-
-
-_OBSERVED: Final = tuple(part.name for part in fields(ObservedJob))
-_observed: Final = operator.attrgetter(*_OBSERVED)
 
 
 @dataclass(frozen=True, slots=True)

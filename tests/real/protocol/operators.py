@@ -215,7 +215,7 @@ class Operators(LossyRedis):
         return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.attempt)]))
 
     def _observation(self, task: TaskId, seen: ObservedJob) -> Observation:
-        return Observation.of(
+        return Observation(
             seen,
             silent_seconds=0.0 if seen.alive else LONG_SECONDS,
             workers=1,

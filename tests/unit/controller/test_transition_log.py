@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,16 +13,16 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, job_with, look
+from tests.support.plans import NOW, job_with, look, observed
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-NEW = Observation(workers=1)
-LISTENED = Observation(record=RECORD, workers=1)
-HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
+NEW = observed(workers=1)
+LISTENED = observed(record=RECORD, workers=1)
+HELD = observed(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 
 
 def ended(outcome: Outcome, reason: str = "") -> Observation:
-    return replace(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1"))
+    return observed(HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1"))
 
 
 def logged(caplog: pytest.LogCaptureFixture, *looks: tuple[Observation, dict[str, Any]]) -> list[str]:
@@ -58,7 +57,7 @@ def test_a_failure_names_its_reason_and_what_follows(caplog: pytest.LogCaptureFi
             id="before it stops",
         ),
         pytest.param(
-            [(NEW, {}), (replace(NEW, no_model="Waiting for a worker with model m"), {})],
+            [(NEW, {}), (observed(NEW, no_model="Waiting for a worker with model m"), {})],
             "ModelUnserved 0 Pending: team/banana: Waiting for a worker with model m",
             id="no worker has its model",
         ),

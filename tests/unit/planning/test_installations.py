@@ -14,7 +14,7 @@ from reconstruction_operator.planning.actions import Dispatch, PutRecord
 from reconstruction_operator.planning.installations import contested_report, management
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
-from tests.support.plans import NOW, TASK, TIMING, plan
+from tests.support.plans import NOW, TASK, TIMING, observed, plan
 
 MINE = InstallationMark("mine", "here/operator")
 THEIRS = InstallationMark("theirs", "there/operator")
@@ -27,7 +27,7 @@ def a_job(status: Status = Status(), management: Management = Management.UNMARKE
     return Job(JobKey("team", "banana", TASK.job_id), 1, NOW, wanted, status, management=management)
 
 
-def planned(job: Job, seen: Observation = Observation(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
+def planned(job: Job, seen: Observation = observed(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
     return plan(job, seen, NOW, TIMING, admitted=admitted, mine=MINE)
 
 
@@ -59,7 +59,7 @@ def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None
 
 def test_the_record_of_another_installation_stays_its_own_until_our_mark_is_stored() -> None:
     """Both have dispatched a new job in one Redis: the status decides."""
-    seen = Observation(record=replace(RECORD, install_id="theirs"))
+    seen = observed(record=replace(RECORD, install_id="theirs"))
 
     made = planned(a_job(), seen)
 
@@ -84,15 +84,15 @@ def test_a_job_that_only_waits_for_its_turn_is_not_marked() -> None:
 
 def test_a_mark_alone_is_no_reason_for_a_write() -> None:
     """Otherwise an API server without the field would be asked to store it for ever."""
-    stored = replace(planned(a_job(QUEUED), Observation(record=RECORD)).status, installation=None)
+    stored = replace(planned(a_job(QUEUED), observed(record=RECORD)).status, installation=None)
 
-    assert planned(a_job(stored), Observation(record=RECORD)).status == stored
+    assert planned(a_job(stored), observed(record=RECORD)).status == stored
 
 
 def test_a_finished_job_gets_no_mark() -> None:
     over = Status(observed_generation=1, phase=Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOW)
 
-    made = planned(a_job(over), Observation(requested=True))
+    made = planned(a_job(over), observed(requested=True))
 
     assert made.actions
     assert made.status == over
@@ -118,7 +118,7 @@ def test_an_inherited_job_that_was_never_sent_keeps_its_attempt() -> None:
 
 def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
     running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=THEIRS)
-    seen = Observation(
+    seen = observed(
         record=replace(RECORD, install_id="theirs"), claim=Claim("token", "w", by_operator=False, at=NOW), alive=True
     )
 
@@ -160,7 +160,7 @@ def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> 
 
     assert kept == reported
     wrong = replace(a_job(reported, Management.OURS), problems=("queue: no.",))
-    ended = plan(wrong, Observation(), NOW, TIMING, admitted=False).status
+    ended = plan(wrong, observed(), NOW, TIMING, admitted=False).status
     assert ended.phase is Phase.FAILED
     assert ended.condition(ConditionType.CONTESTED) is None
 
@@ -169,7 +169,7 @@ def test_an_installation_that_takes_a_job_over_removes_the_condition() -> None:
     contested = contested_report(a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN), MINE, NOW).status
     assert contested.condition(ConditionType.CONTESTED) is not None
 
-    taken = planned(a_job(contested, Management.INHERITED), Observation(record=RECORD)).status
+    taken = planned(a_job(contested, Management.INHERITED), observed(record=RECORD)).status
 
     assert taken.installation == MINE
     assert taken.condition(ConditionType.CONTESTED) is None

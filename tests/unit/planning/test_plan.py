@@ -23,7 +23,7 @@ from reconstruction_operator.planning.actions import (
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import Observation, Plan
 
-from tests.support.plans import NOW, PERMANENT, TIMING, look
+from tests.support.plans import NOW, PERMANENT, TIMING, look, observed
 
 SENT = NOW - timedelta(seconds=30)
 
@@ -77,9 +77,7 @@ STATUSES = {
 def observations() -> list[Observation]:
     parts = itertools.product(CLAIMS.values(), ENDS, FLAGS, STOPS, RECORDS, EPOCHS)
     return [
-        Observation(
-            **claim, **flags, end=end, stop=stop, record=record, epoch_age_seconds=age, progress=REPORT, workers=1
-        )
+        observed(**claim, **flags, end=end, stop=stop, record=record, epoch_age_seconds=age, progress=REPORT, workers=1)
         for claim, end, flags, stop, record, age in parts
     ]
 
@@ -104,13 +102,13 @@ def test_every_combination_has_a_sane_plan(stored: Status, spec: dict[str, Any],
 
 def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) -> list[str]:
     status, kinds = plan.status, [type(action) for action in plan.actions]
-    held = seen.claim is not None and not seen.claim.by_operator and seen.end is None
+    held = seen.redis.claim is not None and not seen.redis.claim.by_operator and seen.redis.end is None
     found = {
         "the time to wake has passed": plan.wake_at is not None and plan.wake_at <= NOW,
         "an action is doubled": len(set(kinds)) != len(kinds),
         "the attempt decreased": status.attempt < stored.attempt,
-        "a live worker's attempt is ended": held and seen.alive and EndAttempt in kinds,
-        "what a worker runs is sent again": (held or seen.end is not None) and Dispatch in kinds,
+        "a live worker's attempt is ended": held and seen.redis.alive and EndAttempt in kinds,
+        "what a worker runs is sent again": (held or seen.redis.end is not None) and Dispatch in kinds,
         "a cancelled job is sent": bool(spec.get("cancel_confirmed")) and Dispatch in kinds,
         "a suspended job is sent": bool(spec.get("suspend")) and Dispatch in kinds,
     }
@@ -144,7 +142,7 @@ def left_undone(seen: Observation, plan: Plan, then: Plan) -> list[str]:
 def test_every_orphaned_record_has_a_sane_plan() -> None:
     for seen, record in itertools.product(observations(), RECORDS[1:]):
         assert record is not None
-        actions = plan_orphan("uid", record, replace(seen, record=record), NOW, TIMING)
+        actions = plan_orphan("uid", record, observed(seen, record=record), NOW, TIMING)
 
         assert all(getattr(one, "task", None) in (None, TaskId("uid", record.attempt)) for one in actions)
-        assert seen.end is None or EndAttempt not in {type(action) for action in actions}
+        assert seen.redis.end is None or EndAttempt not in {type(action) for action in actions}

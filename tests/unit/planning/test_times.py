@@ -9,9 +9,9 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.times import backoff, deletion_is_due
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING
+from tests.support.plans import NOW, TIMING, observed
 
-MISSING, WAITS = Observation(order_missing=True), Observation()
+MISSING, WAITS = observed(order_missing=True), observed()
 SINCE = NOW - timedelta(days=2)
 
 

@@ -9,25 +9,25 @@ import pytest
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import Claim, End, ObservedJob
+from reconstruction_operator.contract.records import Claim, End
 from reconstruction_operator.planning.types import Management, Observation
 
-from tests.support.plans import NOW, TIMING, job_with
+from tests.support.plans import NOW, TIMING, job_with, observed
 
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(minutes=1))
-SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
+SILENT = observed(claim=CLAIM, silent_seconds=10.0)
 
 
 @pytest.mark.parametrize(
     ("seen", "lost"),
     [
         pytest.param(SILENT, True, id="silent for long enough"),
-        pytest.param(replace(SILENT, silent_seconds=9.9), False, id="silent for a moment"),
-        pytest.param(replace(SILENT, alive=True), False, id="alive"),
-        pytest.param(replace(SILENT, epoch_age_seconds=15.0), False, id="in the grace after a loss of data"),
-        pytest.param(replace(SILENT, epoch_age_seconds=15.1), True, id="after the grace"),
-        pytest.param(replace(SILENT, end=End(Outcome.FAILED)), False, id="it has ended"),
-        pytest.param(Observation(silent_seconds=99.0), False, id="no worker runs it"),
+        pytest.param(observed(SILENT, silent_seconds=9.9), False, id="silent for a moment"),
+        pytest.param(observed(SILENT, alive=True), False, id="alive"),
+        pytest.param(observed(SILENT, epoch_age_seconds=15.0), False, id="in the grace after a loss of data"),
+        pytest.param(observed(SILENT, epoch_age_seconds=15.1), True, id="after the grace"),
+        pytest.param(observed(SILENT, end=End(Outcome.FAILED)), False, id="it has ended"),
+        pytest.param(observed(silent_seconds=99.0), False, id="no worker runs it"),
     ],
 )
 def test_when_a_worker_is_lost(seen: Observation, lost: bool) -> None:
@@ -67,14 +67,6 @@ def test_which_installation_manages_a_job(
 )
 def test_whether_a_message_was_ever_sent(status: Status, sent: bool) -> None:
     assert job_with(status).sent is sent
-
-
-def test_an_observation_keeps_all_that_was_read() -> None:
-    read = ObservedJob(claim=CLAIM, alive=True, requested=True, flag_ttl_seconds=5.0)
-
-    assert Observation.of(read, missing=True) == Observation(
-        claim=CLAIM, alive=True, requested=True, flag_ttl_seconds=5.0, missing=True
-    )
 
 
 DAY = 86_400

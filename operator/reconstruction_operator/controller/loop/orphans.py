@@ -124,7 +124,7 @@ class Orphans:
         if not due:
             return
         seen, at = await self._observe(due)
-        stale = [job_id for job_id, job in seen.items() if job.record and self._orphans[job_id].learn(job.record)]
+        stale = [job_id for job_id, job in seen.items() if self._learns(job_id, job.redis.record)]
         if stale:
             fresh, at = await self._observe(stale)
             seen |= fresh
@@ -141,6 +141,9 @@ class Orphans:
                     transition_log.log_step(job.key, "Forgotten", "Nothing of the deleted job is left")
         transition_log.log_refusals(results.failed)
         self._measure()
+
+    def _learns(self, job_id: str, record: Record | None) -> bool:
+        return record is not None and self._orphans[job_id].learn(record)
 
     def _orphan(self, job_id: str, now: float) -> _Orphan:
         return self._orphans.setdefault(job_id, _Orphan(next_at=now))
@@ -169,7 +172,7 @@ class Orphans:
         return batch
 
     def _plan(self, job_id: str, seen: Observation, at: datetime, now: float) -> JobActions | None:
-        orphan, record = self._orphans[job_id], seen.record
+        orphan, record = self._orphans[job_id], seen.redis.record
         lost = orphan.dispatched if record is None and not orphan.forgotten else None
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
@@ -183,7 +186,7 @@ class Orphans:
         if record is None or not self.installation.owns(record):
             del self._orphans[job_id]
             return None
-        limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS
+        limit = _RUNNING_SECONDS if seen.redis.runs else _LAST_SECONDS
         orphan.polls += 1
         orphan.next_at = now + backoff(orphan.polls, _FIRST_SECONDS, limit)
         if orphan.handed_over:

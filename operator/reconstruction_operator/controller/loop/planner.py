@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator.api.status import InstallationMark, Phase
 from reconstruction_operator.controller.entry import Entry, Rank
@@ -83,13 +83,21 @@ class Planner:
                 self.cache.enqueue(entry, Rank.ACTIVE)
 
     def _draft(self, entry: Entry, job: Job, seen: Observation, now: datetime) -> Draft:
-        more = self._observed_elsewhere(entry, job)
-        seen = replace(seen, **more) if more else seen  # most jobs need no copy, and a copy is slow
-        return draft(job, seen, now, self.timing)
+        return draft(job, self._with_waits(entry, job, seen), now, self.timing)
+
+    def _with_waits(self, entry: Entry, job: Job, seen: Observation) -> Observation:
+        """Return the observation with what other components know of a waiting job."""
+        refused, place, checked, no_model = self.admission.refusal(entry), entry.place, None, ""
+        if job.status.phase in _NOT_BEGUN:
+            refused = refused or (None if job.sent else self.catalogue.refusal(job))
+            checked, no_model = entry.checked, self.catalogue.missing(job)
+        if place == UNKNOWN and not (refused or checked or no_model):
+            return seen  # most jobs need no copy, and a copy is slow
+        return replace(seen, refused=refused, place=place, checked=checked, no_model=no_model)
 
     def _complete(self, entry: Entry, drafted: Draft, *, admitted: bool = False) -> Plan:
         plan = complete(drafted, self.mark, admitted=admitted)
-        held = bool(drafted.case.seen.no_model) and plan.status.phase is Phase.PENDING
+        held = bool(drafted.case.observed.no_model) and plan.status.phase is Phase.PENDING
         self.admission.planned(entry, plan, held=held)
         self.preflight.planned(entry, plan.status)
         return plan
@@ -104,13 +112,3 @@ class Planner:
             _log.exception("%s could not be planned", entry.key)
             self.admission.discard(entry)
             self.failed(entry)
-
-    def _observed_elsewhere(self, entry: Entry, job: Job) -> dict[str, Any]:
-        """Return the fields of an Observation that other components know of a waiting job, without empty ones."""
-        fields: dict[str, Any] = {}
-        refused = self.admission.refusal(entry)
-        if job.status.phase in _NOT_BEGUN:
-            refused = refused or (None if job.sent else self.catalogue.refusal(job))
-            fields = {"no_model": self.catalogue.missing(job), "checked": entry.checked}
-        fields |= {"place": None if entry.place == UNKNOWN else entry.place, "refused": refused}
-        return {name: value for name, value in fields.items() if value}

@@ -83,7 +83,7 @@ class Observer:
         is_silent = job.runs and not job.alive
         if not is_silent:
             subject.silence = None
-        return Observation.of(
+        return Observation(
             job,
             silent_seconds=self._silent_seconds(subject, task.attempt) if is_silent else 0.0,
             progress=report,

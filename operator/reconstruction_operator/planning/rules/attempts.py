@@ -21,13 +21,13 @@ _STOPPING = {
 }
 
 
-def end_unwanted(end: EndAttempt, seen: Observation, timing: Timing, stop: StopReason) -> tuple[Action, ...]:
+def end_unwanted(end: EndAttempt, observed: Observation, timing: Timing, stop: StopReason) -> tuple[Action, ...]:
     """Return what ends an attempt of a job that this installation manages no more: its object is deleted, or it was handed over."""
-    if seen.claim is None:
+    if observed.redis.claim is None:
         return (end,)
-    if seen.lost(timing):
+    if observed.lost(timing):
         return (replace(end, is_lost=True),)
-    return () if seen.stop is not None else (RequestStop(end.task, stop),)
+    return () if observed.redis.stop is not None else (RequestStop(end.task, stop),)
 
 
 def end_unclaimed(
@@ -41,7 +41,7 @@ def end_unclaimed(
 def stop(case: Case, reason: StopReason) -> Decision:
     """Ask the worker to stop. The first reason is final for the attempt."""
     asked = () if case.seen.stop is not None else (RequestStop(case.task, reason),)
-    moved = advance(case.stored, case.seen.progress, case.now, case.timing, show_text=False)
+    moved = advance(case.stored, case.observed.progress, case.now, case.timing, show_text=False)
     return Decision(
         JobState.RUNNING,
         updated(claimed(case), progress=moved.progress),
@@ -68,7 +68,7 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
 
 def liveness_check(case: Case) -> datetime:
     """Return when to check the worker's heartbeat: no event announces that it is missing."""
-    silent = 0.0 if case.seen.alive else case.seen.silent_seconds
+    silent = 0.0 if case.seen.alive else case.observed.silent_seconds
     return after(case.now, max(1.0, case.timing.lost_after_seconds - silent))
 
 
@@ -84,5 +84,5 @@ def put_record(case: Case) -> tuple[Action, ...]:
 
 def grace_end(case: Case) -> datetime:
     """Return when the grace period after a loss of data ends."""
-    left = case.timing.epoch_grace_seconds - case.seen.epoch_age_seconds
+    left = case.timing.epoch_grace_seconds - case.observed.epoch_age_seconds
     return after(case.now, max(0.0, left) + 1.0)

@@ -38,7 +38,7 @@ def decide(case: Case) -> Decision:
             return Decision(JobState.QUEUED, status, put_record(case), (*wait, *deadlines))
     else:
         status = with_attempt(case)
-        if case.seen.no_model:
+        if case.observed.no_model:
             return Decision(case.idle_state, status, wake=deadlines)
     return Decision(case.idle_state, status, put_record(case) if again else (), deadlines, wants_dispatch=True)
 
@@ -64,7 +64,7 @@ def _wait(case: Case) -> tuple[datetime, ...] | None:
     """Return when to check a sent message again. None if it is missing and must be resent now."""
     if case.sent_at is None and case.in_grace:
         return (grace_end(case),)
-    if not case.seen.missing:
+    if not case.observed.missing:
         return ()  # a search of the queues finds missing messages, and enqueues their jobs
     due = pause_end(case.sent_at, case.timing.resend_seconds, case.now) if case.sent_at is not None else case.now
     return (due,) if due > case.now else None

@@ -120,4 +120,4 @@ def _over(case: Case, end: End | None) -> Status:
 
 
 def _reached(case: Case) -> Progress | None:
-    return halted(advance(case.stored, case.seen.progress, case.now, case.timing, show_text=False).progress)
+    return halted(advance(case.stored, case.observed.progress, case.now, case.timing, show_text=False).progress)

@@ -29,12 +29,12 @@ def plan(case: Case) -> Plan:
     if delete_files:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         orders = case.seen.record.orders if case.seen.record else 0
-        if deletion_is_due(case.seen.record, case.seen, since, case.now, case.timing):
+        if deletion_is_due(case.seen.record, case.observed, since, case.now, case.timing):
             uncancelled = case.stored.phase is not Phase.CANCELLED  # until its time to live has expired
             retained = case.timing.retention(case.job.spec) if uncancelled else 0
             order = planned.DeleteFiles(case.queue, expired=expired and uncancelled, retain_seconds=retained)
             actions.append(order)
-        soon = case.seen.workers and orders <= _SOON_ORDERS
+        soon = case.observed.workers and orders <= _SOON_ORDERS
         pause = _RECHECK_SECONDS if soon else _SLOW_RECHECK_SECONDS
         wake.append(after(case.now, pause))
     elif expired and not case.job.deleting:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.planning.actions import Action, AssertCancelled, RequestCancel, WithdrawRequest
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.times import after
-from reconstruction_operator.planning.types import Observation, Timing
+from reconstruction_operator.planning.types import Timing
 
 _RENEWED_AT_SHARE = 0.5  # of its time to live
 
@@ -23,7 +24,7 @@ def follow_spec(case: Case) -> tuple[tuple[Action, ...], datetime | None]:
 
 
 def keep(
-    action: Action, seen: Observation, now: datetime, timing: Timing, *, is_set: bool
+    action: Action, seen: ObservedJob, now: datetime, timing: Timing, *, is_set: bool
 ) -> tuple[tuple[Action, ...], datetime]:
     """Return the action that sets a flag, if the flag is missing or will expire soon, and when to check it again."""
     used_up = timing.cancel_ttl_seconds * _RENEWED_AT_SHARE

@@ -20,27 +20,27 @@ def plan_deleting(case: Case) -> tuple[planned.Action, ...]:
     if case.seen.end is not None or not case.touched:
         return ()
     end = planned.EndAttempt(case.task, Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
-    return end_unwanted(end, case.seen, case.timing, StopReason.DELETED)
+    return end_unwanted(end, case.observed, case.timing, StopReason.DELETED)
 
 
 def plan_orphan(
     job_id: str,
     record: Record,
-    seen: Observation,
+    observed: Observation,
     now: datetime,
     timing: Timing,
     *,
     begun: bool = False,
     retain_seconds: int | None = None,
 ) -> tuple[planned.Action, ...]:
-    """Return the next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants.
+    """Return the next step of the clean-up; plan again until `Forget` is carried out. `observed` is of the attempt that the record wants.
 
     `begun`: a worker has begun the job, even if Redis does not show it. `retain_seconds`: as in `DeleteFiles`.
     """
-    task = TaskId(job_id, record.attempt)
+    task, seen = TaskId(job_id, record.attempt), observed.redis
     if seen.end is None:
         end = planned.EndAttempt(task, Outcome.STOPPED, "DELETED", "The job's object was deleted.")
-        return end_unwanted(end, seen, timing, StopReason.DELETED)
+        return end_unwanted(end, observed, timing, StopReason.DELETED)
     if record.cleaned:
         return (planned.Forget(),)
     claimed = seen.claim is not None and seen.claim.by_operator
@@ -54,15 +54,15 @@ def plan_orphan(
     elif seen.confirmed:
         # The last attempt may have ended otherwise. The flag tells the worker to delete copies of the result as well.
         flagged, _ = flags.keep(planned.AssertCancelled(), seen, now, timing, is_set=True)
-    if deletion_is_due(record, seen, seen.end.at or now, now, timing):
+    if deletion_is_due(record, observed, seen.end.at or now, now, timing):
         return (*flagged, planned.DeleteFiles(record.queue, retain_seconds=retain_seconds))
     return flagged
 
 
-def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:
+def plan_handed_over(job_id: str, record: Record, observed: Observation, timing: Timing) -> tuple[planned.Action, ...]:
     """Return the next step for a job that another installation manages now: what runs here is stopped, and the files stay."""
-    if seen.end is not None:
+    if observed.redis.end is not None:
         return (planned.Forget(),)
     text = "Another installation has taken over the job."
     end = planned.EndAttempt(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
-    return end_unwanted(end, seen, timing, StopReason.SUPERSEDED)
+    return end_unwanted(end, observed, timing, StopReason.SUPERSEDED)

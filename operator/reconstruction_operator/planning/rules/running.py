@@ -21,9 +21,9 @@ def decide(case: Case) -> Decision | None:
         return attempts.give_up(case, overdue=overdue)
     if case.seen.stop is not None or overdue:
         return attempts.stop(case, case.seen.stop or StopReason.DEADLINE)
-    moved = advance(case.stored, case.seen.progress, case.now, case.timing)
+    moved = advance(case.stored, case.observed.progress, case.now, case.timing)
     status = claimed(case)
-    report = case.seen.progress
+    report = case.observed.progress
     if report is not None and moved.progress is not case.stored.progress:  # steps and quality alone cause no write
         status = replace(with_findings(status, report.findings), progress=moved.progress)
     return Decision(

@@ -27,7 +27,7 @@ def unusable_input(case: Case) -> Decision | None:
 
     If a worker claims the attempt at the same moment, only one of the two gets the claim.
     """
-    checked = case.seen.checked
+    checked = case.observed.checked
     begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1
     if checked is None or checked.verdict is not Verdict.UNUSABLE or begun or case.in_grace:
         return None

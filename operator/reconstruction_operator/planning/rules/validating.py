@@ -24,8 +24,8 @@ def decide(case: Case) -> Decision | None:
         return None
     if case.job.problems:
         failure = Failure("INVALID_SPEC", " ".join(case.job.problems), retriable=False)
-    elif case.seen.refused is not None:
-        failure = failure_of(*case.seen.refused)
+    elif case.observed.refused is not None:
+        failure = failure_of(*case.observed.refused)
     else:
         return None
     return _fail(case, failure, JobState.INVALID)

@@ -49,7 +49,7 @@ def claimed(case: Case) -> Status:
 
 def read_inputs(case: Case) -> Inputs | None:
     """Return the inputs as the end reports them, else the newest progress report, else the stored status."""
-    end, report = case.seen.end, case.seen.progress
+    end, report = case.seen.end, case.observed.progress
     return (end and end.findings.inputs) or (report and report.findings.inputs) or case.stored.inputs
 
 

@@ -62,7 +62,7 @@ def _always(_: Case) -> bool:
 
 
 def _is_unserved(case: Case) -> bool:
-    return case.seen.workers == 0
+    return case.observed.workers == 0
 
 
 def _is_quarantined(case: Case) -> bool:
@@ -93,7 +93,7 @@ def _unserved(case: Case, _: Decision) -> str:
 
 
 def _model(case: Case, _: Decision) -> str:
-    return case.seen.no_model
+    return case.observed.no_model
 
 
 def _redis_full(case: Case, _: Decision) -> str:
@@ -110,11 +110,11 @@ def _quota(case: Case, _: Decision) -> str:
 
 
 def _place(case: Case, _: Decision) -> str:
-    return f"place {case.seen.place.number}" if case.seen.place.number else ""
+    return f"place {case.observed.place.number}" if case.observed.place.number else ""
 
 
 def _room(case: Case, _: Decision) -> str:
-    number = case.seen.place.number
+    number = case.observed.place.number
     return f"Waiting for room in queue {case.job.queue}" + (f": place {number} or better" if number else "")
 
 
@@ -133,10 +133,12 @@ _TABLE: Final = (
     _Row(Kind.BACKOFF, JobState.BACKOFF, _always, _after, _backing_off),
     _Row(Kind.QUEUE_UNSERVED, JobState.WAITING, _is_unserved, _word("no worker"), _unserved),
     _Row(Kind.NO_WORKER, JobState.QUEUED, _is_unserved, _word("no worker"), _unserved),
-    _Row(Kind.MODEL_UNSERVED, JobState.WAITING, lambda case: case.seen.no_model, _word("no model"), _model),
-    _Row(Kind.REDIS_FULL, JobState.WAITING, lambda case: case.seen.place.redis_full, _word("Redis full"), _redis_full),
+    _Row(Kind.MODEL_UNSERVED, JobState.WAITING, lambda case: case.observed.no_model, _word("no model"), _model),
+    _Row(
+        Kind.REDIS_FULL, JobState.WAITING, lambda case: case.observed.place.redis_full, _word("Redis full"), _redis_full
+    ),
     _Row(Kind.QUARANTINE, JobState.WAITING, _is_quarantined, _word("quarantine"), _in_turn),
-    _Row(Kind.QUOTA, JobState.WAITING, lambda case: case.seen.place.over_quota, _word("quota"), _quota),
+    _Row(Kind.QUOTA, JobState.WAITING, lambda case: case.observed.place.over_quota, _word("quota"), _quota),
     _Row(Kind.ROOM, JobState.WAITING, _always, _place, _room),
     _Row(Kind.WORKER, JobState.QUEUED, _always, _word(""), _queued),
 )

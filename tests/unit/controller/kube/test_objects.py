@@ -20,7 +20,7 @@ from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning.types import Job, Observation
 
 from tests.support.jobs import make_body, make_job
-from tests.support.plans import NOW, TIMING, plan
+from tests.support.plans import NOW, TIMING, observed, plan
 
 
 def job_with(parameters: dict[str, Any], **status: Any) -> Job:
@@ -113,11 +113,11 @@ CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds
 @pytest.mark.parametrize(
     "seen",
     [
-        pytest.param(Observation(), id="redis-lost-all"),
-        pytest.param(Observation(epoch_age_seconds=0.0), id="redis-just-lost-all"),
-        pytest.param(Observation(record=RECORD, claim=CLAIM, requested=True, confirmed=True), id="redis-lost-the-end"),
-        pytest.param(Observation(record=RECORD, claim=CLAIM, end=End(Outcome.FAILED, at=NOW)), id="files-left"),
-        pytest.param(Observation(record=replace(RECORD, cleaned=True)), id="cleaned"),
+        pytest.param(observed(), id="redis-lost-all"),
+        pytest.param(observed(epoch_age_seconds=0.0), id="redis-just-lost-all"),
+        pytest.param(observed(record=RECORD, claim=CLAIM, requested=True, confirmed=True), id="redis-lost-the-end"),
+        pytest.param(observed(record=RECORD, claim=CLAIM, end=End(Outcome.FAILED, at=NOW)), id="files-left"),
+        pytest.param(observed(record=replace(RECORD, cleaned=True)), id="cleaned"),
     ],
 )
 def test_a_compact_job_is_cleaned_up_like_the_whole_one(

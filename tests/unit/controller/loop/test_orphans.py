@@ -20,7 +20,7 @@ from reconstruction_operator.planning.actions import Action, AssertCancelled, En
 from reconstruction_operator.planning.types import Observation, Timing
 
 from tests.support.jobs import make_job
-from tests.support.plans import TIMING
+from tests.support.plans import TIMING, observed
 
 RECORD = Record("here", "default", "banana", 1, "celery")
 
@@ -57,7 +57,7 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
     spec: Spec, phase: Phase, flag: tuple[Action, ...]
 ) -> None:
     """With the record an order to delete files is carried out, and the flag makes it delete all of them."""
-    world = World(Observation())
+    world = World(observed())
 
     world.orphans.add_deleted([Entry(make_job(Status(phase=phase, attempt=2), spec=spec))], now=0.0)
     await world.orphans.round(1, now=0.0)
@@ -68,10 +68,10 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
 @pytest.mark.parametrize(
     ("seen", "actions"),
     [
-        pytest.param(Observation(record=RECORD), [EndAttempt], id="waiting"),
-        pytest.param(Observation(record=RECORD, end=End(Outcome.STOPPED)), [Forget], id="ended"),
-        pytest.param(Observation(record=replace(RECORD, install_id="there")), [], id="of-the-other-in-one-redis"),
-        pytest.param(Observation(), [], id="forgotten"),
+        pytest.param(observed(record=RECORD), [EndAttempt], id="waiting"),
+        pytest.param(observed(record=RECORD, end=End(Outcome.STOPPED)), [Forget], id="ended"),
+        pytest.param(observed(record=replace(RECORD, install_id="there")), [], id="of-the-other-in-one-redis"),
+        pytest.param(observed(), [], id="forgotten"),
     ],
 )
 async def test_only_our_own_record_of_a_job_that_was_handed_over_is_forgotten(

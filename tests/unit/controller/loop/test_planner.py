@@ -19,7 +19,7 @@ from reconstruction_operator.planning.types import Job, Management, Observation,
 from tests.support.controller.dispatch import make_admission, read
 from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import NOON, make_body, make_key
-from tests.support.plans import TIMING
+from tests.support.plans import TIMING, observed
 
 MARK = InstallationMark("install", "here/operator")
 
@@ -47,8 +47,8 @@ class Desk:
     def plan(self, *names: str, **seen: Observation) -> list[tuple[Entry, Job, Plan]]:
         """Plan these jobs. `seen` has what is observed of some, by their names."""
         entries = [self.entry(name) for name in names]
-        observed = ((entry, entry.job, seen.get(entry.key.name, Observation())) for entry in entries)
-        return self.planner.plan(observed, NOON)
+        looks = ((entry, entry.job, seen.get(entry.key.name, Observation())) for entry in entries)
+        return self.planner.plan(looks, NOON)
 
 
 def dispatched(planned: list[tuple[Entry, Job, Plan]]) -> list[str]:
@@ -126,7 +126,7 @@ def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(capl
     broken: Any = object()
     desk.planner.admission.wants(desk.entry("a"))
 
-    planned = desk.plan("a", "b", a=Observation(record=broken))
+    planned = desk.plan("a", "b", a=observed(record=broken))
 
     assert [entry.key.name for entry, *_ in planned] == dispatched(planned) == ["b"]
     assert desk.failed == [desk.entry("a")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +14,10 @@ from reconstruction_operator.planning.case import Case, JobState
 from reconstruction_operator.planning.rules import attempts
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TASK, TIMING, job_with
+from tests.support.plans import NOW, TASK, TIMING, job_with, observed
 
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(minutes=1))
-RUNS = Observation(claim=CLAIM, alive=True)
+RUNS = observed(claim=CLAIM, alive=True)
 
 
 def case(seen: Observation, **spec: Any) -> Case:
@@ -28,7 +27,7 @@ def case(seen: Observation, **spec: Any) -> Case:
 @pytest.mark.parametrize("reason", StopReason)
 def test_every_reason_of_a_stop_has_a_text_and_is_requested_once(reason: StopReason) -> None:
     first = attempts.stop(case(RUNS), reason)
-    again = attempts.stop(case(replace(RUNS, stop=reason)), StopReason.DELETED)
+    again = attempts.stop(case(observed(RUNS, stop=reason)), StopReason.DELETED)
 
     assert first.actions == (RequestStop(TASK, reason),)
     assert again.actions == ()
@@ -39,4 +38,4 @@ def test_every_reason_of_a_stop_has_a_text_and_is_requested_once(reason: StopRea
 
 
 def test_a_grace_period_that_has_passed_ends_within_a_second() -> None:
-    assert attempts.grace_end(case(Observation())) == NOW + timedelta(seconds=1)
+    assert attempts.grace_end(case(observed())) == NOW + timedelta(seconds=1)

@@ -23,7 +23,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look
+from tests.support.plans import NOW, look, observed
 
 ENDED = NOW - timedelta(seconds=2)
 SENT = NOW - timedelta(minutes=2)
@@ -44,18 +44,18 @@ RUNNING = Status(
 
 def seen(outcome: Outcome, reason: str = "", message: str = "", attempt: int = 1) -> Observation:
     end = End(outcome, reason, message, at=ENDED + timedelta(milliseconds=400), worker="worker-1")
-    return Observation(record=Record("install", "team", "banana", attempt, "celery", SENT), claim=CLAIM, end=end)
+    return observed(record=Record("install", "team", "banana", attempt, "celery", SENT), claim=CLAIM, end=end)
 
 
 def test_a_success_reports_its_details() -> None:
     outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
     success = seen(Outcome.SUCCEEDED)
-    assert success.end is not None
+    assert success.redis.end is not None
     end = replace(
-        success.end, simulated=False, outputs=outputs, findings=Findings(Inputs(29, 5), quality={"faces": "12"})
+        success.redis.end, simulated=False, outputs=outputs, findings=Findings(Inputs(29, 5), quality={"faces": "12"})
     )
 
-    status = look(replace(success, end=end), replace(RUNNING, failure=Failure("WORKER_LOST"), failures=1)).status
+    status = look(observed(success, end=end), replace(RUNNING, failure=Failure("WORKER_LOST"), failures=1)).status
 
     assert replace(status, conditions=()) == Status(
         observed_generation=1,
@@ -118,12 +118,12 @@ def test_what_follows_from_each_end(
 def test_a_job_whose_copy_was_refused_names_its_result() -> None:
     outputs = Outputs("file:///jobs/job/output", 7, (OutputFile("model.glb", 7),))
     failed = seen(Outcome.FAILED, "OUTPUT_REFUSED")
-    assert failed.end is not None
+    assert failed.redis.end is not None
     end = replace(
-        failed.end, simulated=True, outputs=outputs, findings=Findings(quality={"faces": "12"}, warning="small")
+        failed.redis.end, simulated=True, outputs=outputs, findings=Findings(quality={"faces": "12"}, warning="small")
     )
 
-    status = look(replace(failed, end=end), RUNNING).status
+    status = look(observed(failed, end=end), RUNNING).status
 
     assert (status.phase, status.outputs, status.quality) == (Phase.FAILED, outputs, {"faces": "12"})
     assert status.simulated is True
@@ -214,6 +214,6 @@ def test_the_end_of_a_superseded_attempt_leads_to_the_recorded_attempt(spec: dic
 def test_an_end_by_the_operator_without_a_worker_starts_nothing() -> None:
     end = End(Outcome.FAILED, "QUEUE_TIMEOUT", "No worker began within 60 s.", at=ENDED)
 
-    status = look(Observation(claim=OTHERS_CLAIM, end=end), Status(phase=Phase.QUEUED, attempt=1)).status
+    status = look(observed(claim=OTHERS_CLAIM, end=end), Status(phase=Phase.QUEUED, attempt=1)).status
 
     assert (status.phase, status.worker, status.start_time) == (Phase.FAILED, None, None)

@@ -24,7 +24,7 @@ from reconstruction_operator.planning.rules.finished import next_look
 from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.jobs import make_job
-from tests.support.plans import NOW, TASK, TIMING, job_with, look, plan
+from tests.support.plans import NOW, TASK, TIMING, job_with, look, observed, plan
 
 ENDED = NOW - timedelta(seconds=60)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
@@ -44,7 +44,7 @@ def over(phase: Phase, **changes: object) -> Status:
 
 def ended(phase: Phase) -> Observation:
     record = replace(RECORD, deleted=phase is Phase.CANCELLED)
-    return Observation(record=record, claim=CLAIM, end=ENDS[phase], workers=1)
+    return observed(record=record, claim=CLAIM, end=ENDS[phase], workers=1)
 
 
 @pytest.mark.parametrize("phase", list(ENDS))
@@ -75,14 +75,14 @@ def test_a_later_edit_of_the_spec_only_updates_the_generation(phase: Phase) -> N
 def test_the_flags_of_a_finished_job_are_deleted(
     phase: Phase, requested: bool, confirmed: bool, actions: tuple[object, ...]
 ) -> None:
-    seen = replace(ended(phase), requested=requested, confirmed=confirmed)
+    seen = observed(ended(phase), requested=requested, confirmed=confirmed)
 
     assert look(seen, over(phase)).actions == actions
 
 
 DONE = ended(Phase.SUCCEEDED)
 OPERATORS_CLAIM = Claim("operator", "operator", by_operator=True, at=ENDED)
-NOT_STARTED = Observation(record=RECORD, claim=OPERATORS_CLAIM, end=End(Outcome.CANCELLED, at=ENDED), workers=0)
+NOT_STARTED = observed(record=RECORD, claim=OPERATORS_CLAIM, end=End(Outcome.CANCELLED, at=ENDED), workers=0)
 INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INVALID_SPEC", "no"))
 
 
@@ -90,9 +90,9 @@ INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INV
     ("seen", "status", "deleting", "actions"),
     [
         pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery", expired=True, retain_seconds=0),), id="the-files-first"),
-        pytest.param(replace(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), False, (DeleteObject(),), id="then-the-object"),
-        pytest.param(replace(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), True, (), id="it-is-being-deleted"),
-        pytest.param(Observation(), INVALID, False, (DeleteObject(),), id="no-worker-started-the-job"),
+        pytest.param(observed(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), False, (DeleteObject(),), id="then-the-object"),
+        pytest.param(observed(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), True, (), id="it-is-being-deleted"),
+        pytest.param(observed(), INVALID, False, (DeleteObject(),), id="no-worker-started-the-job"),
         pytest.param(NOT_STARTED, over(Phase.CANCELLED, worker=None, dispatch_time=ENDED), False, (DeleteObject(),), id="no-attempt-started"),
     ],
 )  # fmt: skip
@@ -109,7 +109,7 @@ def test_ttl_deletes_nothing_before_its_time() -> None:
 
 
 def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
-    assert look(Observation(), INVALID, ttl_seconds_after_finished=0).wake_at == NOW + timedelta(seconds=60)
+    assert look(observed(), INVALID, ttl_seconds_after_finished=0).wake_at == NOW + timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
 )
 def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime, missing: bool, due: bool) -> None:
     record = replace(RECORD, sent_at=sent, orders=int(sent > ENDED))
-    seen = replace(ended(Phase.SUCCEEDED), record=record, workers=1, order_missing=missing)
+    seen = observed(ended(Phase.SUCCEEDED), record=record, workers=1, order_missing=missing)
 
     plan = look(seen, over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
 
@@ -131,7 +131,7 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime, missin
 
 
 def test_files_of_a_cancelled_job_are_deleted_for_the_cancel_even_after_its_ttl() -> None:
-    seen = Observation(record=RECORD, claim=CLAIM, end=replace(ENDS[Phase.CANCELLED], files_left=True), workers=1)
+    seen = observed(record=RECORD, claim=CLAIM, end=replace(ENDS[Phase.CANCELLED], files_left=True), workers=1)
 
     plan = look(seen, over(Phase.CANCELLED), ttl_seconds_after_finished=0)
 
@@ -143,7 +143,7 @@ def test_an_order_to_delete_is_sent_to_the_queue_of_the_attempt(phase: Phase) ->
     """The spec's queue may be edited after the message was sent, and before the status shows it."""
     record = replace(RECORD, queue="gpu", attempt=2)
 
-    plan = look(replace(NOT_STARTED, record=record), over(phase, attempt=2), ttl_seconds_after_finished=0)
+    plan = look(observed(NOT_STARTED, record=record), over(phase, attempt=2), ttl_seconds_after_finished=0)
 
     assert [one.queue for one in plan.actions if isinstance(one, DeleteFiles)] == ["gpu"]
 
@@ -162,22 +162,22 @@ def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_deleted(
     """No worker consumes the queue for an hour; then one takes the order."""
     record = replace(RECORD, sent_at=NOW - timedelta(seconds=50), orders=1)
     end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
-    seen = Observation(record=record, end=end, workers=0)
-    seen = replace(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)
+    seen = observed(record=record, end=end, workers=0)
+    seen = observed(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)
 
     assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == actions
     assert (
-        look(replace(seen, record=replace(RECORD, cleaned=True)), over(Phase.CANCELLED, dispatch_time=ENDED)).actions
+        look(observed(seen, record=replace(RECORD, cleaned=True)), over(Phase.CANCELLED, dispatch_time=ENDED)).actions
         == ()
     )
 
 
 CANCELLED = over(Phase.CANCELLED, dispatch_time=ENDED)
 UNSTARTED = replace(CANCELLED, worker=None)  # by any worker that is known: one may have run it while no operator ran
-OBEYED = replace(ended(Phase.CANCELLED), silent_seconds=3600.0)
-UNDELETED = replace(OBEYED, record=RECORD)
-LEFT = replace(UNDELETED, end=replace(ENDS[Phase.CANCELLED], files_left=True))
-AGED = Observation(record=replace(RECORD, sent_at=NOW - timedelta(days=15)), workers=1)  # all else has expired
+OBEYED = observed(ended(Phase.CANCELLED), silent_seconds=3600.0)
+UNDELETED = observed(OBEYED, record=RECORD)
+LEFT = observed(UNDELETED, end=replace(ENDS[Phase.CANCELLED], files_left=True))
+AGED = observed(record=replace(RECORD, sent_at=NOW - timedelta(days=15)), workers=1)  # all else has expired
 FLAG, ORDER = AssertCancelled(), DeleteFiles("celery", retain_seconds=0)
 
 
@@ -186,20 +186,20 @@ FLAG, ORDER = AssertCancelled(), DeleteFiles("celery", retain_seconds=0)
     [
         pytest.param(CANCELLED, OBEYED, set(), id="its-worker-has-deleted-them"),
         pytest.param(CANCELLED, LEFT, {FLAG, ORDER}, id="its-worker-could-not"),
-        pytest.param(CANCELLED, replace(LEFT, record=replace(RECORD, cleaned=True)), set(), id="another-could"),
+        pytest.param(CANCELLED, observed(LEFT, record=replace(RECORD, cleaned=True)), set(), id="another-could"),
         pytest.param(UNSTARTED, NOT_STARTED, {FLAG, ORDER}, id="the-operator-ended-the-attempt"),
-        pytest.param(UNSTARTED, replace(NOT_STARTED, confirmed=True, flag_ttl_seconds=3600), {ORDER}, id="and-the-flag-is-set"),
+        pytest.param(UNSTARTED, observed(NOT_STARTED, confirmed=True, flag_ttl_seconds=3600), {ORDER}, id="and-the-flag-is-set"),
         pytest.param(replace(UNSTARTED, dispatch_time=None), NOT_STARTED, {FLAG, ORDER}, id="the-status-shows-no-message-but-there-is-a-record"),
-        pytest.param(replace(UNSTARTED, dispatch_time=None), replace(NOT_STARTED, record=None), set(), id="no-message-was-sent"),
-        pytest.param(UNSTARTED, replace(NOT_STARTED, record=replace(RECORD, cleaned=True)), set(), id="and-a-worker-has-deleted-them"),
-        pytest.param(replace(UNSTARTED, attempt=2), replace(NOT_STARTED, record=replace(RECORD, attempt=2)), {FLAG, ORDER}, id="the-operator-ended-the-second-attempt"),
-        pytest.param(CANCELLED, replace(UNDELETED, end=End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")), {FLAG, ORDER}, id="another-run-ended"),
-        pytest.param(CANCELLED, replace(UNDELETED, end=End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")), {FLAG, ORDER}, id="or-was-stopped"),
-        pytest.param(CANCELLED, replace(UNDELETED, end=None), {FLAG, ORDER}, id="its-end-is-lost-and-its-worker-too"),
-        pytest.param(CANCELLED, replace(UNDELETED, end=None, alive=True), set(), id="another-run-will-end"),
-        pytest.param(CANCELLED, replace(UNDELETED, end=None, claim=None, epoch_age_seconds=1), {FLAG}, id="redis-is-young"),
-        pytest.param(CANCELLED, replace(AGED, record=replace(RECORD, cleaned=True)), set(), id="deleted-weeks-ago-as-ordered"),
-        pytest.param(CANCELLED, replace(AGED, record=replace(RECORD, deleted=True)), set(), id="deleted-weeks-ago-by-its-run"),
+        pytest.param(replace(UNSTARTED, dispatch_time=None), observed(NOT_STARTED, record=None), set(), id="no-message-was-sent"),
+        pytest.param(UNSTARTED, observed(NOT_STARTED, record=replace(RECORD, cleaned=True)), set(), id="and-a-worker-has-deleted-them"),
+        pytest.param(replace(UNSTARTED, attempt=2), observed(NOT_STARTED, record=replace(RECORD, attempt=2)), {FLAG, ORDER}, id="the-operator-ended-the-second-attempt"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")), {FLAG, ORDER}, id="another-run-ended"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")), {FLAG, ORDER}, id="or-was-stopped"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=None), {FLAG, ORDER}, id="its-end-is-lost-and-its-worker-too"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=None, alive=True), set(), id="another-run-will-end"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=None, claim=None, epoch_age_seconds=1), {FLAG}, id="redis-is-young"),
+        pytest.param(CANCELLED, observed(AGED, record=replace(RECORD, cleaned=True)), set(), id="deleted-weeks-ago-as-ordered"),
+        pytest.param(CANCELLED, observed(AGED, record=replace(RECORD, deleted=True)), set(), id="deleted-weeks-ago-by-its-run"),
         pytest.param(CANCELLED, AGED, {FLAG, ORDER}, id="never-deleted"),
     ],
 )  # fmt: skip
@@ -210,16 +210,16 @@ def test_files_of_a_cancelled_job_are_deleted_unless_they_are_or_will_be(
 
 
 RESTORED = EndAttempt(TASK, Outcome.FAILED, "TIMEOUT", "The job had finished before Redis lost it.")
-RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
+RUNS = observed(record=RECORD, claim=CLAIM, alive=True)
 
 
 @pytest.mark.parametrize(
     ("seen", "status", "actions"),
     [
-        pytest.param(Observation(workers=1), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
-        pytest.param(Observation(record=RECORD, workers=1), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
-        pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
-        pytest.param(replace(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
+        pytest.param(observed(workers=1), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
+        pytest.param(observed(record=RECORD, workers=1), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
+        pytest.param(observed(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
+        pytest.param(observed(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
         pytest.param(RUNS, over(Phase.FAILED), (RequestStop(TASK, StopReason.SUPERSEDED),), id="it-runs-after-all"),
     ],
 )  # fmt: skip
@@ -233,7 +233,7 @@ def test_what_redis_lost_of_a_cancelled_job_is_restored_after_its_flag() -> None
     """With the record back, an old order may be carried out at once, and the flag makes the worker delete copies too."""
     restored = EndAttempt(TASK, Outcome.CANCELLED, "CANCELLED", RESTORED.message)
 
-    assert look(Observation(workers=1), CANCELLED).actions == (FLAG, restored, PutRecord(1, "celery"), ORDER)
+    assert look(observed(workers=1), CANCELLED).actions == (FLAG, restored, PutRecord(1, "celery"), ORDER)
 
 
 _TTL = 3_600.0
@@ -263,7 +263,7 @@ def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object],
 
 def test_older_data_without_a_cancel_gets_its_flag_and_a_plan_after_the_grace() -> None:
     made = look(
-        Observation(record=RECORD, epoch_age_seconds=1),
+        observed(record=RECORD, epoch_age_seconds=1),
         over(Phase.CANCELLED),
         cancel_requested=True,
         cancel_confirmed=True,
@@ -300,7 +300,7 @@ FORCED = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
     ],
 )
 def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[str, object], ordered: bool) -> None:
-    seen = replace(ended(Phase.FAILED), **{"end": FORCED, **changes})  # type: ignore[arg-type]  # fields of the observation
+    seen = observed(ended(Phase.FAILED), **{"end": FORCED, **changes})  # type: ignore[arg-type]  # fields of the observation
     actions = look(seen, status).actions
     assert [type(one) for one in actions] == ([DeleteFiles] if ordered else [])
 

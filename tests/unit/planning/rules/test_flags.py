@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from reconstruction_operator.planning.actions import AssertCancelled, RequestCancel, WithdrawRequest
-from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import HELD, NOW, RUNNING, look
+from tests.support.plans import HELD, NOW, RUNNING, look, observed
 
 REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
@@ -33,7 +31,7 @@ def test_the_flags_follow_the_spec(
     spec: dict[str, bool], flags: tuple[bool, bool], ttl: float | None, actions: tuple[object, ...]
 ) -> None:
     requested, confirmed = flags
-    seen = replace(HELD, requested=requested, confirmed=confirmed, flag_ttl_seconds=ttl)
+    seen = observed(HELD, requested=requested, confirmed=confirmed, flag_ttl_seconds=ttl)
 
     assert look(seen, RUNNING, **spec).actions == actions
 
@@ -42,6 +40,6 @@ def test_the_flags_follow_the_spec(
     ("requested", "ttl", "seconds"), [(False, None, 1800), (True, 3600.0, 1800), (True, 1801.0, 1)]
 )
 def test_a_flag_is_checked_before_it_expires(requested: bool, ttl: float | None, seconds: int) -> None:
-    plan = look(Observation(requested=requested, flag_ttl_seconds=ttl), suspend=True, **REQUESTED)
+    plan = look(observed(requested=requested, flag_ttl_seconds=ttl), suspend=True, **REQUESTED)
 
     assert plan.wake_at == NOW + timedelta(seconds=seconds)

@@ -22,15 +22,15 @@ from reconstruction_operator.planning.actions import (
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING
+from tests.support.plans import NOW, TIMING, observed
 
 TASK = TaskId("uid", 2)
 RECORD = Record("install", "team", "banana", 2, "gpu", NOW - timedelta(seconds=90))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
-HELD = Observation(claim=CLAIM, alive=True)
-STOPPED = Observation(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - timedelta(seconds=20)))
-CANCELLED = Observation(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedelta(seconds=20)))
-SUCCEEDED = Observation(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
+HELD = observed(claim=CLAIM, alive=True)
+STOPPED = observed(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - timedelta(seconds=20)))
+CANCELLED = observed(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedelta(seconds=20)))
+SUCCEEDED = observed(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
 GONE = "The job's object was deleted."
 HANDED_OVER = "Another installation has taken over the job."
 ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10), orders=1)
@@ -39,23 +39,23 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10), orders=1)
 @pytest.mark.parametrize(
     ("record", "seen", "actions"),
     [
-        pytest.param(RECORD, Observation(), (EndAttempt(TASK, Outcome.STOPPED, "DELETED", GONE),), id="unclaimed"),
+        pytest.param(RECORD, observed(), (EndAttempt(TASK, Outcome.STOPPED, "DELETED", GONE),), id="unclaimed"),
         pytest.param(RECORD, HELD, (RequestStop(TASK, StopReason.DELETED),), id="a-worker-runs-it"),
-        pytest.param(RECORD, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping"),
-        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=9), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-is-silent"),
-        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10), (EndAttempt(TASK, Outcome.STOPPED, "DELETED", GONE, is_lost=True),), id="a-worker-is-lost"),
-        pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10, epoch_age_seconds=3), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-may-still-register"),
+        pytest.param(RECORD, observed(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping"),
+        pytest.param(RECORD, observed(HELD, alive=False, silent_seconds=9), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-is-silent"),
+        pytest.param(RECORD, observed(HELD, alive=False, silent_seconds=10), (EndAttempt(TASK, Outcome.STOPPED, "DELETED", GONE, is_lost=True),), id="a-worker-is-lost"),
+        pytest.param(RECORD, observed(HELD, alive=False, silent_seconds=10, epoch_age_seconds=3), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-may-still-register"),
         pytest.param(RECORD, STOPPED, (DeleteFiles("gpu"),), id="stopped"),
         pytest.param(ORDERED, STOPPED, (), id="ordered-a-moment-ago"),
         pytest.param(replace(ORDERED, cleaned=True), STOPPED, (Forget(),), id="the-files-are-deleted"),
-        pytest.param(replace(ORDERED, cleaned=True), replace(STOPPED, requested=True), (Forget(),), id="a-request-was-pending"),
-        pytest.param(RECORD, replace(STOPPED, confirmed=True, flag_ttl_seconds=1801), (DeleteFiles("gpu"),), id="cancelled-after-its-last-attempt"),
-        pytest.param(ORDERED, replace(STOPPED, confirmed=True, flag_ttl_seconds=1799), (AssertCancelled(),), id="ordered-a-moment-ago-for-longer-than-the-flag-lasts"),
-        pytest.param(RECORD, replace(SUCCEEDED, confirmed=True, flag_ttl_seconds=9), (ClearFlags(), DeleteFiles("gpu")), id="cancelled-too-late"),
-        pytest.param(RECORD, replace(SUCCEEDED, requested=True), (ClearFlags(), DeleteFiles("gpu")), id="a-request-of-one-that-succeeded"),
-        pytest.param(replace(ORDERED, cleaned=True), replace(CANCELLED, confirmed=True), (Forget(),), id="a-cancels-own-flag-stays"),
+        pytest.param(replace(ORDERED, cleaned=True), observed(STOPPED, requested=True), (Forget(),), id="a-request-was-pending"),
+        pytest.param(RECORD, observed(STOPPED, confirmed=True, flag_ttl_seconds=1801), (DeleteFiles("gpu"),), id="cancelled-after-its-last-attempt"),
+        pytest.param(ORDERED, observed(STOPPED, confirmed=True, flag_ttl_seconds=1799), (AssertCancelled(),), id="ordered-a-moment-ago-for-longer-than-the-flag-lasts"),
+        pytest.param(RECORD, observed(SUCCEEDED, confirmed=True, flag_ttl_seconds=9), (ClearFlags(), DeleteFiles("gpu")), id="cancelled-too-late"),
+        pytest.param(RECORD, observed(SUCCEEDED, requested=True), (ClearFlags(), DeleteFiles("gpu")), id="a-request-of-one-that-succeeded"),
+        pytest.param(replace(ORDERED, cleaned=True), observed(CANCELLED, confirmed=True), (Forget(),), id="a-cancels-own-flag-stays"),
         pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
-        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), replace(STOPPED, order_missing=True), (DeleteFiles("gpu"),), id="the-order-was-lost"),
+        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), observed(STOPPED, order_missing=True), (DeleteFiles("gpu"),), id="the-order-was-lost"),
     ],
 )  # fmt: skip
 def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
@@ -67,7 +67,7 @@ def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
 @pytest.mark.parametrize(
     ("seen", "actions"),
     [
-        pytest.param(Observation(), (EndAttempt(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
+        pytest.param(observed(), (EndAttempt(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
         pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-runs-it"),
         pytest.param(SUCCEEDED, (Forget(),), id="it-had-succeeded"),
     ],
@@ -79,9 +79,7 @@ def test_the_attempt_of_a_job_that_was_handed_over_ends_and_its_files_stay(
 
 
 FIRST = replace(RECORD, attempt=1)
-CLOSED = Observation(
-    claim=replace(CLAIM, token="operator", by_operator=True), end=End(Outcome.STOPPED, "DELETED", at=NOW)
-)
+CLOSED = observed(claim=replace(CLAIM, token="operator", by_operator=True), end=End(Outcome.STOPPED, "DELETED", at=NOW))
 FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget())
 
 
@@ -89,13 +87,13 @@ FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget())
     ("record", "seen", "begun", "forgotten"),
     [
         pytest.param(FIRST, CLOSED, False, True, id="no-worker-ever-began-it"),
-        pytest.param(FIRST, replace(CLOSED, workers=0), False, True, id="in-a-queue-without-workers"),
+        pytest.param(FIRST, observed(CLOSED, workers=0), False, True, id="in-a-queue-without-workers"),
         pytest.param(replace(FIRST, sent_at=NOW - timedelta(days=30)), CLOSED, False, True, id="after-a-month"),
         pytest.param(FIRST, STOPPED, False, False, id="a-worker-ran-it"),
         pytest.param(replace(FIRST, begun=True), CLOSED, False, False, id="redis-lost-the-workers-claim"),
         pytest.param(replace(FIRST, sent_at=None), CLOSED, False, False, id="redis-lost-the-record"),
         pytest.param(FIRST, CLOSED, True, False, id="the-status-or-a-folder-names-a-worker"),
-        pytest.param(RECORD, replace(CLOSED), False, False, id="an-earlier-attempt-may-have-begun"),
+        pytest.param(RECORD, observed(CLOSED), False, False, id="an-earlier-attempt-may-have-begun"),
     ],
 )
 def test_a_job_that_no_worker_began_is_forgotten_without_a_worker(

@@ -12,13 +12,13 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import EndAttempt
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TASK, look
+from tests.support.plans import NOW, TASK, look, observed
 
 MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
 USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-SEEN = Observation(workers=1, checked=MISSING)
-IN_QUEUE = replace(SEEN, record=RECORD)
+SEEN = observed(workers=1, checked=MISSING)
+IN_QUEUE = observed(SEEN, record=RECORD)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW)
 WAITING = Status(phase=Phase.PENDING)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW)
@@ -30,10 +30,10 @@ END = (EndAttempt(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
     [
         pytest.param(WAITING, SEEN, END, id="waits-in-the-API-server"),
         pytest.param(QUEUED, IN_QUEUE, END, id="waits-in-its-queue"),
-        pytest.param(QUEUED, replace(IN_QUEUE, claim=CLAIM, alive=True), (), id="a-worker-was-faster"),
+        pytest.param(QUEUED, observed(IN_QUEUE, claim=CLAIM, alive=True), (), id="a-worker-was-faster"),
         pytest.param(replace(QUEUED, start_time=NOW), IN_QUEUE, (), id="had-begun-before"),
-        pytest.param(QUEUED, replace(IN_QUEUE, epoch_age_seconds=1.0), (), id="redis-lost-data"),
-        pytest.param(QUEUED, replace(IN_QUEUE, checked=USABLE), (), id="usable"),
+        pytest.param(QUEUED, observed(IN_QUEUE, epoch_age_seconds=1.0), (), id="redis-lost-data"),
+        pytest.param(QUEUED, observed(IN_QUEUE, checked=USABLE), (), id="usable"),
     ],
 )
 def test_an_unusable_input_ends_only_an_attempt_that_no_worker_runs(
@@ -46,7 +46,7 @@ def test_an_unusable_input_ends_only_an_attempt_that_no_worker_runs(
 def test_the_end_is_reported_with_reason_advice_and_condition() -> None:
     end = End(Outcome.FAILED, MISSING.reason, MISSING.message, at=NOW)
     by_operator = Claim("operator", "operator", by_operator=True, at=NOW)
-    status = look(replace(IN_QUEUE, end=end, claim=by_operator), QUEUED).status
+    status = look(observed(IN_QUEUE, end=end, claim=by_operator), QUEUED).status
     assert status.phase is Phase.FAILED
     assert status.failure is not None
     assert status.failure.reason == "INPUT_NOT_FOUND"
@@ -62,17 +62,17 @@ def test_a_confirmed_cancel_comes_first() -> None:
 
 
 def test_a_preflights_result_stays_in_the_status_and_causes_one_write() -> None:
-    first = look(replace(SEEN, checked=USABLE), WAITING).status
+    first = look(observed(SEEN, checked=USABLE), WAITING).status
     condition = first.condition(ConditionType.INPUT_CHECKED)
     assert condition is not None
     assert (condition.status, condition.message) == ("True", "12 photos, 34 MB.")
-    assert look(replace(SEEN, checked=USABLE), first).status is first
-    assert look(replace(SEEN, checked=None), first).status is first
+    assert look(observed(SEEN, checked=USABLE), first).status is first
+    assert look(observed(SEEN, checked=None), first).status is first
 
 
 @pytest.mark.parametrize("admitted", [False, True])
 def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
-    made = look(Observation(workers=1, no_model="Waiting for a worker with model m"), admitted=admitted)
+    made = look(observed(workers=1, no_model="Waiting for a worker with model m"), admitted=admitted)
     assert (made.actions, made.wants_dispatch) == ((), False)
     assert made.status.message == "Waiting for a worker with model m"
     dispatched = made.status.condition(ConditionType.DISPATCHED)
@@ -81,5 +81,5 @@ def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
 
 
 def test_the_deadline_of_a_job_whose_model_is_missing_holds() -> None:
-    made = look(Observation(workers=1, no_model="Waiting"), queue_deadline_seconds=60)
+    made = look(observed(workers=1, no_model="Waiting"), queue_deadline_seconds=60)
     assert [one.reason for one in made.actions if isinstance(one, EndAttempt)] == ["QUEUE_TIMEOUT"]

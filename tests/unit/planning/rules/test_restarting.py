@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look
+from tests.support.plans import NOW, look, observed
 
 RUNNING = Status(
     observed_generation=1,
@@ -24,7 +24,7 @@ RUNNING = Status(
 
 def lost(attempt: int) -> Observation:
     """Redis lost everything but the attempt's record, long ago."""
-    return Observation(record=Record("install", "team", "banana", attempt, "celery"))
+    return observed(record=Record("install", "team", "banana", attempt, "celery"))
 
 
 def test_after_three_consecutive_attempts_that_redis_lost_the_next_one_waits() -> None:
@@ -43,6 +43,6 @@ def test_after_three_consecutive_attempts_that_redis_lost_the_next_one_waits() -
 def test_an_attempt_that_ended_by_itself_resets_the_count() -> None:
     end = End(Outcome.STOPPED, "DRAINED", "", at=NOW)
 
-    status = look(replace(lost(3), end=end), replace(RUNNING, attempt=3, redis_losses=5)).status
+    status = look(observed(lost(3), end=end), replace(RUNNING, attempt=3, redis_losses=5)).status
 
     assert (status.attempt, status.next_attempt_time, status.redis_losses) == (4, None, None)

@@ -13,12 +13,12 @@ from reconstruction_operator.contract.records import Claim, ProgressReport, Reco
 from reconstruction_operator.planning.actions import EndAttempt, PutRecord
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TASK, look
+from tests.support.plans import NOW, TASK, look, observed
 
 STARTED = NOW - timedelta(seconds=30)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=40, milliseconds=300))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=STARTED + timedelta(milliseconds=700))
-SEEN = Observation(record=RECORD, claim=CLAIM, alive=True)
+SEEN = observed(record=RECORD, claim=CLAIM, alive=True)
 RUNNING = Status(
     phase=Phase.RUNNING,
     attempt=1,
@@ -41,7 +41,7 @@ def test_a_progress_report_is_written_to_the_status() -> None:
     found = Findings(inputs)
     report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", found)
 
-    status = look(replace(SEEN, progress=report), RUNNING).status
+    status = look(observed(SEEN, progress=report), RUNNING).status
 
     assert status.message == "Running reconstruction: depth map 4/12"
     assert status.inputs == inputs
@@ -53,16 +53,16 @@ def test_durations_and_numbers_are_written_only_together_with_progress() -> None
     report = ProgressReport(
         33, "Running reconstruction", 3, 0.25, STARTED, NOW, findings=Findings(steps=steps, quality=quality)
     )
-    status = look(replace(SEEN, progress=report), RUNNING).status
+    status = look(observed(SEEN, progress=report), RUNNING).status
     assert (status.steps, status.quality) == (steps, quality)
 
     found = Findings(steps=(StepTime("Loading input files", 13),), quality={"registered": "21"})
     later = replace(report, findings=found)
-    assert look(replace(SEEN, progress=later), status).status == status
+    assert look(observed(SEEN, progress=later), status).status == status
 
 
 def test_a_lost_worker_ends_its_attempt() -> None:
-    plan = look(replace(SEEN, alive=False, silent_seconds=10), RUNNING)
+    plan = look(observed(SEEN, alive=False, silent_seconds=10), RUNNING)
 
     message = "Worker worker-1 has sent no heartbeat for 10 s."
     assert plan.actions == (EndAttempt(TASK, Outcome.FAILED, "WORKER_LOST", message, is_lost=True),)
@@ -73,7 +73,7 @@ def test_a_lost_worker_ends_its_attempt() -> None:
     assert condition.reason == "Stopping"
 
 
-UNHEARD = replace(SEEN, alive=False, heard=False, silent_seconds=11)
+UNHEARD = observed(SEEN, alive=False, heard=False, silent_seconds=11)
 FORGOTTEN = EndAttempt(
     TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1.", is_lost=True
 )
@@ -83,7 +83,7 @@ FORGOTTEN = EndAttempt(
     ("seen", "actions"),
     [
         pytest.param(UNHEARD, (FORGOTTEN,), id="not-heard-since-redis-lost-data"),
-        pytest.param(replace(UNHEARD, silent_seconds=9), (), id="it-may-still-be-heard"),
+        pytest.param(observed(UNHEARD, silent_seconds=9), (), id="it-may-still-be-heard"),
     ],
 )
 def test_silence_is_not_a_workers_failure_if_redis_has_older_data(
@@ -97,7 +97,7 @@ def test_silence_is_not_a_workers_failure_if_redis_has_older_data(
 
 @pytest.mark.parametrize(("alive", "silent", "seconds"), [(True, 0.0, 10), (False, 4.0, 6), (False, 9.9, 1)])
 def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, silent: float, seconds: int) -> None:
-    plan = look(replace(SEEN, alive=alive, silent_seconds=silent), RUNNING)
+    plan = look(observed(SEEN, alive=alive, silent_seconds=silent), RUNNING)
 
     assert plan.wake_at == NOW + timedelta(seconds=seconds)
 
@@ -108,7 +108,7 @@ def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, sil
 def test_a_live_worker_may_register_again_after_a_loss_of_data(
     record: Record | None, actions: tuple[PutRecord, ...]
 ) -> None:
-    plan = look(Observation(record=record, epoch_age_seconds=5), RUNNING)
+    plan = look(observed(record=record, epoch_age_seconds=5), RUNNING)
 
     assert plan.actions == actions
     assert (plan.status.phase, plan.status.attempt) == (Phase.RUNNING, 1)
@@ -120,7 +120,7 @@ def test_a_live_worker_may_register_again_after_a_loss_of_data(
 
 
 def test_another_attempt_follows_if_no_worker_registers_again() -> None:
-    plan = look(Observation(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING, admitted=True)
+    plan = look(observed(record=replace(RECORD, sent_at=None), epoch_age_seconds=16), RUNNING, admitted=True)
 
     assert (plan.status.phase, plan.status.attempt, plan.status.failures) == (Phase.PENDING, 2, 0)
     assert plan.actions == ()  # the next attempt is sent when it is stored
@@ -129,11 +129,11 @@ def test_another_attempt_follows_if_no_worker_registers_again() -> None:
 
 
 def test_a_requested_stop_is_final_although_its_cause_has_ended() -> None:
-    plan = look(replace(SEEN, stop=StopReason.SUSPEND), RUNNING)
+    plan = look(observed(SEEN, stop=StopReason.SUSPEND), RUNNING)
 
     assert plan.actions == ()
     assert (plan.status.message, plan.status.phase_detail) == ("Stopping: the job was suspended", "")
 
 
 def test_a_lost_record_of_a_running_job_is_restored() -> None:
-    assert look(replace(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)
+    assert look(observed(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)

@@ -12,31 +12,31 @@ from reconstruction_operator.planning.actions import Dispatch, EndAttempt, PutRe
 from reconstruction_operator.planning.types import Observation
 
 from tests.support import plans
-from tests.support.plans import HELD, NOW, QUEUED, RECORD, TASK, look
+from tests.support.plans import HELD, NOW, QUEUED, RECORD, TASK, look, observed
 
 END = End(Outcome.STOPPED, "SUSPENDED", at=NOW)
 RUNNING = replace(plans.RUNNING, progress=Progress(20, "Running reconstruction", 3, 6, 40, "40s", "20%", NOW))
 SUSPENDED = Status(phase=Phase.SUSPENDED, attempt=1)
 TAKE = EndAttempt(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker ran it.")
-UNHEARD = replace(HELD, alive=False, heard=False, silent_seconds=1)
+UNHEARD = observed(HELD, alive=False, heard=False, silent_seconds=1)
 LOST = EndAttempt(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 has sent no heartbeat for 10 s.", is_lost=True)
 
 
 @pytest.mark.parametrize(
     ("status", "seen", "phase", "actions"),
     [
-        pytest.param(Status(), Observation(), Phase.SUSPENDED, (), id="never-dispatched"),
-        pytest.param(Status(), Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="dispatched-but-not-stored"),
-        pytest.param(Status(phase=Phase.SUSPENDED), Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="resumed-but-not-stored"),
-        pytest.param(QUEUED, Observation(record=RECORD), Phase.QUEUED, (TAKE,), id="in-the-queue"),
+        pytest.param(Status(), observed(), Phase.SUSPENDED, (), id="never-dispatched"),
+        pytest.param(Status(), observed(record=RECORD), Phase.QUEUED, (TAKE,), id="dispatched-but-not-stored"),
+        pytest.param(Status(phase=Phase.SUSPENDED), observed(record=RECORD), Phase.QUEUED, (TAKE,), id="resumed-but-not-stored"),
+        pytest.param(QUEUED, observed(record=RECORD), Phase.QUEUED, (TAKE,), id="in-the-queue"),
         pytest.param(RUNNING, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="running"),
-        pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
-        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
-        pytest.param(RUNNING, Observation(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
-        pytest.param(RUNNING, Observation(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-lost-it"),
-        pytest.param(RUNNING, replace(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
-        pytest.param(SUSPENDED, replace(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
-        pytest.param(SUSPENDED, Observation(), Phase.SUSPENDED, (), id="suspended-and-redis-lost-it"),
+        pytest.param(RUNNING, observed(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
+        pytest.param(RUNNING, observed(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
+        pytest.param(RUNNING, observed(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
+        pytest.param(RUNNING, observed(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-lost-it"),
+        pytest.param(RUNNING, observed(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
+        pytest.param(SUSPENDED, observed(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
+        pytest.param(SUSPENDED, observed(), Phase.SUSPENDED, (), id="suspended-and-redis-lost-it"),
         pytest.param(SUSPENDED, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="something-runs-after-all"),
     ],
 )  # fmt: skip
@@ -52,7 +52,7 @@ def test_a_suspended_job_is_stopped_in_each_state(
 
 
 def test_a_suspended_job_has_no_worker_no_start_and_no_estimate() -> None:
-    status = look(replace(HELD, end=END), replace(RUNNING, next_attempt_time=NOW), suspend=True).status
+    status = look(observed(HELD, end=END), replace(RUNNING, next_attempt_time=NOW), suspend=True).status
 
     assert (status.worker, status.start_time, status.next_attempt_time, status.attempt) == (None, None, None, 1)
     assert status.progress == Progress(20, "", 3, 6, None, "", "20%", NOW)
@@ -60,7 +60,7 @@ def test_a_suspended_job_has_no_worker_no_start_and_no_estimate() -> None:
 
 
 @pytest.mark.parametrize(
-    "seen", [replace(HELD, end=END), Observation(), UNHEARD], ids=["known", "lost", "redis-lost-its-end"]
+    "seen", [observed(HELD, end=END), observed(), UNHEARD], ids=["known", "lost", "redis-lost-its-end"]
 )
 def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> None:
     plan = look(seen, SUSPENDED, admitted=True)
@@ -70,31 +70,31 @@ def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> Non
 
 
 def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
-    status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
+    status = look(observed(record=replace(RECORD, attempt=3)), SUSPENDED).status
 
     assert (status.phase, status.attempt, status.dispatch_time) == (Phase.QUEUED, 3, RECORD.sent_at)
-    unsent = look(Observation(record=replace(RECORD, attempt=3, sent_at=None)), SUSPENDED).status
+    unsent = look(observed(record=replace(RECORD, attempt=3, sent_at=None)), SUSPENDED).status
     assert (unsent.phase, unsent.attempt, unsent.dispatch_time) == (Phase.PENDING, 3, None)
 
 
 def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> None:
-    seen = Observation(workers=1)
+    seen = observed(workers=1)
     status = look(seen, suspend=True).status
 
     plan = look(seen, status, admitted=True)
 
     assert plan.actions == (PutRecord(1, "celery"), Dispatch(TASK, "celery"))
     assert [event.reason for event in plan.events] == ["Resumed", "Dispatched"]
-    lost = look(replace(seen, record=RECORD), status).status  # the leader died before the status showed the message
+    lost = look(observed(seen, record=RECORD), status).status  # the leader died before the status showed the message
     assert (lost.phase, lost.attempt) == (Phase.QUEUED, 1)
 
 
 def test_a_pending_retry_counts_once_when_it_is_suspended() -> None:
     end = End(Outcome.FAILED, "OUT_OF_MEMORY", at=NOW)
-    status = look(replace(HELD, end=end), RUNNING, suspend=True).status
+    status = look(observed(HELD, end=end), RUNNING, suspend=True).status
     assert (status.phase, status.attempt, status.failures) == (Phase.SUSPENDED, 1, 1)
 
-    resumed = look(replace(HELD, end=end), status).status
+    resumed = look(observed(HELD, end=end), status).status
 
     assert (resumed.attempt, resumed.failures) == (2, 1)
 

@@ -14,9 +14,9 @@ from reconstruction_operator.planning.quotas import Refusal
 from reconstruction_operator.planning.rules import validating
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING, job_with
+from tests.support.plans import NOW, TIMING, job_with, observed
 
-REFUSED = Observation(refused=Refusal("QUEUE_REFUSED", "Namespace team may not use queue gpu."))
+REFUSED = observed(refused=Refusal("QUEUE_REFUSED", "Namespace team may not use queue gpu."))
 
 
 def case(seen: Observation, problems: tuple[str, ...] = (), status: Status | None = None, **spec: Any) -> Case:
@@ -26,7 +26,7 @@ def case(seen: Observation, problems: tuple[str, ...] = (), status: Status | Non
 @pytest.mark.parametrize(
     ("seen", "problems", "reason", "words"),
     [
-        pytest.param(Observation(), ("A is wrong.", "B too."), "INVALID_SPEC", "A is wrong. B too.", id="spec"),
+        pytest.param(observed(), ("A is wrong.", "B too."), "INVALID_SPEC", "A is wrong. B too.", id="spec"),
         pytest.param(REFUSED, (), "QUEUE_REFUSED", "Namespace team may not use queue gpu.", id="namespace"),
         pytest.param(REFUSED, ("A is wrong.",), "INVALID_SPEC", "A is wrong.", id="the spec comes first"),
     ],
@@ -47,7 +47,7 @@ def test_a_job_that_is_not_accepted_fails_at_once(
 
 @pytest.mark.parametrize("attempt", [MAX_ATTEMPT, 2**31 - 1])
 def test_a_job_with_an_attempt_that_none_can_follow_fails(attempt: int) -> None:
-    decision = validating.refuse_attempt(case(Observation(), status=Status(attempt=attempt)))
+    decision = validating.refuse_attempt(case(observed(), status=Status(attempt=attempt)))
 
     assert decision is not None
     assert (decision.state, decision.status.completion_time) == (JobState.FAILED, NOW)
@@ -62,16 +62,16 @@ def test_a_job_with_an_attempt_that_none_can_follow_fails(attempt: int) -> None:
     ids=["one before it", "a cancel is confirmed"],
 )
 def test_a_job_with_a_high_attempt_is_left_to_other_rules(attempt: int, spec: dict[str, bool]) -> None:
-    assert validating.refuse_attempt(case(Observation(), status=Status(attempt=attempt), **spec)) is None
+    assert validating.refuse_attempt(case(observed(), status=Status(attempt=attempt), **spec)) is None
 
 
 @pytest.mark.parametrize(
     "its",
     [
-        pytest.param(case(Observation()), id="nothing is wrong"),
+        pytest.param(case(observed()), id="nothing is wrong"),
         pytest.param(case(REFUSED, status=Status(attempt=1)), id="it was admitted before the rule was made"),
         pytest.param(
-            case(replace(REFUSED, record=Record("install", "team", "banana", 1, "gpu"))), id="a message may be sent"
+            case(observed(REFUSED, record=Record("install", "team", "banana", 1, "gpu"))), id="a message may be sent"
         ),
         pytest.param(
             case(REFUSED, ("A is wrong.",), cancel_requested=True, cancel_confirmed=True), id="a cancel is confirmed"

@@ -13,11 +13,11 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.places import OVER_QUOTA, place
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look
+from tests.support.plans import NOW, look, observed
 
-SERVED = Observation(workers=1)
-SENT = replace(SERVED, record=Record("install", "team", "banana", 1, "celery", NOW))
-HELD = replace(SENT, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
+SERVED = observed(workers=1)
+SENT = observed(SERVED, record=Record("install", "team", "banana", 1, "celery", NOW))
+HELD = observed(SENT, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 RUNNING = Status(
     phase=Phase.RUNNING,
     attempt=1,
@@ -30,7 +30,7 @@ LOST = replace(FAILED, attempt=3, failures=2, failure=Failure("WORKER_LOST", "Wo
 
 
 def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warning: str = "") -> Observation:
-    return replace(
+    return observed(
         HELD, alive=False, end=End(outcome, reason, "It ended.", NOW, "worker-1", simulated, Findings(warning=warning))
     )
 
@@ -48,15 +48,15 @@ def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warnin
         pytest.param(ended(Outcome.SUCCEEDED), RUNNING, {"cancel_requested": True}, ("", "took 12m", ""), id="succeeded-before-the-confirmation"),
         pytest.param(ended(Outcome.FAILED, "TOO_FEW_IMAGES"), RUNNING, {}, ("", "took 12m", "TOO_FEW_IMAGES"), id="failed"),
         pytest.param(ended(Outcome.CANCELLED), RUNNING, {"cancel_requested": True, "cancel_confirmed": True}, ("", "took 12m", ""), id="cancelled"),
-        pytest.param(Observation(), Status(), {}, ("", "", "no worker"), id="no-worker"),
-        pytest.param(replace(SENT, workers=0), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
-        pytest.param(replace(SERVED, no_model="Waiting for a worker with model m"), Status(), {}, ("", "", "no model"), id="no-model"),
-        pytest.param(replace(SERVED, place=place(17)), Status(), {}, ("", "", "place 20"), id="in-line"),
-        pytest.param(replace(SERVED, place=place(1, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
-        pytest.param(replace(SERVED, place=OVER_QUOTA), Status(), {}, ("", "", "quota"), id="quota"),
+        pytest.param(observed(), Status(), {}, ("", "", "no worker"), id="no-worker"),
+        pytest.param(observed(SENT, workers=0), Status(), {}, ("", "", "no worker"), id="sent-to-no-worker"),
+        pytest.param(observed(SERVED, no_model="Waiting for a worker with model m"), Status(), {}, ("", "", "no model"), id="no-model"),
+        pytest.param(observed(SERVED, place=place(17)), Status(), {}, ("", "", "place 20"), id="in-line"),
+        pytest.param(observed(SERVED, place=place(1, paused=True)), Status(), {}, ("", "", "Redis full"), id="redis-full"),
+        pytest.param(observed(SERVED, place=OVER_QUOTA), Status(), {}, ("", "", "quota"), id="quota"),
         pytest.param(SERVED, LOST, {}, ("", "", "quarantine"), id="quarantine"),
         pytest.param(SERVED, replace(FAILED, next_attempt_time=NOW + timedelta(minutes=1)), {}, ("", "", "after OUT_OF_MEMORY"), id="retried"),
-        pytest.param(Observation(epoch_age_seconds=1, workers=1), RUNNING, {}, ("", "1m20s left", "Redis lost data"), id="redis-lost-its-data"),
+        pytest.param(observed(epoch_age_seconds=1, workers=1), RUNNING, {}, ("", "1m20s left", "Redis lost data"), id="redis-lost-its-data"),
     ],
 )  # fmt: skip
 def test_the_columns_of_a_job(

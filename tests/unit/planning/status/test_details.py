@@ -14,7 +14,7 @@ from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.status import details
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING, job_with
+from tests.support.plans import NOW, TIMING, job_with, observed
 
 BEGAN = NOW - timedelta(seconds=30, milliseconds=-400)
 SENT = NOW - timedelta(seconds=60)
@@ -28,8 +28,8 @@ def case(seen: Observation, status: Status | None = None) -> Case:
 
 
 def test_a_status_that_has_the_fields_already_is_not_copied() -> None:
-    running = details.claimed(Case(job_with(Status()), Observation(RECORD, CLAIM, alive=True), NOW, TIMING))
-    again = Case(job_with(running), Observation(RECORD, CLAIM, alive=True), NOW, TIMING)
+    running = details.claimed(Case(job_with(Status()), observed(record=RECORD, claim=CLAIM, alive=True), NOW, TIMING))
+    again = Case(job_with(running), observed(record=RECORD, claim=CLAIM, alive=True), NOW, TIMING)
 
     assert details.claimed(again) is running
     assert details.updated(running, worker="worker-2") == replace(running, worker="worker-2")
@@ -38,13 +38,11 @@ def test_a_status_that_has_the_fields_already_is_not_copied() -> None:
 @pytest.mark.parametrize(
     ("status", "seen", "expected"),
     [
-        pytest.param(Status(), Observation(), Status(), id="nothing was sent"),
-        pytest.param(Status(), Observation(record=RECORD), Status(attempt=1, task_id="uid-1"), id="on record"),
-        pytest.param(Status(), Observation(claim=CLAIM), Status(attempt=1, task_id="uid-1"), id="claimed"),
-        pytest.param(
-            Status(), Observation(end=End(Outcome.FAILED)), Status(attempt=1, task_id="uid-1"), id="only an end"
-        ),
-        pytest.param(Status(attempt=4), Observation(), Status(attempt=4, task_id="uid-4"), id="a stored attempt"),
+        pytest.param(Status(), observed(), Status(), id="nothing was sent"),
+        pytest.param(Status(), observed(record=RECORD), Status(attempt=1, task_id="uid-1"), id="on record"),
+        pytest.param(Status(), observed(claim=CLAIM), Status(attempt=1, task_id="uid-1"), id="claimed"),
+        pytest.param(Status(), observed(end=End(Outcome.FAILED)), Status(attempt=1, task_id="uid-1"), id="only an end"),
+        pytest.param(Status(attempt=4), observed(), Status(attempt=4, task_id="uid-4"), id="a stored attempt"),
     ],
 )
 def test_the_status_names_the_attempt_once_redis_has_data_of_it(
@@ -59,10 +57,10 @@ WHOLE = BEGAN.replace(microsecond=0)
 @pytest.mark.parametrize(
     ("status", "seen", "dispatched", "started"),
     [
-        pytest.param(Status(), Observation(claim=CLAIM), WHOLE, WHOLE, id="no record"),
-        pytest.param(Status(), Observation(claim=CLAIM, record=RECORD), SENT, WHOLE, id="sent by the record"),
+        pytest.param(Status(), observed(claim=CLAIM), WHOLE, WHOLE, id="no record"),
+        pytest.param(Status(), observed(claim=CLAIM, record=RECORD), SENT, WHOLE, id="sent by the record"),
         pytest.param(
-            Status(dispatch_time=NOW, start_time=SENT), Observation(claim=CLAIM, record=RECORD), NOW, SENT, id="stored"
+            Status(dispatch_time=NOW, start_time=SENT), observed(claim=CLAIM, record=RECORD), NOW, SENT, id="stored"
         ),
     ],
 )
@@ -75,23 +73,23 @@ def test_a_claimed_attempt_has_times_in_whole_seconds(
 
 
 def test_a_claim_ends_the_wait_for_the_next_attempt() -> None:
-    assert details.claimed(case(Observation(claim=CLAIM), Status(next_attempt_time=NOW))).next_attempt_time is None
+    assert details.claimed(case(observed(claim=CLAIM), Status(next_attempt_time=NOW))).next_attempt_time is None
 
 
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        pytest.param(Observation(), Inputs(3, 30), id="stored"),
-        pytest.param(Observation(progress=REPORT), Inputs(5, 50), id="reported"),
+        pytest.param(observed(), Inputs(3, 30), id="stored"),
+        pytest.param(observed(progress=REPORT), Inputs(5, 50), id="reported"),
         pytest.param(
-            Observation(progress=replace(REPORT, findings=Findings())), Inputs(3, 30), id="reported without inputs"
+            observed(progress=replace(REPORT, findings=Findings())), Inputs(3, 30), id="reported without inputs"
         ),
         pytest.param(
-            Observation(progress=REPORT, end=End(Outcome.FAILED, findings=Findings(Inputs(7, 70)))),
+            observed(progress=REPORT, end=End(Outcome.FAILED, findings=Findings(Inputs(7, 70)))),
             Inputs(7, 70),
             id="at the end",
         ),
-        pytest.param(Observation(progress=REPORT, end=End(Outcome.FAILED)), Inputs(5, 50), id="an end without inputs"),
+        pytest.param(observed(progress=REPORT, end=End(Outcome.FAILED)), Inputs(5, 50), id="an end without inputs"),
     ],
 )
 def test_the_newest_inputs_count(seen: Observation, expected: Inputs) -> None:

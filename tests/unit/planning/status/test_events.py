@@ -16,23 +16,23 @@ from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.types import Event, Observation, Plan
 
-from tests.support.plans import NOW, look
+from tests.support.plans import NOW, look, observed
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-LISTENED = Observation(record=RECORD, workers=1)
-HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
+LISTENED = observed(record=RECORD, workers=1)
+HELD = observed(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
 
 def at_step(index: int) -> Observation:
     step = STEPS[index - 1]
     report = ProgressReport(step.percent - 5, step.name, index, index / 6, NOW, NOW)
-    return replace(HELD, progress=report)
+    return observed(HELD, progress=report)
 
 
 def ended(outcome: Outcome, reason: str = "", *, simulated: bool = False, warning: str = "") -> Observation:
     end = End(outcome, reason, "It ended.", NOW, "worker-1", simulated, Findings(warning=warning))
-    return replace(HELD, alive=False, end=end)
+    return observed(HELD, alive=False, end=end)
 
 
 def reasons(plan: Plan) -> list[str]:
@@ -60,10 +60,10 @@ def test_the_events_of_a_successful_job() -> None:
 @pytest.mark.parametrize(
     ("history", "seen", "spec", "expected"),
     [
-        pytest.param([], Observation(), {}, ["Accepted", "Dispatched", "NoWorker!"], id="no-worker-listens"),
-        pytest.param([], Observation(), {"input": Location("s3://a/b")}, ["InvalidSpec!"], id="a-spec-that-is-not-accepted"),
-        pytest.param([], Observation(), {"suspend": True}, ["Accepted", "Suspended"], id="created-suspended"),
-        pytest.param([(Observation(), {"suspend": True})], Observation(workers=1), {}, ["Resumed", "Dispatched"], id="resumed"),
+        pytest.param([], observed(), {}, ["Accepted", "Dispatched", "NoWorker!"], id="no-worker-listens"),
+        pytest.param([], observed(), {"input": Location("s3://a/b")}, ["InvalidSpec!"], id="a-spec-that-is-not-accepted"),
+        pytest.param([], observed(), {"suspend": True}, ["Accepted", "Suspended"], id="created-suspended"),
+        pytest.param([(observed(), {"suspend": True})], observed(workers=1), {}, ["Resumed", "Dispatched"], id="resumed"),
         pytest.param([(LISTENED, {})], LISTENED, {"cancel_requested": True}, ["CancelRequested"], id="step-one"),
         pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, {}, ["CancelWithdrawn"], id="withdrawn"),
         pytest.param([(LISTENED, {"cancel_requested": True})], LISTENED, CONFIRMED, ["CancelConfirmed"], id="step-two"),
@@ -79,9 +79,9 @@ def test_the_events_of_a_successful_job() -> None:
         pytest.param([(HELD, {})], ended(Outcome.FAILED, "TIMEOUT"), {}, ["Failed!"], id="failed"),
         pytest.param([(HELD, {})], ended(Outcome.STOPPED, "DRAINED"), {}, ["Restarted"], id="drained"),
         pytest.param([(HELD, {})], ended(Outcome.STOPPED, "SUSPENDED"), {"suspend": True}, ["Suspended"], id="suspended"),
-        pytest.param([(HELD, {})], Observation(epoch_age_seconds=1, workers=1), {}, ["RedisLost!"], id="redis-lost-its-data"),
-        pytest.param([(HELD, {}), (Observation(epoch_age_seconds=1), {})], HELD, {}, [], id="its-worker-registered-again"),
-        pytest.param([(HELD, {})], Observation(workers=1), {}, ["RedisLost!"], id="its-worker-did-not-register-again"),
+        pytest.param([(HELD, {})], observed(epoch_age_seconds=1, workers=1), {}, ["RedisLost!"], id="redis-lost-its-data"),
+        pytest.param([(HELD, {}), (observed(epoch_age_seconds=1), {})], HELD, {}, [], id="its-worker-registered-again"),
+        pytest.param([(HELD, {})], observed(workers=1), {}, ["RedisLost!"], id="its-worker-did-not-register-again"),
     ],
 )  # fmt: skip
 def test_each_transition_has_its_events(
@@ -96,7 +96,7 @@ def test_each_transition_has_its_events(
 def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:
     seen = at_step(3)
     assert seen.progress is not None
-    resumed = replace(seen, progress=replace(seen.progress, findings=Findings(resumed_from="matches of attempt 1")))
+    resumed = observed(seen, progress=replace(seen.progress, findings=Findings(resumed_from="matches of attempt 1")))
     status = after((HELD, {}))
     plan = look(resumed, status)
     assert reasons(plan) == ["ResumedFromStage", *["StepStarted"] * 3]
@@ -111,8 +111,8 @@ def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:
 
 def test_the_end_of_a_run_without_progress_names_the_stage_it_continued_from() -> None:
     seen = ended(Outcome.SUCCEEDED)
-    assert seen.end is not None
-    resumed = replace(seen, end=replace(seen.end, findings=Findings(resumed_from="matches of attempt 1")))
+    assert seen.redis.end is not None
+    resumed = observed(seen, end=replace(seen.redis.end, findings=Findings(resumed_from="matches of attempt 1")))
     assert reasons(look(resumed, after((HELD, {})))) == ["ResumedFromStage", "Succeeded"]
 
 
@@ -161,7 +161,7 @@ def test_the_events_of_a_cancel_name_the_client_and_the_reason(
 def test_a_job_that_takes_over_a_result_names_its_maker_and_no_steps() -> None:
     status = after((LISTENED, {}), (HELD, {}), (at_step(1), {}))
     its = ReusedFrom("uid-before", 2, NOW)
-    plan = look(replace(ended(Outcome.SUCCEEDED), end=End(Outcome.SUCCEEDED, at=NOW, reused_from=its)), status)
+    plan = look(observed(ended(Outcome.SUCCEEDED), end=End(Outcome.SUCCEEDED, at=NOW, reused_from=its)), status)
 
     assert reasons(plan) == ["Reused", "Succeeded"]
     assert "attempt 2 of the job with uid uid-before made, complete at 2026-03-01T12:00:00Z," in plan.events[0].message

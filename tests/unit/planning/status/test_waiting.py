@@ -14,7 +14,7 @@ from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
 from reconstruction_operator.planning.status.waiting import Kind
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, QUEUED, RECORD, look
+from tests.support.plans import NOW, QUEUED, RECORD, look, observed
 
 LOST = Failure("WORKER_LOST", "Worker worker-1 stopped sending heartbeats", retriable=True)
 TWICE_LOST = Status(phase=Phase.PENDING, attempt=3, failures=2, failure=LOST)
@@ -23,7 +23,7 @@ TWICE_LOST = Status(phase=Phase.PENDING, attempt=3, failures=2, failure=LOST)
 def test_a_job_in_quarantine_whose_model_no_worker_has_waits_for_the_model() -> None:
     text = "Waiting for a worker with model m: those of queue celery have no model"
 
-    status = look(Observation(workers=1, no_model=text), TWICE_LOST).status
+    status = look(observed(workers=1, no_model=text), TWICE_LOST).status
 
     condition = status.condition(ConditionType.DISPATCHED)
     assert condition is not None
@@ -32,7 +32,7 @@ def test_a_job_in_quarantine_whose_model_no_worker_has_waits_for_the_model() -> 
 
 
 NO_MODEL = "Waiting for a worker with model m: those of queue celery have no model"
-SERVED = Observation(workers=1)
+SERVED = observed(workers=1)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ SERVED = Observation(workers=1)
             id="backoff",
         ),
         pytest.param(
-            Observation(no_model=NO_MODEL, place=place(1, paused=True)),
+            observed(no_model=NO_MODEL, place=place(1, paused=True)),
             TWICE_LOST,
             {},
             Kind.QUEUE_UNSERVED,
@@ -58,7 +58,7 @@ SERVED = Observation(workers=1)
             id="no worker comes before all that a worker would change",
         ),
         pytest.param(
-            replace(SERVED, no_model=NO_MODEL, place=place(1, paused=True)),
+            observed(SERVED, no_model=NO_MODEL, place=place(1, paused=True)),
             TWICE_LOST,
             {},
             Kind.MODEL_UNSERVED,
@@ -67,7 +67,7 @@ SERVED = Observation(workers=1)
             id="a model that no worker has",
         ),
         pytest.param(
-            replace(SERVED, place=place(1, paused=True)),
+            observed(SERVED, place=place(1, paused=True)),
             TWICE_LOST,
             {},
             Kind.REDIS_FULL,
@@ -76,7 +76,7 @@ SERVED = Observation(workers=1)
             id="memory of Redis",
         ),
         pytest.param(
-            replace(SERVED, place=OVER_QUOTA),
+            observed(SERVED, place=OVER_QUOTA),
             TWICE_LOST,
             {},
             Kind.QUARANTINE,
@@ -85,7 +85,7 @@ SERVED = Observation(workers=1)
             id="quarantine",
         ),
         pytest.param(
-            replace(SERVED, place=OVER_QUOTA),
+            observed(SERVED, place=OVER_QUOTA),
             Status(),
             {},
             Kind.QUOTA,
@@ -94,7 +94,7 @@ SERVED = Observation(workers=1)
             id="quota",
         ),
         pytest.param(
-            replace(SERVED, place=place(17)),
+            observed(SERVED, place=place(17)),
             Status(),
             {},
             Kind.ROOM,
@@ -106,7 +106,7 @@ SERVED = Observation(workers=1)
             SERVED, Status(), {}, Kind.ROOM, "", "Waiting for room in queue celery", id="a place that is not known"
         ),
         pytest.param(
-            Observation(record=RECORD),
+            observed(record=RECORD),
             QUEUED,
             {},
             Kind.NO_WORKER,
@@ -115,7 +115,7 @@ SERVED = Observation(workers=1)
             id="a queue that lost its workers",
         ),
         pytest.param(
-            replace(SERVED, record=RECORD), QUEUED, {}, Kind.WORKER, "", "Waiting in queue celery", id="busy workers"
+            observed(SERVED, record=RECORD), QUEUED, {}, Kind.WORKER, "", "Waiting in queue celery", id="busy workers"
         ),
     ],
 )
