@@ -33,7 +33,7 @@ class Brake:
         """Whether the clean-up of that job is held."""
         return any(job_id in ids for ids in self._held.values())
 
-    def admit(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
+    def allow(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
         """Return these orphans if they may be cleaned up, else none. They are all of their kind (`found_in`), out of `among` entries."""
         limit = max(self.at_once, int(self.share * among))
         too_many = len(orphans) > limit
@@ -46,7 +46,7 @@ class Brake:
         elif not too_many and found_in in self._over:
             why = f"The number of {found_in} of jobs that no longer exist is within the limit of {limit} again"
             _log.warning("%s", why, extra={"reason": "DeletionsReleased"})
-        (self._over.add if too_many else self._over.discard)(found_in)
+        self._over = self._over | {found_in} if too_many else self._over - {found_in}
         self._held[found_in] = frozenset(orphans) if self.holds else frozenset()
         metrics.HELD_ORPHANS.set(len(frozenset().union(*self._held.values())))
         return () if self.holds else orphans

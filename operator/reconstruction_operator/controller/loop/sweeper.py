@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.entry import Entry, Rank, Urgency
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
@@ -26,6 +27,7 @@ from reconstruction_operator.controller.redis_view.connection import LOST_DATA, 
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.planning.rules.orphans import sort_folders
 from reconstruction_operator.state import calls, operator_calls, reads
 
 _log = logging.getLogger(__name__)
@@ -119,7 +121,7 @@ class Sweeper:
         if is_due:
             await self._shorten_ends(fence, None if cause == LOST_DATA else self._shortened_until)
         if is_due or not self.brake.holds:
-            await self._take_folder_reports(fence)
+            await self._follow_folder_reports(fence)
 
     @staticmethod
     def _waits(entry: Entry) -> bool:
@@ -145,46 +147,40 @@ class Sweeper:
             if entry.job.finished and ended is not None and ended >= since:
                 self.cache.enqueue(entry, Rank.LATER)
 
-    async def _take_folder_reports(self, fence: int) -> None:
-        """Read the job folders that workers report after Redis lost data.
-
-        A folder whose job has no object is an orphan. If the status shows no message, its leader died before it was written, and
-        the job gets its record back: the clean-up needs it.
-        """
+    async def _follow_folder_reports(self, fence: int) -> None:
+        """Read the job folders that workers report after Redis lost data, and do what follows from them."""
         install_id = self.installation.id
         leader: operator_calls.Leader = {"fence": fence, "install_id": install_id}
         for _ in range(_FOLDER_BATCHES):
             reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
             if not reported:
-                self.brake.admit("job folders", (), 0)
+                self.brake.allow("job folders", (), 0)
                 return
-            existing = self.cache.ids()
-            for entry in filter(None, map(self.cache.entry, reported)):
-                job = entry.job
-                if job.ours and not job.sent and reported[job.key.job_id].install_id == install_id:
-                    place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
-                    put = operator_calls.put_record(
-                        self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader
-                    )
-                    await calls.arun(self.view.state, put)
-                    self.cache.enqueue(entry, Rank.LATER)
-            unknown = {
-                job_id: record
-                for job_id, record in reported.items()
-                if record.install_id == install_id and job_id not in existing
-            }
-            if unknown:
-                listed = {key.uid for key in await listing.list_jobs(self.api, self.installation.namespaces)}
-                gone = {job_id: record for job_id, record in unknown.items() if job_id not in listed}
-                if not self.brake.admit("job folders", gone, len(reported)) and gone:
-                    return  # the reports stay
-                if gone:
-                    _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
-                self.orphans.add_reported(gone, self.monotonic())
+            entries = {entry.key.job_id: entry for entry in map(self.cache.entry, reported) if entry is not None}
+            jobs = {job_id: entry.job for job_id, entry in entries.items()}
+            unrecorded, unknown = sort_folders(reported, jobs, install_id)
+            for job in unrecorded:
+                place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
+                put = operator_calls.put_record(self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader)
+                await calls.arun(self.view.state, put)
+                self.cache.enqueue(entries[job.key.job_id], Rank.LATER)
+            if unknown and not await self._add_orphans(unknown, among=len(reported)):
+                return  # the reports stay
             dropped = operator_calls.drop_folders(self.view.keys, job_ids=tuple(reported), **leader)
             await calls.arun(self.view.state, dropped)
             if len(reported) < reads.FOLDERS_BATCH:
                 return
+
+    async def _add_orphans(self, folders: Mapping[str, Record], *, among: int) -> bool:
+        """Add those of these jobs that have no object to the orphans. Return False if too many have none."""
+        listed = {key.uid for key in await listing.list_jobs(self.api, self.installation.namespaces)}
+        gone = {job_id: record for job_id, record in folders.items() if job_id not in listed}
+        if not self.brake.allow("job folders", gone, among) and gone:
+            return False
+        if gone:
+            _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
+        self.orphans.add_reported(gone, self.monotonic())
+        return True
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Enqueue the jobs whose record or index entry Redis lost, finished ones too: their plans write it again."""
@@ -226,11 +222,14 @@ class Sweeper:
         gone = await self._ours([job_id for job_id in recorded if job_id not in ids and job_id not in self.orphans])
         watched = {job_id for job_id in gone if self.cache.saw_deletion(job_id)}
         unwatched = {*missed, *gone} - watched
-        admitted = self.brake.admit("records", unwatched, len({*recorded, *missed}))
+        allowed = self.brake.allow("records", unwatched, len({*recorded, *missed}))
         for job_id, key in missed.items():
             _log.info("%s was deleted, and the watch missed it", key)
-            (self.cache.remove if job_id in admitted else self.cache.drop)(key)
-        self.orphans.add([job_id for job_id in gone if job_id in watched or job_id in admitted], self.monotonic())
+            if job_id in allowed:
+                self.cache.remove(key)
+            else:
+                self.cache.drop(key)
+        self.orphans.add([job_id for job_id in gone if job_id in watched or job_id in allowed], self.monotonic())
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
         """Return the records whose jobs belong to this installation. The ids of the others are remembered."""

@@ -13,6 +13,7 @@ from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.status.details import (
     at_rest,
     failure_of,
+    first_known,
     read_inputs,
     with_attempt,
     with_findings,
@@ -107,13 +108,15 @@ def _due(case: Case, failures: int) -> datetime | None:
 
 
 def _over(case: Case, end: End | None) -> Status:
-    began = case.seen.claim if case.seen.claim and not case.seen.claim.by_operator else None
+    claim = case.seen.claim
+    owner, began = (claim.owner, whole(claim.at)) if claim and not claim.by_operator else (None, None)
+    ended = whole(end.at) if end and end.at else None
     status = replace(
         with_attempt(case),
-        worker=(end and end.worker) or (began and began.owner) or case.stored.worker,
-        start_time=case.stored.start_time or (whole(began.at) if began else None),
+        worker=first_known(end.worker if end else None, owner, case.stored.worker),
+        start_time=first_known(case.stored.start_time, began),
         next_attempt_time=None,
-        completion_time=whole(end.at) if end and end.at else case.at,
+        completion_time=first_known(ended, case.at),
         inputs=read_inputs(case),
     )
     return status if end is None else with_findings(status, end.findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from reconstruction_operator.api.identity import TaskId
@@ -12,7 +13,7 @@ from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.rules.attempts import end_unwanted
 from reconstruction_operator.planning.times import deletion_is_due
-from reconstruction_operator.planning.types import Observation, Timing
+from reconstruction_operator.planning.types import Job, Observation, Timing
 
 
 def plan_deleting(case: Case) -> tuple[planned.Action, ...]:
@@ -66,3 +67,16 @@ def plan_handed_over(job_id: str, record: Record, observed: Observation, timing:
     text = "Another installation has taken over the job."
     end = planned.EndAttempt(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
     return end_unwanted(end, observed, timing, StopReason.SUPERSEDED)
+
+
+def sort_folders(
+    reported: Mapping[str, Record], jobs: Mapping[str, Job], install_id: str
+) -> tuple[list[Job], dict[str, Record]]:
+    """Sort the job folders that workers reported after Redis lost data, of which these jobs have an object.
+
+    Return the jobs whose status shows no message, and our folders without an object. The leader of the former died before the
+    status was written: they get their record back, since the clean-up needs it. The latter may be orphans.
+    """
+    ours = {job_id: record for job_id, record in reported.items() if record.install_id == install_id}
+    unrecorded = [job for job_id, job in jobs.items() if job_id in ours and job.ours and not job.sent]
+    return unrecorded, {job_id: record for job_id, record in ours.items() if job_id not in jobs}

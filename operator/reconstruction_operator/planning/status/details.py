@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from reconstruction_operator.api.fitting import cut
 from reconstruction_operator.api.status import Failure, Inputs, Status
@@ -13,6 +13,8 @@ from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.status.progress import halted
 from reconstruction_operator.planning.times import whole
 
+T = TypeVar("T")
+
 _SHOWN = frozenset(part.name for part in fields(Findings)) & {part.name for part in fields(Status)}
 _MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema allows 4,096 with the text around it
 
@@ -21,6 +23,11 @@ def updated(status: Status, **fields: Any) -> Status:
     """Return `status` updated with these fields, or `status` itself if nothing changes (copying is slow)."""
     is_changed = any(getattr(status, name) != value for name, value in fields.items())
     return replace(status, **fields) if is_changed else status
+
+
+def first_known(*values: T | None) -> T | None:
+    """Return the first of these values that is known, from the best source to the worst."""
+    return next((value for value in values if value), None)
 
 
 def with_attempt(case: Case) -> Status:
@@ -41,8 +48,8 @@ def claimed(case: Case) -> Status:
         with_attempt(case),
         worker=claim.owner or None,
         next_attempt_time=None,
-        dispatch_time=case.stored.dispatch_time or (whole(sent) if sent else began),
-        start_time=case.stored.start_time or began,
+        dispatch_time=first_known(case.stored.dispatch_time, whole(sent) if sent else None, began),
+        start_time=first_known(case.stored.start_time, began),
         inputs=read_inputs(case),
     )
 
@@ -50,7 +57,8 @@ def claimed(case: Case) -> Status:
 def read_inputs(case: Case) -> Inputs | None:
     """Return the inputs as the end reports them, else the newest progress report, else the stored status."""
     end, report = case.seen.end, case.observed.progress
-    return (end and end.findings.inputs) or (report and report.findings.inputs) or case.stored.inputs
+    sources = [source.findings.inputs for source in (end, report) if source is not None]
+    return first_known(*sources, case.stored.inputs)
 
 
 def with_findings(status: Status, findings: Findings) -> Status:

@@ -16,7 +16,7 @@ def ids(number: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("found", "among", "admitted"),
+    ("found", "among", "allowed"),
     [
         pytest.param(3, 4, True, id="the-number"),
         pytest.param(4, 4, False, id="more-than-the-number"),
@@ -24,17 +24,17 @@ def ids(number: int) -> list[str]:
         pytest.param(11, 100, False, id="more-than-the-share"),
     ],
 )
-def test_orphans_above_number_and_share_are_held(brake: Brake, found: int, among: int, admitted: bool) -> None:
-    assert list(brake.admit("records", ids(found), among)) == (ids(found) if admitted else [])
-    assert brake.holds is not admitted
-    assert ("job-0" in brake) is not admitted
+def test_orphans_above_number_and_share_are_held(brake: Brake, found: int, among: int, allowed: bool) -> None:
+    assert list(brake.allow("records", ids(found), among)) == (ids(found) if allowed else [])
+    assert brake.holds is not allowed
+    assert ("job-0" in brake) is not allowed
 
 
 def test_each_hold_and_its_end_is_logged_once(brake: Brake, caplog: pytest.LogCaptureFixture) -> None:
-    brake.admit("records", ids(9), 9)
-    brake.admit("records", ids(9), 9)
-    brake.admit("records", ids(3), 9)
-    brake.admit("records", ids(3), 9)
+    brake.allow("records", ids(9), 9)
+    brake.allow("records", ids(9), 9)
+    brake.allow("records", ids(3), 9)
+    brake.allow("records", ids(3), 9)
 
     assert [vars(record)["reason"] for record in caplog.records] == ["DeletionsHeld", "DeletionsReleased"]
     assert "9 of 9 records" in caplog.messages[0]

@@ -313,7 +313,7 @@ async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
     monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)
     called = answer_reports(monkeypatch, {"job": Record("", "", "", 1, "")})
 
-    await world.sweeper._take_folder_reports(1)
+    await world.sweeper._follow_folder_reports(1)
 
     assert called.count("list_folders") == 100
 
@@ -324,11 +324,11 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     reported = {f"job-{number}": Record(_INSTALL, "default", "x", 1, "celery") for number in range(_LIMIT + 1)}
     called = answer_reports(monkeypatch, reported)
 
-    await world.sweeper._take_folder_reports(1)
+    await world.sweeper._follow_folder_reports(1)
     assert (len(world.orphans), "drop_folders" in called) == (0, False)
 
     reported.popitem()
-    await world.sweeper._take_folder_reports(1)
+    await world.sweeper._follow_folder_reports(1)
     assert (len(world.orphans), called.count("drop_folders")) == (_LIMIT, 1)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import (
@@ -19,10 +20,10 @@ from reconstruction_operator.planning.actions import (
     RequestStop,
     TakeBack,
 )
-from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
-from reconstruction_operator.planning.types import Observation
+from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan, sort_folders
+from reconstruction_operator.planning.types import Job, Observation
 
-from tests.support.plans import NOW, TIMING, observed
+from tests.support.plans import NOW, QUEUED, TIMING, job_with, observed
 
 TASK = TaskId("uid", 2)
 RECORD = Record("install", "team", "banana", 2, "gpu", NOW - timedelta(seconds=90))
@@ -102,3 +103,22 @@ def test_a_job_that_no_worker_began_is_forgotten_without_a_worker(
     actions = plan_orphan("uid", record, seen, NOW, TIMING, begun=begun)
 
     assert actions == (FORGOTTEN if forgotten else (DeleteFiles("gpu"),))
+
+
+@pytest.mark.parametrize(
+    ("folder", "job", "unrecorded", "unknown"),
+    [
+        pytest.param(RECORD, None, False, True, id="no-object"),
+        pytest.param(RECORD, job_with(Status()), True, False, id="its-status-shows-no-message"),
+        pytest.param(RECORD, job_with(QUEUED), False, False, id="its-status-shows-the-message"),
+        pytest.param(
+            RECORD, job_with(Status(), managed_by="example.com/other"), False, False, id="another-controllers"
+        ),
+        pytest.param(replace(RECORD, install_id="other"), None, False, False, id="of-another-installation"),
+        pytest.param(replace(RECORD, install_id="other"), job_with(Status()), False, False, id="and-with-an-object"),
+    ],
+)
+def test_what_follows_from_a_reported_folder(folder: Record, job: Job | None, unrecorded: bool, unknown: bool) -> None:
+    jobs = {} if job is None else {"uid": job}
+
+    assert sort_folders({"uid": folder}, jobs, "install") == ([job] * unrecorded, {"uid": folder} if unknown else {})
