@@ -58,7 +58,7 @@ _FINAL = {
     "RESULT_NOT_FOUND": "Create the job with spec.reuse IfUnchanged to run it: results of deleted jobs are kept for a time only.",
     "INVALID_PARAMETERS": "Correct spec.parameters in a new job.",
     "BACKEND_UNAVAILABLE": "Choose a modelType that the workers of this queue have.",
-    "OUTPUT_REFUSED": "Use a spec.output.uri that the workers' settings allow, new or empty.",
+    "OUTPUT_REFUSED": "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
     "QUEUE_REFUSED": "Use a spec.queue that is open to the job's namespace.",
     "PRIORITY_REFUSED": "Use another spec.priority.",
     "TOO_MANY_WAITING": "Create the job again when others of its namespace have started.",
@@ -70,12 +70,12 @@ _FINAL = {
 # The machine: another attempt, perhaps on another worker, may succeed.
 _RETRIED = {
     "INPUT_UNREACHABLE": "Check that the server of spec.input.uri answers the workers.",
-    "OUT_OF_MEMORY": "Use quality fast, a lower maxImageSize, fewer photos, or larger workers.",
+    "OUT_OF_MEMORY": "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory.",
     "BACKEND_CRASHED": "See the worker's log; if it happens again, report it with the photos.",
     "DISK_FULL": "Free space on the workers' job volume.",
     "VOLUME_QUOTA": "Delete jobs of the namespace whose results are no longer needed, with deletionPolicy Delete, or ask the administrator.",
     "OUTPUT_UPLOAD_FAILED": "Check that the server or disk of spec.output.uri answers the workers and has space; a finished result is kept, and only its delivery is repeated.",
-    "WORKER_ERROR": "See the worker's log: a defect, a wrong setting, or an overloaded machine.",
+    "WORKER_ERROR": "See the worker's log: a defect, a wrong setting, or a machine that was paused or overloaded.",
     "WORKER_LOST": "Find out why the worker stopped: node failure, out of memory, or killed.",
 }
 # Not failures: these lead to another attempt that is not counted, or to no attempt at all.

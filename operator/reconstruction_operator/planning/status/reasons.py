@@ -66,12 +66,16 @@ _TABLE = (
     ConditionReason(_T.DISPATCHED, "NotDispatched", "False", "The job ended, or ends, before this attempt was sent."),
     ConditionReason(_T.RUNNING, "Started", "True", "A worker has started the attempt and runs it."),
     ConditionReason(_T.RUNNING, "Stopping", "True", "The attempt's worker was asked to stop, or is lost."),
-    ConditionReason(_T.RUNNING, "AwaitingWorker", "Unknown", "Redis lost its data; a live worker may restore it."),
+    ConditionReason(
+        _T.RUNNING, "AwaitingWorker", "Unknown", "Redis lost its data; a live worker may register the attempt again."
+    ),
     ConditionReason(_T.RUNNING, "NotStarted", "False", "No worker has started the attempt."),
     ConditionReason(_T.RUNNING, "AttemptFailed", "False", "The last attempt failed (status.failure); another follows."),
     ConditionReason(_T.RUNNING, "RedisLost", "False", "Redis lost the last attempt; another follows."),
     ConditionReason(_T.RUNNING, "Drained", "False", "The last attempt's worker was shut down; another follows."),
-    ConditionReason(_T.RUNNING, "HandedOver", "False", "Another installation took the job over; an attempt follows."),
+    ConditionReason(
+        _T.RUNNING, "HandedOver", "False", "Another installation has taken over the job; another attempt follows."
+    ),
     ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was superseded; another follows."),
     ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
     ConditionReason(_T.RUNNING, "Ended", "False", "The job is finished."),
@@ -79,7 +83,9 @@ _TABLE = (
     ConditionReason(_T.SUSPENDED, "Suspending", "False", "spec.suspend is true; the current attempt is being stopped."),
     ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or is finished."),
     ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and has resumed."),
-    ConditionReason(_T.CANCEL_REQUESTED, "Requested", "True", "Step one. Confirm or withdraw it; the job continues."),
+    ConditionReason(
+        _T.CANCEL_REQUESTED, "Requested", "True", "Step one: requested. Confirm it, or withdraw it; the job continues."
+    ),
     ConditionReason(_T.CANCEL_REQUESTED, "Confirmed", "True", "Step two: final. The job is stopped."),
     ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "No cancel is requested."),
     ConditionReason(_T.CANCEL_REQUESTED, "Withdrawn", "False", "A request was withdrawn before it was confirmed."),
@@ -108,7 +114,12 @@ _TABLE = (
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
     ConditionReason(_T.INPUT_CHECKED, "Usable", "True", "The preflight found the input usable."),
     ConditionReason(_T.INPUT_CHECKED, "Unusable", "False", "The preflight found the input unusable."),
-    ConditionReason(_T.INPUT_CHECKED, "Unknown", "Unknown", "The preflight could not decide; the run checks again."),
+    ConditionReason(
+        _T.INPUT_CHECKED,
+        "Unknown",
+        "Unknown",
+        "The preflight could not decide whether the input is usable; the run checks it again.",
+    ),
     ConditionReason(
         _T.CONTESTED,
         "ManagedElsewhere",

@@ -119,7 +119,7 @@ def test_the_end_of_a_run_without_progress_names_the_stage_it_continued_from() -
 def test_an_event_has_a_useful_message() -> None:
     status = after((at_step(2), {}))
     step = Event("Normal", "StepStarted", "Step 3 of 6: Running reconstruction")
-    advice = "Use quality fast, a lower maxImageSize, fewer photos, or larger workers."
+    advice = "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory."
     failure = Event("Warning", "AttemptFailed", f"Attempt 1: OUT_OF_MEMORY: It ended. {advice}")
 
     assert look(at_step(3), status).events == (step,)
