@@ -33,7 +33,7 @@ from reconstruction_operator.planning.rules import (
     validating,
 )
 from reconstruction_operator.planning.status import columns
-from reconstruction_operator.planning.status.conditions import Facts, conditions
+from reconstruction_operator.planning.status.conditions import Circumstances, conditions
 from reconstruction_operator.planning.status.details import updated
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
@@ -143,7 +143,7 @@ def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
     job, details = case.job, decision.status
     wait = wait_of(case, decision)
     message = sentence(case, decision, wait)
-    facts = Facts(
+    facts = Circumstances(
         state=decision.state,
         generation=job.generation,
         message=message if wait is not None or decision.state.final else "",

@@ -122,7 +122,7 @@ def admit(
         candidate = next(turns[queue], None) if messages < window.queue else None
         if candidate is None:
             continue
-        if not room.take(candidate, weigh(candidate.key)):
+        if not room.use(candidate, weigh(candidate.key)):
             break  # all wait until the bytes of this message fit: otherwise smaller messages would always overtake it
         admitted.append(candidate.key)
         heapq.heappush(queues, (messages + 1, queue))
@@ -135,7 +135,7 @@ def first_turns(lines: Collection[Line], load: Load, quotas: Quotas, at_most: in
     room = _Room(empty, DispatchWindow(at_most, at_most, at_most, sys.maxsize), quotas)
     turns: dict[JobKey, bool] = {}
     for candidate in _turns(lines, room):
-        turns[candidate.key] = room.take(candidate, 0)
+        turns[candidate.key] = room.use(candidate, 0)
         if not room.total:
             break
     full = (line for line in lines if not room.quota(next(iter(line.values()))))
@@ -172,7 +172,7 @@ class _Room:
         share = self._window.namespace - self._waiting[candidate.queue, candidate.key.namespace]
         return not candidate.new or (share > 0 and self.quota(candidate) > 0)
 
-    def take(self, candidate: Candidate, size: int) -> bool:
+    def use(self, candidate: Candidate, size: int) -> bool:
         """Use the room for one message; return False if its bytes do not fit."""
         if size > self._bytes:
             return False

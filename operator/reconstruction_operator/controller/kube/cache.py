@@ -100,7 +100,7 @@ class Cache:
     def store(self, job: Job) -> Entry:
         """Store a job. Enqueue it if anything changed.
 
-        A status that `writes` announced is not a change, in the response to the patch or in its watch event, which may come first.
+        A status that `announce` told of is not a change, in the response to the patch or in its watch event, which may come first.
         A job that had finished before it was first seen is enqueued only if work may remain.
         """
         management = self._management(job.status)
@@ -125,7 +125,7 @@ class Cache:
             self.enqueue(entry)
         return entry
 
-    def writes(self, entry: Entry, status: Status) -> None:
+    def announce(self, entry: Entry, status: Status) -> None:
         """Announce that this operator is about to store this status of the job."""
         entry.written = objects.compact(replace(entry.job, status=status)).status
 
@@ -216,7 +216,7 @@ class Cache:
         return self._queue.take(at_most)
 
     def _enqueue_if_left(self, entry: Entry, now: datetime) -> None:
-        at = finished.next_look(entry.job, now, config.CANCEL_TTL_SECONDS)
+        at = finished.next_plan(entry.job, now, config.CANCEL_TTL_SECONDS)
         if at is None:
             return
         if at <= now:

@@ -90,7 +90,7 @@ class Planner:
         refused, place, checked, no_model = self.admission.refusal(entry), entry.place, None, ""
         if job.status.phase in _NOT_BEGUN:
             refused = refused or (None if job.sent else self.catalogue.refusal(job))
-            checked, no_model = entry.checked, self.catalogue.missing(job)
+            checked, no_model = entry.checked, self.catalogue.lacking(job)
         if place == UNKNOWN and not (refused or checked or no_model):
             return seen  # most jobs need no copy, and a copy is slow
         return replace(seen, refused=refused, place=place, checked=checked, no_model=no_model)

@@ -89,12 +89,12 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     share = max(backlog.memory_share, view.connection.memory_share)
     demand = cache.counts.demand
     of_jobs = {*demand[Phase.PENDING], *demand[Phase.QUEUED]}
-    turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.workers(queue))}
+    changed = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.workers(queue))}
     facts.update(workers, replace(backlog, memory_share=share))
-    turned |= view.catalogue.update(live, announced)
-    if turned:
+    changed |= view.catalogue.update(live, announced)
+    if changed:
         for entry in cache:
-            if entry.job.status.phase in _WAITING and entry.job.ours and entry.job.queue in turned:
+            if entry.job.status.phase in _WAITING and entry.job.ours and entry.job.queue in changed:
                 cache.enqueue(entry)
     await _search(cache, view, actor, queued, now)
     cache.changed.set()  # there may be room in the dispatch window

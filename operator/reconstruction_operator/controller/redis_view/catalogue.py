@@ -48,7 +48,7 @@ class Catalogue:
         for offer in offers:
             for queue in offer.queues:
                 of_queue.setdefault(queue, []).append(offer)
-        turned = {
+        changed = {
             queue
             for queue in {*of_queue, *self._of_queue}
             if _models(of_queue.get(queue, ())) != _models(self._of_queue.get(queue, ()))
@@ -59,7 +59,7 @@ class Catalogue:
             Workers(queues, number, _published(self._announced.get(digest, {})))
             for (queues, digest), number in sorted(groups.items())
         )
-        return frozenset(turned)
+        return frozenset(changed)
 
     def refusal(self, job: Job) -> Refusal | None:
         """Why every worker of its queue would reject the job's parameters; None if one may accept them."""
@@ -67,7 +67,7 @@ class Catalogue:
             return None
         return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
 
-    def missing(self, job: Job) -> str:
+    def lacking(self, job: Job) -> str:
         """Return what the job waits for if no worker of its queue has its model; empty if one has it, may have it, or the job needs none."""
         if job.spec.reuse == REQUIRED:
             return ""

@@ -37,14 +37,14 @@ class SentMessages:
         self._resend_seconds = resend_seconds
         self._attempts: dict[str, _Sent] = {}  # by the id of the message
         self._orders: dict[str, _Sent] = {}  # the same
-        self._look_at = 0.0
+        self._search_at = 0.0
         self._epoch: str | None = None
 
     def begin(self) -> None:
         """Begin a tenure, without messages."""
         self._attempts.clear()
         self._orders.clear()
-        self._look_at = 0.0
+        self._search_at = 0.0
 
     def is_missing(self, task: TaskId, queue: str) -> bool:
         """Whether the newest searches did not find the attempt's message. `queue`: where it was sent, according to the record."""
@@ -83,16 +83,16 @@ class SentMessages:
             self._epoch = epoch
             for sent in self._all:
                 sent.absences, sent.taken_since = 0, None
-            self._look_at = now
+            self._search_at = now
         self._attempts = {
             str(task): self._attempts.get(str(task)) or _Sent(queue, now) for task, queue in queued.items()
         }
         self._orders = {name: sent for name, sent in self._orders.items() if now - sent.asked_at < _UNASKED_SECONDS}
         old = [sent for sent in self._all if now - sent.since >= self._resend_seconds]
         doubtful = any(0 < sent.absences < _CONFIRM_SEARCHES for sent in old)
-        if not old or (now < self._look_at and not doubtful):
+        if not old or (now < self._search_at and not doubtful):
             return set()
-        self._look_at = now + self._resend_seconds
+        self._search_at = now + self._resend_seconds
         return {sent.queue for sent in old}
 
     def searched(self, results: Mapping[str, FoundMessages], now: float) -> list[TaskId]:

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 # A rejection by a rule or the schema has its own message.
 DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
-IN_FLIGHT: Final = 8  # writes at once: enough to hide the round trip, few enough to stay fair
+AT_ONCE: Final = 8  # writes at once: enough to hide the round trip, few enough to stay fair
 _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.1  # while writes wait: neither the Lease nor the time of a held write sets an event
 _CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
@@ -73,7 +73,7 @@ class StatusWriter:
     writes: WriteQueue = field(default_factory=WriteQueue, init=False)
     _refused_until: float = field(default=-math.inf, init=False)
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
-    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT), init=False)
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)  # another write may be due
 
     def __post_init__(self) -> None:
@@ -147,7 +147,7 @@ class StatusWriter:
         # Encoded only now: thousands of jobs may wait, and their JSON would be twice as large as the statuses.
         encoded = codec.encode(pending.status)
         kind = pending.urgency.name.lower()
-        self.cache.writes(entry, pending.status)
+        self.cache.announce(entry, pending.status)
         try:
             body = await self.api.request(
                 "PATCH",

@@ -126,7 +126,7 @@ def _has_deleted(case: Case) -> bool:
     return case.seen.record is not None and case.seen.record.deleted
 
 
-def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | None:
+def next_plan(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | None:
     """Return when a finished job, of which only the object is known, needs a plan; None: never.
 
     A finished job has been planned since its end, by this operator or by an earlier one. What may remain: a later edit of the

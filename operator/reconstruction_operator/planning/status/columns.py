@@ -6,11 +6,11 @@ from reconstruction_operator.api.display import duration_text
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.planning.case import Decision, JobState
-from reconstruction_operator.planning.status.conditions import Facts
+from reconstruction_operator.planning.status.conditions import Circumstances
 from reconstruction_operator.planning.status.waiting import Wait
 
 
-def phase_detail(facts: Facts, phase: Phase, verdict: Verdict | None) -> str:
+def phase_detail(facts: Circumstances, phase: Phase, verdict: Verdict | None) -> str:
     """Return the phase with what changes its meaning; empty if nothing does."""
     if phase.finished or phase is Phase.CANCELLING:
         return f"Succeeded, {verdict.lower()}" if verdict in (Verdict.WARNING, Verdict.SIMULATED) else ""

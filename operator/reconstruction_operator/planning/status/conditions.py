@@ -38,7 +38,7 @@ _CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "Han
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Circumstances:
     """What phase and conditions depend on, besides the stored conditions."""
 
     state: JobState
@@ -57,7 +57,9 @@ class Facts:
     checked: Checked | None = None  # result of the preflight
 
 
-def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tuple[Phase, tuple[Condition, ...]]:
+def conditions(
+    facts: Circumstances, before: tuple[Condition, ...], now: datetime
+) -> tuple[Phase, tuple[Condition, ...]]:
     """Return the phase and all conditions: first those that matter now, each part in the order of `ConditionType`.
 
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
@@ -72,7 +74,7 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
 
 
 @lru_cache(2_048)  # a running job is planned at each report, and few reports change a condition
-def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tuple[Condition, ...]]:
+def _conditions(facts: Circumstances, before: tuple[Condition, ...]) -> tuple[Phase, tuple[Condition, ...]]:
     """Return phase and conditions; those that change now have no time yet."""
     phase = _PHASES.get(facts.state) or Phase[facts.state.name]
     old = {condition.type: condition for condition in before}
@@ -88,7 +90,7 @@ def _matters(condition: Condition, phase: Phase) -> bool:
     return condition.status != "False" or (phase is Phase.PENDING and condition.type == _T.DISPATCHED.value)
 
 
-def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None) -> Condition:
+def _condition(kind: ConditionType, why: str, facts: Circumstances, old: Condition | None) -> Condition:
     row = CONDITION_REASONS.get((kind, why))
     status = row.status if row else "True"  # a failure with a reason of a newer worker
     message = _message(kind, status, row, facts)
@@ -97,7 +99,7 @@ def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | Non
     return old if old is not None and since and new == old else new
 
 
-def _input_checked(facts: Facts, old: Condition | None) -> Condition | None:
+def _input_checked(facts: Circumstances, old: Condition | None) -> Condition | None:
     """Return the condition of the preflight's result, which stays after the preflight."""
     checked = facts.checked
     if checked is None:
@@ -108,7 +110,7 @@ def _input_checked(facts: Facts, old: Condition | None) -> Condition | None:
     return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, checked.message, None, facts.generation)
 
 
-def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Facts) -> str:
+def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Circumstances) -> str:
     failed = kind in (_T.FAILED, _T.STALLED) and status == "True"
     refused = kind is _T.ACCEPTED and status == "False"
     if (failed or refused) and facts.failure:
@@ -121,7 +123,7 @@ def _message(kind: ConditionType, status: str, row: ConditionReason | None, fact
     return f"{meaning} Reason: {facts.cancel_reason}" if cancels and facts.cancel_reason else meaning
 
 
-def _reasons(facts: Facts, phase: Phase, old: dict[str, Condition]) -> Iterator[tuple[ConditionType, str]]:
+def _reasons(facts: Circumstances, phase: Phase, old: dict[str, Condition]) -> Iterator[tuple[ConditionType, str]]:
     outcome = phase.value if phase.finished else "NotFinished"
     failed = phase is Phase.FAILED
     code = reason(facts.failure.reason).condition_reason if failed and facts.failure else "WorkerError"
@@ -138,13 +140,13 @@ def _reasons(facts: Facts, phase: Phase, old: dict[str, Condition]) -> Iterator[
     yield _T.STALLED, code if failed else "NotStalled"
 
 
-def _dispatched(facts: Facts) -> str:
+def _dispatched(facts: Circumstances) -> str:
     if facts.waits is not None:
         return facts.waits.value
     return "Dispatched" if facts.dispatched else "NotDispatched"
 
 
-def _running(facts: Facts, old: Condition | None) -> str:
+def _running(facts: Circumstances, old: Condition | None) -> str:
     if facts.state.final:
         return "Ended"
     if facts.held:
@@ -162,7 +164,7 @@ def _running(facts: Facts, old: Condition | None) -> str:
     return "NotStarted"
 
 
-def _suspended(facts: Facts, phase: Phase, old: Condition | None) -> str:
+def _suspended(facts: Circumstances, phase: Phase, old: Condition | None) -> str:
     if facts.state is JobState.SUSPENDED:
         return "Suspended"
     if facts.state.final or phase is Phase.CANCELLING:
@@ -174,7 +176,7 @@ def _suspended(facts: Facts, phase: Phase, old: Condition | None) -> str:
     return "NotSuspended"
 
 
-def _cancel_requested(facts: Facts, old: Condition | None) -> str:
+def _cancel_requested(facts: Circumstances, old: Condition | None) -> str:
     if facts.confirmed:
         return "Confirmed"
     if facts.requested:

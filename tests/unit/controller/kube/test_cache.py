@@ -87,7 +87,7 @@ def test_our_own_write_enqueues_its_job_only_if_something_else_has_changed(
 ) -> None:
     cache.put(make_body(phase="Queued"))
     cache.take(1)
-    cache.writes(entry_of(cache), Status(phase=Phase.RUNNING))
+    cache.announce(entry_of(cache), Status(phase=Phase.RUNNING))
     body = make_body(version=2, phase="Running")
 
     cache.put({**body, "metadata": {**body["metadata"], **changes}})
@@ -97,7 +97,7 @@ def test_our_own_write_enqueues_its_job_only_if_something_else_has_changed(
 
 def test_the_status_of_another_writer_enqueues_the_job(cache: Cache) -> None:
     cache.put(make_body(phase="Queued"))
-    cache.writes(entry_of(cache), Status(phase=Phase.RUNNING))
+    cache.announce(entry_of(cache), Status(phase=Phase.RUNNING))
     cache.put(make_body(version=2, phase="Running"))
     cache.take(1)
 

@@ -42,7 +42,7 @@ def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> N
     for priority in ("low", "normal", "high"):
         refused = catalogue.refusal(job(priority=priority, quality="best"))
         assert refused.code == "INVALID_PARAMETERS"
-        text = catalogue.missing(job("none", priority))
+        text = catalogue.lacking(job("none", priority))
         assert text == "Waiting for a worker with model none: those of queue celery have photogrammetry"
     assert catalogue.preflight_threads("celery") == 1
     assert catalogue.reads_photos(job())
@@ -70,7 +70,7 @@ def test_without_announced_models_nothing_is_rejected_or_held(workers: tuple[Wor
     catalogue = Catalogue()
     if workers:
         catalogue.update(workers, {})
-    assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
+    assert (catalogue.refusal(job(quality="best")), catalogue.lacking(job("none"))) == (None, "")
 
 
 def test_queues_change_only_when_their_workers_gain_or_lose_models() -> None:
@@ -86,7 +86,7 @@ def test_a_job_that_takes_a_result_over_needs_no_model_no_parameters_and_no_phot
     catalogue.update((WORKER,), {DIGEST: MODELS})
     for spec in (job("none").spec, job(quality="best").spec):
         reuses = make_job(spec=replace(spec, reuse="Required"))
-        assert (catalogue.refusal(reuses), catalogue.missing(reuses), catalogue.reads_photos(reuses)) == (
+        assert (catalogue.refusal(reuses), catalogue.lacking(reuses), catalogue.reads_photos(reuses)) == (
             None,
             "",
             False,

@@ -16,7 +16,7 @@ from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.writes import status_writer
-from reconstruction_operator.controller.writes.status_writer import IN_FLIGHT, StatusWriter
+from reconstruction_operator.controller.writes.status_writer import AT_ONCE, StatusWriter
 from reconstruction_operator.kube.errors import ApiError
 
 from chaos.witnesses import remains
@@ -146,15 +146,15 @@ async def test_a_write_that_the_server_could_not_accept_is_retried(fixture: Fixt
 
 
 async def test_a_refused_write_waits_for_its_retry_after_and_takes_a_place_meanwhile(fixture: Fixture) -> None:
-    refused = [ApiError(429, "TooManyRequests", "slow down", retry_after_seconds=0.5) for _ in range(IN_FLIGHT)]
+    refused = [ApiError(429, "TooManyRequests", "slow down", retry_after_seconds=0.5) for _ in range(AT_ONCE)]
     fixture.server.answers = list(refused)
     async with fixture.running():
-        fixture.offer(*(f"job-{number}" for number in range(2 * IN_FLIGHT)))
+        fixture.offer(*(f"job-{number}" for number in range(2 * AT_ONCE)))
 
     begun = fixture.server.times[0]
     early = [at for at in fixture.server.times if at - begun < 0.5]
-    assert (len(early), len(fixture.server.times)) == (IN_FLIGHT, 3 * IN_FLIGHT)
-    assert len(fixture.stored) == 2 * IN_FLIGHT
+    assert (len(early), len(fixture.server.times)) == (AT_ONCE, 3 * AT_ONCE)
+    assert len(fixture.stored) == 2 * AT_ONCE
 
 
 async def test_a_newer_offer_replaces_the_write_that_failed(fixture: Fixture) -> None:

@@ -20,7 +20,7 @@ from reconstruction_operator.planning.actions import (
     RequestStop,
     WithdrawRequest,
 )
-from reconstruction_operator.planning.rules.finished import next_look
+from reconstruction_operator.planning.rules.finished import next_plan
 from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.jobs import make_job
@@ -240,7 +240,7 @@ _TTL = 3_600.0
 
 
 @pytest.mark.parametrize(
-    ("spec", "status", "look_at"),
+    ("spec", "status", "planned_at"),
     [
         pytest.param(Spec(), {}, None, id="nothing-is-left"),
         pytest.param(Spec(), {"observed_generation": 0}, NOW, id="the-spec-was-edited"),
@@ -256,9 +256,9 @@ _TTL = 3_600.0
         pytest.param(Spec(ttl_seconds_after_finished=5, managed_by="example.com/x"), {}, None, id="not-ours"),
     ],
 )
-def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
+def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object], planned_at: datetime | None) -> None:
     job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)  # type: ignore[arg-type]  # as above
-    assert next_look(job, NOW, _TTL) == look_at
+    assert next_plan(job, NOW, _TTL) == planned_at
 
 
 def test_older_data_without_a_cancel_gets_its_flag_and_a_plan_after_the_grace() -> None:
@@ -307,5 +307,5 @@ def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[
 
 def test_a_lost_job_is_planned_again_for_a_while_after_a_restart() -> None:
     job = make_job(replace(LOST, observed_generation=1))
-    assert next_look(job, NOW, _TTL) == NOW
-    assert next_look(job, ENDED + timedelta(seconds=_TTL + 1), _TTL) is None
+    assert next_plan(job, NOW, _TTL) == NOW
+    assert next_plan(job, ENDED + timedelta(seconds=_TTL + 1), _TTL) is None

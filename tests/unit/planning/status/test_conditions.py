@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.planning.case import JobState
-from reconstruction_operator.planning.status.conditions import Facts, conditions
+from reconstruction_operator.planning.status.conditions import Circumstances, conditions
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
 from reconstruction_operator.planning.status.waiting import Kind
 
@@ -20,34 +20,34 @@ LATER = NOW + timedelta(minutes=5)
 FAILURE = Failure("OUT_OF_MEMORY", "It was killed.", retriable=True)
 
 
-def true(facts: Facts) -> set[str]:
+def true(facts: Circumstances) -> set[str]:
     return {one.type for one in conditions(facts, (), NOW)[1] if one.status == "True"}
 
 
 @pytest.mark.parametrize(
     ("facts", "phase", "expected"),
     [
-        pytest.param(Facts(JobState.WAITING, 1, waits=Kind.ROOM), Phase.PENDING, {"Reconciling"}, id="waiting"),
-        pytest.param(Facts(JobState.BACKOFF, 1, waits=Kind.BACKOFF, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
-        pytest.param(Facts(JobState.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
-        pytest.param(Facts(JobState.QUEUED, 1, dispatched=True, waits=Kind.NO_WORKER), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
-        pytest.param(Facts(JobState.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
-        pytest.param(Facts(JobState.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="lost"),
-        pytest.param(Facts(JobState.SUSPENDED, 1, waits=Kind.SUSPENDED, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
-        pytest.param(Facts(JobState.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
-        pytest.param(Facts(JobState.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
-        pytest.param(Facts(JobState.SUCCEEDED, 1, dispatched=True), Phase.SUCCEEDED, {"Dispatched", "Complete", "Finished"}, id="succeeded"),
-        pytest.param(Facts(JobState.FAILED, 1, dispatched=True, failure=FAILURE), Phase.FAILED, {"Dispatched", "Failed", "Finished", "Stalled"}, id="failed"),
-        pytest.param(Facts(JobState.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
+        pytest.param(Circumstances(JobState.WAITING, 1, waits=Kind.ROOM), Phase.PENDING, {"Reconciling"}, id="waiting"),
+        pytest.param(Circumstances(JobState.BACKOFF, 1, waits=Kind.BACKOFF, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
+        pytest.param(Circumstances(JobState.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
+        pytest.param(Circumstances(JobState.QUEUED, 1, dispatched=True, waits=Kind.NO_WORKER), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
+        pytest.param(Circumstances(JobState.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
+        pytest.param(Circumstances(JobState.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="lost"),
+        pytest.param(Circumstances(JobState.SUSPENDED, 1, waits=Kind.SUSPENDED, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
+        pytest.param(Circumstances(JobState.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
+        pytest.param(Circumstances(JobState.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
+        pytest.param(Circumstances(JobState.SUCCEEDED, 1, dispatched=True), Phase.SUCCEEDED, {"Dispatched", "Complete", "Finished"}, id="succeeded"),
+        pytest.param(Circumstances(JobState.FAILED, 1, dispatched=True, failure=FAILURE), Phase.FAILED, {"Dispatched", "Failed", "Finished", "Stalled"}, id="failed"),
+        pytest.param(Circumstances(JobState.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
     ],
 )  # fmt: skip
-def test_the_true_conditions_of_each_state(facts: Facts, phase: Phase, expected: set[str]) -> None:
+def test_the_true_conditions_of_each_state(facts: Circumstances, phase: Phase, expected: set[str]) -> None:
     assert conditions(facts, (), NOW)[0] is phase
     assert true(facts) == expected | {"Accepted"}
 
 
 def test_a_spec_that_is_not_accepted_has_failed() -> None:
-    facts = Facts(JobState.INVALID, 1, failure=Failure("INVALID_SPEC", "spec.input.uri is wrong."))
+    facts = Circumstances(JobState.INVALID, 1, failure=Failure("INVALID_SPEC", "spec.input.uri is wrong."))
 
     phase, made = conditions(facts, (), NOW)
 
@@ -71,15 +71,15 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
 @pytest.mark.parametrize(
     ("facts", "first"),
     [
-        pytest.param(Facts(JobState.WAITING, 1, waits=Kind.QUEUE_UNSERVED), ["Dispatched", "Accepted"], id="what-it-waits-for"),
-        pytest.param(Facts(JobState.RUNNING, 1, dispatched=True, held=True, requested=True), ["CancelRequested", "Running"], id="an-announced-cancel"),
-        pytest.param(Facts(JobState.RECOVERING, 1), ["Running", "Accepted"], id="not-known"),
-        pytest.param(Facts(JobState.SUSPENDED, 1), ["Suspended", "Accepted"], id="suspended"),
-        pytest.param(Facts(JobState.FAILED, 1, failure=FAILURE, dispatched=True), ["Failed", "Dispatched"], id="failed"),
-        pytest.param(Facts(JobState.SUCCEEDED, 1), ["Complete", "Accepted"], id="succeeded"),
+        pytest.param(Circumstances(JobState.WAITING, 1, waits=Kind.QUEUE_UNSERVED), ["Dispatched", "Accepted"], id="what-it-waits-for"),
+        pytest.param(Circumstances(JobState.RUNNING, 1, dispatched=True, held=True, requested=True), ["CancelRequested", "Running"], id="an-announced-cancel"),
+        pytest.param(Circumstances(JobState.RECOVERING, 1), ["Running", "Accepted"], id="not-known"),
+        pytest.param(Circumstances(JobState.SUSPENDED, 1), ["Suspended", "Accepted"], id="suspended"),
+        pytest.param(Circumstances(JobState.FAILED, 1, failure=FAILURE, dispatched=True), ["Failed", "Dispatched"], id="failed"),
+        pytest.param(Circumstances(JobState.SUCCEEDED, 1), ["Complete", "Accepted"], id="succeeded"),
     ],
 )  # fmt: skip
-def test_the_first_conditions_are_those_that_matter(facts: Facts, first: list[str]) -> None:
+def test_the_first_conditions_are_those_that_matter(facts: Circumstances, first: list[str]) -> None:
     _, made = conditions(facts, (), NOW)
 
     assert [one.type for one in made[:2]] == first
@@ -88,21 +88,21 @@ def test_the_first_conditions_are_those_that_matter(facts: Facts, first: list[st
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        pytest.param(Facts(JobState.RUNNING, 1, requested=True), {"CancelRequested"}, id="requested"),
-        pytest.param(Facts(JobState.CANCELLED, 1, requested=True, confirmed=True), {"CancelRequested", "Cancelled"}, id="cancelled"),
-        pytest.param(Facts(JobState.RUNNING, 1), set(), id="withdrawn"),
+        pytest.param(Circumstances(JobState.RUNNING, 1, requested=True), {"CancelRequested"}, id="requested"),
+        pytest.param(Circumstances(JobState.CANCELLED, 1, requested=True, confirmed=True), {"CancelRequested", "Cancelled"}, id="cancelled"),
+        pytest.param(Circumstances(JobState.RUNNING, 1), set(), id="withdrawn"),
     ],
 )  # fmt: skip
-def test_the_reason_of_a_cancel_is_in_its_true_conditions(facts: Facts, expected: set[str]) -> None:
+def test_the_reason_of_a_cancel_is_in_its_true_conditions(facts: Circumstances, expected: set[str]) -> None:
     _, made = conditions(replace(facts, cancel_reason="wrong photos"), (), NOW)
 
     assert {one.type for one in made if one.message.endswith(" Reason: wrong photos")} == expected
 
 
 def test_a_transition_time_changes_only_with_the_status() -> None:
-    _, before = conditions(Facts(JobState.QUEUED, 1, dispatched=True), (), NOW)
+    _, before = conditions(Circumstances(JobState.QUEUED, 1, dispatched=True), (), NOW)
 
-    _, after = conditions(Facts(JobState.RUNNING, 2, dispatched=True, held=True), before, LATER)
+    _, after = conditions(Circumstances(JobState.RUNNING, 2, dispatched=True, held=True), before, LATER)
 
     times = {one.type: one.last_transition_time for one in after}
     assert times.pop("Running") == LATER
@@ -111,7 +111,7 @@ def test_a_transition_time_changes_only_with_the_status() -> None:
 
 
 def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
-    facts = Facts(JobState.QUEUED, 1, dispatched=True)
+    facts = Circumstances(JobState.QUEUED, 1, dispatched=True)
 
     made = [conditions(facts, (), at)[1] for at in (NOW, LATER)]
 
@@ -121,25 +121,27 @@ def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
 @pytest.mark.parametrize(
     ("kind", "before", "facts", "reason"),
     [
-        pytest.param("Suspended", ("True", "Suspended"), Facts(JobState.WAITING, 1, waits=Kind.ROOM), "Resumed", id="resumed"),
-        pytest.param("Suspended", ("False", "Resumed"), Facts(JobState.QUEUED, 1), "Resumed", id="still-resumed"),
-        pytest.param("Suspended", ("False", "Suspending"), Facts(JobState.RUNNING, 1), "NotSuspended", id="not-suspended-after-all"),
-        pytest.param("Suspended", ("False", "NotSuspended"), Facts(JobState.QUEUED, 1, suspending=True), "Suspending", id="suspending"),
-        pytest.param("CancelRequested", ("True", "Requested"), Facts(JobState.QUEUED, 1), "Withdrawn", id="withdrawn"),
-        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(JobState.QUEUED, 1), "Withdrawn", id="still-withdrawn"),
-        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(JobState.QUEUED, 1, requested=True), "Requested", id="requested-again"),
-        pytest.param("Running", ("True", "Started"), Facts(JobState.BACKOFF, 1, cause="OUT_OF_MEMORY"), "AttemptFailed", id="failed"),
-        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="REDIS_LOST"), "RedisLost", id="redis-lost"),
-        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="DRAINED"), "Drained", id="drained"),
-        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="SUPERSEDED"), "Superseded", id="superseded"),
-        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
-        pytest.param("Running", ("False", "Drained"), Facts(JobState.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
-        pytest.param("Running", ("False", "Drained"), Facts(JobState.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
-        pytest.param("Dispatched", ("True", "Dispatched"), Facts(JobState.QUEUED, 1, dispatched=True, waits=Kind.NO_WORKER), "NoWorker", id="no-worker-listens"),
-        pytest.param("Dispatched", ("True", "NoWorker"), Facts(JobState.RUNNING, 1, dispatched=True), "Dispatched", id="a-worker-took-it"),
+        pytest.param("Suspended", ("True", "Suspended"), Circumstances(JobState.WAITING, 1, waits=Kind.ROOM), "Resumed", id="resumed"),
+        pytest.param("Suspended", ("False", "Resumed"), Circumstances(JobState.QUEUED, 1), "Resumed", id="still-resumed"),
+        pytest.param("Suspended", ("False", "Suspending"), Circumstances(JobState.RUNNING, 1), "NotSuspended", id="not-suspended-after-all"),
+        pytest.param("Suspended", ("False", "NotSuspended"), Circumstances(JobState.QUEUED, 1, suspending=True), "Suspending", id="suspending"),
+        pytest.param("CancelRequested", ("True", "Requested"), Circumstances(JobState.QUEUED, 1), "Withdrawn", id="withdrawn"),
+        pytest.param("CancelRequested", ("False", "Withdrawn"), Circumstances(JobState.QUEUED, 1), "Withdrawn", id="still-withdrawn"),
+        pytest.param("CancelRequested", ("False", "Withdrawn"), Circumstances(JobState.QUEUED, 1, requested=True), "Requested", id="requested-again"),
+        pytest.param("Running", ("True", "Started"), Circumstances(JobState.BACKOFF, 1, cause="OUT_OF_MEMORY"), "AttemptFailed", id="failed"),
+        pytest.param("Running", ("True", "Started"), Circumstances(JobState.WAITING, 1, cause="REDIS_LOST"), "RedisLost", id="redis-lost"),
+        pytest.param("Running", ("True", "Started"), Circumstances(JobState.WAITING, 1, cause="DRAINED"), "Drained", id="drained"),
+        pytest.param("Running", ("True", "Started"), Circumstances(JobState.WAITING, 1, cause="SUPERSEDED"), "Superseded", id="superseded"),
+        pytest.param("Running", ("True", "Started"), Circumstances(JobState.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
+        pytest.param("Running", ("False", "Drained"), Circumstances(JobState.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
+        pytest.param("Running", ("False", "Drained"), Circumstances(JobState.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
+        pytest.param("Dispatched", ("True", "Dispatched"), Circumstances(JobState.QUEUED, 1, dispatched=True, waits=Kind.NO_WORKER), "NoWorker", id="no-worker-listens"),
+        pytest.param("Dispatched", ("True", "NoWorker"), Circumstances(JobState.RUNNING, 1, dispatched=True), "Dispatched", id="a-worker-took-it"),
     ],
 )  # fmt: skip
-def test_reasons_of_past_transitions_are_kept(kind: str, before: tuple[str, str], facts: Facts, reason: str) -> None:
+def test_reasons_of_past_transitions_are_kept(
+    kind: str, before: tuple[str, str], facts: Circumstances, reason: str
+) -> None:
     _, made = conditions(facts, (Condition(kind, before[0], before[1], "", NOW, 1),), LATER)
 
     assert next(one for one in made if one.type == kind).reason == reason
@@ -162,7 +164,7 @@ def test_all_conditions_are_present_documented_and_consistent(  # noqa: PLR0917 
     before: list[tuple[ConditionType, str]],
 ) -> None:
     failure = Failure(reason, "why") if reason else None
-    facts = Facts(state, 3, "now", waits, *bits, cause=cause, failure=failure)
+    facts = Circumstances(state, 3, "now", waits, *bits, cause=cause, failure=failure)
     old = tuple(
         Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "as before", NOW, 1) for kind, why in before
     )
