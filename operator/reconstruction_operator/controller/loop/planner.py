@@ -48,6 +48,8 @@ class Planner:
         jobs: dict[Entry, Job] = {}
         waiting = []
         for entry, job, seen in observed:
+            if entry not in self.cache:
+                continue  # deleted while it was observed: it would wait for ever
             jobs[entry] = job
             with self._skipping(entry):
                 drafted = self._draft(entry, job, seen, now)

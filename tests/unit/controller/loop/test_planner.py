@@ -131,3 +131,14 @@ def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(capl
     assert [entry.key.name for entry, *_ in planned] == dispatched(planned) == ["b"]
     assert desk.failed == [desk.entry("a")]
     assert "could not be planned" in caplog.text
+
+
+def test_a_job_that_was_deleted_while_it_was_observed_is_not_planned() -> None:
+    desk = Desk("a", "b")
+    deleted, other = desk.entry("a"), desk.entry("b")
+    desk.cache.remove(deleted.key)
+
+    planned = desk.planner.plan([(entry, entry.job, Observation()) for entry in (deleted, other)], NOON)
+
+    assert dispatched(planned) == ["b"]
+    assert not deleted.waiting
