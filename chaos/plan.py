@@ -22,6 +22,7 @@ _ORDER = (
     "disk",
     "mounts",
     "ports",
+    "gallery",
     "storage",
     "network",
     "redis",

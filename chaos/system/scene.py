@@ -1,4 +1,4 @@
-"""Scene of a fault run: a real control plane, a Redis, an S3 server, two operators, three workers, and proxies between them.
+"""Scene of a fault run: a real control plane, a Redis, an S3 server, two operators, three workers, a gallery, and proxies between them.
 
 Faults break single parts. `heal` undoes all faults, and `supervise` restarts ended processes, as a kubelet would.
 """
@@ -22,6 +22,7 @@ from chaos.system.proxies.api import ApiProxy
 from chaos.system.proxies.network import Network
 from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, wait_until
+from devcluster.harness.gallery import Gallery, install_gallery, launch_gallery
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 from devcluster.servers.control_plane import write_kubeconfig
@@ -32,6 +33,7 @@ from devcluster.servers.storage.s3 import S3
 
 OPERATORS = ("operator-a", "operator-b")
 WORKERS = ("worker-a", "worker-b", "worker-c")
+GALLERY = "gallery"
 NAMESPACES = ("red", "green", "blue")
 """The namespaces of the users."""
 
@@ -91,6 +93,7 @@ class Scene:
         self.down: set[str] = set()  # processes that `supervise` must not restart
         self.skew_seconds: dict[str, int] = {}  # by worker: how far its clock is wrong
         self._worker_ports = {name: free_ports(2) for name in WORKERS}  # of metrics and probes
+        self._gallery_ports = free_ports(2)  # of pages and probes
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
@@ -124,6 +127,7 @@ class Scene:
                 self._start_operator(name)
             for name in WORKERS:
                 self._start_worker(name)
+            self._start_gallery()
             wait_until(self.leader, "an operator to lead", timeout_seconds=_READY_SECONDS, seen=self.system.log_ends)
             self._stack = starting.pop_all()
         return self
@@ -186,6 +190,8 @@ class Scene:
         """Start a process again."""
         if name in OPERATORS:
             self._start_operator(name)
+        elif name == GALLERY:
+            self._start_gallery()
         else:
             self._start_worker(name)
 
@@ -239,6 +245,7 @@ class Scene:
             path = self.system.folder / f"{name}.kubeconfig"
             ca = self.cluster.ca.read_bytes()
             self._kubeconfigs[name] = write_kubeconfig(path, url=proxy.url, ca=ca, user={"token": token})
+        self._kubeconfigs[GALLERY] = install_gallery(self.system)
 
     def _kill_all(self) -> None:
         for process in self.system.processes.values():
@@ -254,6 +261,9 @@ class Scene:
 
     def _start_operator(self, name: str) -> None:
         self.system.start_operator(name, KUBECONFIG=str(self._kubeconfigs[name]), **self._addresses(name))
+
+    def _start_gallery(self) -> None:
+        self.gallery: Gallery = launch_gallery(self.system, self._kubeconfigs[GALLERY], self._gallery_ports, GALLERY)
 
     def _start_worker(self, name: str) -> None:
         pool, concurrency = _POOLS[name]

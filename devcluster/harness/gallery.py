@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,12 +68,17 @@ class Gallery:
             return HttpAnswer(answer.status, headers, answer.read())
 
 
-def start_gallery(system: System, name: str = "gallery", port: int = 0, **settings: str) -> Gallery:
-    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs. `port` 0: any."""
+def install_gallery(system: System) -> Path:
+    """Make the gallery's account with its rights. Return the kubeconfig of the account."""
     system.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "gallery")
-    kubeconfig = system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT)
-    probe_port, any_port = free_ports(2)
-    port = port or any_port
+    return system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT)
+
+
+def launch_gallery(
+    system: System, kubeconfig: Path, ports: Sequence[int], name: str = "gallery", **settings: str
+) -> Gallery:
+    """Start the gallery on the system's job folders, and do not wait until it is ready. `ports`: of its pages and of its probes."""
+    port, probe_port = ports
     process = system.start_program(
         name,
         [Path(sys.executable).with_name("reconstruction-gallery")],
@@ -83,7 +88,15 @@ def start_gallery(system: System, name: str = "gallery", port: int = 0, **settin
         GALLERY_PROBE_PORT=str(probe_port),
         **settings,
     )
-    gallery = Gallery(port, process, probe_port)
+    return Gallery(port, process, probe_port)
+
+
+def start_gallery(system: System, name: str = "gallery", port: int = 0, **settings: str) -> Gallery:
+    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs. `port` 0: any."""
+    kubeconfig = install_gallery(system)
+    probe_port, any_port = free_ports(2)
+    gallery = launch_gallery(system, kubeconfig, (port or any_port, probe_port), name, **settings)
+    process = gallery.process
 
     def ready() -> bool:
         process.check()
