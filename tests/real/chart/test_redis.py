@@ -1,4 +1,4 @@
-"""Redis of the chart: command and probe, with a real server."""
+"""Redis of the chart and of manifests/complete: command and probe, with a real server."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ import yaml
 from devcluster.programs.helm import helm
 from devcluster.programs.toolchain import redis_server
 from devcluster.waiting import wait_until
-from tests.real.security.redis_users import chart_user, rules
-from tests.support.paths import CHART
+from tests.real.security.redis_users import ACL, chart_user, rules
+from tests.support.paths import CHART, CHECKOUT
 
 PASSWORD = """ "a" 'b' \\c \\" $HOME $(id) `id` #d %s é
 EOF
@@ -26,23 +26,29 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A server that is started as the kubelet starts the chart's."""
+    """A server that is started as the kubelet starts it."""
 
     process: subprocess.Popen[bytes]
     socket: Path
     container: dict[str, Any]
 
 
-def container() -> dict[str, Any]:
-    manifests = helm("template", "r", CHART, "--show-only", "templates/redis/redis.yaml").stdout.split("---\n")
-    (redis_container,) = yaml.safe_load(manifests[-1])["spec"]["template"]["spec"]["containers"]
+def container(source: str) -> dict[str, Any]:
+    text = (CHECKOUT / "manifests" / "complete" / "redis.yaml").read_text()
+    if source == "chart":
+        text = helm("template", "r", CHART, "--show-only", "templates/redis/redis.yaml").stdout
+    workload = next(one for one in yaml.safe_load_all(text) if one["kind"] == "StatefulSet")
+    (redis_container,) = workload["spec"]["template"]["spec"]["containers"]
     return dict(redis_container)
 
 
 def command(container: dict[str, Any], folder: Path) -> list[str]:
-    """Return the command as the kubelet expands it, with a folder of this machine."""
+    """Return the command as the kubelet expands it, with folders of this machine."""
     words = [*container["command"], *container["args"]]
-    return [word.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for word in words]
+    places = {"$(REDISCLI_AUTH)": PASSWORD, "/data": str(folder), "/users/": f"{ACL}/"}
+    for place, here in places.items():
+        words = [word.replace(place, here) for word in words]
+    return words
 
 
 def environment(password: str, *folders: Path) -> dict[str, str]:
@@ -51,9 +57,14 @@ def environment(password: str, *folders: Path) -> dict[str, str]:
     return os.environ | {"PATH": path, "REDISCLI_AUTH": password} | others
 
 
+@pytest.fixture(params=["chart", "manifests"])
+def source(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    started, path = container(), tmp_path / "redis.sock"
+def server(source: str, tmp_path: Path) -> Iterator[Server]:
+    started, path = container(source), tmp_path / "redis.sock"
     # Otherwise Redis would overwrite its command line, which other users could have read before.
     options = ["--port", "0", "--unixsocket", str(path), "--set-proc-title", "no"]
     process = subprocess.Popen([*command(started, tmp_path), *options], env=environment(PASSWORD))
@@ -119,9 +130,13 @@ def test_the_probe_authenticates_with_the_password(server: Server, tmp_path: Pat
     assert (done.returncode == 0) is ready
 
 
-def test_redis_does_not_start_without_a_password(tmp_path: Path) -> None:
+def test_redis_does_not_start_without_a_password(source: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        command(container(), tmp_path), env=environment(""), capture_output=True, check=False, timeout=START_SECONDS
+        command(container(source), tmp_path),
+        env=environment(""),
+        capture_output=True,
+        check=False,
+        timeout=START_SECONDS,
     )
 
     assert done.returncode != 0
