@@ -54,7 +54,12 @@ class Rights:
         return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
 
     async def permissions(self, user: User, namespace: str) -> dict[str, bool]:
-        """Return what the page offers to the user in the namespace; the API server checks each write again. Raises ApiError."""
+        """Return what the page offers to the user in the namespace; the API server checks each write again. Raises ApiError.
+
+        Nothing with a token of the gallery alone, which authenticates no write.
+        """
+        if user.bound:
+            return dict.fromkeys(("upload", "cancel", "suspend", "delete"), False)
         upload, change, cancel, delete = await asyncio.gather(
             *(self.may(user, verb, namespace) for verb in (UPLOAD, CHANGE, CANCEL, DELETE))
         )

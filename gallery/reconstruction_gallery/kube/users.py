@@ -67,7 +67,7 @@ class User:
         """The headers of a request to the API server as this user. Raises BoundTokenError."""
         if self.bound:
             raise BoundTokenError(
-                "this token is only for reading in the gallery: sign in with a token of the API server"
+                "this token is only for reading in the gallery, and for uploads: sign in with a token of the API server"
             )
         if self.token:
             return [("Authorization", f"Bearer {self.token}")]

@@ -23,7 +23,9 @@ async def _show(request: Request) -> Response:
             raise
         # The page always requests this first: a 401 would be an error in the browser's console.
         return JSONResponse({"user": None})
-    return JSONResponse({"user": identity.user.name, "proof": identity.proof, "uploads": gallery.uploads is not None})
+    user = identity.user
+    uploads = gallery.uploads is not None and not user.bound  # the page would create the job as the user
+    return JSONResponse({"user": user.name, "proof": identity.proof, "uploads": uploads})
 
 
 async def _sign_in(request: Request) -> Response:

@@ -23,7 +23,7 @@ _SPEC: Final = {"modelType", "parameters", "queue", "priority", "output", "backo
 async def _begin(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
     upload = await anyio.to_thread.run_sync(uploads.begin, owner_of(user.name), namespace, gallery.jobs.input_uris)
-    return JSONResponse({"id": upload.id}, 201)
+    return JSONResponse({"id": upload.id, "uri": uploads.uri(upload)}, 201)
 
 
 async def _show(request: Request) -> Response:

@@ -29,16 +29,22 @@ def open_(
     ] = True,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
+    writes: Annotated[
+        bool,
+        typer.Option(
+            "--write", help="Let the gallery cancel and create jobs as the --account, with a token of the API server."
+        ),
+    ] = False,
 ) -> None:
     """Show a mesh in the browser, until Ctrl-C.
 
-    If the cluster has a gallery, it shows the mesh, signed in with your own token or that of --account.
+    If the cluster has a gallery, it shows the mesh, signed in with your own token, or with one of --account for reading.
     Otherwise this program downloads the result and serves its report, for this machine only.
     """
     from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import named
 
-    what = viewing.Viewed(target, connect, named(gallery, account))
+    what = viewing.Viewed(target, connect, named(gallery, account, writes=writes))
     raise typer.Exit(viewing.open_page(what, browser=browser))
 
 

@@ -47,7 +47,7 @@ def run(connection: Connection, name: str, way: Way, *, follow: bool, raw: bool)
         pass  # tenants may not read them
     way = published.gallery(connection.api, [job], way)
     with reached(connection, way) as url:
-        gallery = Gallery(url, token(connection, way, reading=True))
+        gallery = Gallery(url, token(connection, way))
         noted: set[str] = set()
         return _print(connection, job, lambda: _of_gallery(gallery, job, noted), _GALLERY_SECONDS if follow else None)
 

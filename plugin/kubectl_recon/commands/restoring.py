@@ -53,7 +53,7 @@ def _repeated(connection: Connection, name: str, way: Way) -> dict[str, Any]:
 def _trash(connection: Connection, way: Way) -> list[dict[str, Any]]:
     way = published.gallery(connection.api, [], way)
     with reached(connection, way) as url:
-        return list(Gallery(url, token(connection, way, reading=True)).get("/api/trash")["jobs"])
+        return list(Gallery(url, token(connection, way)).get("/api/trash")["jobs"])
 
 
 def listed(connection: Connection, way: Way, *, everywhere: bool) -> None:

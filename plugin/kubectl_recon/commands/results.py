@@ -74,7 +74,7 @@ def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
 def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
     way = published.gallery(connection.api, [job], way)
     url = stack.enter_context(reached(connection, way))
-    return Gallery(url, token(connection, way, reading=True)).result(job)
+    return Gallery(url, token(connection, way)).result(job)
 
 
 @dataclass(frozen=True, slots=True)

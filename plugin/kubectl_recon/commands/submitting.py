@@ -1,4 +1,4 @@
-"""`submit`: checks the photos, uploads them to object storage and creates the job; or the gallery does both.
+"""`submit`: checks the photos, uploads them to object storage or to the gallery, and creates the job.
 
 With --dry-run it prints the manifest. A cluster is optional then; if there is one, it checks the manifest.
 """
@@ -135,20 +135,20 @@ def _by_gallery(
     files: Sequence[scanning.Photo],
     how: Format | None,
 ) -> Job:
-    """Upload to the gallery, which creates the job. Raises UsageError without a gallery: the photos then need --upload."""
+    """Upload to the gallery, and create the job. Raises UsageError without a gallery: the photos then need --upload."""
     with ExitStack() as stack:
         try:
             way = published.gallery(connection.api, _jobs(connection), request.way)
             url = stack.enter_context(reached(connection, way))
         except NoGalleryError as error:
             raise UsageError(f"{nowhere(request)} ({error})") from error
-        gallery = Gallery(url, token(connection, request.way))
+        gallery = Gallery(url, token(connection, way))
         total = scanning.total_bytes(files)
         progress = stack.enter_context(bar(f"Uploading {counted(len(files), 'photo')}", total, is_bytes=True))
-        uploading.submit(gallery, body, files, progress)
-    path = paths.job(connection.namespace, body["metadata"]["name"])
-    labels = {"metadata": {"labels": dict(request.labels)}}
-    return _submitted(Job(connection.api.merge(path, labels) if request.labels else connection.api.get(path)), how)
+        uri = stack.enter_context(uploading.uploaded(gallery, connection.namespace, files, progress))
+        body["spec"]["input"] = {"uri": uri}
+        job = manifests.create(connection, [body["metadata"]["name"]], lambda _: body)
+    return _submitted(Job(job), how)
 
 
 def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:

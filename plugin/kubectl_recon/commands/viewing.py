@@ -114,7 +114,8 @@ def preview(target: Viewed) -> int:
 
 
 def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) -> int:
-    with reached(connection, published.gallery(connection.api, [job], way)) as url:
+    way = published.gallery(connection.api, [job], way)
+    with reached(connection, way) as url:
         gallery = Gallery(url, token(connection, way))
         page = url + gallery.page(job)
         # A cookie cannot be set for another host: the page asks for a token.

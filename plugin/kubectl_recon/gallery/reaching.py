@@ -36,6 +36,7 @@ class Way:
     """How to reach the gallery. `url`: its address; without one a port-forward to `service` in `namespace`, the operator's.
 
     `account`: a service account whose token is used. `lease`: of the installation that publishes the address; empty if the user named it.
+    `writes`: the gallery may write as the account, so it gets a token of the API server.
     """
 
     url: str | None = None
@@ -43,6 +44,7 @@ class Way:
     service: str = ""
     namespace: str = ""
     lease: str = ""
+    writes: bool = False
 
 
 @contextmanager
@@ -81,22 +83,23 @@ def reached(connection: Connection, way: Way) -> Iterator[str]:
             process.terminate()
 
 
-def named(gallery: str | None, account: str | None) -> Way:
+def named(gallery: str | None, account: str | None, *, writes: bool = False) -> Way:
     """Return the way to the gallery that the user named: a URL, or NAMESPACE/SERVICE for a port-forward; None: the published one."""
     namespace, slash, service = (gallery or "").partition("/")
     if gallery and slash and "/" not in service and ":" not in gallery:
-        return Way(None, account, _SERVICE + service, namespace)
-    return Way(gallery, account)
+        return Way(None, account, _SERVICE + service, namespace, writes=writes)
+    return Way(gallery, account, writes=writes)
 
 
-def token(connection: Connection, way: Way, *, reading: bool = False) -> str:
-    """Return the user's own token, or a new one of `way.account`: for `reading`, if possible, one that only the gallery accepts.
+def token(connection: Connection, way: Way) -> str:
+    """Return the user's own token, or a new one of `way.account`: unless `way.writes`, one that only the gallery accepts.
 
-    Raises UsageError if there is none.
+    The gallery's is that of `way.namespace`: if nothing tells the namespace, as for a URL of the user's own beside an operator that
+    publishes nothing, the account's token is one of the API server. Raises UsageError if there is none.
     """
     if way.account:
         path = paths.core(connection.namespace, "serviceaccounts", way.account) + "/token"
-        audiences = [audience(way.namespace)] if reading and way.namespace else []
+        audiences = [audience(way.namespace)] if way.namespace and not way.writes else []
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",

@@ -1,10 +1,9 @@
-"""Upload to the gallery, which stores photos where the workers read them, and creates the job as the user."""
+"""Upload to the gallery, which stores photos where the workers read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 from reconstruction_operator.transfer.photos import masks
@@ -13,23 +12,25 @@ from kubectl_recon.errors import ReconError
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.photos.scanning import Photo
 
-_FIELDS: Final = ("modelType", "parameters", "queue", "priority", "output")  # of a spec that the gallery accepts
 
+@contextmanager
+def uploaded(
+    gallery: Gallery, namespace: str, photos: Sequence[Photo], progress: Callable[[int], None]
+) -> Iterator[str]:
+    """Upload the photos, and yield the address where the workers read them. If that or the block fails, they are discarded.
 
-def submit(gallery: Gallery, body: Mapping[str, Any], photos: Sequence[Photo], progress: Callable[[int], None]) -> None:
-    """Upload the photos and create the job of the manifest `body` for them. A failed upload is discarded.
-
-    `progress` gets the bytes of each photo.
+    `progress` gets the bytes of each photo. Raises ReconError.
     """
-    metadata, spec = body["metadata"], body["spec"]
-    uploads = f"/api/namespaces/{quote(metadata['namespace'], safe='')}/uploads"
-    upload = f"{uploads}/{gallery.post(uploads, {})['id']}"
+    uploads = f"/api/namespaces/{quote(namespace, safe='')}/uploads"
+    begun = gallery.post(uploads, {})
+    upload = f"{uploads}/{begun['id']}"
+    if "uri" not in begun:
+        raise ReconError("the gallery is older than this program: upgrade it, or use --upload")
     try:
         for target, photo in named(photos).items():
             gallery.put(f"{upload}/photos/{quote(target, safe='')}", photo.path)
             progress(photo.bytes)
-        accepted = {key: spec[key] for key in _FIELDS if key in spec}
-        gallery.post(f"{upload}/job", {"name": metadata["name"], "spec": accepted})
+        yield str(begun["uri"])
     except BaseException:
         with suppress(ReconError):
             gallery.delete(upload)

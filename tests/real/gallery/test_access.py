@@ -337,6 +337,9 @@ def test_a_token_for_the_gallery_alone_reads_and_never_writes(
 
     assert names(gallery, bound) == ["one"]
     assert action(gallery, jobs, "one", "request-cancel", bound) == 403
+    page = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one", token=bound).json
+    assert not any(page["permissions"][name] for name in ("upload", "cancel", "suspend", "delete"))
+    assert not gallery.request("GET", "/api/session", token=bound).json["uploads"]
     log = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one/log", token=bound).json
     assert log["leftOut"].startswith("the Events are missing: this token is only for reading in the gallery")
     for audiences in (

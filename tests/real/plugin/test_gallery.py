@@ -11,9 +11,11 @@ import pytest
 from devcluster import wait_until
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import OPERATOR_NAMESPACE
 from tests.real.gallery.test_access import know
 from tests.support.photos import make_photo
 from tests.support.plugin import Program, get
+from tests.support.systems import wait_published
 
 ACCOUNT = "viewer"
 
@@ -33,6 +35,7 @@ def gallery(jobs: Jobs, uploads: Path) -> Iterator[Gallery]:
     kubectl("-n", jobs.namespace, "create", "serviceaccount", ACCOUNT)
     role = ("--clusterrole=reconstruction-viewer", f"--serviceaccount={jobs.namespace}:{ACCOUNT}")
     kubectl("-n", jobs.namespace, "create", "rolebinding", ACCOUNT, *role)
+    wait_published(jobs.system, OPERATOR_NAMESPACE)  # so that the account's tokens are for the gallery alone
     gallery = start_gallery(jobs.system, GALLERY_UPLOADS_DIR=str(uploads), GALLERY_LOGS_DIR=str(jobs.system.folder))
     jobs.system.processes.pop("gallery")  # a shared system stops what a test has added
     yield gallery
@@ -101,16 +104,19 @@ def test_logs_without_pods_are_read_by_the_gallery(jobs: Jobs, recon: Program, g
     assert [time for time, *_ in lines] == sorted(time for time, *_ in lines)
 
 
-def test_photos_are_uploaded_through_the_gallery_for_the_workers(
-    jobs: Jobs, recon: Program, gallery: Gallery, uploads: Path, tmp_path: Path
+@pytest.mark.parametrize("options", [(), ("--account", ACCOUNT)], ids=["own-token", "token-for-the-gallery"])
+def test_photos_are_uploaded_through_the_gallery_for_the_workers(  # noqa: PLR0917  # fixtures
+    jobs: Jobs, recon: Program, gallery: Gallery, uploads: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
+    role = ("--clusterrole=reconstruction-editor", f"--serviceaccount={jobs.namespace}:{ACCOUNT}")
+    jobs.system.cluster.kubectl("-n", jobs.namespace, "create", "rolebinding", "editor", *role)
     photos = tmp_path / "vase"
     for name in ("a.jpg", "b.jpg", "side/a.jpg"):
         (photos / name).parent.mkdir(parents=True, exist_ok=True)
         (photos / name).write_bytes(make_photo())
-    options = ["--force", "--no-follow", "--model", "placeholder", "--label", "set=museum", "--gallery", gallery.url]
+    chosen = ("--force", "--no-follow", "--model", "placeholder", "--label", "set=museum", "--gallery", gallery.url)
 
-    done = recon("submit", photos, *options)
+    done = recon("submit", photos, *chosen, *options)
 
     assert done.returncode == 0, done.stderr
     job = jobs.get("vase")
@@ -118,6 +124,8 @@ def test_photos_are_uploaded_through_the_gallery_for_the_workers(
     folder = Path(job["spec"]["input"]["uri"].removeprefix("file://"))
     assert folder.is_relative_to(uploads)
     assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "b.jpg", "side_a.jpg"]
-    refused = recon("submit", photos, *options, "--name", "other", "--param", "nested={}", "--queue", "Not A Queue")
+    refused = recon(
+        "submit", photos, *chosen, *options, "--name", "other", "--param", "nested={}", "--queue", "Not A Queue"
+    )
     assert "a queue's name has lower-case letters" in refused.stderr
-    assert len(list(uploads.glob("[!.]*/*"))) == 1
+    assert len(list((uploads / jobs.namespace).iterdir())) == 1
