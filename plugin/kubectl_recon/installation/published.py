@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from reconstruction_operator.contract import installation as contract
 from reconstruction_operator.contract.info import NAMESPACE, SELECTOR
@@ -19,6 +19,12 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.api import Api
 
 _NONE: Final = f"{contract.NOT_PUBLISHED}, or its chart does not let you read it (ConfigMaps {SELECTOR} in {NAMESPACE})"
+
+# The user confirms the text: a user name before the host, letters that look like others, and escapes of a terminal would show another place
+_ADDRESS: Final = re.compile(
+    r"(https://([a-z0-9.-]+|\[[0-9a-f:]+\])|http://127\.0\.0\.1)(:\d{1,5})?(/[a-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII
+)
+_SERVICE: Final = re.compile(r"service/[a-z0-9-]{1,63}")
 
 
 def read(api: Api, jobs: Sequence[Job] = ()) -> Installation:
@@ -44,19 +50,15 @@ def gallery(api: Api, jobs: Sequence[Job], way: Way) -> Way:
     if way.url:
         return way if installation.missing else named
     published = replace(named, lease=installation.info.lease)
-    if address.startswith("service/"):
+    if _SERVICE.fullmatch(address):
         return replace(published, service=address)
     # The user's token is sent there.
     return replace(published, url=address) if is_safe(address) else way
 
 
 def is_safe(address: str) -> bool:
-    """Return whether nobody on the network can read what is sent to the address."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname == "127.0.0.1")
+    """Return whether nobody on the network can read what is sent to the address, and its text shows where that goes."""
+    return bool(_ADDRESS.fullmatch(address))
 
 
 def _age(written: datetime | None) -> float:

@@ -67,6 +67,12 @@ def test_a_cluster_without_published_state_is_named_as_such(api: Api, server: Se
         ("service/gallery", Way(service="service/gallery", namespace="recon", lease="recon/operator")),
         ("ftp://127.0.0.1", Way()),
         ("https://[", Way()),
+        ("https://gallery.example.com@evil.example.com", Way()),
+        ("https://gallery.example.com\\@evil.example.com", Way()),
+        ("https://evil.example.com/\x1b[2K\x1b[1Ghttps://gallery.example.com", Way()),
+        ("https://gаllery.example.com", Way()),  # noqa: RUF001  # a Cyrillic letter
+        ("service/evil\x1b[2K", Way()),
+        ("service/a/../b", Way()),
     ],
 )
 def test_a_token_is_sent_only_to_a_safe_address(api: Api, server: Server, address: str, way: Way) -> None:
