@@ -13,7 +13,6 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from reconstruction_operator import config
 from reconstruction_operator.jobfiles import kept_stages, layout
 from reconstruction_operator.worker.attempt.stages import of_namespace
 from reconstruction_operator.worker.local.run import KEPT_STAGES
@@ -57,14 +56,14 @@ class FirstMesh(Running):
         while self._thread.is_alive():  # a join without a timeout could not be interrupted
             self._thread.join(_POLL_SECONDS)
 
-    def give_stages(self, namespace: str, namespace_uid: str) -> bool:
-        """Move the stages of the run to where jobs of that namespace find them, and return whether there are any.
+    def give_stages(self, install_id: str, namespace: str, namespace_uid: str) -> bool:
+        """Move the stages of the run to where that namespace's jobs find them, and return whether there are any.
 
         A job with the same photos and parameters then continues from them.
         """
         kept = list(kept_stages.entries(self.folder / KEPT_STAGES))
         for run in kept:
-            digest = of_namespace(run.digest, config.settings.INSTALL_ID, namespace, namespace_uid)
+            digest = of_namespace(run.digest, install_id, namespace, namespace_uid)
             kept_stages.keep(
                 layout.kept_stages(self._places.jobs), run.path, digest, run.job_id, tenant=layout.tenant(namespace)
             )

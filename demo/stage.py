@@ -41,6 +41,7 @@ _OLDEST_KUBERNETES = (1, 31)
 _READY_SECONDS = 120.0  # until the CRD is served: under a second on an idle machine
 _CHECK_SECONDS = 1.0  # between two checks that everything runs
 _RESTART_SECONDS = 5.0  # between two in a kept demo: a process that always fails leaves the processor to others
+_INSTALL_ID = "demo"
 _WORKER_PROCESSES = 2  # one for the photos, one for the placeholder
 
 
@@ -109,7 +110,7 @@ def own(places: Places, photos: Photos, display: Display, *, first: FirstMesh | 
         system = stack.enter_context(System(cluster, server, settings=_settings(places, photos)))
         account = "as the service account of manifests/install, with only its permissions"
         (port,) = free_ports(1)
-        _start(system, places, display, account, GALLERY_ADDRESS=f"http://127.0.0.1:{port}")
+        _start(system, places, display, account, INSTALL_ID=_INSTALL_ID, GALLERY_ADDRESS=f"http://127.0.0.1:{port}")
         address = gallery.start(system, kubectl, places, display, port)
         yield DemoServers(kubectl, (cluster, server, system), address)
 
@@ -130,7 +131,7 @@ def _build(stack: contextlib.ExitStack, display: Display, first: FirstMesh | Non
 def _give_stages(first: FirstMesh, kubectl: ShownKubectl, photos: Photos, display: Display) -> None:
     """Let the job of the same photos continue from the stages of the first mesh, and say so."""
     uid = kubectl.read("get", "namespace", kubectl.namespace)["metadata"]["uid"]
-    continues = first.give_stages(kubectl.namespace, uid)
+    continues = first.give_stages(_INSTALL_ID, kubectl.namespace, uid)
     how = "continues from the stages of the engine's run" if continues else "runs in full: the engine kept no stages"
     display.text(f"The same photos are now the job {photos.job}, which {how}")
 
