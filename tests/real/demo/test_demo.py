@@ -17,6 +17,7 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
+from devcluster.programs.building import built
 from devcluster.servers.control_plane import write_kubeconfig
 from devcluster.servers.ports import free_ports
 from tests.support.paths import CHECKOUT
@@ -186,6 +187,43 @@ def test_the_engine_shows_its_mesh_while_the_control_plane_is_built(demo: Callab
     wait_until(lambda: not run.left(), "the end of all processes", seen=run.left, timeout_seconds=30)
     left = {path.name for path in tmp_path.iterdir()} - {"cache", "go", "demo-output", "vase"}
     assert {name for name in left if not name.startswith("reconstruction-operator")} == set()
+
+
+# Its build makes what the cache has already, as soon as the engine's mesh is there.
+GO_THAT_WAITS = """#!/bin/sh
+case $1 in
+    env) echo go1.99.0 ;;
+    list) echo net ;;
+    build)
+        while ! [ -e "$MESH" ]; do sleep 0.2; done
+        while [ "$1" != -o ]; do shift; done
+        exec cp "$BUILT/control-plane" "$2" ;;
+esac
+"""
+
+
+@pytest.mark.release
+@pytest.mark.timeout(MESH_SECONDS)
+def test_the_demos_job_continues_from_the_engines_run_of_the_same_photos(
+    demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    go, cache = tmp_path / "go", tmp_path / "cache" / "reconstruction-operator"
+    go.write_text(GO_THAT_WAITS)
+    go.chmod(0o755)
+    cache.mkdir(parents=True)
+    programs = built().parent.parent
+    for entry in programs.iterdir():
+        if entry.name != "control-plane":
+            (cache / entry.name).symlink_to(entry)
+    caches = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    mesh = tmp_path / "demo-output" / "first-mesh" / "model.glb"
+
+    run = demo("--photos", some_photos(tmp_path / "vase", 5), **caches, BUILT=str(built()), MESH=str(mesh))
+
+    assert run.wait(MESH_SECONDS) == 0, run.output_text()
+    text = run.output_text()
+    assert "now the job vase, which continues from the stages of the engine's run" in text
+    assert re.search(r"The photos became a mesh in \d+ s, continued from surface of an earlier run", text), text
 
 
 def test_photos_that_make_no_mesh_are_refused_before_anything_starts(demo: Callable[..., Demo], tmp_path: Path) -> None:
