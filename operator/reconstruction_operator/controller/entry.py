@@ -72,12 +72,24 @@ class InputCheck(NamedTuple):
     tries: int = 0
 
 
-class SentMessage(NamedTuple):
+class CountedMessage(NamedTuple):
     """A message that was sent after a reading of the queues, and is counted beside it."""
 
     reading: int  # its number
     queue: str
     size: int  # in bytes
+
+
+@dataclass(slots=True)
+class SentMessage:
+    """A message that is searched for, in its queue and at the workers. Times are monotonic."""
+
+    name: str  # its id
+    queue: str
+    since: float  # when it was sent, or when this operator first knew of it
+    taken_since: float | None = None
+    absences: int = 0  # consecutive searches that did not find it
+    asked_at: float = 0.0  # of an order: when its job was last planned
 
 
 @dataclass(slots=True)
@@ -95,6 +107,8 @@ class Subject:
     """What is observed in Redis: a job, or the record of a deleted one."""
 
     silence: Silence | None = None  # None: the newest poll found a heartbeat, or no worker runs it
+    sent: SentMessage | None = None  # the newest attempt's message
+    order: SentMessage | None = None  # the newest order to delete its files
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +133,7 @@ class Entry(Subject):
     planned: Phase | None = None  # by the newest plan, if that phase counts before it is stored
     place: Place = UNKNOWN  # as its status shows it while it waits
     checked: Checked | None = None  # the result of preflight, until the status holds it
-    message: SentMessage | None = None  # its newest one
+    counted: CountedMessage | None = None  # its newest message
 
     @property
     def key(self) -> JobKey:
@@ -129,7 +143,7 @@ class Entry(Subject):
     def reset(self) -> None:
         """Drop what belongs to a tenure. The indices are cleared beside it."""
         self.rank = self.wake_at = self.write = self.check = self.candidate = None
-        self.silence = self.planned = self.checked = self.message = None
+        self.silence = self.sent = self.order = self.planned = self.checked = self.counted = None
         self.failures, self.place = 0, UNKNOWN
         self.waiting = self.skipped = False
 

@@ -83,7 +83,7 @@ class Orphans:
         """Add jobs whose deletion was watched. A record that Redis has lost meanwhile is put back, since the clean-up needs it."""
         for entry in entries:
             job, orphan = entry.job, self._orphan(entry.key.job_id, now)
-            orphan.silence, orphan.handed_over = entry.silence, False
+            orphan.silence, orphan.order, orphan.handed_over = entry.silence, entry.order, False
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
@@ -131,7 +131,8 @@ class Orphans:
         batch = self._plan_all(seen, at, now)
         results = await self.actor.act(batch, fence)
         for key, queue in results.ordered.items():
-            self.observer.messages.ordered(key.job_id, queue, now)
+            if (ordered := self._orphans.get(key.job_id)) is not None:
+                self.observer.messages.ordered(ordered, key.job_id, queue, now)
         for job in batch:
             orphan = self._orphans.get(job.key.job_id)
             forgets = any(isinstance(action, planned.Forget) for action in job.actions)

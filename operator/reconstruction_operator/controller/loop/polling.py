@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,12 +13,14 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.queues import workers_by_queue
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, reads, results
 
 _log = logging.getLogger(__name__)
@@ -72,11 +74,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
 
     Jobs whose queue gained or lost workers or models are enqueued, since their status reports it. So are those whose message is missing.
     """
-    queued = {
-        job.task: job.queue
-        for job in (entry.job for entry in cache.active())
-        if job.status.phase is Phase.QUEUED and job.ours and not job.deleting
-    }
+    queued = [entry for entry in cache.active() if _is_queued(entry.job)]
     facts = view.queues
     live = await calls.arun(view.state, reads.live_workers(view.keys))
     workers = workers_by_queue(live)
@@ -84,7 +82,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     announced = await calls.arun(view.state, reads.announcements(view.keys, unread)) if unread else {}
     # Queues with workers, and queues with messages (orders to delete files included). Nothing is sent to any other queue.
     with_messages = {queue for queue, messages in facts.messages.items() if messages}
-    queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
+    queues = {*workers, *with_messages, *(entry.job.queue for entry in queued), *orphans.queues()}
     backlog = await actor.measure(queues)
     share = max(backlog.memory_share, view.connection.memory_share)
     demand = cache.counts.demand
@@ -100,13 +98,15 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     cache.changed.set()  # there may be room in the dispatch window
 
 
-async def _search(cache: Cache, view: RedisView, actor: Actor, queued: Mapping[TaskId, str], now: float) -> None:
+def _is_queued(job: Job) -> bool:
+    return job.status.phase is Phase.QUEUED and job.ours and not job.deleting
+
+
+async def _search(cache: Cache, view: RedisView, actor: Actor, queued: Sequence[Entry], now: float) -> None:
     queues = view.messages.queues_to_search(queued, now, epoch=view.connection.epoch)
     if not queues:
         return
-    for task in view.messages.searched(await actor.search(queues), now):
-        entry = cache.entry(task.job_id)
-        if entry is not None:
-            queue = entry.job.queue
-            _log.info("%s: the message of attempt %d is missing in queue %s", entry.key, task.attempt, queue)
-            cache.enqueue(entry)
+    for entry in view.messages.searched(await actor.search(queues), now):
+        job = entry.job
+        _log.info("%s: the message of attempt %d is missing in queue %s", job.key, job.attempt, job.queue)
+        cache.enqueue(entry)

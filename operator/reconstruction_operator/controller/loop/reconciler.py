@@ -234,9 +234,6 @@ class Reconciler:
             return
         actions = [JobActions(job.key, job, job.attempt, plan.actions) for _, job, plan in planned if plan.actions]
         results = await self.actor.act(actions, fence)
-        for key, queue in results.ordered.items():
-            view.queues.sent(queue)
-            view.messages.ordered(key.job_id, queue, self.monotonic())
         for entry, job, plan in planned:
             self._follow(entry, job, plan, results, seen.now)
         if results.failed:
@@ -247,8 +244,12 @@ class Reconciler:
         key = job.key
         sent = results.sent.get(key)
         if sent is not None:
-            self.view.messages.sent(sent.task, sent.queue, self.monotonic())
+            self.view.messages.sent(entry, sent.task, sent.queue, self.monotonic())
             self.admission.sent(entry)
+        ordered = results.ordered.get(key)
+        if ordered is not None:
+            self.view.messages.ordered(entry, key.job_id, ordered, self.monotonic())
+            self.view.queues.sent(ordered)
         if key in results.failed:
             self._retry_later(entry)  # the status must not report what was not done
             return

@@ -88,8 +88,9 @@ class Observer:
             silent_seconds=self._silent_seconds(subject, task.attempt) if is_silent else 0.0,
             progress=report,
             workers=self.queues.workers(queue),
-            missing=self.messages.is_missing(task, queue),
-            order_missing=_is_ordered(job) and self.messages.is_order_missing(task.job_id, queue, self.monotonic()),
+            missing=self.messages.is_missing(subject, task, queue),
+            order_missing=_is_ordered(job)
+            and self.messages.is_order_missing(subject, task.job_id, queue, self.monotonic()),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 

@@ -10,7 +10,7 @@ from typing import Final
 from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.contract.pools import queue_name
-from reconstruction_operator.controller.entry import Entry, SentMessage
+from reconstruction_operator.controller.entry import CountedMessage, Entry
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics
 
@@ -58,13 +58,13 @@ class QueueFacts:
         """Count a message that was sent (for that job) until the next reading."""
         self._count(queue, 1, size)
         if entry is not None:
-            entry.message = SentMessage(self._reading, queue, size)
+            entry.counted = CountedMessage(self._reading, queue, size)
 
     def begun(self, entry: Entry) -> None:
         """Note that a worker has the job: its message no longer counts, if it was sent since the newest reading."""
-        message, entry.message = entry.message, None
-        if message is not None and message.reading == self._reading:
-            self._count(message.queue, -1, -message.size)
+        counted, entry.counted = entry.counted, None
+        if counted is not None and counted.reading == self._reading:
+            self._count(counted.queue, -1, -counted.size)
 
     def _count(self, queue: str, messages: int, size: int) -> None:
         self.messages[queue] = self.messages.get(queue, 0) + messages

@@ -18,7 +18,7 @@ from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.state import results
 
-from tests.support.controller.entries import names
+from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body
 
 
@@ -72,11 +72,11 @@ async def test_a_job_whose_message_is_missing_is_enqueued(queues: Queues) -> Non
     queues.cache.take(1)
 
     for queues.now in (15.0, 16.0):
-        assert not queues.messages.is_missing(TaskId("uid-waits", 1), "celery")
+        assert not queues.messages.is_missing(entry_of(queues.cache, "waits"), TaskId("uid-waits", 1), "celery")
         assert queues.cache.queued == 0
         await queues.read()
 
-    assert queues.messages.is_missing(TaskId("uid-waits", 1), "celery")
+    assert queues.messages.is_missing(entry_of(queues.cache, "waits"), TaskId("uid-waits", 1), "celery")
     assert names(queues.cache.take(1)) == ["waits"]
 
 
