@@ -38,7 +38,9 @@ class Gallery:
         # The only request whose origin is checked as that of a browser.
         headers = {"Origin": self.url, "Content-Type": _JSON}
         answer, _ = self._send("POST", "/api/session", json.dumps({"token": self._token}), headers)
-        return str(answer.headers["set-cookie"])
+        if not (cookie := answer.headers.get("set-cookie")):
+            raise GalleryError(f"the gallery at {self.url} starts no session")
+        return str(cookie)
 
     def page(self, job: Job) -> str:
         """Return the path of the job's page."""
@@ -92,12 +94,14 @@ class Gallery:
             answer = self._pool.request(
                 method, self.url + path, body=body, headers=headers, preload_content=False, retries=False
             )
-            failed = answer.status >= HTTPStatus.BAD_REQUEST
+            failed = answer.status >= HTTPStatus.MULTIPLE_CHOICES
             content = b"" if stream and not failed else answer.read(_MAX_BYTES, decode_content=False)
         except HTTPError as error:
             raise GalleryError(f"the gallery at {self.url} does not respond (ask an administrator): {error}") from error
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise GalleryError("the gallery does not accept the token: use a service account of yours with --account")
+        if place := answer.get_redirect_location():  # the user knows no other address than this one
+            raise GalleryError(f"the gallery at {self.url} leads to {place}, where nothing was sent")
         if failed:
             raise GalleryError(f"the gallery rejects {path}: {content.decode(errors='replace').strip()[:300]}")
         return answer, content

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
                 self.send_header("Content-Encoding", "gzip")
             server.sent_bytes.append(len(content))
             self.send_header("Content-Length", str(len(content)))
+            if status == HTTPStatus.TEMPORARY_REDIRECT:
+                self.send_header("Location", "http://other.example.com/")
             self.end_headers()
             self.wfile.write(content)
 

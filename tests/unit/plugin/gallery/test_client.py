@@ -21,3 +21,15 @@ def test_a_response_that_cannot_be_a_jobs_json_is_an_error(body: bytes, api: Api
     server.put(200, body)
     with pytest.raises(GalleryError, match="does not respond with JSON"):
         Gallery(api.server, "token").result(job()).manifest()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(307, r"leads to http://other\.example\.com/, where nothing was sent"), (200, "no session")],
+)
+def test_a_gallery_that_leads_elsewhere_or_starts_no_session_is_an_error(
+    status: int, expected: str, api: Api, server: Server
+) -> None:
+    server.put(status, {})
+    with pytest.raises(GalleryError, match=expected):
+        Gallery(api.server, "token").cookie()
