@@ -151,13 +151,14 @@ class Installation:
 def published(bodies: Iterable[Mapping[str, Any]], now: datetime) -> list[Installation]:
     """Return the installations in ConfigMaps with the label of `contract.info` that are not removed.
 
-    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one.
+    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one. Texts get a placeholder for
+    each unprintable character: what one operator publishes, the terminals of all users show.
     """
     installations = []
     for body in bodies:
         metadata = body.get("metadata") or {}
         try:
-            info = codec.decode(InstallationInfo, json.loads((body.get("data") or {}).get(KEY, "")))
+            info = codec.decode(InstallationInfo, _printable(json.loads((body.get("data") or {}).get(KEY, ""))))
         except (ValueError, RecursionError):
             continue
         if info.lease and metadata.get("name") == info.name:
@@ -172,6 +173,17 @@ def problems(installations: Iterable[Installation], namespace: str, now: datetim
     own = [installation for installation in installations if installation.namespace == namespace]
     every = [problem for installation in own for problem in installation.problems(now)]
     return list(dict.fromkeys(every)) if own else Installation(missing=NOT_PUBLISHED).problems(now)
+
+
+def _printable(value: Any) -> Any:
+    match value:
+        case str():
+            return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in value)
+        case list():
+            return [_printable(one) for one in value]
+        case dict():
+            return {_printable(key): _printable(one) for key, one in value.items()}
+    return value
 
 
 def _time(text: object) -> datetime | None:

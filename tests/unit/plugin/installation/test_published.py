@@ -10,7 +10,7 @@ import pytest
 from kubectl_recon.gallery.reaching import Way
 from kubectl_recon.installation import published
 from kubectl_recon.kube.api import Api
-from reconstruction_operator.contract.info import KEY, MANAGER, InstallationInfo
+from reconstruction_operator.contract.info import KEY, MANAGER, InstallationInfo, Workers
 
 from tests.support.plugin import job
 
@@ -78,6 +78,16 @@ def test_a_cluster_without_published_state_is_named_as_such(api: Api, server: Se
 def test_a_token_is_sent_only_to_a_safe_address(api: Api, server: Server, address: str, way: Way) -> None:
     server.put(200, stored(replace(WHOLE, gallery=address)))
     assert published.gallery(api, (), Way()) == way
+
+
+def test_what_an_operator_publishes_cannot_command_a_terminal(api: Api, server: Server) -> None:
+    hostile = "\x1b[2K"
+    group = Workers((f"gpu{hostile}",), 1, {f"model{hostile}": {"version": hostile}})
+    server.put(200, stored(replace(WHOLE, version=hostile, problems=(hostile,), workers=(group,))))
+    installation = published.read(api)
+    assert installation.info.version == "\N{REPLACEMENT CHARACTER}[2K"
+    shown = (installation.info, installation.problems(NOW), installation.models("gpu\N{REPLACEMENT CHARACTER}[2K"))
+    assert "\\x1b" not in repr(shown)
 
 
 def test_an_operator_cannot_speak_for_another_installation(api: Api, server: Server) -> None:
