@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import socket
 import struct
 import termios
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _QUIET_SECONDS = 10.0  # without a request, or without a byte that the client read of a response
 _CHECKS = 4  # in that time
 _MAX_UNREAD_BYTES = 32 << 20  # that wait in memory for all clients together
+_OLDEST: Final = 100  # connections of an address among which one without a request is sought
 _KERNEL_BYTES: Final = 1 << 16  # of a connection that wait in the kernel: it would take 4 MiB
 _SIZE: Final = struct.Struct("i")
 
@@ -23,20 +25,24 @@ class Connection(H11Protocol):
     """A connection that is aborted if it has no request for some time (slow loris), if its client reads nothing, or when there are too many."""
 
     most: ClassVar[int] = 3000  # at a time, of one port
+    _held: ClassVar[dict[str, dict[Connection, None]]] = {}  # of one port, by address, the oldest first
     _paused: ClassVar[dict[Connection, None]] = {}  # whose clients left much unread, those without progress first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the class above
         """Begin to watch the connection."""
         super().connection_made(transport)
         self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
-        self.since = self.loop.time()
-        self._check(None, self.since)
+        self._check(None, self.loop.time())
+        self._held.setdefault(self.address, {})[self] = None
         if len(self.connections) > self.most:
-            self._superfluous().transport.abort()
+            superfluous = self._superfluous()
+            superfluous.forget()
+            superfluous.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._paused.pop(self, None)
+        self.forget()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -67,14 +73,21 @@ class Connection(H11Protocol):
         """Whether a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete and not self.transport.is_closing()
 
+    def forget(self) -> None:
+        """Count the connection no longer among those of its address. Idempotent."""
+        of_address = self._held.get(self.address, {})
+        of_address.pop(self, None)
+        if not of_address:
+            self._held.pop(self.address, None)
+
     def _superfluous(self) -> Connection:
-        """Return a connection of the address that has the most: one without a request, or else the oldest."""
-        every = [
-            other for other in self.connections if isinstance(other, Connection) and not other.transport.is_closing()
-        ]
-        address = Counter(other.address for other in every).most_common(1)[0][0]
-        of_address = sorted((other for other in every if other.address == address), key=lambda other: other.since)
-        return next((other for other in of_address if not other.serves and other is not self), of_address[0])
+        """Return a connection of the address that has the most: one of the oldest, without a request if possible.
+
+        In a flood this happens for each connection, so it must not look at all others.
+        """
+        of_address = max(self._held.values(), key=len)
+        oldest = list(itertools.islice(of_address, _OLDEST))
+        return next((other for other in oldest if not other.serves and other is not self), oldest[0])
 
     def _check(self, before: object, since: float) -> None:
         """Abort the connection if nothing has changed `since` some time: no request came, or its client has read no byte."""
@@ -102,3 +115,4 @@ class ProbeConnection(Connection):
     """A connection to the port of the probes."""
 
     most: ClassVar[int] = 50
+    _held: ClassVar[dict[str, dict[Connection, None]]] = {}
