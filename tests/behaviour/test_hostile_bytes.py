@@ -223,7 +223,7 @@ def sparse() -> bytes:
 _USER, _JOB = b"\nAuthorization: Bearer t\nContent-Type: application/json\n", b"/api/namespaces/default/jobs/banana"
 OWNER = b'{"jobId":"uid-banana","installId":"i","namespace":"default","name":"banana","queue":"celery","attempt":1,"outputUri":"s3://b/a"}'
 MANIFEST = b"""{"version":1,"jobId":"uid-banana","taskId":"t","attempt":1,"model":"m","simulated":false,"parameters":{"a":[1,{"b":2.5}]},
-"versions":{"model":"1"},"steps":{"Loading":1.5},"usage":{"cpuSeconds":2.5,"peakMemoryBytes":9},"inputs":{"images":3,"bytes":9},"quality":{"a":"12"},
+"versions":{"model":"1"},"steps":[{"name":"Loading","seconds":1}],"usage":{"cpuSeconds":2,"peakMemoryBytes":9},"inputs":{"images":3},"quality":{"a":"12"},"size":"1 m",
 "placement":{"latitude":5.5},"uri":"","owner":%s,"retainSeconds":9,"reusedFrom":{"uid":"a","attempt":1,"completionTime":"2026-01-01T00:00:00Z"},
 "files":[{"name":"model.glb","bytes":9,"sha256":"5e5e"},{"name":"previews/front.png","bytes":3,"sha256":"5e5e"}]}""" % OWNER
 BODY = b"""{"metadata":{"namespace":"default","name":"banana","uid":"uid-banana","resourceVersion":"7","creationTimestamp":"2026-03-01T12:00:00Z"},

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.contract import loglines
+from reconstruction_operator.kube import loglines
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.kube.reflector import Lines

@@ -36,6 +36,7 @@ PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
     _column("Age", ".metadata.creationTimestamp", "Time since the job was created.", kind="date"),
     _column("Step", ".status.progress.step", "The current step.", wide=True),
     _column("Images", ".status.inputs.images", "Number of photos that were read.", kind="integer", wide=True),
+    _column("Size", ".status.size", "Size of the mesh, where its scale is known.", wide=True),
     _column("Attempt", ".status.attempt", "Number of the attempt.", kind="integer", wide=True),
     _column("Worker", ".status.worker", "Worker that runs the job.", wide=True),
     _column("Cancel Reason", ".spec.cancelReason", "Why the job is to be cancelled.", wide=True),

@@ -262,6 +262,12 @@ class Status:
         "Why the result of a successful job is worse than it should be, with numbers.",
         max_length=2048,
     )
+    size: str = member(
+        "",
+        "Width, height and depth of the mesh, such as 1.2 x 0.8 x 0.4 m.",
+        absent="its scale is unknown: no markers of known size and no GPS positions",
+        max_length=128,
+    )
     installation: InstallationMark | None = member(
         None, "The installation of the operator that manages the job; all others ignore it."
     )

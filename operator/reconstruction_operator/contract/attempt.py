@@ -7,21 +7,21 @@ from dataclasses import dataclass, field, fields
 from typing import Self
 
 from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.contract.assessment import Assessment
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Assessment):
     """What a run has found out so far, or in the end. The status shows the fields of the same names.
 
-    Progress and end of an attempt carry it from the worker to the status: a new fact for users is a field here and in
-    `api.status.Status`.
+    Progress, manifest and end of an attempt carry it from the worker to the status: a new fact for users is a field
+    here, or of `Assessment` if the model tells it, and one of the same name in `api.status.Status`.
     """
 
+    quality: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     inputs: Inputs | None = None
     steps: tuple[StepTime, ...] = ()  # the finished ones; in an end all that it began
     usage: Usage | None = None
-    quality: Mapping[str, str] = field(default_factory=dict)
-    warning: str = ""  # for people, about the quality of a result
     resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
 
     def over(self, earlier: Self) -> Self:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import ReusedFrom
 from reconstruction_operator.contract import fingerprint
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.records import Owner
 
 MANIFEST: Final = "manifest.json"
@@ -18,7 +19,6 @@ MESH: Final = "model.glb"  # the mesh to look at; every result has one
 MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 MAX_MANIFEST_BYTES: Final = 1 << 20
 _VERSION: Final = 1
-_MOST_SECONDS: Final = 1e12
 
 
 def local_names(names: Collection[str], job: str) -> dict[str, str]:
@@ -50,10 +50,7 @@ class Manifest:
     model: str = ""
     simulated: bool = False
     attempt: int | None = None  # None: a bare task
-    images: int | None = None
-    input_bytes: int | None = None
-    quality: Mapping[str, str] = field(default_factory=dict)
-    warning: str = ""  # warnings for people about the quality of the result
+    findings: Findings = field(default_factory=Findings)  # until the result was sealed
     # Where on Earth the mesh is (docs/models.md); empty: unknown
     placement: Mapping[str, Any] = field(default_factory=dict)
     uri: str = ""  # where a copy was delivered; empty: no copy
@@ -61,11 +58,6 @@ class Manifest:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model used them
     # As the job's author wrote them: without defaults
     spec_parameters: Mapping[str, Any] = field(default_factory=dict)
-    # Name of each step, and its seconds until the result was sealed
-    steps: Mapping[str, float] = field(default_factory=dict)
-    cpu_seconds: float | None = None  # of the model's processes; None: not measured
-    peak_memory_bytes: int | None = None  # of these processes together; None: not measured
-    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed; empty: none
     versions: Mapping[str, str] = field(default_factory=dict)  # of the model ("model"), Python and packages
     input_uri: str = ""
     input_digest: str = ""  # of the photos (`contract.fingerprint`); empty: they were not read
@@ -96,17 +88,8 @@ class Manifest:
             "parameters": dict(self.parameters),
             "specParameters": dict(self.spec_parameters),
             "versions": dict(self.versions),
-            "steps": dict(self.steps),
-            "usage": {"cpuSeconds": self.cpu_seconds, "peakMemoryBytes": self.peak_memory_bytes},
-            "resumedFrom": self.resumed_from,
-            "inputs": {
-                "images": self.images,
-                "bytes": self.input_bytes,
-                "uri": self.input_uri,
-                "digest": self.input_digest,
-            },
-            "quality": dict(self.quality),
-            "warning": self.warning,
+            **codec.encode(self.findings),
+            "input": {"uri": self.input_uri, "digest": self.input_digest},
             "placement": dict(self.placement) or None,
             "uri": self.uri,
             "owner": None if self.owner is None else self.owner.to_json(),
@@ -136,33 +119,27 @@ class Manifest:
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
-        inputs, owner = data["inputs"], data.get("owner")  # a bare task has no owner
+        source, owner = _mapping(data.get("input")), data.get("owner")  # a bare task has no owner
+        findings = codec.decode(Findings, data)
         return cls(
             job_id=str(data["jobId"]),
             task_id=str(data["taskId"]),
             model=str(data["model"]),
             simulated=data["simulated"] is True,
             attempt=_whole_number(data["attempt"]),
-            images=_whole_number(inputs["images"]),
-            input_bytes=_whole_number(inputs["bytes"]),
-            quality={str(name): str(value) for name, value in data["quality"].items()},
-            warning=_text(data.get("warning")),
+            findings=replace(findings, quality={name: str(value) for name, value in findings.quality.items()}),
             placement=_mapping(data.get("placement")),
             uri=str(data["uri"]),
             parameters=_mapping(data.get("parameters")),
             spec_parameters=_mapping(data.get("specParameters")),
             versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
-            input_uri=_text(inputs.get("uri")),
-            input_digest=_text(inputs.get("digest")),
+            input_uri=_text(source.get("uri")),
+            input_digest=_text(source.get("digest")),
             retain_seconds=_whole_number(data.get("retainSeconds")) or 0,
             reused_from=codec.decode(ReusedFrom, reused)
             if isinstance(reused := data.get("reusedFrom"), Mapping)
             else None,
             owner=None if owner is None else Owner.from_json(owner),
-            steps={name: _seconds(seconds) or 0.0 for name, seconds in _mapping(data.get("steps")).items()},
-            cpu_seconds=_seconds(_mapping(data.get("usage")).get("cpuSeconds")),
-            peak_memory_bytes=_whole_number(_mapping(data.get("usage")).get("peakMemoryBytes")),
-            resumed_from=str(data.get("resumedFrom", "")),
             files=tuple(codec.decode(SealedFile, file) for file in data["files"]),
         )
 
@@ -173,12 +150,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _seconds(value: object) -> float | None:
-    if value is not None and not (isinstance(value, int | float) and 0 <= value <= _MOST_SECONDS):  # nor NaN
-        raise TypeError(f"{value!r:.40} is not a number of seconds")
-    return None if value is None else float(value)
 
 
 def _whole_number(value: object) -> int | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.photos import Photo as Photo  # noqa: PLC0414  # models import it from here
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
@@ -71,12 +72,10 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """The result of one run. `quality` has at most 16 values for the status, such as registered photos and faces."""
+class Result(Assessment):
+    """The result of one run. `quality` has values for the status, such as registered photos and faces."""
 
-    quality: Mapping[str, int | float | str] = field(default_factory=dict)
     simulated: bool = False
-    warning: str = ""  # describes with numbers why the quality of a usable result is reduced
     placement: Placement | None = None  # None: unknown
 
 

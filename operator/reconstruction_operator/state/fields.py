@@ -7,6 +7,7 @@ values are left out. Times are whole milliseconds since 1970, by Redis's clock.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
@@ -19,6 +20,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
@@ -34,6 +36,8 @@ MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's
 _MAX_INT: Final = 2**53  # above this JavaScript loses precision
 _MAX_LOGGED: Final = 1_000
 _NESTED: Final = ("findings", "inputs", "outputs", "usage", "reusedFrom")  # objects among the details of an end
+
+_TEXTS: Final = tuple(part.name for part in dataclasses.fields(Findings) if part.type == "str")  # of findings
 
 _logger = logging.getLogger(__name__)
 _logged: set[str] = set()  # keys with malformed values; each is logged once, and the set is bounded
@@ -189,16 +193,21 @@ def findings(data: object) -> Findings:
     return _cut_findings(codec.decode(Findings, _known(data) if isinstance(data, Mapping) else {}))
 
 
+def assessed(found: Findings, assessment: Assessment) -> Findings:
+    """Return what a run found, with what its model says of the result, within the limits of a status."""
+    said = {part.name: getattr(assessment, part.name) for part in dataclasses.fields(Assessment)}
+    return _cut_findings(replace(found, **said))
+
+
 def _cut_findings(found: Findings) -> Findings:
     steps = (StepTime(plain(step.name), count(step.seconds) or 0) for step in found.steps[:STEPS] if step.name)
     return replace(
         found,
+        **{name: plain(getattr(found, name), MESSAGE_CHARS) for name in _TEXTS},
         inputs=found.inputs and Inputs(images=count(found.inputs.images), bytes=count(found.inputs.bytes)),
         steps=tuple(steps),
         usage=found.usage and Usage(count(found.usage.cpu_seconds), count(found.usage.peak_memory_bytes)),
         quality=quality(found.quality),
-        warning=plain(found.warning, MESSAGE_CHARS),
-        resumed_from=plain(found.resumed_from),
     )
 
 

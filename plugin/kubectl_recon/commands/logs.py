@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from reconstruction_operator.contract import loglines
-from reconstruction_operator.kube import parsing, paths
+from reconstruction_operator.kube import loglines, parsing, paths
 
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError

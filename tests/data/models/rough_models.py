@@ -348,7 +348,8 @@ class Warned(Good):
 
     def run(self, work: Work, report: Report) -> Result:
         placement = Placement(52.5, 13.25, 35.5, 120.0, (1.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0))
-        return replace(super().run(work, report), warning="5 of 9 photos were aligned", placement=placement)
+        made, size = super().run(work, report), "1.2 x 0.8 x 0.4 m"
+        return replace(made, warning="5 of 9 photos were aligned", size=size, placement=placement)
 
 
 class Learned(Good):

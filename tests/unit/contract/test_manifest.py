@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.contract.records import Owner
 
@@ -14,19 +17,20 @@ MANIFEST = Manifest(
     task_id="uid-1-2",
     model="photogrammetry",
     attempt=2,
-    images=30,
-    input_bytes=5_000,
-    quality={"faces": "1200"},
-    warning="11 of 16 photos were aligned",
+    findings=Findings(
+        inputs=Inputs(30, 5_000),
+        steps=(StepTime("Loading input files", 1), StepTime("Preprocessing images", 10)),
+        usage=Usage(42, 1 << 30),
+        quality={"faces": "1200"},
+        warning="11 of 16 photos were aligned",
+        size="1.2 x 0.8 x 0.4 m",
+        resumed_from="matches of attempt 1",
+    ),
     placement={"latitude": 52.5, "metresPerUnit": 120.125, "rotation": [0.5] * 9},
     uri="file:///meshes/a",
     owner=Owner("uid-1", "mine", "red", "banana", "gpu", 2),
     parameters={"quality": "fast", "crop": True},
     versions={"model": "1", "python": "3.11.2"},
-    steps={"Loading input files": 1.25, "Preprocessing images": 10.0},
-    cpu_seconds=42.5,
-    peak_memory_bytes=1 << 30,
-    resumed_from="matches of attempt 1",
     files=(SealedFile("model.glb", 7, "0" * 64),),
 )
 
@@ -38,14 +42,13 @@ def test_manifest_is_read_as_it_was_written() -> None:
 
 def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -> None:
     content = json.loads(MANIFEST.to_text())
-    for name in ("owner", "parameters", "versions", "steps", "usage", "resumedFrom", "warning", "placement"):
+    for name in ("owner", "parameters", "versions", *codec.encode(MANIFEST.findings), "placement"):
         del content[name]
     parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
     assert parsed is not None
     assert (parsed.job_id, parsed.owner, parsed.files) == ("uid-1", None, MANIFEST.files)
-    assert (parsed.parameters, parsed.versions, parsed.steps) == ({}, {}, {})
-    assert (parsed.warning, parsed.placement) == ("", {})
-    assert (parsed.cpu_seconds, parsed.peak_memory_bytes, parsed.resumed_from) == (None, None, "")
+    assert (parsed.parameters, parsed.versions, parsed.placement) == ({}, {}, {})
+    assert parsed.findings == Findings()
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\0" * 100, b"\xff", b"[" * 200_000])
@@ -58,15 +61,9 @@ def test_any_other_text_is_not_a_manifest(text: bytes) -> None:
     [
         {"attempt": "2"},
         {"attempt": True},
-        {"inputs": None},
-        {"quality": []},
         {"files": [{"name": "model.glb"}]},
         {"files": 7},
         {"files": [{"name": "model.glb", "bytes": float("inf"), "sha256": ""}]},
-        {"steps": {"Loading input files": float("inf")}},
-        {"usage": {"cpuSeconds": float("nan")}},
-        {"usage": {"cpuSeconds": "12"}},
-        {"usage": {"peakMemoryBytes": 1.5}},
         {"owner": {"jobId": "../x"}},
         {"owner": 7},
     ],
@@ -74,6 +71,27 @@ def test_any_other_text_is_not_a_manifest(text: bytes) -> None:
 )
 def test_a_manifest_with_a_field_of_another_type_is_invalid(wrong: dict[str, Any]) -> None:
     assert Manifest.parse(json.dumps(json.loads(MANIFEST.to_text()) | wrong).encode()) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"inputs": None},
+        {"quality": []},
+        {"steps": {"Loading input files": 1}},
+        {"steps": [7]},
+        {"usage": "12"},
+        {"usage": {"cpuSeconds": float("nan"), "peakMemoryBytes": 1.5}},
+        {"size": 7},
+    ],
+    ids=str,
+)
+def test_a_wrong_value_of_what_the_run_found_is_left_out(wrong: dict[str, Any]) -> None:
+    parsed = Manifest.parse(json.dumps(json.loads(MANIFEST.to_text()) | wrong).encode())
+    assert parsed is not None
+    (name,) = wrong
+    assert not getattr(parsed.findings, name) or getattr(parsed.findings, name) in (Usage(), (StepTime(""),))
+    assert parsed.files == MANIFEST.files
 
 
 @pytest.mark.parametrize(

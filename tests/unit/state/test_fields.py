@@ -198,12 +198,12 @@ def test_texts_lose_control_characters_and_unpaired_surrogates() -> None:
             "message": HOSTILE,
             "worker": HOSTILE,
             "outputs": {"uri": HOSTILE, "files": [{"name": HOSTILE, "bytes": 1}]},
-            "findings": {"quality": {HOSTILE: HOSTILE}, "warning": HOSTILE},
+            "findings": {"quality": {HOSTILE: HOSTILE}, "warning": HOSTILE, "size": HOSTILE},
         }
     )
     assert (end.reason, end.message, end.worker) == (HARMLESS, HARMLESS, HARMLESS)
     assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
-    assert end.findings == Findings(quality={HARMLESS: HARMLESS}, warning=HARMLESS)
+    assert end.findings == Findings(quality={HARMLESS: HARMLESS}, warning=HARMLESS, size=HARMLESS)
     claim = fields.parse_claim(job(token="t", owner=HOSTILE), NOW)
     record = fields.parse_record(job(attempt="1", queue="celery", name=HOSTILE))
     assert (claim and claim.owner, record and record.name) == (HARMLESS, HARMLESS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.interface import EARLY_LOOK, Report, Result, Work
+from reconstruction_operator.models.interface import EARLY_LOOK, Placement, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, selection, views
@@ -140,6 +140,7 @@ def _model(run: Run) -> Result:
     poster = results.write_previews(work.output_dir, model, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
 
     width, height, depth = (float(f"{extent:.4g}") for extent in extents(placed.vertices))
+    placement = None if on_earth is None else on_earth.placement(frame)
     result = Result(
         quality={
             **acceptance.quality(sparse, len(run.prepared)),
@@ -155,7 +156,8 @@ def _model(run: Run) -> Result:
             **({"markers": measured.markers} if measured else {}),
         },
         warning=_warning(run, sparse, measured),
-        placement=None if on_earth is None else on_earth.placement(frame),
+        size=size_of(placed, measured, placement),
+        placement=placement,
     )
     seconds = {step.name.capitalize(): taken for step, taken in timetable.taken_seconds().items()}
     # Last: it has the duration of each step.
@@ -164,6 +166,14 @@ def _model(run: Run) -> Result:
     )
     stage(Stage.PREVIEWS)(1.0, "report written")
     return result
+
+
+def size_of(placed: Mesh, measured: markers.Scale | None, placement: Placement | None) -> str:
+    """Return width, height and depth, such as "1.2 x 0.8 x 0.4 m"; empty if neither markers nor positions give the scale."""
+    if not (measured or placement):
+        return ""
+    metres_per_unit = placement.metres_per_unit if placement and not measured else 1.0  # measured: in metres already
+    return " x ".join(f"{float(f'{extent:.3g}'):g}" for extent in extents(placed.vertices) * metres_per_unit) + " m"
 
 
 def _aligned(run: Run) -> mapping.SparseModel:

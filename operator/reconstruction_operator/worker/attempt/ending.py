@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
-from reconstruction_operator.contract.attempt import Findings, SupersededError
+from reconstruction_operator.api.status import OutputFile, Outputs
+from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -56,20 +56,11 @@ def place_of(reached: Reached | None, seconds: float) -> str:
 
 def end_of_success(manifest: Manifest, worker: str) -> End:
     """Return the end to record for a sealed result."""
-    inputs, used = Inputs(manifest.images, manifest.input_bytes), (manifest.cpu_seconds, manifest.peak_memory_bytes)
-    findings = Findings(
-        inputs=None if inputs == Inputs() else inputs,
-        steps=tuple(StepTime(name, round(seconds)) for name, seconds in manifest.steps.items()),
-        usage=None if used == (None, None) else Usage(None if used[0] is None else round(used[0]), used[1]),
-        quality=manifest.quality,
-        warning=manifest.warning,
-        resumed_from=manifest.resumed_from,
-    )
     return End(
         Outcome.SUCCEEDED,
         worker=worker,
         simulated=manifest.simulated,
-        findings=findings,
+        findings=manifest.findings,
         outputs=Outputs(
             uri=target_of(manifest.uri, "").place_of(manifest) if manifest.uri else _in_job_folder(manifest),
             bytes=sum(file.bytes for file in manifest.files),

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from reconstruction_operator import disk
 from reconstruction_operator.api import spec
-from reconstruction_operator.api.status import ReusedFrom
+from reconstruction_operator.api.status import Inputs, ReusedFrom
 from reconstruction_operator.contract.fingerprint import KnownInput, recipe
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.jobfiles import manifest as manifests
@@ -46,8 +46,8 @@ def reusable(assignment: Assignment, choice: Choice | None) -> tuple[EarlierResu
 
 def known_inputs(earlier: Iterable[EarlierResult]) -> tuple[KnownInput, ...]:
     """Return the inputs that the results were made from."""
-    manifests = (result.manifest for result in earlier)
-    return tuple(KnownInput(source.input_digest, source.images, source.input_bytes) for source in manifests)
+    sealed = ((result.manifest.input_digest, result.manifest.findings.inputs or Inputs()) for result in earlier)
+    return tuple(KnownInput(digest, inputs.images, inputs.bytes) for digest, inputs in sealed)
 
 
 def take_over(
@@ -86,7 +86,7 @@ def take_over(
         spec_parameters=written,
         input_uri=envelope.input_uri,
         retain_seconds=envelope.retain_seconds,
-        resumed_from="",
+        findings=replace(source.findings, resumed_from=""),
         reused_from=source.reused_from or ReusedFrom(source.job_id, source.attempt, sealed_at),
     )
     manifests.seal(output, manifest)

@@ -256,7 +256,7 @@ class AttemptRun:
     def _seal(self, choice: Choice, output: Path, result: Result) -> Manifest:
         """Write the manifest of the files in `output` and return it."""
         assignment, observer = self._assignment, self._observer
-        model, inputs, usage = choice.model.name, observer.inputs, observer.usage
+        model = choice.model.name
         placed = {} if result.placement is None else asdict(result.placement)
         manifest = Manifest(
             job_id=assignment.job_id,
@@ -264,19 +264,12 @@ class AttemptRun:
             model=assignment.model_type,
             simulated=result.simulated,
             attempt=assignment.attempt,
-            images=inputs.images,
-            input_bytes=inputs.bytes,
-            quality=fields.quality(result.quality),
-            warning=result.warning,
+            findings=fields.assessed(observer.findings, result),
             placement={codec.camel(name): value for name, value in placed.items()},
             uri=assignment.envelope.output_uri,
             owner=assignment.owner,
             parameters=choice.parameters,
             spec_parameters=assignment.envelope.parameters,
-            steps={name: round(seconds, 3) for name, seconds in observer.step_seconds.items()},
-            cpu_seconds=None if usage is None else round(usage.cpu_seconds, 3),
-            peak_memory_bytes=None if usage is None else usage.peak_bytes,
-            resumed_from=observer.resumed_from,
             input_uri=assignment.envelope.input_uri,
             input_digest=observer.input_digest,
             retain_seconds=assignment.envelope.retain_seconds,

@@ -26,10 +26,10 @@ def test_a_manifest_has_parameters_versions_timings_and_digests(photos: str, job
     sealed = manifest(jobs_dir)
     assert sealed["parameters"] == {"detail": 3}
     assert sealed["versions"] == {"model": "1.0", "python": sealed["versions"]["python"], "rough-models": "1.0"}
-    assert list(sealed["steps"]) == [step.name for step in STEPS]
-    assert 0 < sealed["usage"]["cpuSeconds"] < 60
+    assert [step["name"] for step in sealed["steps"]] == [step.name for step in STEPS]
+    assert 0 <= sealed["usage"]["cpuSeconds"] < 60
     assert sealed["usage"]["peakMemoryBytes"] > 1 << 20
-    assert sealed["resumedFrom"] == ""
+    assert "resumedFrom" not in sealed
     for file in sealed["files"]:
         content = (jobs_dir / JOB / "output" / file["name"]).read_bytes()
         assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
@@ -44,11 +44,12 @@ def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, clien
     assert recorded.findings.usage.peak_memory_bytes > 1 << 20
 
 
-def test_a_warning_is_in_the_end_and_the_placement_in_the_manifest(
+def test_a_warning_and_the_size_are_in_the_end_and_the_placement_in_the_manifest(
     photos: str, jobs_dir: Path, client: redis.Redis
 ) -> None:
     run(model="rough-warned", input_uri=photos)
     assert end(client).findings.warning == manifest(jobs_dir)["warning"] == "5 of 9 photos were aligned"
+    assert end(client).findings.size == manifest(jobs_dir)["size"] == "1.2 x 0.8 x 0.4 m"
     assert manifest(jobs_dir)["placement"] == {
         "latitude": 52.5,
         "longitude": 13.25,
@@ -68,5 +69,5 @@ def test_weights_are_in_the_manifest_and_a_licence_against_commercial_use_warns(
 
 def test_a_model_without_a_process_of_its_own_has_no_usage(jobs_dir: Path, client: redis.Redis) -> None:
     run()
-    assert manifest(jobs_dir)["usage"] == {"cpuSeconds": None, "peakMemoryBytes": None}
+    assert "usage" not in manifest(jobs_dir)
     assert end(client).findings.usage is None

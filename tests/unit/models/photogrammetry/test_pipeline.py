@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import Work
+from reconstruction_operator.models.interface import Placement, Work
 from reconstruction_operator.models.photogrammetry import pipeline
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
@@ -15,9 +15,9 @@ from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthM
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
-from reconstruction_operator.models.photogrammetry.placing import georeference
+from reconstruction_operator.models.photogrammetry.placing import georeference, markers
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
-from reconstruction_operator.models.photogrammetry.surface.meshes import Caster
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
@@ -53,6 +53,24 @@ def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_d
     assert on_earth is not None
     assert np.degrees(np.arccos(min(frame.rotation[1, 2], 1.0))) < most_deg
     assert bool(np.degrees(np.arccos(frame.rotation[1, 2])) > 0.1) is (radius_m > 100)
+
+
+@pytest.mark.parametrize(
+    ("measured", "metres_per_unit", "expected"),
+    [
+        pytest.param(None, None, "", id="unknown"),
+        pytest.param(None, 123.456, "24.7 x 12.3 x 0.000123 m", id="by-gps"),
+        pytest.param(markers.Scale(7.5, 3), 123.456, "0.2 x 0.1 x 1e-06 m", id="markers-are-more-exact-than-gps"),
+        pytest.param(None, 123_456.0, "24700 x 12300 x 0.123 m", id="large"),
+    ],
+)
+def test_a_size_is_in_metres_where_the_scale_is_known(
+    measured: markers.Scale | None, metres_per_unit: float | None, expected: str
+) -> None:
+    mesh = Mesh(np.array([[-0.1, 0.0, 0.0], [0.1, 0.1, 0.0], [0.0, 0.0, 1e-6]]), np.array([[0, 1, 2]]))
+    placement = None if metres_per_unit is None else Placement(52.5, 13.4, 30.0, metres_per_unit, (0.0,) * 9)
+
+    assert pipeline.size_of(mesh, measured, placement) == expected
 
 
 def cloud(tmp_path: Path, source: DepthSource) -> Cloud:

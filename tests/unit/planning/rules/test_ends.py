@@ -51,9 +51,8 @@ def test_a_success_reports_its_details() -> None:
     outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
     success = seen(Outcome.SUCCEEDED)
     assert success.redis.end is not None
-    end = replace(
-        success.redis.end, simulated=False, outputs=outputs, findings=Findings(Inputs(29, 5), quality={"faces": "12"})
-    )
+    findings = Findings(Inputs(29, 5), quality={"faces": "12"}, size="1.2 x 0.8 x 0.4 m")
+    end = replace(success.redis.end, simulated=False, outputs=outputs, findings=findings)
 
     status = look(observed(success, end=end), replace(RUNNING, failure=Failure("WORKER_LOST"), failures=1)).status
 
@@ -76,6 +75,7 @@ def test_a_success_reports_its_details() -> None:
         steps=RUNNING.steps,
         outputs=outputs,
         quality={"faces": "12"},
+        size="1.2 x 0.8 x 0.4 m",
     )
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from reconstruction_operator.contract.loglines import uid_of
+from reconstruction_operator.kube.loglines import uid_of
 
 
 @pytest.mark.parametrize(
