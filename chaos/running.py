@@ -23,6 +23,7 @@ from chaos.system.scenarios import LONG_SECONDS
 from chaos.system.scene import OPERATORS, PREFORK, RETENTION_SECONDS, Scene
 from chaos.witnesses import journal, remains
 from chaos.witnesses.deliveries import Deliveries
+from chaos.witnesses.memory import MemoryWatcher, growth
 from chaos.witnesses.results import ResultWatcher
 from chaos.witnesses.watcher import Watcher
 
@@ -82,7 +83,8 @@ class ChaosRun:
             starting.callback(self._watcher.stop)
             self._results = ResultWatcher(self._scene.jobs_dir)
             self._deliveries = Deliveries(self._scene.delivered, self._scene.bucket)
-            for poller in (self._results.poller, self._deliveries.poller):
+            self._memory = MemoryWatcher(lambda: self._scene.system.processes | {"redis": self._scene.redis.process})
+            for poller in (self._results.poller, self._deliveries.poller, self._memory.poller):
                 poller.start()
                 starting.callback(poller.stop)
             self._load = Load(
@@ -249,6 +251,7 @@ class ChaosRun:
             delivered=self._deliveries.there(jobs),
             hidden=self._deliveries.hidden(jobs),
             with_files=frozenset(folder.name for folder in self._scene.jobs_dir.iterdir()),
+            memory={name: growth(samples) for name, samples in sorted(self._memory.samples.items())},
             ended_at=clock.now(),
             retention_seconds=RETENTION_SECONDS,
             bounds=self._bounds,

@@ -120,8 +120,17 @@ def _figures(evidence: Evidence) -> str:
         ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
         ["results with a copy at spec.output", f"{len(evidence.delivered)} at the end"],
         ["status behind Redis, beyond the debounce interval", behind],
+        ["memory after ten minutes and at the end, MiB", _memory(evidence)],
     ]
     return _table(["figure", "value"], rows)
+
+
+def _memory(evidence: Evidence) -> str:
+    grown = {name: growth for name, growth in evidence.memory.items() if growth is not None}
+    shown = [
+        f"{name} {growth.settled_bytes / 2**20:.0f}, {growth.last_bytes / 2**20:.0f}" for name, growth in grown.items()
+    ]
+    return "; ".join(shown) or "the run was too short"
 
 
 def _violations(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
