@@ -31,12 +31,12 @@ def test_an_unsafe_job_id_is_refused_before_any_deletion(job_id: str, client: re
     assert client.keys() == []
 
 
-@pytest.mark.parametrize(("header", "kept"), [("60", True), ("0", False), ("", False), ("long", False)])
-def test_the_header_holds_how_long_a_result_stays_in_the_trash(
-    header: str, *, kept: bool, client: redis.Redis, jobs_dir: Path
+@pytest.mark.parametrize(("seconds", "kept"), [(60, True), (0, False), (None, False), ("60", False), (-1, False)])
+def test_an_argument_holds_how_long_a_result_stays_in_the_trash(
+    seconds: object, *, kept: bool, client: redis.Redis, jobs_dir: Path
 ) -> None:
     want(client, 1)
     run(namespace="default", name="banana")
 
-    clean_up.apply(args=(JOB,), headers={"retain_seconds": header} if header else {}).get()
+    clean_up.apply(args=(JOB, seconds)).get()
     assert (trashed.find("default", JOB) is not None) is kept
