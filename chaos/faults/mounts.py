@@ -15,6 +15,7 @@ from typing import Final
 
 import redis
 from celery import Celery
+from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
@@ -157,7 +158,7 @@ def _send(scene: Scene, model: str, job_ids: list[str], *, outputs: Path | None 
                 name=job_id,
                 input_uri=f"file://{scene.photos}",
                 output_uri="" if outputs is None else f"file://{outputs / job_id}",
-                last=True,
+                orders=Orders(last=True),
             )
             message = (job_id, model, job.to_json())
             app.send_task("reconstruction.process", message, task_id=f"{job_id}-1", queue=_QUEUE, retry=False)

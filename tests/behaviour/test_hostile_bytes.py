@@ -241,7 +241,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
         b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,"startedAt":1.7e9,"seconds":[1]}}',
         b'{"queues":["celery"],"attempt":1,"queue":"celery","install_id":"i","namespace":"n","name":"n"}',
         b'{"inputs":{"images":3},"outputs":{"files":[{"name":"a","bytes":1}]},"quality":{"a":1},"steps":[{"name":"a","seconds":1}]}',
-        b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"last":false}', b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
+        b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"orders":{"last":false}}', b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
         b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}'),
     "notes in job folders": (
         noted, OWNER, b'{"digest":"d","etag":"e","photos":[{"path":"a.jpg","width":64,"height":48,"bytes":9}],"sha256":{"a.jpg":"digest"}}', b'{"digest":"d","photos":[{"path":"a","width":1e999,"height":1,"bytes":1}],"sha256":{}}',

@@ -31,5 +31,14 @@ class Findings(Assessment):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an attempt has to do with its result and its files."""
+
+    retain_seconds: int = 0  # how long the result stays in the trash after the object is deleted
+    last: bool = False  # no attempt follows if this one fails, so nothing must be kept for a next one
+    reuse: str = ""  # spec.reuse; empty: Never
+
+
 class SupersededError(Exception):
     """The run is superseded by a later one, or the job's files were deleted: it must stop without effects."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.contract.attempt import Orders
 
 ENVELOPE_VERSION = 1
 
@@ -34,10 +35,8 @@ class Envelope:
     output_uri: str = ""
     queue: str = "celery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    reuse: str = ""  # spec.reuse; empty: Never
-    retain_seconds: int = 0  # how long the result stays in the trash after the object is deleted
     traceparent: str = ""  # W3C Trace Context
-    last: bool = False  # no attempt follows if this one fails, so nothing must be kept for a next one
+    orders: Orders = field(default_factory=Orders)
 
     def to_json(self) -> dict[str, Any]:
         """Return the mapping that is sent."""

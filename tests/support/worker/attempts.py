@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
@@ -45,8 +47,12 @@ def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
 
 
 def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **envelope: Any) -> dict[str, Any]:
-    """Run the attempt in this process, as a message of the operator does. Return the task's result or raise its error."""
-    message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
+    """Run the attempt in this process, as a message of the operator does. Return the task's result or raise its error.
+
+    `envelope`: the fields of the message, and of its orders.
+    """
+    orders = Orders(**{part.name: envelope.pop(part.name) for part in fields(Orders) if part.name in envelope})
+    message = Envelope(attempt=attempt, install_id="test", orders=orders, **envelope).to_json()
     done = process_reconstruction.apply(args=(job_id, model, message), task_id=str(TaskId(job_id, attempt)))
     if isinstance(done.result, Exception):
         raise done.result

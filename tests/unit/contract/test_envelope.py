@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.spec import Location, Spec
+from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import ENVELOPE_VERSION, Envelope, EnvelopeError, message_bytes
 
 _TEXT = st.text(max_size=20)
@@ -29,6 +30,7 @@ _JSON = st.recursive(
         queue=st.text(min_size=1),
         parameters=st.dictionaries(_TEXT, _JSON, max_size=3),
         traceparent=_TEXT,
+        orders=st.builds(Orders, st.integers(0), st.booleans(), _TEXT),
     )
 )
 def test_an_envelope_survives_encoding(envelope: Envelope) -> None:
@@ -37,7 +39,13 @@ def test_an_envelope_survives_encoding(envelope: Envelope) -> None:
 
 def test_a_message_has_camel_case_names() -> None:
     envelope = Envelope(
-        install_id="i", namespace="shop", name="banana", attempt=2, input_uri="file:///a", parameters={"a": 1}
+        install_id="i",
+        namespace="shop",
+        name="banana",
+        attempt=2,
+        input_uri="file:///a",
+        parameters={"a": 1},
+        orders=Orders(60, reuse="IfUnchanged"),
     )
 
     assert envelope.to_json() == {
@@ -49,8 +57,7 @@ def test_a_message_has_camel_case_names() -> None:
         "inputUri": "file:///a",
         "queue": "celery",
         "parameters": {"a": 1},
-        "retainSeconds": 0,
-        "last": False,
+        "orders": {"retainSeconds": 60, "last": False, "reuse": "IfUnchanged"},
     }
 
 

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.broker.backlog import Backlog, BacklogReader, FoundMessages
+from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import transition_log
@@ -241,9 +242,11 @@ def message(
         output_uri=spec.output.uri if spec.output else "",
         queue=spec.queue,
         parameters=spec.parameters,
-        reuse=spec.reuse,
-        retain_seconds=action.retain_seconds,
         traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
-        last=actions.job.status.failures >= spec.backoff_limit,
+        orders=Orders(
+            retain_seconds=action.retain_seconds,
+            last=actions.job.status.failures >= spec.backoff_limit,
+            reuse=spec.reuse,
+        ),
     )
     return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)

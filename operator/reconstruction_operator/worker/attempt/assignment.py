@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import Owner
 
-BARE: Final = Envelope(attempt=0, queue="", last=True)
+BARE: Final = Envelope(attempt=0, queue="", orders=Orders(last=True))
 """The envelope of a bare task, from `delay()` or a direct call: the photos are in the job's folder, and no object owns it."""
 
 

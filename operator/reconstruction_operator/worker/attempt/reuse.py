@@ -34,7 +34,7 @@ def reusable(assignment: Assignment, choice: Choice | None) -> tuple[EarlierResu
     """
     if choice is None:
         return _of_same_name(assignment)
-    if assignment.envelope.reuse != spec.IF_UNCHANGED or choice.simulated:
+    if assignment.envelope.orders.reuse != spec.IF_UNCHANGED or choice.simulated:
         return ()
     name = choice.model.name
     own = recipe(name, registry.version(name), choice.parameters)
@@ -75,7 +75,7 @@ def take_over(
     sealed_at = datetime.fromtimestamp(int(result.sealed_at), UTC)
     envelope = assignment.envelope
     # A job with reuse Required may name no parameters: the result is what its first author asked for
-    written = source.spec_parameters if envelope.reuse == spec.REQUIRED else envelope.parameters
+    written = source.spec_parameters if envelope.orders.reuse == spec.REQUIRED else envelope.parameters
     manifest = replace(
         source,
         job_id=assignment.job_id,
@@ -85,7 +85,7 @@ def take_over(
         owner=assignment.owner,
         spec_parameters=written,
         input_uri=envelope.input_uri,
-        retain_seconds=envelope.retain_seconds,
+        retain_seconds=envelope.orders.retain_seconds,
         findings=replace(source.findings, resumed_from=""),
         reused_from=source.reused_from or ReusedFrom(source.job_id, source.attempt, sealed_at),
     )

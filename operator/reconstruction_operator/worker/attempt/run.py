@@ -130,7 +130,7 @@ class AttemptRun:
         """Return whether another attempt may follow and use the files of this one. Without room, everything is deleted."""
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
-        if end.outcome is Outcome.FAILED and self._assignment.envelope.last:
+        if end.outcome is Outcome.FAILED and self._assignment.envelope.orders.last:
             return False
         return end.reason not in ("DISK_FULL", "VOLUME_QUOTA") and outcomes.reason(end.reason).retriable
 
@@ -143,7 +143,8 @@ class AttemptRun:
             )
             if foreign:
                 raise ModelFailure("QUEUE_REFUSED", foreign)
-        runs = assignment.envelope.reuse != REQUIRED  # otherwise the job takes over a result, and never runs its model
+        # With Required the job takes over a result, and never runs its model
+        runs = assignment.envelope.orders.reuse != REQUIRED
         choice = choose(assignment.model_type, assignment.envelope.parameters) if runs else None
         if choice is not None:
             self._observer.model = choice.model.name
@@ -272,7 +273,7 @@ class AttemptRun:
             spec_parameters=assignment.envelope.parameters,
             input_uri=assignment.envelope.input_uri,
             input_digest=observer.input_digest,
-            retain_seconds=assignment.envelope.retain_seconds,
+            retain_seconds=assignment.envelope.orders.retain_seconds,
             versions={"model": registry.version(model), **registry.versions(model)},
             files=manifests.describe_files(output, self._check),
         )
