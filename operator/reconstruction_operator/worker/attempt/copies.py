@@ -33,6 +33,7 @@ class Copies:
         self._heartbeat = heartbeat
         self.predecessors: frozenset[str] = frozenset()
         self._existed = False  # whether a copy of this job existed when the run began
+        self.may_arrive = False  # whether a server may still carry out a request of a check that was interrupted
         self._published = True  # whether that copy is of a published result; until the check, it may be
 
     def begin(self, space: Workspace, owner: Owner | None) -> None:
@@ -60,14 +61,18 @@ class Copies:
     def check(self) -> None:
         """Raise StorageError if the copy would be refused, before hours of work."""
         assignment = self._assignment
+        target = self._target(assignment.envelope.output_uri)
+        self.may_arrive = target.path is None
         try:
-            self._existed = self._target(assignment.envelope.output_uri).check(self._run(None), self._heartbeat.check)
+            self._existed = target.check(self._run(None), self._heartbeat.check)
         except SupersededError:
             pass  # the workspaces decide which run is the later one
         except StorageError:
             # A published result is reported with the refusal, later.
             if publishing.read_sealed(assignment.job_id) is None:
+                self.may_arrive = False
                 raise
+        self.may_arrive = False
 
     def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
         """Copy the sealed folder `source` to `uri`, unless `uri` is empty.
@@ -92,7 +97,11 @@ class Copies:
             raise
 
     def withdraw(self, end: End | None, space: Workspace | None) -> bool:
-        """Delete the delivered copy of a result that does not count. Return False if that failed: the note of the copy must stay then."""
+        """Delete the delivered copy of a result that does not count.
+
+        Return False if the note of the copy must stay, so that another deletion follows: this one failed, or a probe may
+        still arrive.
+        """
         assignment = self._assignment
         if not assignment.envelope.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
@@ -120,7 +129,7 @@ class Copies:
         except OSError as error:
             logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
             return False
-        return True
+        return not self.may_arrive
 
     def _target(self, uri: str) -> Target:
         return target_of(uri, self._assignment.envelope.namespace)

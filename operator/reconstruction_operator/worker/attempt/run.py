@@ -197,7 +197,8 @@ class AttemptRun:
             self._copies.begin(space, assignment.owner)
             check()  # this thread may have hung on a mount that responds again
         except InterruptedRunError:
-            space.discard()
+            if not self._copies.may_arrive:
+                space.discard()
             raise
         workspace.delete_predecessors(assignment.job_id, space)
         self._quota.begin()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.transfer.objects.process import ObjectTarget
+from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
+from devcluster import wait_until
 from tests.support.photos import make_photo
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.support.worker.attempts import JOB, KilledError, at_step, deliver_and_die, end, run, want
+from tests.support.worker.attempts import JOB, KilledError, at_step, deliver_and_die, end, run, stop, want
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
@@ -89,5 +93,21 @@ def test_a_clean_up_deletes_the_probe_of_a_killed_worker(bucket: Bucket, monkeyp
     monkeypatch.setattr(Copies, "check", die)
     with pytest.raises(KilledError):
         run(output_uri=f"s3://{bucket.name}/meshes")
+    clean_up(JOB)
+    assert bucket.keys == []
+
+
+def test_a_probe_that_arrives_after_a_stopped_run_has_cleaned_up_is_deleted_with_the_job(
+    bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_target: ObjectTarget, _run: Run, check: Callable[[], None]) -> bool:
+        stop(client, 1, StopReason.DELETED)
+        wait_until(check, "the stop", timeout_seconds=10)  # raises
+        return False
+
+    monkeypatch.setattr(ObjectTarget, "check", interrupted)
+    run(output_uri=f"s3://{bucket.name}/meshes")
+    assert end(client).reason == "DELETED"
+    bucket.put(f"meshes/{JOB}/{layout.probe_of(1)}", b"")  # the server had the request of the killed process
     clean_up(JOB)
     assert bucket.keys == []
