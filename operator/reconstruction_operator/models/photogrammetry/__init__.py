@@ -1,6 +1,6 @@
 """Photogrammetry on a CPU: overlapping photos of one object in, a coloured and a textured mesh with previews and a report out.
 
-`pipeline` runs the stages in order:
+`pipeline` runs the stages in order, the last of them in `finishing`; `run` has what they hand on:
 
 - `input`: `photos`, `metadata`, `backgrounds` -> upright RGB files of bounded size, from photos as cameras write them
 - `sparse`: `features`, `pairs`, `registration`, `mapping`, `acceptance` -> camera poses and a sparse cloud
@@ -11,7 +11,8 @@
 - `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result
 
 Around the stages: `model` is the entry point, `parameters` has the settings of each quality, and `quality_gates` has the limits below which
-a run fails. `stage_files` saves finished stages. `timing` estimates the time left, and `progress` reports it. `parallel` runs the heavy work.
+a run fails. `stage_files` keeps what a function marked with `@stage` returns, so that a later run reads it back. `timing` estimates the time
+left, and `progress` reports it. `parallel` runs the heavy work.
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """

@@ -13,15 +13,15 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
 from reconstruction_operator.models.interface import Photo, Work
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.input import backgrounds
 from reconstruction_operator.models.photogrammetry.input import photos as preparing
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
@@ -29,8 +29,6 @@ from reconstruction_operator.models.photogrammetry.parameters import QualitySett
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
-from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
@@ -57,15 +55,74 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
 )
 NAMES = tuple(_KEPT)
 
+# A kept stage -> the stages that it makes unnecessary
+_REPLACED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {MATCHES: (FEATURES,), SPARSE: (FEATURES, MATCHES), SAMPLES: (DEPTHS,)}
+)
+
 _PHOTOS = "photos.json"
 _DATABASE = "features.db"
 _SPARSE = "sparse.npz"
 _ARRAYS = "arrays.npz"
 _MAPS_HELD = 32  # cached depth maps: enough for the neighbours of the views that all threads work on
 
-_Arrays = TypeVar("_Arrays", Samples, Mesh)
-
 logger = logging.getLogger(__name__)
+
+
+class HasStages(Protocol):
+    """A run: what a function with a stage gets first."""
+
+    @property
+    def stages(self) -> Stages:
+        """The stages of the run."""
+
+
+_Run = TypeVar("_Run", bound=HasStages)
+_Made = TypeVar("_Made")
+_Rest = ParamSpec("_Rest")
+_Make = Callable[Concatenate[_Run, _Rest], _Made]
+_Fill = Callable[Concatenate[_Run, Path, _Rest], None]
+
+
+def stage(name: str, kind: type[_Made]) -> Callable[[_Make[_Run, _Rest, _Made]], _Make[_Run, _Rest, _Made]]:
+    """Decorate a function of a run: what it returns is kept as the stage of that name. With the stage, it is only read back.
+
+    `kind` is what the function returns: a sparse model, or a data class of arrays and numbers.
+    """
+
+    def decorate(make: _Make[_Run, _Rest, _Made]) -> _Make[_Run, _Rest, _Made]:
+        @wraps(make)
+        def kept(run: _Run, /, *args: _Rest.args, **options: _Rest.kwargs) -> _Made:
+            found = run.stages.find(name)
+            if found is not None:
+                with contextlib.suppress(ValueError):  # the process of a model made the stage and its seal
+                    read: _Made = _read(found.path, kind)
+                    return read
+            made = make(run, *args, **options)
+            _keep(run.stages, name, lambda folder: _write(folder, made))
+            if name == SPARSE:
+                run.stages.rest_on(SPARSE)
+            return made
+
+        return kept
+
+    return decorate
+
+
+def stage_folder(name: str) -> Callable[[_Fill[_Run, _Rest]], _Make[_Run, _Rest, Path]]:
+    """Decorate a function that gets a run and an empty folder, and writes files there: the folder is the stage of that name.
+
+    The decorated function is called without the folder, and returns it. With the stage, nothing is written.
+    """
+
+    def decorate(fill: _Fill[_Run, _Rest]) -> _Make[_Run, _Rest, Path]:
+        @wraps(fill)
+        def kept(run: _Run, /, *args: _Rest.args, **options: _Rest.kwargs) -> Path:
+            return _files(run.stages, name, lambda folder: fill(run, folder, *args, **options))
+
+        return kept
+
+    return decorate
 
 
 def of_run(work: Work, settings: QualitySettings) -> Stages:
@@ -99,13 +156,13 @@ def prepared_photos(
         prepared = backgrounds.masked(prepared, folder)
         (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in prepared]))
 
-    folder = files(stages, PHOTOS, prepare)
+    folder = _files(stages, PHOTOS, prepare)
     entries = json.loads((folder / _PHOTOS).read_text())
     places = [entry["place"] and tuple(entry["place"]) for entry in entries]  # JSON has lists
     return [PreparedPhoto(**entry | {"place": place}) for entry, place in zip(entries, places, strict=True)], folder
 
 
-def files(stages: Stages, name: str, write: Callable[[Path], None]) -> Path:
+def _files(stages: Stages, name: str, write: Callable[[Path], None]) -> Path:
     """Return the folder of the stage of that name. Without the stage, `write` fills a new folder."""
     stage = stages.find(name)
     if stage is not None:
@@ -130,33 +187,16 @@ def matched_database(stages: Stages, database: Path, *, extract: Callable[[], No
         _keep(stages, FEATURES, copy)
     if stage is None or stage.name == FEATURES:
         match()
-        if _keep(stages, MATCHES, copy):
-            stages.drop(FEATURES)
+        _keep(stages, MATCHES, copy)
 
 
-def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseModel:
-    """Return the sparse model, from its stage or else by `align`."""
-    stage = stages.find(SPARSE)
-    if stage is not None:
-        with contextlib.suppress(ValueError):  # the process of a model made the stage and its seal
-            return read_sparse(stage.path / _SPARSE)
-    model = align()
-    if _keep(stages, SPARSE, lambda folder: write_sparse(folder / _SPARSE, model)):
-        stages.drop(FEATURES, MATCHES)
-    stages.rest_on(SPARSE)
-    return model
+def write_depths(folder: Path, index: int, depth: DepthMap) -> None:
+    """Write the depth map of the view with that number."""
+    np.savez(_depths_file(folder, index), depths=depth.depths, sure=depth.sure)
 
 
-def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[int], DepthMap]:
-    """Return a function that reads the depth map of a view by its number. Without a stage, `compute` makes and writes the maps.
-
-    The maps are on the disk, and only a few are cached: those of a large set do not fit into memory.
-    """
-
-    def write(folder: Path) -> None:
-        compute(lambda index, depth: np.savez(_depths_file(folder, index), depths=depth.depths, sure=depth.sure))
-
-    folder = files(stages, DEPTHS, write)
+def depth_reader(folder: Path) -> Callable[[int], DepthMap]:
+    """Return a function that reads the depth map of a view by its number. It caches a few: those of a large set do not fit into memory."""
 
     @lru_cache(_MAPS_HELD)
     def read(index: int) -> DepthMap:
@@ -166,18 +206,20 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
     return read
 
 
-def arrays(stages: Stages, name: str, kind: type[_Arrays], make: Callable[[], _Arrays]) -> _Arrays:
-    """Return a data class of arrays and numbers, from the stage of that name or else by `make`. Samples make depth maps unnecessary."""
-    stage = stages.find(name)
-    if stage is not None:
-        with np.load(stage.path / _ARRAYS) as file:
-            columns = {field.name: file[field.name] for field in fields(kind)}
-        return kind(**{name: column if column.ndim else column.item() for name, column in columns.items()})
-    made = make()
-    columns = {field.name: getattr(made, field.name) for field in fields(kind)}
-    if _keep(stages, name, lambda folder: np.savez(folder / _ARRAYS, **columns)) and name == SAMPLES:
-        stages.drop(DEPTHS)
-    return made
+def _write(folder: Path, made: Any) -> None:
+    if isinstance(made, SparseModel):
+        write_sparse(folder / _SPARSE, made)
+    else:
+        np.savez(folder / _ARRAYS, **{field.name: getattr(made, field.name) for field in fields(made)})
+
+
+def _read(folder: Path, kind: type[Any]) -> Any:
+    """Return what `_write` has written; raises ValueError for a damaged sparse model."""
+    if issubclass(kind, SparseModel):
+        return read_sparse(folder / _SPARSE)
+    with np.load(folder / _ARRAYS) as file:
+        columns = {field.name: file[field.name] for field in fields(kind)}
+    return kind(**{name: column if column.ndim else column.item() for name, column in columns.items()})
 
 
 def _depths_file(folder: Path, index: int) -> Path:
@@ -230,14 +272,14 @@ def _sparse(file: Mapping[str, Any]) -> SparseModel:
     return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
 
 
-def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> bool:
-    """Save a stage that the run itself does not need; return whether it was kept. Failures are logged."""
+def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> None:
+    """Save a stage that the run itself does not need, and delete what it makes unnecessary. Failures are logged."""
     try:
         folder = stages.begin(name)
         write(folder)
-        if stages.seal(name, folder) != folder:
-            return True
-        shutil.rmtree(folder)
+        if stages.seal(name, folder) == folder:
+            shutil.rmtree(folder)
+        else:
+            stages.drop(*_REPLACED.get(name, ()))
     except OSError as error:  # a full disk fails the run elsewhere; a superseded run fails at its end
         logger.warning("stage %s is not kept: %s", name, error)
-    return False

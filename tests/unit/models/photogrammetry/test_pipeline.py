@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Placement, Work
-from reconstruction_operator.models.photogrammetry import pipeline
+from reconstruction_operator.models.photogrammetry import finishing, pipeline
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthSource, DepthTask, Write
@@ -16,6 +16,7 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.placing import georeference, markers
+from reconstruction_operator.models.photogrammetry.run import Run
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
@@ -48,7 +49,7 @@ def walked(radius_m: float, drift_m: float) -> tuple[list[View], list[PreparedPh
     [pytest.param(8.0, 0.01, id="by-the-cameras"), pytest.param(200.0, 0.5, id="by-gps")],
 )
 def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_deg: float) -> None:
-    _, frame, on_earth = pipeline._placed(sphere(), *walked(radius_m, drift_m=3.0), seed=0)
+    _, frame, on_earth = finishing.placed(sphere(), *walked(radius_m, drift_m=3.0), seed=0)
 
     assert on_earth is not None
     assert np.degrees(np.arccos(min(frame.rotation[1, 2], 1.0))) < most_deg
@@ -70,7 +71,7 @@ def test_a_size_is_in_metres_where_the_scale_is_known(
     mesh = Mesh(np.array([[-0.1, 0.0, 0.0], [0.1, 0.1, 0.0], [0.0, 0.0, 1e-6]]), np.array([[0, 1, 2]]))
     placement = None if metres_per_unit is None else Placement(52.5, 13.4, 30.0, metres_per_unit, (0.0,) * 9)
 
-    assert pipeline.size_of(mesh, measured, placement) == expected
+    assert finishing.size_of(mesh, measured, placement) == expected
 
 
 def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
@@ -81,7 +82,7 @@ def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
         View(f"{index}.jpg", tmp_path, camera, 2.0, 9.0, sources)
         for index, (camera, sources) in enumerate(zip(scenes.around(4, arc_deg=45.0), neighbours, strict=True))
     ]
-    run = pipeline.Run(work, QUALITIES["fast"], timetable, Stages.of(work), [], tmp_path, source)
+    run = Run(work, QUALITIES["fast"], timetable, Stages.of(work), [], tmp_path, source)
     return pipeline._dense_cloud(run, seen, [view.camera for view in seen], CELL)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step, Work
 from reconstruction_operator.models.photogrammetry import stage_files
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.parameters import settings
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
+from reconstruction_operator.models.photogrammetry.stage_files import stage, stage_folder
 from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
@@ -27,6 +29,25 @@ from tests.support.engine.geometry import QUIET
 @pytest.fixture
 def folder(tmp_path: Path) -> StageFolder:
     return StageFolder(tmp_path / "stages", "key", attempt=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OfRun:
+    """A run that has only stages."""
+
+    stages: Stages
+
+
+@stage(stage_files.SPARSE, SparseModel)
+def aligned(_: OfRun, make: Callable[[], SparseModel]) -> SparseModel:
+    """Return what `make` returns."""
+    return make()
+
+
+@stage(stage_files.SAMPLES, Samples)
+def sampled(_: OfRun, make: Callable[[], Samples]) -> Samples:
+    """Return what `make` returns."""
+    return make()
 
 
 class Pipeline:
@@ -104,8 +125,8 @@ def model() -> SparseModel:
 
 
 def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> None:
-    first = stage_files.sparse_model(Stages(folder), model)
-    second = stage_files.sparse_model(Stages(folder), lambda: pytest.fail("made again"))
+    first = aligned(OfRun(Stages(folder)), model)
+    second = aligned(OfRun(Stages(folder)), lambda: pytest.fail("made again"))
     assert second.reprojection_error_px == first.reprojection_error_px
     assert second.left_out == first.left_out
     assert np.array_equal(second.points, first.points)
@@ -123,18 +144,17 @@ def depth_map(index: int) -> DepthMap:
     return DepthMap(depths, depths > 1)
 
 
-def handing_over(maps: Sequence[DepthMap]) -> Callable[[Write], None]:
-    def compute(write: Write) -> None:
-        for index, depths in enumerate(maps):
-            write(index, depths)
-
-    return compute
+@stage_folder(stage_files.DEPTHS)
+def depths_of(_: OfRun, folder: Path, maps: Sequence[DepthMap]) -> None:
+    """Write the maps, in their order."""
+    for index, depths in enumerate(maps):
+        stage_files.write_depths(folder, index, depths)
 
 
 def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
     maps = [depth_map(index) for index in range(12)]
-    for compute in (handing_over(maps), lambda _: pytest.fail("made again")):
-        read = stage_files.depth_maps(Stages(folder), compute)
+    for handed in (maps, []):  # the second run makes none
+        read = stage_files.depth_reader(depths_of(OfRun(Stages(folder)), handed))
         for index, depths in reversed([*enumerate(maps)]):
             assert np.array_equal(depths.depths, read(index).depths)
             assert np.array_equal(depths.sure, read(index).sure)
@@ -143,13 +163,13 @@ def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
 
 def test_depth_maps_too_large_to_be_kept_are_still_read(folder: StageFolder) -> None:
     small = StageFolder(folder.path, folder.key, 1, max_bytes=10)
-    read = stage_files.depth_maps(Stages(small), handing_over([depth_map(0), depth_map(1)]))
+    read = stage_files.depth_reader(depths_of(OfRun(Stages(small)), [depth_map(0), depth_map(1)]))
     assert np.array_equal(read(1).depths, depth_map(1).depths)
     assert [name.partition("-")[0] for name in kept(folder)] == [".depth"]
 
 
 def test_few_depth_maps_are_held_however_many_are_read(folder: StageFolder) -> None:
-    read = stage_files.depth_maps(Stages(folder), handing_over([depth_map(1)] * 90))
+    read = stage_files.depth_reader(depths_of(OfRun(Stages(folder)), [depth_map(1)] * 90))
     held = weakref.WeakValueDictionary({index: read(index).depths for index in range(90)})
     assert len(held) == 32
 
@@ -157,9 +177,9 @@ def test_few_depth_maps_are_held_however_many_are_read(folder: StageFolder) -> N
 def test_samples_are_read_back_to_the_last_digit_and_replace_the_depth_maps(folder: StageFolder) -> None:
     rng = np.random.default_rng(1)
     made = Samples(rng.normal(size=(7, 3)), rng.normal(size=(7, 3)), 1 / 3, 8, rng.normal(size=(9, 3)), 12)
-    stage_files.depth_maps(Stages(folder), handing_over([depth_map(0)]))
+    depths_of(OfRun(Stages(folder)), [depth_map(0)])
     for make in (lambda: made, lambda: pytest.fail("made again")):
-        read = stage_files.arrays(Stages(folder), stage_files.SAMPLES, Samples, make)
+        read = sampled(OfRun(Stages(folder)), make)
         for of_arrays in (attrgetter("points"), attrgetter("normals"), attrgetter("spread")):
             assert np.array_equal(of_arrays(read), of_arrays(made))
         assert (read.cell, read.octree_depth, read.dense_points) == (made.cell, made.octree_depth, made.dense_points)
@@ -215,8 +235,8 @@ def test_a_resumed_run_reports_its_stage(folder: StageFolder) -> None:
     stage_files.announce(Stages(folder), timetable)
     assert heard == []
     stages = Stages(folder)
-    stage_files.sparse_model(stages, model)
-    stage_files.depth_maps(stages, handing_over([depth_map(0)]))
+    aligned(OfRun(stages), model)
+    depths_of(OfRun(stages), [depth_map(0)])
     stage_files.announce(Stages(folder), timetable)
-    stage = "depth-maps of attempt 1"
-    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {stage}", stage)]
+    resumed = "depth-maps of attempt 1"
+    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {resumed}", resumed)]

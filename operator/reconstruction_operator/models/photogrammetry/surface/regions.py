@@ -2,7 +2,7 @@
 
 Photos around an object show a background that is at least as far away as the cameras on the other side. The region is limited by the
 borders of the photos, and by a ball that reaches to the cameras. A ball around the object would cut the ground into a disc. The ground may
-be many times larger than the object, so its detail decreases with the distance. A scene around the cameras (a room) has no region.
+be many times larger than the object, so its detail decreases with the distance. The region of a scene around the cameras (a room) is unlimited.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _COARSEST = 2  # maximum number of doublings of the detail size
 _INSIDE_SHARE = 0.85  # minimum distance of half of the points from the middle, relative to that of the cameras, in a scene around them
 _SAMPLE = 100_000  # maximum number of points; more do not change the region
 _LEAST_SHARE = 0.25  # minimum share of the points in the region; with fewer, it is not the subject
+_SCENE_PERCENTILE = 97.0  # of the points' distances in an unlimited region; farther points are background
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,16 +53,41 @@ class Region:
     fewest: int
     about_core: bool  # whether the core is the subject of the photos
 
+    @classmethod
+    def everywhere(cls) -> Region:
+        """Return the region without limits, which has the same detail everywhere."""
+        return cls.of_ball(Ball(np.zeros(3), np.inf))
+
+    @classmethod
+    def of_ball(cls, ball: Ball) -> Region:
+        """Return the region that is the whole ball, whoever sees it."""
+        return cls(ball, ball, (), 0, about_core=False)
+
+    def limited(self, points: Doubles) -> Region:
+        """Return the region itself; if it has no limits, the ball of all `points` (n, 3) but the far background."""
+        if np.isfinite(self.ball.radius):
+            return self
+        centre = np.median(points, axis=0)
+        distances = np.linalg.norm(points - centre, axis=1)
+        return Region.of_ball(Ball(centre, float(np.percentile(distances, _SCENE_PERCENTILE))))
+
+    @property
+    def radius(self) -> float:
+        """The radius of its core, or of the whole if that is smaller."""
+        return min(self.ball.radius, self.core.radius)
+
     @property
     def doublings(self) -> int:
         """How many times the core must be doubled to be as wide as the region; 0 if it is nearly as wide."""
-        ratio = self.ball.radius / self.core.radius
+        ratio = self.ball.radius / self.core.radius  # NaN without limits
         return int(np.ceil(np.log2(ratio))) if ratio >= _WIDE else 0
 
     @property
     def pixel(self) -> float:
-        """The width that a pixel covers in the middle of the core, for the camera that shows most detail."""
-        return float(min(np.linalg.norm(eye.centre - self.core.centre) / eye.intrinsics[0, 0] for eye in self.cameras))
+        """The width that a pixel covers in the middle of the core, for the camera that shows most detail; 0 without cameras."""
+        middle = self.core.centre
+        widths = (float(np.linalg.norm(eye.centre - middle) / eye.intrinsics[0, 0]) for eye in self.cameras)
+        return min(widths, default=0.0)
 
     def coarseness(self, points: Doubles) -> Doubles:
         """(n,): the relative size of details at `points` (n, 3): 1 in the core, 2 around it, 4 farther away."""
@@ -88,26 +114,26 @@ class Region:
         return inside
 
 
-def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
-    """Return the region of interest; None if the cameras do not converge (a facade, a flight, a panorama).
+def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region:
+    """Return the region of interest: everywhere if the cameras do not converge (a facade, a flight, a panorama).
 
     Its centre is the point nearest to all optical axes. It reaches to the median distance of the cameras, but not beyond the outermost
     of the `points` (n, 3) inside it. Sparse points are enough.
     """
     centre = point_of_convergence(cameras)
     if centre is None:
-        return None
+        return Region.everywhere()
     far = float(np.median([np.linalg.norm(camera.centre - centre) for camera in cameras]))
     room = float(np.median([room_around(camera, centre) for camera in cameras]))
     if room <= 0:
-        return None
+        return Region.everywhere()
     core = Ball(centre, _MARGIN * room)
     fewest = _FEWEST_VIEWS if len(cameras) >= _SMALL_SET else _FEWEST_VIEWS - 1
     region = Region(Ball(centre, far), core, tuple(cameras), fewest, about_core=True)
     points = spread(points)
     inside = points[region.contains(points)]
     if len(inside) < _LEAST_SHARE * len(points):
-        return None
+        return Region.everywhere()
     extent = float(np.percentile(np.linalg.norm(inside - centre, axis=1), _EXTENT_PERCENTILE))
     about_core = bool(core.contains(inside).mean() >= _CORE_SHARE)
     return replace(region, ball=Ball(centre, min(far, _MARGIN * extent)), about_core=about_core)

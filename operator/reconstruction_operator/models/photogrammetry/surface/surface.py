@@ -18,9 +18,8 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud, th
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.poisson import fit
-from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
+from reconstruction_operator.models.photogrammetry.surface.regions import Region
 
-_SCENE_PERCENTILE = 97.0  # of the points' distances; farther points are background
 _SCENE_MARGIN = 1.1  # factor; points slightly outside stabilise the surface inside
 # By depth of the octree, for about one point in each cell
 _VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 220, 10: 480}
@@ -39,8 +38,8 @@ class Samples(Cloud):
     dense_points: int  # number in the dense cloud
 
 
-def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
-    """Return the points in `region`; without one, all points except the far background, which would make the octree coarse.
+def crop(cloud: Cloud, region: Region) -> Cloud:
+    """Return the points in `region`, never the far background of all points, which would make the octree coarse.
 
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
@@ -50,39 +49,30 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
             f"the photos agree on only {len(cloud.points)} points of the surface, at least {quality_gates.DENSE_POINTS.limit:g} are "
             "needed: shiny, transparent or plain surfaces have none",
         )
-    if region is None:
-        region = Ball(np.median(cloud.points, axis=0), _radius(cloud.points))
-    inside = region.contains(cloud.points, _SCENE_MARGIN)
+    inside = region.limited(cloud.points).contains(cloud.points, _SCENE_MARGIN)
     return Cloud(cloud.points[inside], cloud.normals[inside])
 
 
-def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
+def cell_size(points: Doubles, region: Region, octree_depth: int) -> float:
     """Return slightly less than the side of a cell of the octree, for a scene of `points`. Sparse points are enough."""
-    radius = min(region.ball.radius, region.core.radius) if region else _radius(points)
-    return _FINER * _cell(radius, region, octree_depth)[0]
+    return _FINER * _cell(region.limited(points).radius, region, octree_depth)[0]
 
 
-def _cell(radius: float, region: Region | None, octree_depth: int) -> tuple[float, int]:
+def _cell(radius: float, region: Region, octree_depth: int) -> tuple[float, int]:
     """Return the side of a cell for a scene of that `radius`, and the depth of the octree."""
     size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
-    finest = _FEWEST_PIXELS * region.pixel if region else 0.0
+    finest = _FEWEST_PIXELS * region.pixel
     return max(size, finest), octree_depth - round(np.log2(max(finest / size, 1.0)))
 
 
-def _radius(points: Doubles) -> float:
-    """Return the radius of the scene without its far background."""
-    distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
-    return float(np.percentile(distances, _SCENE_PERCENTILE))
-
-
-def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud, float, int]:
+def thin(cloud: Cloud, region: Region, octree_depth: int) -> tuple[Cloud, float, int]:
     """Return about one point for each cell of the octree, the side of a cell, and the depth of the octree.
 
     The octree is less deep than `octree_depth` if the photos lack the detail. For a region much wider than its core, it is deeper, and the
     spacing of points grows with `region.coarseness`. Cells may be twice as large as without surroundings: finer cells take three times as
     long, and do not improve the faces that are kept.
     """
-    if region is None or region.doublings == 0:
+    if region.doublings == 0:
         centre = np.median(cloud.points, axis=0)
         radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
         size, octree_depth = _cell(radius, region, octree_depth)

@@ -17,9 +17,7 @@ from reconstruction_operator.models.photogrammetry.surface.surface import Sample
 _SMOOTHING_ROUNDS = 3
 
 
-def trimmed(
-    rough: Mesh, samples: Samples, region: Region | None, views: Sequence[View], progress: StageProgress
-) -> Mesh:
+def trimmed(rough: Mesh, samples: Samples, region: Region, views: Sequence[View], progress: StageProgress) -> Mesh:
     """Return the part of `rough` that rests on the points and the photos and is inside `region`, smoothed.
 
     Raises ModelFailure (NO_DENSE_SURFACE) if too little is left.
@@ -28,8 +26,7 @@ def trimmed(
     progress(0.0, f"cleaning {len(rough.faces)} faces")
     mesh = cleanup.without_extrapolation(rough, points, _spacing(rough.vertices, samples, region))
     progress(0.45, f"{len(mesh.faces)} faces rest on points")
-    if region is not None:
-        mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
+    mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     if len(mesh.faces) > 0:
         far = cleanup.far_from(points, mesh.middles(), _spacing(mesh.middles(), samples, region))
         mesh, invented = cleanup.without_contradictions(mesh, far, views)
@@ -44,11 +41,11 @@ def trimmed(
     return mesh
 
 
-def closed(mesh: Mesh, samples: Samples, region: Region | None) -> Mask:
+def closed(mesh: Mesh, samples: Samples, region: Region) -> Mask:
     """(n,): the vertices of `mesh` that no point is near: there, the fit has closed a gap."""
     return cleanup.far_from(samples.points, mesh.vertices, _spacing(mesh.vertices, samples, region))
 
 
-def _spacing(places: Doubles, samples: Samples, region: Region | None) -> float | Doubles:
-    """Return the spacing of the points at each of `places` (n, 3), or everywhere."""
-    return samples.cell * region.coarseness(places) if region else samples.cell
+def _spacing(places: Doubles, samples: Samples, region: Region) -> Doubles:
+    """(n,): the spacing of the points at each of `places` (n, 3)."""
+    return samples.cell * region.coarseness(places)

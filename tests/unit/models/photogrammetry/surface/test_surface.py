@@ -22,13 +22,13 @@ def test_too_few_points_are_refused() -> None:
     few = Cloud(np.zeros((1999, 3)), np.zeros((1999, 3)))
 
     with pytest.raises(ModelFailure, match=r"only 1999 points .* at least 2000 are needed") as caught:
-        surface.crop(few, None)
+        surface.crop(few, Region.everywhere())
     assert caught.value.reason == "NO_DENSE_SURFACE"
 
 
 def test_points_in_the_ball_and_just_outside_stay() -> None:
     cloud = points_of_a_sphere()
-    cropped = surface.crop(cloud, Ball(np.array([1.0, 0.0, 0.0]), 1.0))
+    cropped = surface.crop(cloud, Region.of_ball(Ball(np.array([1.0, 0.0, 0.0]), 1.0)))
 
     far = np.linalg.norm(cropped.points - [1.0, 0.0, 0.0], axis=1)
     assert 0 < len(cropped.points) < len(cloud.points)
@@ -36,10 +36,10 @@ def test_points_in_the_ball_and_just_outside_stay() -> None:
     assert np.array_equal(cropped.points, cropped.normals)  # each with its own normal
 
 
-def test_without_a_ball_only_the_far_background_is_removed() -> None:
+def test_without_limits_only_the_far_background_is_removed() -> None:
     near = points_of_a_sphere()
     far = np.full((50, 3), 40.0)
-    cropped = surface.crop(Cloud(np.vstack([near.points, far]), np.vstack([near.normals, far])), None)
+    cropped = surface.crop(Cloud(np.vstack([near.points, far]), np.vstack([near.normals, far])), Region.everywhere())
 
     assert len(cropped.points) == len(near.points)
     assert np.abs(cropped.points).max() <= 1.0

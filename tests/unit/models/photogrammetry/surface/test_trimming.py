@@ -32,11 +32,11 @@ def test_parts_outside_the_region_or_apart_are_removed() -> None:
 def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
     far = np.array([[50.0, 50.0, 50.0]])
     with pytest.raises(ModelFailure, match=r"NO_DENSE_SURFACE: only 0 faces of the surface rest on the photos"):
-        trimming.trimmed(sphere(), samples(far), None, [], QUIET)
+        trimming.trimmed(sphere(), samples(far), Region.everywhere(), [], QUIET)
 
 
 def test_a_gap_without_points_is_named_as_closed() -> None:
     high = sphere().vertices[:, 1] > 0.5
-    closed = trimming.closed(sphere(), samples(sphere().vertices[~high]), None)
+    closed = trimming.closed(sphere(), samples(sphere().vertices[~high]), Region.everywhere())
     assert closed[sphere().vertices[:, 1] > 0.85].all()
     assert not closed[~high].any()
