@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.layout import Pointer
@@ -16,7 +17,7 @@ MANIFEST = Manifest("job1", "job1-2", attempt=2, uri="s3://b/meshes/", files=(Se
 def test_the_folder_depends_on_the_content_alone() -> None:
     folder = layout.folder_of(MANIFEST)
     assert folder.startswith("job1/2-")
-    assert layout.folder_of(replace(MANIFEST, quality={"a": "1"}, uri="s3://elsewhere/")) == folder
+    assert layout.folder_of(replace(MANIFEST, findings=Findings(quality={"a": "1"}), uri="s3://elsewhere/")) == folder
     assert layout.folder_of(replace(MANIFEST, files=(SealedFile("model.glb", 4, "abd"),))) != folder
     assert layout.folder_of(replace(MANIFEST, task_id="job1-3")) != folder
 
