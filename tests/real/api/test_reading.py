@@ -94,7 +94,7 @@ def test_the_wide_table_shows_the_worker_and_the_reason_of_a_cancel(kubectl: Kub
 
     heading, row = kubectl("get", "recon", "-o", "wide").text.splitlines()
 
-    shown = "NAME PHASE DONE TIME REASON AGE STEP IMAGES ATTEMPT WORKER CANCEL REASON MESSAGE"
+    shown = "NAME PHASE DONE TIME REASON AGE STEP IMAGES SIZE ATTEMPT WORKER CANCEL REASON MESSAGE"
     assert heading.split() == shown.split()
     assert re.fullmatch(r".* Running reconstruction +29 +2 +celery@gpu-3 +wrong +depth map 4/12", row)
 

@@ -145,8 +145,8 @@ def test_watch_follows_a_job_until_it_finishes(
 
 
 def test_watch_prints_a_line_of_json_for_each_change(jobs: Jobs, recon: Program) -> None:
-    jobs.create("banana", parameters={"stepSeconds": 1})  # it must not end before the watch begins
-    done = recon("watch", "banana", "--timeout", "60s", "-o", "json")
+    jobs.create("banana", parameters={"stepSeconds": 3})  # it must not end before the watch begins
+    done = recon("watch", "banana", "--timeout", "120s", "-o", "json")
     changes = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, changes[0]["type"]) == (0, "ADDED")
     assert {one["type"] for one in changes[1:]} == {"MODIFIED"}
