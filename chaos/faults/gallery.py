@@ -1,7 +1,7 @@
-"""Gallery faults: one address holds connections whose downloads it does not read, or whose bodies it sends a byte at a time.
+"""Gallery faults: one address holds connections whose downloads it does not read, or whose bodies it sends slowly.
 
-After each, the gallery must be the same process, and have closed all of them in time. While they are held, another address and the
-kubelet are served.
+After each, the gallery must be the same process, and have closed all of them in time. While they are held, it serves
+another address and the kubelet.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
@@ -55,20 +56,21 @@ def _holds(number: int, begin: Callable[[Scene], bytes], *, more: bytes = b"") -
     """Hold so many connections that begin so, and send `more` on each again and again."""
 
     def inject(context: Context) -> Heal:
-        scene, over = context.scene, threading.Event()
+        scene = context.scene
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         before = scene.gallery.process
         used = _used_bytes(before.pid)
-        arguments = (scene.gallery.port, number, begin(scene), more, over)
-        thread = threading.Thread(target=_hold, args=arguments, name="holder", daemon=True)
+        flood = _Flood(scene.gallery.port, begin(scene), more)
+        thread = threading.Thread(target=flood.hold, args=(number,), name="holder", daemon=True)
         thread.start()
 
         def heal() -> None:
+            flood.enough.set()
             try:
                 _judge(scene, before.pid, used)
             finally:
-                over.set()
+                flood.over.set()
                 thread.join(_JOIN_SECONDS)
 
         return heal
@@ -76,24 +78,35 @@ def _holds(number: int, begin: Callable[[Scene], bytes], *, more: bytes = b"") -
     return inject
 
 
-def _hold(port: int, number: int, begin: bytes, more: bytes, over: threading.Event) -> None:
-    held: list[socket.socket] = []
-    for _ in range(number):
-        if over.wait(_PAUSE_SECONDS):
-            break
-        with contextlib.suppress(OSError):  # the gallery has closed it again
-            held.append(connection := socket.socket())
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
-            connection.settimeout(_TIMEOUT_SECONDS)
-            connection.bind((_STRANGER, 0))
-            connection.connect((LOOPBACK, port))
-            connection.sendall(begin)
-    while not over.wait(_BYTE_SECONDS):
-        for connection in held if more else ():
-            with contextlib.suppress(OSError):  # likewise
-                connection.send(more)
-    for connection in held:
-        connection.close()
+@dataclass(eq=False)
+class _Flood:
+    """Connections of one address that begin so, and send `more` again and again."""
+
+    port: int
+    begin: bytes
+    more: bytes
+    enough: threading.Event = field(default_factory=threading.Event)  # open no more: a busy machine takes long for all
+    over: threading.Event = field(default_factory=threading.Event)  # close all
+
+    def hold(self, number: int) -> None:
+        """Open so many connections, unless there are `enough` before, and hold them until it is `over`."""
+        held: list[socket.socket] = []
+        for _ in range(number):
+            if self.enough.wait(_PAUSE_SECONDS):
+                break
+            with contextlib.suppress(OSError):  # the gallery has closed it again
+                held.append(connection := socket.socket())
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
+                connection.settimeout(_TIMEOUT_SECONDS)
+                connection.bind((_STRANGER, 0))
+                connection.connect((LOOPBACK, self.port))
+                connection.sendall(self.begin)
+        while not self.over.wait(_BYTE_SECONDS):
+            for connection in held if self.more else ():
+                with contextlib.suppress(OSError):  # likewise
+                    connection.send(self.more)
+        for connection in held:
+            connection.close()
 
 
 def _judge(scene: Scene, pid: int, used: int) -> None:
@@ -140,8 +153,6 @@ def _used_bytes(pid: int) -> int:
 
 
 FAULTS: Final = (
-    Fault("gallery: downloads that nobody reads", "gallery", _holds(_READERS, _unread), hold=(4.0, 8.0)),
-    Fault(
-        "gallery: bodies sent a byte at a time", "gallery", _holds(_SENDERS, _slow_body, more=b" "), hold=(6.0, 10.0)
-    ),
+    Fault("gallery: unread downloads", "gallery", _holds(_READERS, _unread), hold=(4.0, 8.0)),
+    Fault("gallery: slow bodies", "gallery", _holds(_SENDERS, _slow_body, more=b" "), hold=(6.0, 10.0)),
 )

@@ -1,4 +1,5 @@
-"""Scene of a fault run: a real control plane, a Redis, an S3 server, two operators, three workers, a gallery, and proxies between them.
+"""Scene of a fault run: a real control plane, a Redis, an S3 server, two operators, three workers, a gallery, and
+proxies between them.
 
 Faults break single parts. `heal` undoes all faults, and `supervise` restarts ended processes, as a kubelet would.
 """

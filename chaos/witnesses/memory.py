@@ -1,4 +1,7 @@
-"""Memory watcher: samples the resident memory of operators, workers, gallery and Redis, which must not grow over a long run."""
+"""Memory watcher: samples the resident memory of operators, workers, gallery and Redis.
+
+It must not grow over a long run.
+"""
 
 from __future__ import annotations
 
