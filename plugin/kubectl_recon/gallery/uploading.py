@@ -17,15 +17,15 @@ from kubectl_recon.photos.scanning import Photo
 def uploaded(
     gallery: Gallery, namespace: str, photos: Sequence[Photo], progress: Callable[[int], None]
 ) -> Iterator[str]:
-    """Upload the photos, and yield the address where the workers read them. If that or the block fails, they are discarded.
+    """Upload the photos, and yield the address where the workers read them.
+
+    If that or the block fails, they are discarded.
 
     `progress` gets the bytes of each photo. Raises ReconError.
     """
     uploads = f"/api/namespaces/{quote(namespace, safe='')}/uploads"
     begun = gallery.post(uploads, {})
     upload = f"{uploads}/{begun['id']}"
-    if "uri" not in begun:
-        raise ReconError("the gallery is older than this program: upgrade it, or use --upload")
     try:
         for target, photo in named(photos).items():
             gallery.put(f"{upload}/photos/{quote(target, safe='')}", photo.path)
