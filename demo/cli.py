@@ -44,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(places: Places) -> NoReturn:
-    """Become the program that shows the mesh of the kept demo, at a new one-time address. Without a demo, exit with status 1."""
+    """Become the program that shows the mesh of the kept demo, at a new one-time address.
+
+    Without a demo, exit with status 1.
+    """
     try:
         viewer = keeping.viewer(places)
     except DemoError as error:

@@ -77,7 +77,10 @@ def install_gallery(system: System) -> Path:
 def launch_gallery(
     system: System, kubeconfig: Path, ports: Sequence[int], name: str = "gallery", **settings: str
 ) -> Gallery:
-    """Start the gallery on the system's job folders, and do not wait until it is ready. `ports`: of its pages and of its probes."""
+    """Start the gallery on the system's job folders, and do not wait until it is ready.
+
+    `ports`: of its pages and of its probes.
+    """
     port, probe_port = ports
     process = system.start_program(
         name,

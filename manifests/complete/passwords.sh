@@ -1,6 +1,6 @@
 #!/bin/sh
-# Write passwords for the Redis of this folder, once: redis.env for the server, and the addresses of operator and workers. Keep the files: `kubectl apply -k`
-# needs them each time. Git ignores them.
+# Write passwords for the Redis of this folder, once: redis.env for the server, and the addresses of operator and
+# workers. Keep the files: `kubectl apply -k` needs them each time. Git ignores them.
 set -eu
 umask 077
 cd "$(dirname "$0")"
@@ -19,5 +19,6 @@ operator=$(password) worker=$(password)
 addresses operator "$operator" >operator.env
 addresses worker "$worker" >worker.env
 # The default user is for the probes and for people in the pod, `reconstruction-client` for programs without Kubernetes.
-printf '%s\n' "REDISCLI_AUTH=$(password)" "OPERATOR_PASSWORD=$operator" "WORKER_PASSWORD=$worker" "CLIENT_PASSWORD=$(password)" >redis.env.new
+printf '%s\n' "REDISCLI_AUTH=$(password)" "OPERATOR_PASSWORD=$operator" "WORKER_PASSWORD=$worker" \
+  "CLIENT_PASSWORD=$(password)" >redis.env.new
 mv redis.env.new redis.env

@@ -151,8 +151,8 @@ class Installation:
 def published(bodies: Iterable[Mapping[str, Any]], now: datetime) -> list[Installation]:
     """Return the installations in ConfigMaps with the label of `contract.info` that are not removed.
 
-    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one. Texts get a placeholder for
-    each unprintable character: what one operator publishes, the terminals of all users show.
+    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one. Texts
+    get a placeholder for each unprintable character: what one operator publishes, the terminals of all users show.
     """
     installations = []
     for body in bodies:

@@ -119,7 +119,8 @@ class Manifest:
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
-        source, owner = _mapping(data.get("input")), data.get("owner")  # a bare task has no owner
+        source = _mapping(data.get("input"))
+        owner = data.get("owner")  # a bare task has none
         findings = codec.decode(Findings, data)
         return cls(
             job_id=str(data["jobId"]),

@@ -1,7 +1,7 @@
-"""Entry: all that this operator holds of one job. The components read and write it, and keep no maps of jobs of their own.
+"""Entry: all that this operator holds of one job. The components read and write it, and keep no maps of jobs.
 
-The cache makes an entry when a job is first seen, and deletes it with the job. What finds entries otherwise than by their job's
-id is an index; the cache tells each index which entry leaves, and when a tenure begins or ends.
+The cache makes an entry when a job is first seen, and deletes it with the job. What finds entries otherwise than by
+their job's id is an index. The cache tells each index which entry leaves, and when a tenure begins or ends.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Subject:
 
 @dataclass(slots=True, eq=False)
 class Entry(Subject):
-    """One job in the API server. All but `job`, `written` and the two of a write in flight belongs to a tenure (`reset`)."""
+    """One job in the API server. All but `job` and the write in flight belongs to a tenure (`reset`)."""
 
     job: Job  # as the API server last showed it
     # The write in flight

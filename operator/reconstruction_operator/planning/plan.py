@@ -89,8 +89,8 @@ def complete(draft: Draft, mine: InstallationMark, *, admitted: bool) -> Plan:
     if decision is None:
         if job.finished:
             return finished.plan(case)
-        status, taken_over = installations.mark(job, job.status, mine), installations.takeover(job, mine)
-        return Plan(status, orphans.plan_deleting(case), taken_over)
+        status = installations.mark(job, job.status, mine)
+        return Plan(status, orphans.plan_deleting(case), installations.takeover(job, mine))
     if admitted and decision.wants_dispatch:
         decision = dispatching.dispatch(case)
     flagged, flags_due = ((), None) if decision.state.final else flags.follow_spec(case)

@@ -92,10 +92,12 @@ def named(gallery: str | None, account: str | None, *, writes: bool = False) -> 
 
 
 def token(connection: Connection, way: Way) -> str:
-    """Return the user's own token, or a new one of `way.account`: unless `way.writes`, one that only the gallery accepts.
+    """Return the user's own token, or a new one of `way.account`; unless `way.writes`, only the gallery accepts it.
 
-    The gallery's is that of `way.namespace`: if nothing tells the namespace, as for a URL of the user's own beside an operator that
-    publishes nothing, the account's token is one of the API server. Raises UsageError if there is none.
+    The gallery's audience has the name of `way.namespace`. If nothing tells the namespace, as for a URL of the user's
+    own beside an operator that publishes nothing, the account's token is one of the API server.
+
+    Raises UsageError if there is none.
     """
     if way.account:
         path = paths.core(connection.namespace, "serviceaccounts", way.account) + "/token"

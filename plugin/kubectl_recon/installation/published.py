@@ -20,7 +20,8 @@ from kubectl_recon.kube.api import Api
 
 _NONE: Final = f"{contract.NOT_PUBLISHED}, or its chart does not let you read it (ConfigMaps {SELECTOR} in {NAMESPACE})"
 
-# The user confirms the text: a user name before the host, letters that look like others, and escapes of a terminal would show another place
+# The user confirms the text. A user name before the host, letters that look like others, and escapes of a terminal
+# would show another place.
 _ADDRESS: Final = re.compile(
     r"(https://([a-z0-9.-]+|\[[0-9a-f:]+\])|http://127\.0\.0\.1)(:\d{1,5})?(/[a-z0-9._~/-]*)?", re.IGNORECASE | re.ASCII
 )

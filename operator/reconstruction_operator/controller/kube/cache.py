@@ -46,7 +46,8 @@ class Cache:
         self._deleted: list[Entry] = []  # until `take_deleted`
         self._handed_over: list[Entry] = []  # until `take_handed_over`
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
-        self._queue, self.timers = WorkQueue(), Timers()
+        self._queue = WorkQueue()
+        self.timers = Timers()
         self.indices: list[Index] = [self._queue, self.timers]  # to which components add theirs
         self.counts = Counts()
         self.newest = 0  # the newest resource version that was seen
@@ -100,7 +101,8 @@ class Cache:
     def store(self, job: Job) -> Entry:
         """Store a job. Enqueue it if anything changed.
 
-        A status that `announce` told of is not a change, in the response to the patch or in its watch event, which may come first.
+        A status that `announce` told of is not a change, in the response to the patch or in its watch event, which may
+        come first.
         A job that had finished before it was first seen is enqueued only if work may remain.
         """
         management = self._management(job.status)

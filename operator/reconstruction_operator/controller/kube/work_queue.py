@@ -1,4 +1,4 @@
-"""Work queue: the jobs to reconcile, each at most once, by class, with fair turns between namespaces in each; and their timers."""
+"""Work queue: the jobs to reconcile, each at most once, by class, with fair turns between namespaces; and timers."""
 
 from __future__ import annotations
 

@@ -89,7 +89,8 @@ class Planner:
 
     def _with_waits(self, entry: Entry, job: Job, seen: Observation) -> Observation:
         """Return the observation with what other components know of a waiting job."""
-        refused, place, checked, no_model = self.admission.refusal(entry), entry.place, None, ""
+        refused = self.admission.refusal(entry)
+        place, checked, no_model = entry.place, None, ""
         if job.status.phase in _NOT_BEGUN:
             refused = refused or (None if job.sent else self.catalogue.refusal(job))
             checked, no_model = entry.checked, self.catalogue.lacking(job)

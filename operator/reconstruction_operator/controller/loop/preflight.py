@@ -138,7 +138,8 @@ class Preflight:
 
     async def _request(self, entry: Entry, check: InputCheck, fence: int) -> bool:
         """Request a check of the job's input. Return False if Redis holds too many requests, or the job waits no more."""
-        token, key, spec, pool = secrets.token_hex(8), entry.key, entry.job.spec, check.pool
+        token = secrets.token_hex(8)
+        key, spec, pool = entry.key, entry.job.spec, check.pool
         request = CheckRequest(
             key.job_id, token, self.install_id, key.namespace, spec.model_type, spec.input.uri, spec.parameters
         )

@@ -48,7 +48,10 @@ class SentMessages:
         return sent.absences >= _CONFIRM_SEARCHES
 
     def is_order_missing(self, subject: Subject, job_id: str, queue: str, now: float) -> bool:
-        """Return the same for the order to delete a job's files. It is searched for from now on, as long as this is called."""
+        """Return the same for the order to delete a job's files.
+
+        It is searched for from now on, as long as this is called.
+        """
         order = subject.order
         if order is None or order.queue != queue:
             order = SentMessage(cleanup_id(job_id), queue, now if order is None else order.since)

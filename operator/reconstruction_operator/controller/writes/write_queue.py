@@ -67,7 +67,10 @@ class WriteQueue:
             line.clear()
 
     def take(self) -> tuple[Entry, PendingWrite] | None:
-        """Take the next write, which is in flight until `done`. None if none is due, or all due ones are of jobs with a write in flight."""
+        """Take the next write, which is in flight until `done`.
+
+        None if none is due, or all due ones are of jobs with a write in flight.
+        """
         now = self._monotonic()
         held_until = min(self._urgent_at + BUSY_SECONDS, self._waiting_at + WAITING_SECONDS)
         for urgency, line in zip(Urgency, self._lines, strict=True):

@@ -88,7 +88,10 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
 
 
 def size_of(mesh: Mesh, measured: markers.Scale | None, placement: Placement | None) -> str:
-    """Return width, height and depth, such as "1.2 x 0.8 x 0.4 m"; empty if neither markers nor positions give the scale."""
+    """Return width, height and depth, such as "1.2 x 0.8 x 0.4 m".
+
+    It is empty if neither markers nor positions give the scale.
+    """
     if not (measured or placement):
         return ""
     metres_per_unit = placement.metres_per_unit if placement and not measured else 1.0  # measured: in metres already
@@ -124,7 +127,7 @@ def _warning(run: Run, sparse: SparseModel, measured: markers.Scale | None) -> s
 def _texture(
     run: Run, seen: list[View], fit: Fit, pictures: list[Photograph], frame: Frame
 ) -> tuple[glb.Textured, Singles, float]:
-    """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
+    """Return the textured mesh in model coordinates, the photos' gains, and the share of the texture that they cover."""
     settings, progress = run.settings, run.progress(Stage.TEXTURE)
     reduced = cleanup.decimated(fit.mesh, settings.texture_faces)
     weights = fit.view_weights(reduced, seen, progress.part(0.0, 0.1))

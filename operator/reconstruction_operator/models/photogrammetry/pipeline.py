@@ -105,7 +105,8 @@ def _show_early(run: Run, sparse: SparseModel) -> None:
 
 def _scene(run: Run, sparse: SparseModel) -> Scene:
     """Return what the trusted photos of the sparse model show."""
-    checking, straightening = run.progress(Stage.VIEWS).part(0.0, 0.2), run.progress(Stage.VIEWS).part(0.2, 1.0)
+    checking = run.progress(Stage.VIEWS).part(0.0, 0.2)
+    straightening = run.progress(Stage.VIEWS).part(0.2, 1.0)
     used = selection.trusted(sparse, run.pictures, threads=run.work.threads, progress=checking)
     seen = views.of_model(used, _undistorted(run, used, straightening), run.settings.depth_sources)
     cameras = [reduced_camera(view.camera, run.settings.refined_sizes[-1]) for view in seen]

@@ -85,9 +85,9 @@ _Fill = Callable[Concatenate[_Run, Path, _Rest], None]
 
 
 def stage(name: str, kind: type[_Made]) -> Callable[[_Make[_Run, _Rest, _Made]], _Make[_Run, _Rest, _Made]]:
-    """Decorate a function of a run: what it returns is kept as the stage of that name. With the stage, it is only read back.
+    """Decorate a function of a run: what it returns is kept as the stage of that name.
 
-    `kind` is what the function returns: a sparse model, or a data class of arrays and numbers.
+    With the stage, it is only read back. `kind` is what the function returns: a sparse model, or a data class of arrays and numbers.
     """
 
     def decorate(make: _Make[_Run, _Rest, _Made]) -> _Make[_Run, _Rest, _Made]:
@@ -110,7 +110,7 @@ def stage(name: str, kind: type[_Made]) -> Callable[[_Make[_Run, _Rest, _Made]],
 
 
 def stage_folder(name: str) -> Callable[[_Fill[_Run, _Rest]], _Make[_Run, _Rest, Path]]:
-    """Decorate a function that gets a run and an empty folder, and writes files there: the folder is the stage of that name.
+    """Decorate a function that gets a run and an empty folder, and fills the folder: it is the stage of that name.
 
     The decorated function is called without the folder, and returns it. With the stage, nothing is written.
     """
@@ -196,7 +196,10 @@ def write_depths(folder: Path, index: int, depth: DepthMap) -> None:
 
 
 def depth_reader(folder: Path) -> Callable[[int], DepthMap]:
-    """Return a function that reads the depth map of a view by its number. It caches a few: those of a large set do not fit into memory."""
+    """Return a function that reads the depth map of a view by its number.
+
+    It caches a few: those of a large set do not fit into memory.
+    """
 
     @lru_cache(_MAPS_HELD)
     def read(index: int) -> DepthMap:

@@ -34,11 +34,12 @@ def plan_orphan(
     begun: bool = False,
     retain_seconds: int | None = None,
 ) -> tuple[planned.Action, ...]:
-    """Return the next step of the clean-up; plan again until `Forget` is carried out. `observed` is of the attempt that the record wants.
+    """Return the next step of the clean-up; plan again until `Forget` is carried out.
 
-    `begun`: a worker has begun the job, even if Redis does not show it. `retain_seconds`: as in `DeleteFiles`.
+    `observed` is of the attempt that the record wants. `begun`: a worker has begun the job, even if Redis does not show it. `retain_seconds`: as in `DeleteFiles`.
     """
-    task, seen = TaskId(job_id, record.attempt), observed.redis
+    task = TaskId(job_id, record.attempt)
+    seen = observed.redis
     if seen.end is None:
         end = planned.EndAttempt(task, Outcome.STOPPED, "DELETED", "The job's object was deleted.")
         return end_unwanted(end, observed, timing, StopReason.DELETED)
@@ -74,8 +75,8 @@ def sort_folders(
 ) -> tuple[list[Job], dict[str, Record]]:
     """Sort the job folders that workers reported after Redis lost data, of which these jobs have an object.
 
-    Return the jobs whose status shows no message, and our folders without an object. The leader of the former died before the
-    status was written: they get their record back, since the clean-up needs it. The latter may be orphans.
+    Return the jobs whose status shows no message, and our folders without an object. The leader of the former died
+    before the status was written: they get their record back, since the clean-up needs it. The latter may be orphans.
     """
     ours = {job_id: record for job_id, record in reported.items() if record.install_id == install_id}
     unrecorded = [job for job_id, job in jobs.items() if job_id in ours and job.ours and not job.sent]

@@ -2,7 +2,8 @@
 
 Photos around an object show a background that is at least as far away as the cameras on the other side. The region is limited by the
 borders of the photos, and by a ball that reaches to the cameras. A ball around the object would cut the ground into a disc. The ground may
-be many times larger than the object, so its detail decreases with the distance. The region of a scene around the cameras (a room) is unlimited.
+be many times larger than the object, so its detail decreases with the distance. The region of a scene around the
+cameras (a room) is unlimited.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Region:
 
     @classmethod
     def of_ball(cls, ball: Ball) -> Region:
-        """Return the region that is the whole ball, whoever sees it."""
+        """Return the region of all that is in the ball, whether cameras see it or not."""
         return cls(ball, ball, (), 0, about_core=False)
 
     def limited(self, points: Doubles) -> Region:
@@ -84,7 +85,10 @@ class Region:
 
     @property
     def pixel(self) -> float:
-        """The width that a pixel covers in the middle of the core, for the camera that shows most detail; 0 without cameras."""
+        """The width that a pixel covers in the middle of the core, for the camera that shows most detail.
+
+        It is 0 without cameras.
+        """
         middle = self.core.centre
         widths = (float(np.linalg.norm(eye.centre - middle) / eye.intrinsics[0, 0]) for eye in self.cameras)
         return min(widths, default=0.0)
