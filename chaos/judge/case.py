@@ -46,7 +46,13 @@ class Case:
     @property
     def is_gone(self) -> bool:
         """Whether the job's object was deleted."""
-        return self.job.deleted_at is not None or self.history.gone_at is not None
+        return self.gone_at is not None
+
+    @property
+    def gone_at(self) -> float | None:
+        """When the job's object was deleted; None: it was not."""
+        times = [at for at in (self.job.deleted_at, self.history.gone_at) if at is not None]
+        return min(times, default=None)
 
 
 Check = Callable[[Case], Iterator[str]]

@@ -42,6 +42,13 @@ def was_forgotten(at: float, evidence: Evidence) -> bool:
     )
 
 
+def may_run_again(gone_at: float, at: float, evidence: Evidence) -> bool:
+    """Return whether a job whose object was deleted may have run again until `at`: Redis got data of before its deletion."""
+    return any(
+        window.hit and window.forgets and window.end >= gone_at and window.begin <= at for window in evidence.windows
+    )
+
+
 def reachable_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
     """Return for how much of that time a user's change could reach Redis and all these runs."""
     cuts = [(window.begin, window.end + evidence.slack.cause) for run in runs for window in _cuts(run, evidence)]

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from chaos.judge.case import Case, name, problem_if
 from chaos.judge.evidence import Output
-from chaos.judge.excuses import could_know_at, was_forgotten
+from chaos.judge.excuses import could_know_at, may_run_again, was_forgotten
 from chaos.witnesses.journal import ModelRun
 from chaos.witnesses.watcher import Snapshot
 
@@ -46,8 +46,9 @@ def publishes_once(case: Case) -> Iterator[str]:
         yield problem_if(not finished, f"the result is from {output.signature}, which never finished")
     if end is None:
         return
-    after = [output for output in case.outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
-    before = [output for output in case.outputs if output.at <= end.at + 1.0]
+    outputs = [output for output in case.outputs if not _is_of_a_rerun(case, output.at)]
+    after = [output for output in outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
+    before = [output for output in outputs if output.at <= end.at + 1.0]
     if end.phase == "Succeeded":
         yield problem_if(before and after, "the result was replaced after it was reported")
     else:
@@ -57,6 +58,12 @@ def publishes_once(case: Case) -> Iterator[str]:
 
 def _maker(case: Case, output: Output) -> ModelRun | None:
     return next((run for run in case.runs if run.signature == output.signature), None)
+
+
+def _is_of_a_rerun(case: Case, at: float) -> bool:
+    """Return whether older data of Redis had made a deleted job run again by then. Invariant 4 checks that no file of it stays."""
+    gone = case.gone_at
+    return gone is not None and at > gone and may_run_again(gone, at, case.evidence)
 
 
 def _could_not_know(case: Case, output: Output, end: Snapshot) -> bool:
@@ -100,8 +107,10 @@ def delivers_what_it_reports(case: Case) -> Iterator[str]:
     yield problem_if(
         end.output_uri != there.uri, f"the result was delivered to {there.uri}, but the status shows {end.output_uri}"
     )
-    reported = {output.digest for output in case.outputs[-1:]} or {there.digest}
+    own = [output.digest for output in case.outputs if not _is_of_a_rerun(case, output.at)]
+    again = {output.digest for output in case.outputs if _is_of_a_rerun(case, output.at)}
+    reported = {*own[-1:], *again} or {there.digest}
     yield problem_if(there.digest not in reported, "the copy is not the reported result")
     yield problem_if(there.job_id != job.uid, f"the copy is of job {there.job_id}")
     seen = {delivery.digest for delivery in case.evidence.deliveries.get(job.uid, ()) if delivery.at > end.at + 1.0}
-    yield problem_if(seen - {there.digest}, "the copy was replaced after it was reported")
+    yield problem_if(seen - {there.digest} - again, "the copy was replaced after it was reported")

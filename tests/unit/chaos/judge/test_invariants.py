@@ -112,6 +112,13 @@ def tried_twice(
     return evidence(None, running(6.0, 20), end, runs=runs, outputs=(output(2),), windows=windows)
 
 
+OLDER = Window("Redis: older data without a restart", begin=32.0, end=33.0, blocks_users=True, forgets=True)
+
+
+def ran_again_after_deletion(*windows: Window, at: float = 40.0) -> Evidence:
+    return evidence(outputs=(output(), output(at=at, digest="b")), gone_at=30.0, windows=windows)
+
+
 PLACE = "file:///delivered/red/job-1"
 REPORTED = replace(SUCCEEDED, output_uri=PLACE)
 COPY = DeliveredCopy(17.0, UID, "a", uri=PLACE)
@@ -126,9 +133,11 @@ def delivered(
     hidden: tuple[str, ...] = (),
     outputs: tuple[Output, ...] = (output(),),
     gone_at: float | None = None,
+    windows: tuple[Window, ...] = (),
 ) -> Evidence:
     wanted = replace(its_job or job(), output_uri=PLACE)
-    found = evidence(wanted, *(snapshots or (running(6.0, 20), REPORTED)), outputs=outputs, gone_at=gone_at)
+    snapshots = snapshots or (running(6.0, 20), REPORTED)
+    found = evidence(wanted, *snapshots, outputs=outputs, gone_at=gone_at, windows=windows)
     found.delivered = {} if there is None else {UID: there}
     found.deliveries = {UID: earlier}
     found.hidden = {UID: hidden}
@@ -214,7 +223,15 @@ EXCUSED: Mapping[int, Rows] = {
     2: {
         "two runs of an attempt that Redis lost while no operator led": evidence(
             runs=MUCH_LATER, windows=(FLUSHED, replace(LEADER, begin=9.0, end=15.0))
-        )
+        ),
+        "a deleted job ran again from older data": ran_again_after_deletion(OLDER),
+        "a deleted job ran again, and its copy stays": delivered(
+            outputs=(output(), output(at=40.0, digest="b")),
+            earlier=(COPY, replace(COPY, at=42.0, digest="b")),
+            there=replace(COPY, at=42.0, digest="b"),
+            gone_at=30.0,
+            windows=(OLDER,),
+        ),
     },
     3: {
         "a cancel just before the end": evidence(confirmed(13.0), running(6.0, 20), SUCCEEDED),
@@ -256,6 +273,11 @@ BREAKS: Mapping[int, Rows] = {
         "two runs of an attempt long after a flush": evidence(runs=MUCH_LATER, windows=(FLUSHED,)),
         "two processes of an attempt": evidence(runs=(run(1, 5.0, 12.0, pid=7), run(1, 6.0, 15.0))),
         "the result was replaced": evidence(outputs=(output(), output(at=40.0, digest="b"))),
+        "a deleted job's result was replaced": ran_again_after_deletion(),
+        "its result was replaced before it was deleted": ran_again_after_deletion(OLDER, at=29.0),
+        "older data that came before the deletion": ran_again_after_deletion(replace(OLDER, begin=26.0, end=29.0)),
+        "older data that came after the second result": ran_again_after_deletion(replace(OLDER, begin=41.0, end=43.0)),
+        "older data that hit nothing": ran_again_after_deletion(replace(OLDER, hit=False)),
         "its maker is unknown": evidence(outputs=(output(2),)),
         "its maker never finished": evidence(runs=(run(ended=False),)),
         "it is not complete": evidence(outputs=(replace(output(), problem="model.glb is short"),)),
