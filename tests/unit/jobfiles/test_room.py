@@ -37,6 +37,16 @@ def keep_stages(namespace: str, job_id: str, until: int) -> None:
     (folder / "features").write_bytes(b"f")
 
 
+def make_room(space: Workspace) -> int:
+    """As `room.make`, but each wait only moves the clock."""
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    return room.make(RED, space, clock=lambda: now[0], wait=wait)
+
+
 def left() -> list[str]:
     stages = [kept.job_id for kept in kept_stages.entries(layout.kept_stages())]
     return sorted([*stages, *(kept.job_id for kept in trashed.entries())])
@@ -63,7 +73,7 @@ def test_nothing_is_lost_if_the_runs_own_files_filled_the_volume(
     retain(RED, "red-1", 2)
     keep_stages(GREEN, "green-2", 1)
     short_until(4)  # the files of all others, and the note
-    assert room.make(RED, space) == 0
+    assert make_room(space) == 0
     assert left() == ["green-1", "green-2", "red-1"]
     assert list(space.root.iterdir()) == [space.owner_note]
 
@@ -89,7 +99,7 @@ def test_stages_go_before_results_and_those_of_the_own_namespace_before_others(
     keep_stages(GREEN, "green-3", 1)
     keep_stages(RED, "red-3", 2)
     short_until(most)
-    deleted = room.make(RED, space)
+    deleted = make_room(space)
     assert left() == expected
     assert deleted == 4 - sum(job_id not in ("green-3", "red-3") for job_id in expected)
 
@@ -101,7 +111,7 @@ def test_a_result_whose_files_have_other_links_is_not_deleted_in_vain(
     taken_over.mkdir(parents=True)
     (taken_over / "model.glb").hardlink_to(retain(RED, "red-1", 1) / "model.glb")
     short_until(1)
-    assert room.make(RED, space) == 0
+    assert make_room(space) == 0
     assert left() == ["red-1"]
 
 
