@@ -150,8 +150,8 @@ def counted_job(cache: Cache, number: int, created: datetime) -> Entry:
     return cache.store(replace(make_job(name=f"job-{number:06}"), created=time))
 
 
-def test_a_change_costs_at_most_one_pass_a_second_over_a_hundred_thousand_jobs(cache: Cache) -> None:
-    jobs = 100_000
+def test_a_change_costs_at_most_one_pass_a_second_over_all_jobs(cache: Cache) -> None:
+    jobs = 20_000
     admission, CountedTime.compared = make_admission(cache, queue=10), 0
     for number in range(jobs):
         admission.wants(counted_job(cache, number, NOON + timedelta(seconds=number)))
@@ -162,9 +162,9 @@ def test_a_change_costs_at_most_one_pass_a_second_over_a_hundred_thousand_jobs(c
         admission.wants(counted_job(cache, jobs + number, NOON - timedelta(seconds=number + 1)))
         assert admission.admit(number / 100)[0].key.name == "job-000000"
     within_a_second, CountedTime.compared = CountedTime.compared, 0
-    assert admission.admit(1.0)[0].key.name == "job-100049"
+    assert admission.admit(1.0)[0].key.name == f"job-{jobs + 49:06}"
     pass_over_all, CountedTime.compared = CountedTime.compared, 0
-    assert admission.admit(2.0)[0].key.name == "job-100049"
+    assert admission.admit(2.0)[0].key.name == f"job-{jobs + 49:06}"
 
     assert compared <= 2 * jobs
     assert within_a_second <= 50 * 20
