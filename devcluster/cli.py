@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
-from devcluster.programs.building import CONTROLLER_MANAGER, GoProgram, built
+from devcluster.programs.building import CONTROLLER_MANAGER, VERSITYGW, GoProgram, built
 from devcluster.programs.toolchain import kubectl
 from devcluster.standing import CLUSTER, NODE, Description, Standing
 
@@ -86,7 +86,7 @@ def _build(options: argparse.Namespace) -> int:
     if options.program:
         print(built(GoProgram(options.program, package="tool")))
         return 0
-    for program in (kubectl().parent, built(), built(CONTROLLER_MANAGER)):
+    for program in (kubectl().parent, built(), built(CONTROLLER_MANAGER), built(VERSITYGW)):
         print(program)
     return 0
 
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "program",
         nargs="?",
-        help="the tool of this module in programs/go (default: the control plane and its controllers)",
+        help="the tool of this module in programs/go (default: the control plane, its controllers and an S3 server)",
     )
     build.set_defaults(run=_build)
     node = commands.add_parser("node", help="a control plane with a node that runs pods (root, Debian)")

@@ -58,21 +58,24 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long files first: at the end, each would keep one process busy and the others idle.
 
-    Before that, while the control plane is being built, start the files that need none. Files that share the default
-    system run one after the other, since another system on the cluster replaces it.
+    Before that, while the control plane is being built, start the files that need none; the S3 server is built after it. Files that
+    share the default system run one after the other, since another system on the cluster replaces it.
     """
-    waiting = {item.path for item in items if _waits_for_the_build(item)}
+    waiting = {item.path for item in items if _is_building("control_plane_programs", item)}
+    later = {item.path for item in items if _is_building("s3", item)}
     items.sort(
         key=lambda item: (
-            item.path in waiting,
+            item.path in waiting | later,
             item.get_closest_marker("long") is None,
+            item.path in later,
             _uses_default_system(item),
         )
     )
 
 
-def _waits_for_the_build(item: pytest.Item) -> bool:
-    return _IS_BUILDING in os.environ and "control_plane_programs" in getattr(item, "fixturenames", ())
+def _is_building(fixture: str, item: pytest.Item) -> bool:
+    """Return whether the test asks for this fixture, whose program is being built."""
+    return _IS_BUILDING in os.environ and fixture in getattr(item, "fixturenames", ())
 
 
 def _uses_default_system(item: pytest.Item) -> bool:

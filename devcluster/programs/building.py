@@ -33,9 +33,8 @@ class GoProgram:
     links: tuple[str, ...] = ()  # further names: the program acts by the name under which it is called
     package: str = "."  # with the main function: of a dependency, or the module's own folder
     of_module: str = ""  # empty: the program's name
-    # A part of Kubernetes: the linker writes the release into it, which it reports. It is compiled without inlining, unless `fast`.
-    kubernetes: bool = False
-    fast: bool = False
+    kubernetes: bool = False  # a part of Kubernetes: the linker writes the release into it, which it reports
+    fast: bool = False  # compiled with inlining
 
     @property
     def module(self) -> Path:
@@ -67,8 +66,8 @@ _ERROR_LINES = 40
 # GOFLAGS: if it were unset, the user's `go env -w` would apply. GOTOOLCHAIN: build with the Go that was chosen. GOGC: the compiler
 # collects less often, with at most 480 MB instead of 350, and makes no DWARF, which the linker drops: 14 to 32 % less CPU time.
 _GO_FLAGS = "-mod=readonly -gcflags=all=-dwarf=false"
-# For the parts of Kubernetes: without inlining (-l) the compiler takes a quarter less CPU time again, and the API server a quarter more
-# (600 jobs created, read and deleted), so that benchmarks use fast ones. All parts have the same flags, and share packages in Go's cache.
+# Without inlining (-l) the compiler takes a quarter less CPU time again, and the API server a quarter more (600 jobs created, read and
+# deleted), so that benchmarks use a fast one. All programs have the same flags, and share packages in Go's cache.
 _QUICK = "-gcflags=all=-dwarf=false -l"
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": _GO_FLAGS, "GOGC": "400", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
@@ -118,7 +117,7 @@ def _flags(program: GoProgram) -> list[str]:
         packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
         stamped = [f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()]
     flags = ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(['-s -w', *stamped])}"]
-    return [*flags, _QUICK] if program.kubernetes and not program.fast else flags
+    return flags if program.fast else [*flags, _QUICK]
 
 
 def _build(program: GoProgram, new: Path, progress: Spinner) -> None:

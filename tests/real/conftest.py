@@ -28,7 +28,7 @@ import redis
 import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
-from devcluster.programs.building import CONTROLLER_MANAGER, built, is_built
+from devcluster.programs.building import CONTROLLER_MANAGER, VERSITYGW, built, is_built
 from devcluster.programs.toolchain import kubectl
 from devcluster.servers.storage.s3 import S3
 from tests.support.controller.dispatch import leave, serve
@@ -46,7 +46,7 @@ _SYSTEMS = pytest.StashKey[SharedSystems]()
 
 def pytest_configure() -> None:
     # Decided once, in the first process: all processes of pytest-xdist must have the same order of tests.
-    if "PYTEST_XDIST_WORKER" not in os.environ and not is_built(CONTROLLER_MANAGER):
+    if "PYTEST_XDIST_WORKER" not in os.environ and not is_built(VERSITYGW):
         os.environ["CONTROL_PLANE_IS_BUILDING"] = "1"
 
 
@@ -58,13 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Build the control plane before the first test that needs it: that takes minutes, longer than a test may take."""
-    if "control_plane_programs" in getattr(item, "fixturenames", ()):
+    """Build programs before the first test that needs them: that takes minutes, longer than a test may take."""
+    needed = {"control_plane_programs", "s3"}.intersection(getattr(item, "fixturenames", ()))
+    if needed:
         capture = item.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():  # so that the progress is visible
-            built()
-            built(CONTROLLER_MANAGER)
-            kubectl()
+            if "control_plane_programs" in needed:
+                built()
+                built(CONTROLLER_MANAGER)
+                kubectl()
+            if "s3" in needed:
+                built(VERSITYGW)
     return (yield)
 
 
