@@ -50,7 +50,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = config.REDIS_STATE_DBS
 
 
-@pytest.mark.parametrize("program", ["worker.deleting.process", "worker.preflight.program"])
+@pytest.mark.parametrize("program", ["worker.withdrawal", "worker.preflight_program"])
 def test_a_child_program_gets_every_setting_that_it_reads(program: str) -> None:
     script = f"import sys, reconstruction_operator.{program}; print(*(m.__file__ for m in sys.modules.values() if hasattr(m, '__file__')))"
     imported = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout

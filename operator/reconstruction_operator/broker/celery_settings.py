@@ -23,7 +23,7 @@ BOOTSTEPS: Final = {
     "consumer": (
         "reconstruction_operator.worker.lifecycle.intake:Intake",
         "reconstruction_operator.worker.lifecycle.registration:Registration",
-        "reconstruction_operator.worker.preflight.thread:PreflightThread",
+        "reconstruction_operator.worker.preflight_thread:PreflightThread",
         "reconstruction_operator.worker.lifecycle.metrics_server:MetricsServer",
     ),
 }

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.jobfiles import deletion, kept_stages, layout, ledger, notes, results, trash
+from reconstruction_operator.jobfiles import folder_deletion, kept_stages, layout, ledger, notes, results, trash
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.telemetry import worker_metrics
 
@@ -60,9 +60,9 @@ class Inventory:
             why = "Redis has a new epoch" if self._reported else "this worker has started"
             logger.info("%d job folders are reported to Redis: %s", count, why)
         self._reported, self._due_at = epoch, self._monotonic() + _PERIOD_SECONDS
-        deletion.finish_deletions()
+        folder_deletion.finish_deletions()
         try:
-            deletion.drop_empty_folders(now - _PERIOD_SECONDS)
+            folder_deletion.drop_empty_folders(now - _PERIOD_SECONDS)
             lost = [folder for folder, owner in surveyed if owner is None and folder.root.exists()]
             worker_metrics.UNOWNED_FOLDERS.set(sum(not notes.is_bare(folder) for folder in lost))
             trash.expire(now)

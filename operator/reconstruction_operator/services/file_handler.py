@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 __all__ = ["delete_job_files", "input_dir", "job_dir", "output_dir"]

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from reconstruction_operator.api.identity import check_job_id
 from reconstruction_operator.broker import acknowledging
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 
 
 @shared_task(name="reconstruction.cleanup", ignore_result=True, Request=acknowledging.REQUEST)  # type: ignore[untyped-decorator]
@@ -20,4 +20,4 @@ def clean_up(job_id: str, retain_seconds: int | None = None) -> None:
     Raises ValueError for an unsafe job id. After any other error, the operator orders the deletion again.
     """
     is_valid = type(retain_seconds) is int and retain_seconds >= 0
-    deletion.clean_up(check_job_id(job_id), retain_seconds=retain_seconds if is_valid else None)
+    job_deletion.clean_up(check_job_id(job_id), retain_seconds=retain_seconds if is_valid else None)

@@ -1,4 +1,4 @@
-"""Stands in for `deleting.process`: hangs as in a call on a dead mount."""
+"""Stands in for `worker.withdrawal`: hangs as in a call on a dead mount."""
 
 import signal
 import sys

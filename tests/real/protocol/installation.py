@@ -13,7 +13,7 @@ from typing import Final
 
 import redis
 from reconstruction_operator import config
-from reconstruction_operator.jobfiles import deletion, inventory, notes, publishing
+from reconstruction_operator.jobfiles import folder_deletion, inventory, notes, publishing
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
 
@@ -104,7 +104,7 @@ class Installation(Operators):
         if at_once:
             seen_in, owners = worker.found
             inventory.report(self.client, self.keys, owners)
-            deletion.finish_deletions()
+            folder_deletion.finish_deletions()
             worker.reported, worker.found = seen_in, None
 
     def take(self, message: Message, *, fails: bool) -> Run:

@@ -12,7 +12,7 @@ from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.manifest import MANIFEST
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
-from reconstruction_operator.jobfiles import deletion, results
+from reconstruction_operator.jobfiles import folder_deletion, results
 from reconstruction_operator.jobfiles.layout import OWNER, JobFolder
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
@@ -249,7 +249,7 @@ class Promises(Installation):
 
     def _nothing_is_left(self) -> bool:
         if not self.runs:
-            deletion.drop_empty_folders(math.inf)  # as each worker does every hour
+            folder_deletion.drop_empty_folders(math.inf)  # as each worker does every hour
         results.drop_stale()
         left = [
             key for key in self.client.keys("*") if any(job in key for job in self.jobs) and self.client.pttl(key) < 0

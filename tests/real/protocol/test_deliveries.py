@@ -17,7 +17,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 
 from tests.real.protocol.fibers import Fiber, at_a_point
 from tests.support.settings import configure
@@ -111,7 +111,7 @@ def holds_whole(root: Path, attempt: Attempt) -> bool:
 
 def begin_anew(root: Path, before: str, number: int = 2) -> Attempt:
     """Begin with what may exist already."""
-    deletion.delete(JOB, "default", cancelled=True)
+    job_deletion.delete(JOB, "default", cancelled=True)
     disk.delete_tree(root)
     root.mkdir()
     match before:
@@ -179,7 +179,7 @@ def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_left(
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         if is_killed:
             stopped.kill()
-        deletion.delete(JOB, "default", cancelled=False)
+        job_deletion.delete(JOB, "default", cancelled=False)
         to_the_end(stopped)
         assert [path for path in root.iterdir() if path.name != "banana" or any(path.iterdir())] == []
         assert not file_handler.job_dir(JOB).exists()
@@ -194,11 +194,11 @@ def test_the_next_deletion_finishes_a_killed_one(root: Path) -> None:
         (root / "banana").mkdir()
         for file in ("model.glb", MANIFEST):
             (root / "banana" / file).write_text(Manifest(JOB, attempt=1).to_text())
-        return lambda: bool(deletion.delete(JOB, "default", cancelled=True)) and None
+        return lambda: bool(job_deletion.delete(JOB, "default", cancelled=True)) and None
 
     for killed in stopped_at_each_point(begin):
         killed.kill()
-        deletion.delete(JOB, "default", cancelled=True)
+        job_deletion.delete(JOB, "default", cancelled=True)
         assert list(root.iterdir()) == []
         assert not file_handler.job_dir(JOB).exists()
 
@@ -215,7 +215,7 @@ def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(roo
             for _ in range(changes):
                 to_the_next_change(delivery)
             reached = reached or not delivery.over
-            cancel = Fiber(lambda: bool(deletion.delete(JOB, "default", cancelled=True)) and None)
+            cancel = Fiber(lambda: bool(job_deletion.delete(JOB, "default", cancelled=True)) and None)
             for _ in range(points):
                 cancel.resume()
                 if cancel.over:

@@ -21,12 +21,12 @@ from reconstruction_operator.models.interface import ModelFailure, Report, Resul
 from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
 from reconstruction_operator.state.timeline import Timeline
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
@@ -168,7 +168,7 @@ class Run:
 
     def _clean_up(self) -> None:
         with contextlib.suppress(OSError, SupersededError):  # the operator orders it again
-            deletion.clean_up(self.message.job)
+            job_deletion.clean_up(self.message.job)
 
     def _deliver(self) -> None:
         claim = self.ownership.claim()

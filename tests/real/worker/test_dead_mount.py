@@ -42,7 +42,7 @@ def deletions(pid: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(pid).children(recursive=True):
         try:
-            found += [child] if any("worker.deleting.process" in part for part in child.cmdline()) else []
+            found += [child] if any("worker.withdrawal" in part for part in child.cmdline()) else []
         except psutil.Error:
             continue
     return found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.process import Withdrawal
+from reconstruction_operator.worker import withdrawal
+from reconstruction_operator.worker.withdrawal import Withdrawal
 
 
 def delete_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Delete copies in this process."""
-    monkeypatch.setattr(process, "perform", Withdrawal.perform)
+    monkeypatch.setattr(withdrawal, "perform", Withdrawal.perform)

@@ -10,7 +10,7 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import kept_stages, layout, ledger, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
-from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 BLOCK = 4096

@@ -13,7 +13,7 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import layout, results, trash, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
-from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 from tests.support.settings import configure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.worker.deleting import process
+from reconstruction_operator.worker import withdrawal
 
 from devcluster.files import CHECKOUT
 from tests.support.settings import configure
@@ -19,7 +19,7 @@ from tests.support.worker.deletions import delete_in_this_process
 def _forgotten() -> Iterator[None]:
     """Forget hung mounts after each test."""
     yield
-    process._hung.clear()
+    withdrawal._hung.clear()
 
 
 @pytest.fixture
@@ -47,6 +47,6 @@ def deletes_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def stuck() -> Iterator[pytest.MonkeyPatch]:
     """Every deletion of a copy hangs until this is undone."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(process, "_PROGRAM", "stuck_deletion")
+        patched.setattr(withdrawal, "_PROGRAM", "stuck_deletion")
         patched.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))
         yield patched

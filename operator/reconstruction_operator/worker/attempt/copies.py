@@ -16,11 +16,11 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.worker import withdrawal
 from reconstruction_operator.worker.attempt.assignment import Assignment
-from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.process import Withdrawal
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.interruption import call_interruptibly
+from reconstruction_operator.worker.heartbeat import Heartbeat
+from reconstruction_operator.worker.interruption import call_interruptibly
+from reconstruction_operator.worker.withdrawal import Withdrawal
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Copies:
         else:
             workspace = str(space.root)
         copy = not (workspace and self._published)
-        withdrawal = Withdrawal(
+        order = Withdrawal(
             assignment.envelope.output_uri,
             assignment.job_id,
             assignment.attempt or 0,
@@ -121,7 +121,7 @@ class Copies:
             workspace,
         )
         try:
-            process.perform(withdrawal)
+            withdrawal.perform(order)
         except SupersededError:
             return True
         except StorageError as error:

@@ -21,8 +21,8 @@ from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender, Send
 from reconstruction_operator.worker.attempt.run import AttemptRun
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError
+from reconstruction_operator.worker.heartbeat import Heartbeat
+from reconstruction_operator.worker.interruption import InterruptedRunError
 
 logger = logging.getLogger(__name__)
 

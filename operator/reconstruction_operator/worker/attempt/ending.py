@@ -19,12 +19,12 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
 from reconstruction_operator.transfer.outputs import target_of
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
+from reconstruction_operator.worker.heartbeat import Heartbeat
+from reconstruction_operator.worker.interruption import Interruption, InterruptionKind
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ def _in_job_folder(manifest: Manifest) -> str:
 def _delete_files(ownership: Ownership) -> bool:
     """Delete the job's files; return whether that succeeded. A failure is only logged, because a cancelled job must end anyway."""
     try:
-        deletion.delete(ownership.job_id, ownership.namespace, cancelled=True)
+        job_deletion.delete(ownership.job_id, ownership.namespace, cancelled=True)
     except (OSError, SupersededError) as error:
         logger.error("could not delete the files of job %s: %s", ownership.job_id, error)  # noqa: TRY400  # the message is enough
         return False

@@ -38,8 +38,8 @@ from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.quota import VolumeQuota
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.interruption import (
+from reconstruction_operator.worker.heartbeat import Heartbeat
+from reconstruction_operator.worker.interruption import (
     InterruptedRunError,
     Interruption,
     InterruptionKind,

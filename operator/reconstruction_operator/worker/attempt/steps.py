@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.contract.steps import STEPS, StepInfo, percent_at
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat import Heartbeat
 
 _MAX_MESSAGE_CHARS = 200
 

@@ -21,7 +21,7 @@ from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.photos import checks, process
-from reconstruction_operator.worker.heartbeat.interruption import call_interruptibly
+from reconstruction_operator.worker.interruption import call_interruptibly
 
 from tests.support import bombs
 from tests.support.paths import PHOTOS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.jobfiles import room, trashed
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from devcluster.mounts import small_disk
@@ -23,7 +23,7 @@ def retain(client: redis.Redis, job_id: str, seconds: int, more_bytes: int = 0) 
     """Run a job of another tenant and delete it: its result stays in the trash."""
     want(client, 1, job_id)
     run(job_id=job_id, namespace="red", name=job_id)
-    deletion.clean_up(job_id, retain_seconds=seconds)
+    job_deletion.clean_up(job_id, retain_seconds=seconds)
     kept = trashed.find("red", job_id)
     assert kept is not None
     (kept.path / "more").write_bytes(bytes(more_bytes))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.jobfiles import deletion, trashed
+from reconstruction_operator.jobfiles import folder_deletion, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 from tests.support.worker.attempts import JOB, end, run, want
@@ -109,7 +109,7 @@ def test_a_takeover_killed_at_any_write_is_repeated_in_full(client: redis.Redis,
 
 def test_a_deletion_killed_at_any_write_keeps_a_whole_result(jobs_dir: Path) -> None:
     def delete() -> None:
-        deletion.delete_job_files(JOB, retain_until=4_000_000_000.0)
+        folder_deletion.delete_job_files(JOB, retain_until=4_000_000_000.0)
 
     def reset() -> None:
         emptied(jobs_dir)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.jobfiles import ledger, trashed
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt import quota
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
@@ -35,7 +35,7 @@ def retain(client: redis.Redis, job_id: str, more_bytes: int, namespace: str = "
     """Run a job of the namespace and delete it: its result stays in the trash."""
     want(client, 1, job_id)
     run(job_id=job_id, namespace=namespace, name=job_id)
-    deletion.clean_up(job_id, retain_seconds=3600)
+    job_deletion.clean_up(job_id, retain_seconds=3600)
     kept = trashed.find(namespace, job_id)
     assert kept is not None
     (kept.path / "more").write_bytes(bytes(more_bytes))

@@ -13,7 +13,7 @@ import pytest
 import redis
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.transfer.photos import process

@@ -16,8 +16,8 @@ from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
+from reconstruction_operator.worker.heartbeat import Heartbeat
+from reconstruction_operator.worker.interruption import Interruption, InterruptionKind
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED")

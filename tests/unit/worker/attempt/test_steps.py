@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
+from reconstruction_operator.worker.heartbeat import Heartbeat
 
 pytestmark = pytest.mark.usefixtures("client")
 

@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.runs import Run
 
-_PROGRAM: Final = "reconstruction_operator.worker.deleting.process"
+_PROGRAM: Final = "reconstruction_operator.worker.withdrawal"
 _SECONDS: Final = 60.0
 _IDLE_SECONDS: Final = 15.0  # in a folder; a store has timeouts of its own
 _BACKOFF_SECONDS: Final = 300.0

@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.jobfiles import publishing
-from reconstruction_operator.worker.preflight import program
+from reconstruction_operator.worker import preflight_program
 
 from tests.support.paths import PHOTOS
 from tests.support.settings import configure
@@ -24,7 +24,7 @@ def photos(tmp_path: Path, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def check(uri: str, model: str = "photogrammetry", **parameters: object) -> Checked:
-    return program.perform(CheckRequest("uid", "token", "install", "team", model, uri, parameters))
+    return preflight_program.perform(CheckRequest("uid", "token", "install", "team", model, uri, parameters))
 
 
 def test_a_check_writes_no_files(photos: Path) -> None:

@@ -19,7 +19,7 @@ from reconstruction_operator import exhaustion
 from reconstruction_operator.state.calls import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
-from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
+from reconstruction_operator.worker.interruption import InterruptedRunError, Interruption, InterruptionKind
 
 logger = logging.getLogger(__name__)
 

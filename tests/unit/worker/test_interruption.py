@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from reconstruction_operator.contract.outcomes import StopReason
-from reconstruction_operator.worker.heartbeat.interruption import (
+from reconstruction_operator.worker.interruption import (
     InterruptedRunError,
     Interruption,
     InterruptionKind,

@@ -14,7 +14,7 @@ import pytest
 from reconstruction_operator import disk
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, publishing, workspace
-from reconstruction_operator.jobfiles.deletion import delete_job_files, drop_empty_folders, finish_deletions
+from reconstruction_operator.jobfiles.folder_deletion import delete_job_files, drop_empty_folders, finish_deletions
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 

@@ -8,15 +8,15 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.jobfiles import notes, trash, trashed
-from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT
-from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.process import Withdrawal
+from reconstruction_operator.worker import withdrawal
+from reconstruction_operator.worker.withdrawal import Withdrawal
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int 
         # A worker that died afterwards may have moved the result to the trash.
         copy = cancelled or not (note.published or trashed.find(namespace, job_id) is not None)
         try:
-            process.perform(Withdrawal(note.uri, job_id, EVERY_ATTEMPT, note.owner.namespace, copy=copy))
+            withdrawal.perform(Withdrawal(note.uri, job_id, EVERY_ATTEMPT, note.owner.namespace, copy=copy))
         except StorageError as error:  # the settings have changed since the delivery
             logger.warning("not permitted to delete the delivered copy of job %s: %s", job_id, error)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
-from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
+from reconstruction_operator.worker.heartbeat import Heartbeat
+from reconstruction_operator.worker.interruption import InterruptedRunError, Interruption, InterruptionKind
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 

@@ -1,4 +1,4 @@
-"""Preflight program: `python -P -m reconstruction_operator.worker.preflight.program` checks one input.
+"""Preflight program: `python -P -m reconstruction_operator.worker.preflight_program` checks one input.
 
 It is a separate process because a call on a dead mount never returns, and a decoder of hostile photos may crash.
 """

@@ -16,8 +16,8 @@ from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
-from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.process import Withdrawal
+from reconstruction_operator.worker import withdrawal
+from reconstruction_operator.worker.withdrawal import Withdrawal
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
@@ -33,7 +33,7 @@ def children() -> list[psutil.Process]:
     running = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if {process.__name__, "stuck_deletion", "slow_deletion"} & set(child.cmdline()):
+            if {withdrawal.__name__, "stuck_deletion", "slow_deletion"} & set(child.cmdline()):
                 running.append(child)
     return running
 
@@ -45,7 +45,7 @@ def stage(meshes: Path) -> None:
 
 def test_partial_deliveries_are_deleted_and_no_process_is_left(meshes: Path) -> None:
     stage(meshes)
-    process.perform(copy_at(meshes / "banana"))
+    withdrawal.perform(copy_at(meshes / "banana"))
     assert list(meshes.iterdir()) == []
     assert children() == []
 
@@ -53,10 +53,10 @@ def test_partial_deliveries_are_deleted_and_no_process_is_left(meshes: Path) -> 
 def test_errors_of_the_process_are_raised(meshes: Path, tmp_path: Path) -> None:
     stage(meshes)
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
-        process.perform(copy_at(tmp_path / "elsewhere"))
+        withdrawal.perform(copy_at(tmp_path / "elsewhere"))
     superseded = Withdrawal(f"file://{meshes}/x", "job", 1, workspace=str(tmp_path / "gone"))
     with pytest.raises(SupersededError):
-        process.perform(superseded)
+        withdrawal.perform(superseded)
 
 
 def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,42 +66,42 @@ def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(select, "select", interrupt)  # a signal arrives in this call
         with pytest.raises(SoftTimeLimitExceeded):
-            process.perform(copy_at(meshes / "banana"))
+            withdrawal.perform(copy_at(meshes / "banana"))
     assert children() == []
 
 
 def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
     stuck: pytest.MonkeyPatch, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuck.setattr(process, "_IDLE_SECONDS", 0.1)
+    stuck.setattr(withdrawal, "_IDLE_SECONDS", 0.1)
     with pytest.raises(
         TimeoutError, match=f"file://{meshes}/dead/banana: no progress for 0 s: see whether its disk responds"
     ):
-        process.perform(copy_at(meshes / "dead" / "banana"))
+        withdrawal.perform(copy_at(meshes / "dead" / "banana"))
     assert children() == []
     stuck.undo()
     with pytest.raises(TimeoutError, match="is skipped for now"):
-        process.perform(copy_at(meshes / "dead" / "apple"))
-    process.perform(copy_at(meshes / "living" / "apple"))
+        withdrawal.perform(copy_at(meshes / "dead" / "apple"))
+    withdrawal.perform(copy_at(meshes / "living" / "apple"))
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 301.0)
-    assert process._hung_above(meshes / "dead" / "apple") is None
+    assert withdrawal._hung_above(meshes / "dead" / "apple") is None
 
 
 def test_a_slow_withdrawal_that_makes_progress_is_no_hung_mount(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
     """A tenant may have filled its own staging directory with any number of files."""
-    stuck.setattr(process, "_PROGRAM", "slow_deletion")
-    stuck.setattr(process, "_IDLE_SECONDS", 3.0)
-    stuck.setattr(process, "_SECONDS", 6.0)
+    stuck.setattr(withdrawal, "_PROGRAM", "slow_deletion")
+    stuck.setattr(withdrawal, "_IDLE_SECONDS", 3.0)
+    stuck.setattr(withdrawal, "_SECONDS", 6.0)
     with pytest.raises(TimeoutError, match="no answer within 6 s"):
-        process.perform(copy_at(meshes / "banana"))
-    assert process._hung_above(meshes / "banana") is None
+        withdrawal.perform(copy_at(meshes / "banana"))
+    assert withdrawal._hung_above(meshes / "banana") is None
     assert children() == []
 
 
 def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:secret@localhost:6379/0")
-    child = Program.start(process.__name__)
+    child = Program.start(withdrawal.__name__)
     assert child.process.stdin is not None
     assert "secret" not in str(psutil.Process(child.process.pid).environ())
     child.process.stdin.close()  # as the kernel does when the worker is killed
@@ -111,9 +111,9 @@ def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monke
 
 
 def test_a_process_that_dies_is_an_error(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
-    stuck.setattr(process, "_PROGRAM", "no_such_program")
+    stuck.setattr(withdrawal, "_PROGRAM", "no_such_program")
     with pytest.raises(OSError, match="the program no_such_program exited with code 1"):
-        process.perform(copy_at(meshes / "banana"))
+        withdrawal.perform(copy_at(meshes / "banana"))
 
 
 def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
@@ -121,7 +121,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
 ) -> None:
     """Such as a process in an uninterruptible call. Its mount is skipped until the process has ended."""
     monkeypatch.setattr(programs, "_KILL_SECONDS", 0.05)
-    stuck.setattr(process, "_IDLE_SECONDS", 0.1)
+    stuck.setattr(withdrawal, "_IDLE_SECONDS", 0.1)
     unkillable: list[subprocess.Popen[bytes]] = []
 
     def spare(killed: subprocess.Popen[bytes]) -> None:
@@ -129,12 +129,12 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
 
     monkeypatch.setattr(subprocess.Popen, "kill", spare)
     with pytest.raises(TimeoutError):
-        process.perform(copy_at(meshes / "dead" / "banana"))
+        withdrawal.perform(copy_at(meshes / "dead" / "banana"))
     (left,) = unkillable
     assert f"process {left.pid} was killed but does not end" in caplog.text
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 1e6)
-    before = process._hung_above(meshes / "dead")
+    before = withdrawal._hung_above(meshes / "dead")
     left.send_signal(signal.SIGKILL)
     left.wait(LONG_SECONDS)
-    assert (before, process._hung_above(meshes / "dead")) == (meshes, None)
+    assert (before, withdrawal._hung_above(meshes / "dead")) == (meshes, None)

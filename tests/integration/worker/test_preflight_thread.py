@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from reconstruction_operator.contract.preflight import CheckRequest, Verdict
 from reconstruction_operator.transfer import programs
-from reconstruction_operator.worker.preflight import thread as threads
-from reconstruction_operator.worker.preflight.thread import PreflightThread
+from reconstruction_operator.worker import preflight_thread
+from reconstruction_operator.worker.preflight_thread import PreflightThread
 
 from tests.support.paths import PHOTOS
 
@@ -30,8 +30,8 @@ def thread(jobs_dir: Path) -> PreflightThread:
 def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the program by one that hangs, as on a dead mount."""
     (tmp_path / "stuck.py").write_text("import signal\nsignal.pause()\n")
-    monkeypatch.setattr(threads, "_PROGRAM", "stuck")
-    monkeypatch.setattr(threads, "_CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(preflight_thread, "_PROGRAM", "stuck")
+    monkeypatch.setattr(preflight_thread, "_CHECK_SECONDS", 0.5)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
@@ -43,7 +43,7 @@ def test_a_process_that_reads_photos_has_no_credentials(
         "import json, os\nprint(json.dumps({'verdict': 'Usable', 'reason': '', 'message': ' '.join(os.environ)}))\n"
     )
     (tmp_path / "names.py").write_text(answer)
-    monkeypatch.setattr(threads, "_PROGRAM", "names")
+    monkeypatch.setattr(preflight_thread, "_PROGRAM", "names")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     result = thread.check(replace(REQUEST, uri=uri))
@@ -83,7 +83,7 @@ def test_a_process_that_cannot_be_killed_prevents_further_checks(
 def test_a_process_that_ends_without_a_result_is_reported(
     thread: PreflightThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, "_PROGRAM", "no.such.program")
+    monkeypatch.setattr(preflight_thread, "_PROGRAM", "no.such.program")
     result = thread.check(REQUEST)
     assert result.verdict is Verdict.UNKNOWN
     assert "could not be checked: the program no.such.program exited with code 1" in result.message

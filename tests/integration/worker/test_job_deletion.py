@@ -11,7 +11,7 @@ from reconstruction_operator.jobfiles import notes, trash, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker import job_deletion
 
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, kill_before_publishing, run, want
@@ -71,16 +71,16 @@ def test_a_result_is_retained_by_the_order_or_else_by_its_manifest(
     ordered: int | None, noted: int, *, kept: bool, jobs_dir: Path
 ) -> None:
     run(namespace="default", name="banana", retain_seconds=noted)
-    deletion.clean_up(JOB, retain_seconds=ordered)
+    job_deletion.clean_up(JOB, retain_seconds=ordered)
     assert not (jobs_dir / JOB).exists()
     assert (trashed.find("default", JOB) is not None) is kept
 
 
 def test_a_cancelled_jobs_result_is_deleted_from_the_trash_too(jobs_dir: Path) -> None:
     run(namespace="default", name="banana")
-    deletion.clean_up(JOB, retain_seconds=60)
+    job_deletion.clean_up(JOB, retain_seconds=60)
     job_manager.assert_cancelled(JOB)
-    deletion.clean_up(JOB, retain_seconds=60)
+    job_deletion.clean_up(JOB, retain_seconds=60)
     assert list(jobs_dir.iterdir()) == []
 
 

@@ -25,7 +25,7 @@ from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
 
 logger = logging.getLogger(__name__)
 
-_PROGRAM: Final = "reconstruction_operator.worker.preflight.program"
+_PROGRAM: Final = "reconstruction_operator.worker.preflight_program"
 _CHECK_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 2.0  # for a request; shorter than any timeout of the connection
 _PAUSE_SECONDS: Final = 5.0  # after an error, and while a check hangs

@@ -1,1 +1,0 @@
-"""Heartbeat of an attempt, and the interruption of its run."""

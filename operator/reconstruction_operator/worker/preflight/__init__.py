@@ -1,1 +1,0 @@
-"""Preflight: checks the inputs of waiting jobs, with a separate thread and a process that can be killed."""
