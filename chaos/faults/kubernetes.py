@@ -20,7 +20,7 @@ _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjo
 _DOOMED_JOBS = 6
 _STRANGER = "stranger"
 _LEADS_SECONDS = 20.0
-_HANDOVER_SECONDS = 120.0
+_UNMARKED_SECONDS = 120.0
 _LEASE = "reconstruction-operator"
 _RUNNING_SECONDS = 15.0  # until one of them runs; enough without other faults
 
@@ -63,7 +63,7 @@ _pause_api = undoable(lambda scene: scene.cluster.pause_apiserver(), lambda scen
 
 
 def _second_installation(context: Context) -> Heal:
-    """Start a second operator with its own Lease and Redis, and no workers. When it stops, its jobs are handed over."""
+    """Start a second operator with its own Lease and Redis, and no workers. When it has ended, its marks are removed from its jobs."""
     context.counter += 1
     cluster, namespace = context.scene.cluster, f"{_STRANGER}-{context.counter}"
     stack = contextlib.ExitStack()
@@ -78,7 +78,7 @@ def _second_installation(context: Context) -> Heal:
 
     def heal() -> None:
         stack.close()
-        _hand_over(context, namespace)
+        _remove_marks(context, namespace)
 
     if wait_for(lambda: leads(system, _STRANGER), _LEADS_SECONDS, context.scene.supervise) is None:
         context.missed = True
@@ -87,8 +87,8 @@ def _second_installation(context: Context) -> Heal:
     return heal
 
 
-def _hand_over(context: Context, namespace: str) -> None:
-    """Hand the jobs of the stranger's Lease over. Another fault may make the API server unavailable for a while."""
+def _remove_marks(context: Context, namespace: str) -> None:
+    """Remove the marks of the stranger, so that its jobs continue. Another fault may make the API server unavailable for a while."""
     api = context.scene.cluster.api
 
     def done() -> bool:
@@ -96,13 +96,12 @@ def _hand_over(context: Context, namespace: str) -> None:
             for job in api.get(JOBS)["items"]:
                 if job.get("status", {}).get("installation", {}).get("lease") == f"{namespace}/{_LEASE}":
                     path = f"{GROUP}/namespaces/{job['metadata']['namespace']}/reconstructionjobs"
-                    mark = {"lease": f"reconstruction-system/{_LEASE}"}
-                    api.patch(f"{path}/{job['metadata']['name']}/status", {"status": {"installation": mark}})
+                    api.patch(f"{path}/{job['metadata']['name']}/status", {"status": {"installation": None}})
         except (ApiError, OSError):
             return False
         return True
 
-    wait_for(done, _HANDOVER_SECONDS, context.scene.supervise)
+    wait_for(done, _UNMARKED_SECONDS, context.scene.supervise)
 
 
 def _at_each_proxy(act: Callable[[ApiProxy], None]) -> Inject:

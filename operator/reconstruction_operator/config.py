@@ -182,7 +182,9 @@ class Settings:
     )
 
     INSTALL_ID: str = _operator(
-        "", "mark of this installation's records in Redis; empty: derived from the cluster and the Lease", unit="TEXT"
+        "",
+        "name of this installation in its jobs' status and in Redis; empty: derived from the cluster and the Lease",
+        unit="TEXT",
     )
     OPERATOR_NAMESPACE: str = _operator("reconstruction-system", "namespace of the Lease", unit="NAME")
     WATCH_NAMESPACES: Names = _operator((), "namespaces to watch; empty: all")

@@ -84,7 +84,6 @@ _CONTINUED = {
     "DRAINED": "The worker was shut down; another attempt follows.",
     "WORKER_EXHAUSTED": "The worker could start no thread or process: raise its container's limit of processes; another attempt follows.",
     "REDIS_LOST": "Redis lost the attempt; another attempt follows.",
-    "HANDED_OVER": "Another installation has taken over; another attempt follows.",
     "SUPERSEDED": "A newer attempt has taken over.",
 }
 _OVER = {

@@ -130,6 +130,7 @@ class Entry(Subject):
     # Facts
     failures: int = 0  # in a row, of its plan or of its actions
     skipped: bool = False  # it is another controller's, which was logged
+    left: bool = False  # another installation has marked it, while this one may have sent it
     planned: Phase | None = None  # by the newest plan, if that phase counts before it is stored
     place: Place = UNKNOWN  # as its status shows it while it waits
     checked: Checked | None = None  # the result of preflight, until the status holds it
@@ -145,7 +146,7 @@ class Entry(Subject):
         self.rank = self.wake_at = self.write = self.check = self.candidate = None
         self.silence = self.sent = self.order = self.planned = self.checked = self.counted = None
         self.failures, self.place = 0, UNKNOWN
-        self.waiting = self.skipped = False
+        self.waiting = self.skipped = self.left = False
 
 
 class Index(Protocol):

@@ -1,8 +1,8 @@
-"""Installations: the installation whose mark a job's status holds manages the job. Any other one leaves it alone, and reports it.
+"""Installations: the installation whose id a job's status holds (the mark) manages the job. Any other one leaves it alone, and reports it.
 
 The mark is stored with the first status of the job. A status is written only over the version that its plan was made from: if two
-installations have dispatched a new job at the same moment, one of them loses, and stops its attempt. A mark changes only by a
-handover, which writes another Lease into it.
+installations have dispatched a new job at the same moment, one of them loses, and stops its attempt. A job keeps its installation: an
+installation that moves takes its INSTALL_ID along, and thus its jobs.
 """
 
 from __future__ import annotations
@@ -23,35 +23,22 @@ def management(status: Status, mine: InstallationMark) -> Management:
     mark = status.installation
     if mark is None or mark == InstallationMark():
         return Management.UNMARKED
-    if mark == mine:
-        return Management.OURS
-    return Management.INHERITED if mark.lease == mine.lease else Management.FOREIGN
+    return Management.OURS if mark.id == mine.id else Management.FOREIGN
 
 
-def own_conditions(job: Job) -> tuple[Condition, ...]:
+def own_conditions(job: Job, mine: InstallationMark) -> tuple[Condition, ...]:
     """Return the stored conditions. A job that has not our mark yet loses Contested with its next status."""
     stored = job.status.conditions
-    if job.management is Management.OURS:
+    if job.status.installation == mine:
         return stored
     return tuple(condition for condition in stored if condition.type != ConditionType.CONTESTED)
 
 
 def mark(job: Job, planned: Status, mine: InstallationMark) -> Status:
-    """Return the planned status of an unfinished job of ours, with our mark.
-
-    The mark alone is no reason for a write, unless the job was handed over.
-    """
-    is_kept = job.management is Management.OURS
-    is_kept |= job.management is Management.UNMARKED and planned is job.status
-    return planned if is_kept else replace(planned, installation=mine)
-
-
-def takeover(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
-    """Return the Event of an unfinished job that another installation has handed over to this one."""
-    before = job.status.installation
-    if job.management is not Management.INHERITED or before is None or before.id == mine.id:
-        return ()
-    return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)
+    """Return the planned status of an unfinished job of ours, with our mark. The mark alone is no reason for a write."""
+    if planned is job.status or planned.installation == mine:
+        return planned
+    return replace(planned, installation=mine)
 
 
 def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
@@ -64,7 +51,9 @@ def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
         return Plan(status)
     text = (
         f"Installation {theirs.id} (Lease {theirs.lease}) manages this job. "
-        f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and ignores the job"
+        f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and ignores the job. "
+        "Let only one of them watch the namespace (WATCH_NAMESPACES). "
+        "To move an installation, stop it, and start the new one with the same INSTALL_ID"
     )
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
     reported = fit(replace(status, conditions=(contested, *status.conditions)))

@@ -49,7 +49,6 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     cancelling.decide,
     suspending.decide,
     running.decide,
-    restarting.inherit,
     running.recover,
     unstarted.past_deadline,
     unstarted.unusable_input,
@@ -89,18 +88,16 @@ def complete(draft: Draft, mine: InstallationMark, *, admitted: bool) -> Plan:
     if decision is None:
         if job.finished:
             return finished.plan(case)
-        status = installations.mark(job, job.status, mine)
-        return Plan(status, orphans.plan_deleting(case), installations.takeover(job, mine))
+        return Plan(job.status, orphans.plan_deleting(case))
     if admitted and decision.wants_dispatch:
         decision = dispatching.dispatch(case)
     flagged, flags_due = ((), None) if decision.state.final else flags.follow_spec(case)
     actions = (*flagged, *decision.actions)
     status = _status(case, decision, mine)
-    changes = events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason)
     return Plan(
         status=status,
         actions=(*actions, *_record(case, actions, mine)),  # an attempt is ended before the next one is allowed
-        events=(*installations.takeover(job, mine), *changes),
+        events=events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake), case.now),
         again=_is_awaited(case, status, actions, mine),
@@ -131,12 +128,10 @@ def _record(case: Case, actions: tuple[Action, ...], mine: InstallationMark) -> 
 
     A deletion needs the record to find what still runs. Before a mark is stored, the other installation may manage the job.
     """
-    record, management = case.seen.record, case.job.management
-    of_another = record is not None and record.install_id != mine.id
-    lost = case.record_lost and management is not Management.INHERITED
-    taken_over = of_another and management is not Management.UNMARKED
+    record = case.seen.record
+    of_another = record is not None and record.install_id != mine.id and case.job.management is Management.OURS
     put = any(isinstance(action, PutRecord) for action in actions)
-    return (PutRecord(case.attempt, case.job.queue),) if (lost or taken_over) and not put else ()
+    return (PutRecord(case.attempt, case.job.queue),) if (case.record_lost or of_another) and not put else ()
 
 
 def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
@@ -159,7 +154,7 @@ def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
         failure=details.failure,
         checked=case.observed.checked,
     )
-    phase, listed = conditions(facts, installations.own_conditions(job), case.now)
+    phase, listed = conditions(facts, installations.own_conditions(job, mine), case.now)
     verdict = decide(phase, details.simulated, details.warning, [condition.reason for condition in listed])
     status = updated(
         details,

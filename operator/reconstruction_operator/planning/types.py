@@ -23,7 +23,6 @@ class Management(enum.Enum):
 
     OURS = "this installation has stored its mark"
     UNMARKED = "no installation has stored a mark"
-    INHERITED = "another installation has stored its mark, and handed the job over to this one"
     FOREIGN = "another installation has stored its mark, and manages the job"
 
 

@@ -40,7 +40,7 @@ def contested(facts: Facts) -> Answer | None:
         details=(condition.message,),
         actions=(
             "ask an administrator to keep one installation for the namespace (WATCH_NAMESPACES)",
-            "if the manager was removed for good, hand its jobs over (docs/upgrading.md)",
+            "if the manager has moved or is gone, see docs/upgrading.md, Moving an installation",
         ),
     )
 

@@ -83,7 +83,6 @@ def redis_lost(facts: Facts) -> Answer | None:
     texts = {
         "RedisLost": ("redis-lost", "Redis lost the last attempt"),
         "Drained": ("worker-drained", "The last attempt's worker was shut down"),
-        "HandedOver": ("handed-over", "Another installation has taken over the job"),
         "Superseded": ("superseded", "The last attempt was superseded"),
     }
     job = facts.job

@@ -27,7 +27,7 @@ LEASE = "reconstruction-system/reconstruction-operator"
 OTHER_NAMESPACE = "other-installation"
 OTHER_LEASE = f"{OTHER_NAMESPACE}/reconstruction-operator"
 LONG = {"stepSeconds": 1}
-# A job that is handed over still runs on this worker
+# A job of an installation that ends still runs on this worker
 SLOW = Worker(settings={"PLACEHOLDER_STEP_SECONDS": "5"})
 
 
@@ -50,20 +50,20 @@ def other(cluster: Cluster, start_system: SharedSystems) -> Iterator[System]:
     cluster.api.delete(f"/api/v1/namespaces/{OTHER_NAMESPACE}")
 
 
-def _holds(system: System, uid: str) -> bool:
-    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
-        return bool(client.exists(f"job:{uid}"))
-
-
 def _forgets(system: System, uid: str) -> bool:
-    return not _holds(system, uid)
+    with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
+        return not client.exists(f"job:{uid}")
 
 
-def _hand_over(cluster: Cluster, jobs: Jobs, old: str, new: str) -> None:
+def _is_contested(job: dict[str, Any]) -> bool:
+    return bool(condition(job, "Contested"))
+
+
+def _remove_marks(cluster: Cluster, jobs: Jobs, install_id: str) -> None:
     """Run the documented commands for the jobs of one namespace."""
-    script = block("hand-over").replace("-A", f"-n {jobs.namespace}")
-    script = script.replace("old-namespace/reconstruction-operator", old)
-    script = script.replace("new-namespace/reconstruction-operator", new)
+    script = (
+        block("remove-marks").replace("-A", f"-n {jobs.namespace}").replace("GONE=install-id", f"GONE={install_id}")
+    )
     path = f"{cluster.kubectl_program.parent}:{os.environ['PATH']}"
     commands.run(
         ["bash", "-euo", "pipefail", "-c", script], environment={"PATH": path, "KUBECONFIG": str(cluster.kubeconfig)}
@@ -87,7 +87,7 @@ def test_each_job_succeeds_in_one_of_two_installations(system: System, other: Sy
 
 def test_the_operator_that_ignores_a_job_reports_it(system: System, other: System, jobs: Jobs) -> None:
     name = jobs.create(queue="unserved")
-    job = jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
+    job = jobs.wait(name, "contested", _is_contested)
     by_lease = {LEASE: other, OTHER_LEASE: system}
     stranger = by_lease[job["status"]["installation"]["lease"]]
 
@@ -108,33 +108,34 @@ def _run_beside(bystander: System, jobs: Jobs, phase: str = "Running", **spec: A
     return name
 
 
-def test_a_running_job_is_handed_over_with_its_finished_neighbour(
+def test_a_job_continues_when_its_installation_moves_with_its_install_id(
     system: System, other: System, jobs: Jobs, cluster: Cluster
 ) -> None:
-    finished = _run_beside(other, jobs, "Succeeded", parameters={"stepSeconds": 0.1})
-    name = _run_beside(other, jobs)
-    uid = jobs.get(name)["metadata"]["uid"]
+    name = _run_beside(system, jobs)
+    mark = jobs.get(name)["status"]["installation"]
+    assert mark["lease"] == OTHER_LEASE
+    other.processes["operator"].kill()
 
-    _hand_over(cluster, jobs, LEASE, OTHER_LEASE)
+    moved = {"OPERATOR_NAMESPACE": OTHER_NAMESPACE, "LEASE_NAME": "moved", "INSTALL_ID": mark["id"]}
+    other.start_operator(KUBECONFIG=str(cluster.kubeconfig), **moved)
 
-    job = jobs.wait_finished(name)
-    assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
-    assert {jobs.get(one)["status"]["installation"]["lease"] for one in (finished, name)} == {OTHER_LEASE}
-    jobs.wait_event(name, "TakenOver")
-    assert _holds(other, uid)
-    wait_until(lambda: not _holds(system, uid), "the first installation to forget the job")
+    status = jobs.wait_finished(name)["status"]
+    assert (status["phase"], status["attempt"]) == ("Succeeded", 1)
+    assert status["installation"] == {"id": mark["id"], "lease": f"{OTHER_NAMESPACE}/moved"}
 
 
-def test_jobs_of_an_operator_that_has_ended_wait_until_they_are_handed_over(
+def test_a_job_of_an_installation_that_is_gone_waits_until_its_mark_is_removed(
     system: System, other: System, jobs: Jobs, cluster: Cluster
 ) -> None:
     name = _run_beside(system, jobs, parameters=LONG)
+    mark = jobs.get(name)["status"]["installation"]
     other.processes["operator"].kill()
-    jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
-    assert jobs.get(name)["status"]["installation"]["lease"] == OTHER_LEASE
+    jobs.wait(name, "contested", _is_contested)
+    assert jobs.get(name)["status"]["installation"] == mark
 
-    _hand_over(cluster, jobs, OTHER_LEASE, LEASE)
+    _remove_marks(cluster, jobs, mark["id"])
 
-    status = jobs.wait_finished(name)["status"]
-
+    job = jobs.wait_finished(name)
+    status = job["status"]
     assert (status["phase"], status["attempt"], status["installation"]["lease"]) == ("Succeeded", 2, LEASE)
+    assert not _is_contested(job)

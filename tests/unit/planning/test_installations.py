@@ -38,9 +38,8 @@ def planned(job: Job, seen: Observation = observed(), *, admitted: bool = True) 
         pytest.param(InstallationMark(), Management.UNMARKED, id="an empty mark"),
         pytest.param(MINE, Management.OURS, id="our mark"),
         pytest.param(THEIRS, Management.FOREIGN, id="another's mark"),
-        pytest.param(InstallationMark("theirs", MINE.lease), Management.INHERITED, id="handed over to us"),
-        pytest.param(InstallationMark("mine", THEIRS.lease), Management.FOREIGN, id="handed over by us"),
-        pytest.param(InstallationMark("theirs"), Management.FOREIGN, id="without a Lease"),
+        pytest.param(InstallationMark("mine", THEIRS.lease), Management.OURS, id="we had another Lease"),
+        pytest.param(InstallationMark("theirs", MINE.lease), Management.FOREIGN, id="another id with our Lease"),
     ],
 )
 def test_the_mark_names_the_installation_that_manages_a_job(
@@ -98,34 +97,15 @@ def test_a_finished_job_gets_no_mark() -> None:
     assert made.status == over
 
 
-@pytest.mark.parametrize(
-    "sent", [QUEUED, replace(QUEUED, dispatch_time=None, worker="w@there")], ids=["dispatched", "running"]
-)
-def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded(sent: Status) -> None:
-    made = planned(a_job(replace(sent, installation=THEIRS), Management.INHERITED))
+def test_an_attempt_of_an_installation_that_moved_continues() -> None:
+    before = replace(MINE, lease="before/operator")
+    running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=before)
+    seen = observed(record=RECORD, claim=Claim("token", "w", by_operator=False, at=NOW), alive=True)
 
-    assert (made.status.attempt, made.status.failures, made.status.installation) == (2, 0, MINE)
-    assert made.actions == ()  # attempt 2 is stored before it is dispatched
-    assert next(one.reason for one in made.status.conditions if one.type == "Running") == "HandedOver"
-    assert made.events[0] == Event("Normal", "TakenOver", "Installation mine has taken over from theirs")
-
-
-def test_an_inherited_job_that_was_never_sent_keeps_its_attempt() -> None:
-    waiting = Status(phase=Phase.PENDING, attempt=1, installation=THEIRS)
-
-    assert planned(a_job(waiting, Management.INHERITED), admitted=False).status.attempt == 1
-
-
-def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
-    running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=THEIRS)
-    seen = observed(
-        record=replace(RECORD, install_id="theirs"), claim=Claim("token", "w", by_operator=False, at=NOW), alive=True
-    )
-
-    made = planned(a_job(running, Management.INHERITED), seen)
+    made = planned(a_job(running, Management.OURS), seen)
 
     assert (made.status.attempt, made.status.installation) == (1, MINE)
-    assert made.actions == (PutRecord(1, "celery"),)
+    assert made.actions == ()
 
 
 def test_a_job_that_is_ignored_reports_it_once() -> None:
@@ -136,7 +116,8 @@ def test_a_job_that_is_ignored_reports_it_once() -> None:
 
     text = (
         "Installation theirs (Lease there/operator) manages this job. Installation mine (Lease here/operator) watches its "
-        "namespace as well, and ignores the job"
+        "namespace as well, and ignores the job. Let only one of them watch the namespace (WATCH_NAMESPACES). "
+        "To move an installation, stop it, and start the new one with the same INSTALL_ID"
     )
     assert first.events == (Event("Warning", "ManagedElsewhere", text),)
     assert first.status == replace(
@@ -165,11 +146,11 @@ def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> 
     assert ended.condition(ConditionType.CONTESTED) is None
 
 
-def test_an_installation_that_takes_a_job_over_removes_the_condition() -> None:
+def test_a_condition_goes_with_the_mark_of_an_installation_that_is_gone() -> None:
     contested = contested_report(a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN), MINE, NOW).status
     assert contested.condition(ConditionType.CONTESTED) is not None
 
-    taken = planned(a_job(contested, Management.INHERITED), observed(record=RECORD)).status
+    managed = planned(a_job(replace(contested, installation=None)), observed(record=RECORD)).status
 
-    assert taken.installation == MINE
-    assert taken.condition(ConditionType.CONTESTED) is None
+    assert managed.installation == MINE
+    assert managed.condition(ConditionType.CONTESTED) is None

@@ -39,7 +39,7 @@ def test_when_a_worker_is_lost(seen: Observation, lost: bool) -> None:
     [
         pytest.param(None, Management.OURS, True, False, id="ours"),
         pytest.param("", Management.UNMARKED, True, False, id="new"),
-        pytest.param("reconstruction.dev/operator", Management.INHERITED, True, False, id="inherited"),
+        pytest.param("reconstruction.dev/operator", Management.OURS, True, False, id="ours by name"),
         pytest.param(None, Management.FOREIGN, False, True, id="another installation's"),
         pytest.param("example.com/other", Management.OURS, False, False, id="another controller's"),
         pytest.param(

@@ -44,7 +44,6 @@ class Cache:
         self._unfinished: dict[Entry, None] = {}
         self._active: dict[Entry, None] = {}  # in a queue or with a worker
         self._deleted: list[Entry] = []  # until `take_deleted`
-        self._handed_over: list[Entry] = []  # until `take_handed_over`
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
         self._queue = WorkQueue()
         self.timers = Timers()
@@ -120,8 +119,7 @@ class Cache:
         self.counts.count(cached, -1)
         entry.job = job
         self._count(entry)
-        if job.contested and cached.status.installation != job.status.installation:
-            self._handed_over.append(entry)
+        entry.left |= job.contested and not cached.contested
         edited = (cached.generation, cached.deleting) != (job.generation, job.deleting)
         if edited or job.status not in (cached.status, written):
             self.enqueue(entry)
@@ -153,11 +151,6 @@ class Cache:
             index.discard(entry)
         self.changed.set()  # its room is free
 
-    def take_handed_over(self) -> list[Job]:
-        """Take the jobs that another installation has marked since the last call."""
-        taken, self._handed_over = self._handed_over, []
-        return [entry.job for entry in taken]
-
     def take_deleted(self) -> list[Entry]:
         """Take the jobs that were deleted since the last call, as they were last seen."""
         deleted, self._deleted = self._deleted, []
@@ -169,7 +162,6 @@ class Cache:
         """Drop the work, since another replica leads. `begin` finds what remains after it."""
         self._queue.clear()
         self._deleted.clear()
-        self._handed_over.clear()
 
     def reset(self) -> None:
         """Drop all that belongs to a tenure, which begins or ends."""

@@ -16,7 +16,6 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.planning.types import Job
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +40,6 @@ class Installation:
     def mark(self) -> InstallationMark:
         """The mark that the statuses of its jobs hold."""
         return InstallationMark(self.id, self.lease)
-
-    def was_taken_over(self, job: Job) -> bool:
-        """Whether another installation manages the job. While it is only handed over, its mark has our id."""
-        mark = job.status.installation
-        return mark is not None and mark.id != self.id and job.contested
 
     def owns(self, record: Record) -> bool:
         """Whether the record is of a job that this installation manages."""

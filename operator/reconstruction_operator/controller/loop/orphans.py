@@ -1,7 +1,7 @@
 """Orphans: records in Redis whose object was deleted, perhaps while no operator ran. They are stopped, cleaned up and forgotten.
 
 The caller has verified the deletion: the watch reported it, or a complete consistent list lacks the object. Records of jobs
-that another installation has taken over are stopped and forgotten too, but their files stay.
+that another installation manages are stopped and forgotten too, but their files stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
+from reconstruction_operator.planning.rules.orphans import plan_contested, plan_orphan
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Observation, Timing
 from reconstruction_operator.telemetry import metrics
@@ -43,7 +43,7 @@ class _Orphan(Subject):
     dispatched: JobKey | None = None  # the job, if it has a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
-    handed_over: bool = False  # its object exists, but another installation manages it: only its attempt here ends
+    contested: bool = False  # its object exists, but another installation manages it: only its attempt here ends
     retain_seconds: int | None = None  # how long its result stays in the trash; None: its spec is not known
     begun: bool = False  # a worker has begun it, as its status or a folder shows
 
@@ -70,20 +70,20 @@ class Orphans:
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._orphans
 
-    def add(self, job_ids: Iterable[str], now: float, *, handed_over: bool = False) -> None:
-        """Add jobs whose objects do not exist, or that another installation has taken over.
+    def add(self, job_ids: Iterable[str], now: float, *, contested: bool = False) -> None:
+        """Add jobs whose objects do not exist, or that another installation manages (`contested`).
 
         Their records may still exist and be ours, and attempts may run here.
         """
         for job_id in job_ids:
-            self._orphan(job_id, now).handed_over = handed_over
+            self._orphan(job_id, now).contested = contested
         self._measure()
 
     def add_deleted(self, entries: Iterable[Entry], now: float) -> None:
         """Add jobs whose deletion was watched. A record that Redis has lost meanwhile is put back, since the clean-up needs it."""
         for entry in entries:
             job, orphan = entry.job, self._orphan(entry.key.job_id, now)
-            orphan.silence, orphan.order, orphan.handed_over = entry.silence, entry.order, False
+            orphan.silence, orphan.order, orphan.contested = entry.silence, entry.order, False
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
@@ -180,7 +180,7 @@ class Orphans:
             # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
-        if record is None and not orphan.handed_over:
+        if record is None and not orphan.contested:
             # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are deleted.
             del self._orphans[job_id]
             return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(),))
@@ -190,8 +190,8 @@ class Orphans:
         limit = _RUNNING_SECONDS if seen.redis.runs else _LAST_SECONDS
         orphan.polls += 1
         orphan.next_at = now + backoff(orphan.polls, _FIRST_SECONDS, limit)
-        if orphan.handed_over:
-            actions = plan_handed_over(job_id, record, seen, self.timing)
+        if orphan.contested:
+            actions = plan_contested(job_id, record, seen, self.timing)
         else:
             actions = plan_orphan(
                 job_id, record, seen, at, self.timing, begun=orphan.begun, retain_seconds=orphan.retain_seconds

@@ -165,8 +165,7 @@ class Reconciler:
         metrics.DIRTY.set(self.cache.queued)
         if self.cache.queued:
             self.cache.changed.set()
-        for entry, report in self._planner.report_contested(entry for entry in taken if entry.job.contested):
-            self.writer.offer(entry, report.status, report.events)
+        self._leave([entry for entry in taken if entry.job.contested], now)
         entries = [entry for entry in taken if self._ours(entry)]
         if not entries:
             return
@@ -196,13 +195,20 @@ class Reconciler:
             attempt = entry.job.status.attempt
             transition_log.log_step(entry.key, "Deleted", "The object was deleted", attempt=attempt)
         self.orphans.add_deleted(deleted, now)
-        left = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.was_taken_over(job)]
+        await self.orphans.round(fence, now)
+
+    def _leave(self, contested: Sequence[Entry], now: float) -> None:
+        """Report these jobs, which another installation manages, and stop attempts of them that this one may have sent."""
+        for entry, report in self._planner.report_contested(contested):
+            self.writer.offer(entry, report.status, report.events)
+        left = [entry for entry in contested if entry.left]
         if left:
             _log.info(
                 "Another installation manages %d jobs: attempts of them that this one sent are stopped", len(left)
             )
-            self.orphans.add(left, now, handed_over=True)
-        await self.orphans.round(fence, now)
+            self.orphans.add((entry.key.job_id for entry in left), now, contested=True)
+        for entry in left:
+            entry.left = False
 
     async def _one_at_a_time(self, entries: Sequence[Entry], fence: int) -> None:
         for index, entry in enumerate(entries):

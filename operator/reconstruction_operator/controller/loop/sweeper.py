@@ -105,8 +105,8 @@ class Sweeper:
         listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
-        # Jobs may have been taken over while no operator ran.
-        self.orphans.add(self._taken_over(recorded), self.monotonic(), handed_over=True)
+        # Two installations may have sent a job before this one learned which of them manages it.
+        self.orphans.add(self._contested(recorded), self.monotonic(), contested=True)
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
         _log.debug(
@@ -134,10 +134,10 @@ class Sweeper:
         missing = set(recorded).difference(self.cache.ids(), self._foreign)
         return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
 
-    def _taken_over(self, recorded: Sequence[str]) -> list[str]:
-        """Return the records whose jobs another installation has taken over."""
+    def _contested(self, recorded: Sequence[str]) -> list[str]:
+        """Return the records whose jobs another installation manages."""
         jobs = (entry.job for entry in map(self.cache.entry, recorded) if entry is not None)
-        return [job.key.job_id for job in jobs if self.installation.was_taken_over(job)]
+        return [job.key.job_id for job in jobs if job.contested]
 
     def _enqueue_finished_lately(self) -> None:
         """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""

@@ -22,7 +22,7 @@ _STOPPING = {
 
 
 def end_unwanted(end: EndAttempt, observed: Observation, timing: Timing, stop: StopReason) -> tuple[Action, ...]:
-    """Return what ends an attempt of a job that this installation manages no more: its object is deleted, or it was handed over."""
+    """Return what ends an attempt of a job whose object is deleted, or that another installation manages."""
     if observed.redis.claim is None:
         return (end,)
     if observed.lost(timing):

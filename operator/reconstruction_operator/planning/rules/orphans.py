@@ -61,12 +61,12 @@ def plan_orphan(
     return flagged
 
 
-def plan_handed_over(job_id: str, record: Record, observed: Observation, timing: Timing) -> tuple[planned.Action, ...]:
-    """Return the next step for a job that another installation manages now: what runs here is stopped, and the files stay."""
+def plan_contested(job_id: str, record: Record, observed: Observation, timing: Timing) -> tuple[planned.Action, ...]:
+    """Return the next step for a job that another installation manages: the attempt that this one sent ends, and the files stay."""
     if observed.redis.end is not None:
         return (planned.Forget(),)
-    text = "Another installation has taken over the job."
-    end = planned.EndAttempt(TaskId(job_id, record.attempt), Outcome.STOPPED, "HANDED_OVER", text)
+    text = "Another installation manages the job."
+    end = planned.EndAttempt(TaskId(job_id, record.attempt), Outcome.STOPPED, "SUPERSEDED", text)
     return end_unwanted(end, observed, timing, StopReason.SUPERSEDED)
 
 

@@ -9,7 +9,6 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import next_attempt
 from reconstruction_operator.planning.times import after, backoff, whole
-from reconstruction_operator.planning.types import Management
 
 _FREE_LOSSES = 2  # consecutive attempts that Redis may lose before the next one waits
 
@@ -51,14 +50,3 @@ def adopt(case: Case, counted: Status) -> Decision:
 def decide(case: Case) -> Decision | None:
     """Follow the record if it wants a newer attempt than the stored one."""
     return adopt(case, case.stored) if case.wanted > case.attempt else None
-
-
-def inherit(case: Case) -> Decision | None:
-    """Supersede an attempt that another installation sent before it handed the job over, if our Redis has no record of it.
-
-    That installation may have used another Redis.
-    """
-    sent = case.stored.dispatch_time is not None or case.stored.worker is not None
-    if case.job.management is not Management.INHERITED or case.wanted or not sent:
-        return None
-    return another(case, case.stored, due=None, cause="HANDED_OVER")

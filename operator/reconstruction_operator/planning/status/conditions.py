@@ -34,7 +34,7 @@ _PHASES = MappingProxyType(
 """Phases of the states that have none of their own; any other state has the phase of its name."""
 _NOT_BEGUN = frozenset({JobState.WAITING, JobState.BACKOFF, JobState.QUEUED})
 _WEIGHT = MappingProxyType({kind.value: weight for weight, kind in enumerate(_T)})
-_CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "HandedOver"})
+_CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ _RESTARTED = {
     "RedisLost": "Redis lost the last attempt",
     "Drained": "The worker was shut down",
     "Superseded": "The last attempt was given up",
-    "HandedOver": "Another installation of the operator has taken over",
 }
 
 

@@ -73,9 +73,6 @@ _TABLE = (
     ConditionReason(_T.RUNNING, "AttemptFailed", "False", "The last attempt failed (status.failure); another follows."),
     ConditionReason(_T.RUNNING, "RedisLost", "False", "Redis lost the last attempt; another follows."),
     ConditionReason(_T.RUNNING, "Drained", "False", "The last attempt's worker was shut down; another follows."),
-    ConditionReason(
-        _T.RUNNING, "HandedOver", "False", "Another installation has taken over the job; another attempt follows."
-    ),
     ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was superseded; another follows."),
     ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
     ConditionReason(_T.RUNNING, "Ended", "False", "The job is finished."),

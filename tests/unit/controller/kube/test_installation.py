@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
 from reconstruction_operator import config
-from reconstruction_operator.api.status import InstallationMark, Status
-from reconstruction_operator.controller.kube.installation import Installation, default_install_id
-from reconstruction_operator.planning.types import Management
-
-from tests.support.jobs import make_job
+from reconstruction_operator.controller.kube.installation import default_install_id
 
 CLUSTER = "7b7c6c2e-0000-4000-8000-000000000001"
 
@@ -27,13 +20,3 @@ def test_installations_in_one_cluster_have_different_ids() -> None:
 
 def test_the_id_of_an_installation_never_changes() -> None:
     assert default_install_id(CLUSTER, ("team-a", "recon")) == "f6477138-9e32-5f29-b739-69c3dbb81bdc"
-
-
-@pytest.mark.parametrize(
-    ("marked_by", "taken_over"), [("other", True), ("id", False)], ids=["taken-over", "handed-over"]
-)
-def test_a_job_is_taken_over_once_another_installation_has_marked_it(marked_by: str, taken_over: bool) -> None:
-    status = Status(installation=InstallationMark(marked_by, "system/other"))
-    job = replace(make_job(status), management=Management.FOREIGN)
-
-    assert Installation("id", (), "system/operator").was_taken_over(job) is taken_over

@@ -1,4 +1,4 @@
-"""Orphans: the actions for jobs that were deleted or handed over."""
+"""Orphans: the actions for jobs that were deleted, or that another installation manages."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
         pytest.param(observed(), [], id="forgotten"),
     ],
 )
-async def test_only_our_own_record_of_a_job_that_was_handed_over_is_forgotten(
+async def test_only_our_own_record_of_a_contested_job_is_forgotten(
     seen: Observation, actions: list[type[Action]]
 ) -> None:
     world = World(seen)
 
-    world.orphans.add(["uid-banana"], now=0.0, handed_over=True)
+    world.orphans.add(["uid-banana"], now=0.0, contested=True)
     await world.orphans.round(1, now=0.0)
 
     assert [type(action) for one in world.actions for action in one] == actions

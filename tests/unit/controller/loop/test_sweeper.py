@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweeper
 from reconstruction_operator.controller.redis_view.connection import ResyncRequests
 from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.planning.installations import management
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 
 from tests.support.controller.entries import entry_of, names
@@ -55,9 +57,9 @@ class World:
         self.objects: list[dict[str, Any]] = []
         self.version, self.lists, self.time = 1_000, 0, 0.0
         self.refuses = False
-        self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
         installation = Installation(_INSTALL, namespaces, "here/operator")
+        self.cache = Cache(management=partial(management, mine=installation.mark), monotonic=lambda: self.time)
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         self.epoch_age = 1e6
         self.requests = Requests()
@@ -171,6 +173,16 @@ async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(wor
     await world.sweep()
 
     assert (len(world.orphans), world.sweeper.brake.holds) == (50, False)
+
+
+async def test_what_was_sent_of_jobs_of_another_installation_is_stopped(world: World) -> None:
+    world.add("theirs", phase="Running", installation={"id": "other", "lease": "there/operator"})
+    world.add("ours", phase="Running")
+    await world.record("theirs", "ours")
+
+    await world.sweep()
+
+    assert ("uid-theirs" in world.orphans, "uid-ours" in world.orphans) == (True, False)
 
 
 @pytest.mark.parametrize(

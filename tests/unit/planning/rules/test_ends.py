@@ -23,7 +23,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look, observed
+from tests.support.plans import MARK, NOW, look, observed
 
 ENDED = NOW - timedelta(seconds=2)
 SENT = NOW - timedelta(minutes=2)
@@ -58,6 +58,7 @@ def test_a_success_reports_its_details() -> None:
 
     assert replace(status, conditions=()) == Status(
         observed_generation=1,
+        installation=MARK,
         phase=Phase.SUCCEEDED,
         time_detail="took 58s",
         attempt=1,
@@ -185,6 +186,7 @@ def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
 
     assert replace(status, conditions=(), failure=None) == Status(
         observed_generation=1,
+        installation=MARK,
         phase=Phase.PENDING,
         reason="after OUT_OF_MEMORY",
         attempt=2,

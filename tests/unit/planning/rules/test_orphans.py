@@ -20,7 +20,7 @@ from reconstruction_operator.planning.actions import (
     RequestStop,
     TakeBack,
 )
-from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan, sort_folders
+from reconstruction_operator.planning.rules.orphans import plan_contested, plan_orphan, sort_folders
 from reconstruction_operator.planning.types import Job, Observation
 
 from tests.support.plans import NOW, QUEUED, TIMING, job_with, observed
@@ -33,7 +33,7 @@ STOPPED = observed(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - tim
 CANCELLED = observed(claim=CLAIM, end=End(Outcome.CANCELLED, at=NOW - timedelta(seconds=20)))
 SUCCEEDED = observed(claim=CLAIM, end=End(Outcome.SUCCEEDED, at=NOW - timedelta(seconds=20)))
 GONE = "The job's object was deleted."
-HANDED_OVER = "Another installation has taken over the job."
+CONTESTED = "Another installation manages the job."
 ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10), orders=1)
 
 
@@ -68,15 +68,13 @@ def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
 @pytest.mark.parametrize(
     ("seen", "actions"),
     [
-        pytest.param(observed(), (EndAttempt(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
+        pytest.param(observed(), (EndAttempt(TASK, Outcome.STOPPED, "SUPERSEDED", CONTESTED),), id="unclaimed"),
         pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-runs-it"),
         pytest.param(SUCCEEDED, (Forget(),), id="it-had-succeeded"),
     ],
 )  # fmt: skip
-def test_the_attempt_of_a_job_that_was_handed_over_ends_and_its_files_stay(
-    seen: Observation, actions: tuple[Action, ...]
-) -> None:
-    assert plan_handed_over("uid", RECORD, seen, TIMING) == actions
+def test_the_attempt_of_a_contested_job_ends_and_its_files_stay(seen: Observation, actions: tuple[Action, ...]) -> None:
+    assert plan_contested("uid", RECORD, seen, TIMING) == actions
 
 
 FIRST = replace(RECORD, attempt=1)

@@ -1,4 +1,4 @@
-"""Restarts: after attempts that Redis lost, which a backoff bounds. After a handover: `test_installations.py`."""
+"""Restarts: after attempts that Redis lost, which a backoff bounds."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from reconstruction_operator.contract.records import Claim, ProgressReport, Reco
 from reconstruction_operator.planning.actions import EndAttempt, PutRecord
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TASK, look, observed
+from tests.support.plans import MARK, NOW, TASK, look, observed
 
 STARTED = NOW - timedelta(seconds=30)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=40, milliseconds=300))
@@ -32,7 +32,7 @@ RUNNING = Status(
 def test_the_status_has_the_worker_and_its_start_in_whole_seconds() -> None:
     status = look(SEEN, Status(phase=Phase.QUEUED, attempt=1)).status
 
-    expected = replace(RUNNING, message="Worker worker-1 has begun")
+    expected = replace(RUNNING, message="Worker worker-1 has begun", installation=MARK)
     assert replace(status, conditions=(), observed_generation=-1) == expected
 
 
