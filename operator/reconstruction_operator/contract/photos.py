@@ -1,9 +1,15 @@
-"""Photo: one photo of an input, once it was checked. Its checks, the files of a job and the models share it."""
+"""Photo: one photo of an input, once it was checked. Its checks, the files of a job and the models share it.
+
+A mask is a picture that shows where the object is in a photo. It lies beside the photo, under the name that `mask_of` returns.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+MASK_SUFFIX: Final = ".mask.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,5 +20,10 @@ class Photo:
     width: int  # px, after EXIF orientation
     height: int  # px, after EXIF orientation
     bytes: int  # of the user's file
-    # A picture in the proportions of the upright photo, black where the object is not
+    # Its mask, in the proportions of the upright photo, black where the object is not
     mask: Path | None = None
+
+
+def mask_of(name: str) -> str:
+    """Return the name of the mask beside the photo `name`."""
+    return PurePosixPath(name).stem + MASK_SUFFIX

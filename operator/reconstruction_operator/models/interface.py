@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from reconstruction_operator.contract.assessment import Assessment
-from reconstruction_operator.contract.photos import Photo as Photo  # noqa: PLC0414  # models import it from here
+from reconstruction_operator.contract.photos import Photo as Photo  # noqa: PLC0414  # models import both from here
+from reconstruction_operator.contract.photos import mask_of as mask_of  # noqa: PLC0414
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 """Formats of photos, by Pillow's names. A model must pass them to `Image.open`: a file can be a valid picture in two formats, and

@@ -32,13 +32,11 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
     sparse, samples, mesh = scene.sparse, fit.samples, fit.mesh
     progress(Stage.TEXTURE)(0.0, f"reducing {len(mesh.faces)} faces")
     mesh = cleanup.decimated(mesh, settings.faces)
-    photos = {photo.path.name: photo for photo in work.photos}
-    originals = {name: photos[source] for name, source in run.sources.items()}
     mesh, frame, on_earth = placed(mesh, seen, run.prepared, settings.seed)
     side_m, used = settings.marker_size, scene.used
     measured = markers.scale(used, run.pictures, side_m, work.threads) if side_m else None
     frame = replace(frame, scale=measured.metres) if measured else frame
-    pictures = photographs.of_model(used.photos, originals, settings.largest_texture)
+    pictures = photographs.of_model(used.photos, run.originals, settings.largest_texture)
     textured, gains, coverage = _texture(run, seen, replace(fit, mesh=mesh), pictures, frame)
     weights = fit.view_weights(mesh, seen, progress(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
@@ -50,7 +48,7 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(samples.points), samples.normals @ frame.rotation.T),
-        sparse=camerafiles.placed(sparse, frame, originals),
+        sparse=camerafiles.placed(sparse, frame, run.originals),
         subject=previews.subject(upright_mesh.vertices, fit.region.coarseness(mesh.vertices) == 1.0),
         inside=scene.is_around,
     )

@@ -34,7 +34,7 @@ class PhotogrammetryModel:
     """Structure from motion, plane-sweep stereo and a Poisson surface on the CPU; `high` computes depth maps on a GPU if there is one."""
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "14"
+    version: ClassVar[str] = "15"
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
     # Measured on the example photos with two cores; see benchmarks/photogrammetry.py.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconstruction_operator.models.interface import Work
+from reconstruction_operator.models.interface import Photo, Work
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource
 from reconstruction_operator.models.photogrammetry.dense.views import View
@@ -41,6 +41,12 @@ class Run:
     def sources(self) -> Mapping[str, str]:
         """The name of the user's photo of each prepared photo."""
         return {photo.name: photo.source for photo in self.prepared}
+
+    @property
+    def originals(self) -> Mapping[str, Photo]:
+        """The user's photo of each prepared photo, by the name of the latter."""
+        photos = {photo.path.name: photo for photo in self.work.photos}
+        return {name: photos[source] for name, source in self.sources.items()}
 
     def progress(self, stage: Stage) -> StageProgress:
         """Return where that stage reports its progress."""

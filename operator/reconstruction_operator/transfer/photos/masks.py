@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-_SUFFIX: Final = ".mask.png"
+from reconstruction_operator.contract.photos import MASK_SUFFIX, mask_of
+
 _FOLDER: Final = "masks"
 
 
 def is_mask(name: str) -> bool:
     """Return whether the relative path `name` is that of a mask."""
-    return beside(name).lower().endswith(_SUFFIX)
+    return beside(name).lower().endswith(MASK_SUFFIX)
 
 
 def count_photos(names: Iterable[str]) -> int:
@@ -27,7 +28,7 @@ def beside(name: str) -> str:
     """Return the relative path of a mask in a folder `masks` as if it were beside its photo; any other path unchanged."""
     path = PurePosixPath(name)
     if path.suffix.lower() == ".png" and path.parent.name.lower() == _FOLDER:
-        return str(path.parent.parent / (path.stem + _SUFFIX))
+        return str(path.parent.parent / mask_of(path.name))
     return name
 
 
@@ -36,7 +37,7 @@ def of_photos(names: Iterable[str]) -> dict[str, str | None]:
     photos, masks = [], {}
     for name in names:
         if is_mask(name):
-            masks[name.lower().removesuffix(_SUFFIX)] = name
+            masks[name.lower().removesuffix(MASK_SUFFIX)] = name
         else:
             photos.append(name)
     return {name: masks.get(name.lower()) or masks.get(PurePosixPath(name).stem.lower()) for name in photos}

@@ -107,7 +107,7 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
         inverses, cost, variance = refinement.refined(level, [source.reduced(size) for source in sources], start, step)
         sound = (cost <= _WORST_COST) & (variance >= _FLATTEST_VARIANCE)
         step /= 2
-    sound &= (inverses > inverse[0]) & (inverses < inverse[-1]) & view.visible(*sound.shape[::-1])
+    sound &= (inverses > inverse[0]) & (inverses < inverse[-1]) & view.shown(*sound.shape[::-1])
     sure = cv2.resize(sure.astype(np.uint8), sound.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     depths = np.where(sound, 1 / np.maximum(inverses, inverse[0]), 0).astype(np.float32)
     return DepthMap(depths, sure)

@@ -67,5 +67,5 @@ def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
     if path.exists():  # `width&height&channels&`, then single precision, row by row
         width, height, _, numbers = path.read_bytes().split(b"&", 3)
         depths = np.frombuffer(numbers, dtype="<f4").reshape(int(height), int(width))
-    sound = (depths > 0) & view.visible(*depths.shape[::-1])
+    sound = (depths > 0) & view.shown(*depths.shape[::-1])
     return DepthMap(np.where(sound, depths, np.float32(0)), sound)

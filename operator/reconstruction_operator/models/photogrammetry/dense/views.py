@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from scipy import sparse
 
+from reconstruction_operator.models.interface import Photo, mask_of
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense import blank_areas
-from reconstruction_operator.models.photogrammetry.input.photos import mask_name, read_pixels
+from reconstruction_operator.models.photogrammetry.input.photos import BYTES_A_PIXEL, read_pixels, read_srgb
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -24,10 +25,10 @@ _SIGMA_BELOW_DEG = 4.0
 _SIGMA_ABOVE_DEG = 12.0
 _FEWEST_COMMON_POINTS = 10
 _JPEG_QUALITY = 97
-_SHOWN = 255  # level of a mask where there is a surface
+_SHOWN = 255  # level of a view's mask where the photo shows a surface
 _OUTSIDE = 128  # the same where there is a black border around the photo
-_BLANK = 0  # the same where there is sky, or what the user hides
-_HIDDEN_GREY = 128  # hidden areas get no texture, so that nothing is matched there
+_BLANK = 0  # the same where there is sky, or where the photo's mask is black
+_BLANK_GREY = 128  # what the photo's mask leaves out gets no texture, so that nothing is matched there
 _NEARER = 0.8  # minimum depth, as a factor of the depth of the nearest sparse points
 _FARTHER = 1.3  # maximum depth, as a factor of the depth of the farthest
 _HELD = 32  # cached grey views: enough for the neighbours of the views that all threads work on
@@ -43,18 +44,21 @@ class View:
     near: float
     far: float
     sources: tuple[int, ...]  # indices of the views to compare with, best first
-    mask: Path | None = None  # levels; None: the photo shows a surface everywhere
+    mask: Path | None = None  # in three levels; None: the photo shows a surface everywhere
 
     def shows(self, pixels: Doubles) -> Mask:
         """(n,): whether the photo shows a surface at `pixels` (n, 2), which are inside the photo."""
         if self.mask is None:
             return np.ones(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
-        visible: Mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)[row, column] == _SHOWN
-        return visible
+        shown: Mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)[row, column] == _SHOWN
+        return shown
 
     def blank(self, pixels: Doubles, margin_px: int) -> Mask:
-        """(n,): whether there is only sky, or what the user hides, within `margin_px` of `pixels` (n, 2), which are inside the photo."""
+        """(n,): whether all is blank within `margin_px` of `pixels` (n, 2), which are inside the photo.
+
+        Blank is sky, and where the photo's mask is black.
+        """
         if self.mask is None:
             return np.zeros(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
@@ -62,26 +66,39 @@ class View:
         blank: Mask = cv2.dilate(read_pixels(self.mask, cv2.IMREAD_GRAYSCALE), window)[row, column] == _BLANK
         return blank
 
-    def visible(self, width: int, height: int) -> Mask:
+    def shown(self, width: int, height: int) -> Mask:
         """(height, width): where the photo shows a surface, reduced to that size."""
         if self.mask is None:
             return np.ones((height, width), dtype=np.bool_)
         mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)
-        visible: Mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) == _SHOWN
-        return visible
+        shown: Mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) == _SHOWN
+        return shown
 
     def image(self) -> Pixels:
         """(height, width, 3): the RGB pixels."""
         return read_pixels(self.path, cv2.IMREAD_COLOR_RGB)
 
 
-def undistort(model: SparseModel, folder: Path, output: Path, *, threads: int, progress: StageProgress) -> None:
-    """Undistort the photos of `model` (files in `folder`) into the folder `output`."""
+def undistort(
+    model: SparseModel,
+    originals: Mapping[str, Photo],
+    masks: Path,
+    output: Path,
+    *,
+    threads: int,
+    progress: StageProgress,
+) -> None:
+    """Undistort the photos of `model` into the folder `output`; their masks are files in the folder `masks`.
+
+    `originals` maps the name of each to the user's photo: a prepared photo went through a JPEG.
+    Raises ModelFailure (CORRUPT_IMAGE).
+    """
     parallel.each(
-        lambda photo: _undistort(photo, model.points[photo.seen], folder, output),
+        lambda photo: _undistort(photo, model.points[photo.seen], originals[photo.name].path, masks, output),
         model.photos,
         threads,
         lambda done, of: progress(done / of, f"undistorted {done}/{of}"),
+        bytes_each=BYTES_A_PIXEL * max(photo.width * photo.height for photo in originals.values()),
     )
 
 
@@ -91,7 +108,7 @@ def of_model(model: SparseModel, folder: Path, sources: int) -> list[View]:
     views = []
     for photo, camera, neighbours in zip(model.photos, cameras, choose_sources(model, cameras, sources), strict=True):
         near, far = depth_range(camera, model.points[photo.seen])
-        mask = folder / mask_name(photo.name)
+        mask = folder / mask_of(photo.name)
         views.append(
             View(photo.name, folder / photo.name, camera, near, far, neighbours, mask if mask.exists() else None)
         )
@@ -151,12 +168,12 @@ def _coefficients(photo: AlignedPhoto) -> Doubles:
     return np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
 
 
-def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path) -> None:
-    """Write the photo without lens distortion, cropped to known pixels, and a mask if parts are blank or hidden.
+def _undistort(photo: AlignedPhoto, points: Doubles, original: Path, masks: Path, output: Path) -> None:
+    """Write the photo in `original` without lens distortion, cropped to known pixels, and a mask if parts are blank.
 
-    `points` are the sparse points that the photo sees. What the user's mask hides becomes grey.
+    `points` are the sparse points that the photo sees. Where the photo's mask is black, it becomes grey.
     """
-    image = read_pixels(folder / photo.name, cv2.IMREAD_COLOR)
+    image = cv2.cvtColor(read_srgb(original, photo.camera.width, photo.camera.height), cv2.COLOR_RGB2BGR)
     distorted, camera = photo.camera, _undistorted_camera(photo)
     first, second = cv2.initUndistortRectifyMap(
         distorted.intrinsics,
@@ -168,14 +185,14 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
     )
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
     borders, blank = blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
-    if (folder / mask_name(photo.name)).exists():
-        mask = read_pixels(folder / mask_name(photo.name), cv2.IMREAD_GRAYSCALE)
-        uncovered = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
-        straight[~uncovered] = _HIDDEN_GREY
-        blank |= ~uncovered
+    if (masks / mask_of(photo.name)).exists():
+        mask = read_pixels(masks / mask_of(photo.name), cv2.IMREAD_GRAYSCALE)
+        shown = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+        straight[~shown] = _BLANK_GREY
+        blank |= ~shown
     if (borders | blank).any():
         levels = np.where(borders, _OUTSIDE, np.where(blank, _BLANK, _SHOWN)).astype(np.uint8)
-        cv2.imwrite(str(output / mask_name(photo.name)), levels)
+        cv2.imwrite(str(output / mask_of(photo.name)), levels)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from reconstruction_operator.models.interface import mask_of
 from reconstruction_operator.models.photogrammetry.arrays import Mask, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name, read_pixels
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, read_pixels
 
 _FEWEST_PHOTOS = 8
 _SIDE_PX = 320  # photos are reduced to this size for the comparison
@@ -33,7 +34,7 @@ def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]
     """Return `photos` (files in `folder`), with masks if they show a turntable; otherwise unchanged."""
     if (
         len(photos) < _FEWEST_PHOTOS
-        or any(photo.masked for photo in photos)
+        or any(photo.mask for photo in photos)
         or len({(photo.width, photo.height) for photo in photos}) > 1
     ):
         return list(photos)
@@ -44,8 +45,8 @@ def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]
     for photo, mask in zip(photos, masks, strict=True):
         size = (photo.width, photo.height)
         whole = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_NEAREST)
-        cv2.imwrite(str(folder / mask_name(photo.name)), whole)
-    return [replace(photo, masked=True) for photo in photos]
+        cv2.imwrite(str(folder / mask_of(photo.name)), whole)
+    return [replace(photo, mask=mask_of(photo.name)) for photo in photos]
 
 
 def objects(greys: Singles) -> Mask | None:

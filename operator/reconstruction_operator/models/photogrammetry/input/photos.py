@@ -14,18 +14,19 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
+from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo, mask_of
 from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.input import metadata
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.parallel import each
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk."""
+BYTES_A_PIXEL = 14
+"""Peak of a photo that is decoded at full size, measured: 8 as JPEG or PNG, 12 with transparency, 13 as 16-bit grey."""
 
 _JPEG_QUALITY = 95
-_BYTES_A_PIXEL = 14  # peak of a photo that is decoded at full size, measured: 8 as JPEG or PNG, 12 with transparency, 13 as 16-bit grey
+# Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SHOWN = 128  # minimum level of a mask where it shows the object
 _GREY_DEPTHS = (8, 10, 12, 14, 16)  # bit depths of sensors; a 16-bit file can contain any of them
 _SHAPE_TOLERANCE = 0.02  # for the proportions of a mask, since sizes of small masks are rounded
@@ -43,7 +44,7 @@ class PreparedPhoto:
     camera: str  # the same for all photos of one camera and lens setting
     place: Place | None = None  # where it was taken, from EXIF
     pitch_deg: float | None = None  # of a drone's gimbal; 0: level, -90: straight down
-    masked: bool = False  # whether a mask is beside the photo (`mask_name`), white where the object is
+    mask: str | None = None  # file name of its mask in the working folder, white where the object is
 
 
 def prepare(
@@ -60,14 +61,9 @@ def prepare(
         enumerate(ordered),
         threads,
         lambda done, of: progress(done / of, f"photo {done}/{of}"),
-        bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in ordered),
+        bytes_each=BYTES_A_PIXEL * max(photo.width * photo.height for photo in ordered),
     )
     return list(prepared)
-
-
-def mask_name(name: str) -> str:
-    """Return the name of the mask of the prepared photo `name`, as COLMAP expects it."""
-    return f"{name}.png"
 
 
 def read_pixels(path: Path, mode: int) -> Pixels:
@@ -79,8 +75,14 @@ def read_pixels(path: Path, mode: int) -> Pixels:
 
 
 def read_srgb(source: Path, width: int, height: int) -> Pixels:
-    """(height, width, 3): the upright photo in `source` as RGB pixels, reduced to that size; raises `UNREADABLE`."""
-    upright, _ = _read(source, max(width, height))
+    """(height, width, 3): the upright photo in `source` as RGB pixels, reduced to that size.
+
+    Raises ModelFailure (CORRUPT_IMAGE), which names the file.
+    """
+    try:
+        upright, _ = _read(source, max(width, height))
+    except _UNREADABLE as error:
+        raise _unreadable(source, error) from error
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(to_srgb(upright), dtype=np.uint8)
@@ -96,8 +98,8 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     try:
         upright, facts = _read(source, max_size)
         mask = _mask(upright, photo.mask)
-    except UNREADABLE as error:
-        raise ModelFailure("CORRUPT_IMAGE", f"{source.name} cannot be read ({error})") from error
+    except _UNREADABLE as error:
+        raise _unreadable(source, error) from error
     scale = max_size / max(upright.size)
     if scale < 1.0:
         size = (round(upright.width * scale), round(upright.height * scale))
@@ -105,7 +107,7 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     to_srgb(upright).save(target, quality=_JPEG_QUALITY, subsampling=0)
     if mask is not None:
         mask = mask.resize(upright.size).point(lambda value: 255 * (value >= _SHOWN))
-        mask.save(target.with_name(mask_name(target.name)))
+        mask.save(target.with_name(mask_of(target.name)))
     relative = facts.relative_focal
     focal = f"{relative:.4f}" if relative else "unknown"
     return PreparedPhoto(
@@ -117,8 +119,12 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
         camera=f"{facts.camera}|{focal}|{upright.width}x{upright.height}",
         place=facts.place,
         pitch_deg=facts.pitch_deg,
-        masked=mask is not None,
+        mask=mask_of(target.name) if mask is not None else None,
     )
+
+
+def _unreadable(source: Path, error: Exception) -> ModelFailure:
+    return ModelFailure("CORRUPT_IMAGE", f"{source.name} cannot be read ({error})")
 
 
 def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:

@@ -18,7 +18,7 @@ import numpy as np
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import parallel, quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Pixels, Singles
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name, read_pixels
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, read_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
@@ -106,9 +106,9 @@ def _found(photo: PreparedPhoto, folder: Path, features: int) -> tuple[Singles, 
     Pixel centres are at halves, as in COLMAP.
     """
     image = _reduced(folder / photo.name, photo, cv2.INTER_AREA)
-    mask = _reduced(folder / mask_name(photo.name), photo, cv2.INTER_NEAREST) if photo.masked else None
+    mask = _reduced(folder / photo.mask, photo, cv2.INTER_NEAREST) if photo.mask else None
     # OpenCV would choose before it masks.
-    search = cv2.SIFT.create(0 if photo.masked else features, contrastThreshold=_CONTRAST, enable_precise_upscale=True)
+    search = cv2.SIFT.create(0 if photo.mask else features, contrastThreshold=_CONTRAST, enable_precise_upscale=True)
     points, found = search.detectAndCompute(image, mask)
     if not points:
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)

@@ -1,6 +1,6 @@
 """Photographs: the users' photos, from which the texture takes its colours with one interpolation.
 
-The undistorted views of the dense reconstruction went through two JPEGs and two interpolations, and are smaller than large photos.
+The undistorted views of the dense reconstruction went through another JPEG and another interpolation, and are smaller than large photos.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from reconstruction_operator.models.interface import ModelFailure, Photo
+from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.input import photos
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
@@ -46,10 +46,7 @@ class Photograph:
 
     def image(self) -> Pixels:
         """(height, width, 3): the RGB pixels; raises ModelFailure (CORRUPT_IMAGE)."""
-        try:
-            return photos.read_srgb(self.path, self.camera.width, self.camera.height)
-        except photos.UNREADABLE as error:
-            raise ModelFailure("CORRUPT_IMAGE", f"{self.path.name} cannot be read ({error})") from error
+        return photos.read_srgb(self.path, self.camera.width, self.camera.height)
 
 
 def of_model(aligned: Sequence[AlignedPhoto], originals: Mapping[str, Photo], texture_size: int) -> list[Photograph]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.dense.views import View
@@ -34,11 +35,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS) -> View:
+def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS, original: str = "") -> View:
+    camera, source = photo.camera, folder / (original or photo.name)
+    originals = {photo.name: Photo(source, camera.width, camera.height, 1)}
     model = SparseModel((photo,), points, 0.5)
     undistorted = folder.with_name("out")
     undistorted.mkdir()
-    views.undistort(model, folder, undistorted, threads=1, progress=QUIET)
+    views.undistort(model, originals, folder, undistorted, threads=1, progress=QUIET)
     (view,) = views.of_model(model, undistorted, sources=1)
     return view
 
@@ -71,11 +74,18 @@ def test_undistorted_photos_follow_the_pinhole_model(folder: Path) -> None:
     assert np.linalg.inv(view.camera.intrinsics) @ pixel == pytest.approx([x, y, 1.0], abs=2e-3)
 
 
+def test_a_view_shows_the_users_photo_which_went_through_no_other_jpeg(folder: Path) -> None:
+    cv2.imwrite(str(folder / "IMG 1.png"), np.full((400, 400, 3), 250, np.uint8))
+    cv2.imwrite(str(folder / "a.jpg"), np.zeros((400, 400, 3), np.uint8))  # the prepared photo
+    view = made(folder, aligned(at_angle(0)), original="IMG 1.png")
+    assert view.image()[200, 200].tolist() == pytest.approx([250] * 3, abs=2)
+
+
 def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(folder: Path) -> None:
     cv2.imwrite(str(folder / "a.jpg"), np.full((400, 400, 3), 250, np.uint8))
     mask = np.zeros((400, 400), np.uint8)
     mask[:, :200] = 255
-    cv2.imwrite(str(folder / "a.jpg.png"), mask)
+    cv2.imwrite(str(folder / "a.mask.png"), mask)
     view = made(folder, aligned(at_angle(0)))
     assert view.image()[200, 100].tolist() == pytest.approx([250] * 3, abs=2)
     assert view.image()[200, 300].tolist() == pytest.approx([128] * 3, abs=2)
@@ -90,7 +100,7 @@ def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(folder: Path) -> No
     view = made(folder, aligned(at_angle(0)), POINTS + np.array([0.0, -1.0, 0.0]))  # below the sky
     assert view.image()[50, 100].tolist() == pytest.approx([150, 200, 235], abs=2)
     assert view.shows(np.array([[100.0, 100.0], [100.0, 300.0]])).tolist() == [False, True]
-    shown = view.visible(20, 40)
+    shown = view.shown(20, 40)
     assert shown.shape == (40, 20)
     assert shown.mean(axis=1).tolist() == [0.0] * 15 + [1.0] * 25
 
@@ -102,7 +112,7 @@ def test_a_black_border_shows_nothing_and_is_no_proof_that_nothing_is_there(fold
     view = made(folder, aligned(at_angle(0)))
     places = np.array([[100.0, 200.0], [100.0, 390.0]])
     assert (view.shows(places).tolist(), view.blank(places, 2).tolist()) == ([True, False], [False, False])
-    assert not view.visible(400, 400)[390].any()
+    assert not view.shown(400, 400)[390].any()
 
 
 def test_few_grey_views_are_held_however_many_are_read(folder: Path) -> None:

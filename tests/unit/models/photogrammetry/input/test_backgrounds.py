@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from reconstruction_operator.models.interface import mask_of
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.input import backgrounds
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 
 HEIGHT, WIDTH, COUNT = 240, 320, 12
 
@@ -61,9 +62,9 @@ def photos(folder: Path, take: Callable[[int], Singles]) -> list[PreparedPhoto]:
 
 def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
     masked = backgrounds.masked(photos(tmp_path, turntable), tmp_path)
-    assert all(photo.masked for photo in masked)
+    assert all(photo.mask for photo in masked)
     for photo in masked:
-        with Image.open(tmp_path / mask_name(photo.name)) as mask:
+        with Image.open(tmp_path / mask_of(photo.name)) as mask:
             shown = np.asarray(mask) > 0
         assert shown[disc() > 0].mean() > 0.98
         assert shown[disc() == 0].mean() < 0.15
@@ -73,7 +74,7 @@ def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
 def test_photos_without_a_still_background_are_unchanged(take: Callable[[int], Singles], tmp_path: Path) -> None:
     prepared = photos(tmp_path, take)
     assert backgrounds.masked(prepared, tmp_path) == prepared
-    assert not (tmp_path / mask_name(prepared[0].name)).exists()
+    assert not (tmp_path / mask_of(prepared[0].name)).exists()
 
 
 def test_few_photos_and_photos_of_several_sizes_are_unchanged(tmp_path: Path) -> None:

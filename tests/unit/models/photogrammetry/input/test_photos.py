@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
-from reconstruction_operator.models.interface import ModelFailure, Photo
+from reconstruction_operator.models.interface import ModelFailure, Photo, mask_of
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.input import photos
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata
@@ -127,8 +127,8 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
     (folder / "prepared").mkdir()
     original = Photo(folder / "photo.jpg", 800, 600, 1, folder / "photo.mask.png")
     (photo,) = photos.prepare([original], folder / "prepared", 200, threads=1, progress=QUIET)
-    assert photo.masked
-    with Image.open(folder / "prepared" / photos.mask_name(photo.name)) as image:
+    assert photo.mask
+    with Image.open(folder / "prepared" / mask_of(photo.name)) as image:
         return image.copy()
 
 
@@ -172,9 +172,9 @@ def test_a_transparent_background_is_a_mask(tmp_path: Path, alpha: int, masked: 
     picture.paste((90, 60, 30, alpha), (0, 0, 30, 40))
     picture.save(tmp_path / "photo.png")
     photo, image = prepared(tmp_path / "photo.png")
-    assert photo.masked is masked
+    assert (photo.mask is not None) is masked
     assert image.mode == "RGB"
-    assert (tmp_path / "prepared" / photos.mask_name(photo.name)).exists() is masked
+    assert (tmp_path / "prepared" / mask_of(photo.name)).exists() is masked
 
 
 def picture_of_two_kinds() -> bytes:

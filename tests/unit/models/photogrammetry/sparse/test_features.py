@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
@@ -48,10 +48,10 @@ def test_photos_of_one_camera_share_its_intrinsics(tmp_path: Path) -> None:
 
 
 def test_a_masked_photo_has_features_on_the_object_alone(tmp_path: Path) -> None:
-    photos = [replace(photo(tmp_path, "a.png"), masked=True), photo(tmp_path, "bb.png")]
+    photos = [replace(photo(tmp_path, "a.png"), mask="a.mask.png"), photo(tmp_path, "bb.png")]
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[:, : WIDTH // 2] = 255
-    cv2.imwrite(str(tmp_path / mask_name("a.png")), mask)
+    cv2.imwrite(str(tmp_path / "a.mask.png"), mask)
     with pycolmap.Database.open(extract(photos, tmp_path)) as database:
         across = {
             image.name: database.read_keypoints(image.image_id)[:, 0].max() for image in database.read_all_images()
@@ -62,10 +62,10 @@ def test_a_masked_photo_has_features_on_the_object_alone(tmp_path: Path) -> None
 
 def test_of_a_masked_photo_too_the_features_with_most_contrast_are_kept(tmp_path: Path) -> None:
     """OpenCV chooses before it masks, so half of these would be missing."""
-    taken = replace(photo(tmp_path, "a.png"), masked=True)
+    taken = replace(photo(tmp_path, "a.png"), mask="a.mask.png")
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[:, : WIDTH // 2] = 255
-    cv2.imwrite(str(tmp_path / mask_name("a.png")), mask)
+    cv2.imwrite(str(tmp_path / "a.mask.png"), mask)
     assert features._counts(extract([taken], tmp_path, limit=200)) == [200]
 
 
