@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.jobfiles import kept_stages, layout
-from reconstruction_operator.worker.attempt.stages import of_namespace
+from reconstruction_operator.jobfiles.kept_stages import of_namespace
 from reconstruction_operator.worker.local.run import KEPT_STAGES
 
 from demo.photos import Photos

@@ -41,9 +41,9 @@ from reconstruction_operator.kube import parsing, reflector
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.models import exchange, stages
 from reconstruction_operator.models.interface import ModelFailure, Photo, StageFolder
-from reconstruction_operator.models.photogrammetry import stage_files
 from reconstruction_operator.models.photogrammetry.input import metadata
 from reconstruction_operator.models.photogrammetry.input.photos import prepare, to_srgb
+from reconstruction_operator.models.photogrammetry.sparse import model_file
 from reconstruction_operator.planning import validation
 from reconstruction_operator.state import fields, reads, results
 from reconstruction_operator.transfer import errors, unpacker, uris
@@ -246,7 +246,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
     "notes in job folders": (
         noted, OWNER, b'{"digest":"d","etag":"e","photos":[{"path":"a.jpg","width":64,"height":48,"bytes":9}],"sha256":{"a.jpg":"digest"}}', b'{"digest":"d","photos":[{"path":"a","width":1e999,"height":1,"bytes":1}],"sha256":{}}',
         b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}', b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}'),
-    "cameras of a stage": (lambda _, folder: each(ValueError, lambda: stage_files.read_sparse(folder / "content")), sparse(), b""),
+    "cameras of a stage": (lambda _, folder: each(ValueError, lambda: model_file.read((folder / "content").rename(folder / "sparse.npz").parent)), sparse(), b""),
     "messages of a model": (
         lambda content, _: exchange.decode(content), RESULT, b'{"kind":"exit","code":-9,"cpu_seconds":1.5}',
         b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining_seconds":3}'),

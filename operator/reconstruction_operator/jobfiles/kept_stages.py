@@ -1,16 +1,19 @@
-"""Kept stages: finished stages of successful runs, from which other jobs of the same namespace with the same photos continue.
+"""Kept stages: which finished stages of a run the next attempt uses, and which are kept for other jobs after a success.
+
+Jobs of the same namespace with the same photos continue from kept stages:
 
     <folder>/<tenant>~<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
 
 The tenant is the folder name of the job's namespace (`layout.tenant`); it is empty where there are no namespaces. The digest covers the
 namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
 workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. From another file system, both are
-copies. The folder is a cache: deleting it only costs time.
+copies. The folder is a cache: deleting it only costs time. `models.stages` says what is in a stage.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import shutil
@@ -23,6 +26,10 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, disk
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import layout, workspace
+from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +46,64 @@ class Kept:
     job_id: str
     until: int  # seconds since 1970
     bytes: int
+
+
+class RunStages:
+    """The stages of one run of a job, in its workspace."""
+
+    def __init__(self, space: Workspace, job_id: str) -> None:
+        self._space = space
+        self._job_id = job_id
+        self._inherited = self._names()
+        self._tenant = ""
+        self._digest = ""  # by which other jobs find them; empty: not kept for others
+
+    @property
+    def folder(self) -> Path:
+        """Where the model writes them."""
+        return self._space.stages
+
+    def share(self, key: str, envelope: Envelope) -> None:
+        """Use stages of other jobs that have that key, and let `keep` keep those of this run for them, if the settings allow it."""
+        if not config.settings.KEEP_STAGES_SECONDS:
+            return
+        self._tenant = layout.tenant(envelope.namespace)
+        self._digest = of_namespace(key, envelope.install_id, envelope.namespace, envelope.namespace_uid)
+        if self._digest and envelope.attempt == 1:  # a later attempt has them, unless one may have caused a crash
+            link(layout.kept_stages(), self._digest, self._space.stages)
+            self._inherited = self._names()
+
+    def are_useful(self, end: End) -> bool:
+        """Return whether the next attempt should use the stages.
+
+        If the run began with stages and crashed before it finished another one, one of them may have caused the crash.
+        """
+        return end.reason != "BACKEND_CRASHED" or not self._inherited or not self._names() <= self._inherited
+
+    def keep(self) -> None:
+        """Keep the stages of a published result for other jobs. Failures are only logged."""
+        folder = layout.kept_stages()
+        if not self._digest or not self._names():
+            return
+        try:
+            keep(folder, self._space.stages, self._digest, self._job_id, tenant=self._tenant)
+        except (OSError, RecursionError) as error:
+            logger.warning("the stages of job %s are not kept: %s", self._job_id, error)
+        if not JobFolder.of(self._job_id).output.exists():  # the job is being deleted
+            forget(folder, self._job_id)
+
+    def _names(self) -> set[str]:
+        return {path.name for path in workspace.sealed_stages(self._space)}
+
+
+def of_namespace(key: str, install_id: str, namespace: str, namespace_uid: str) -> str:
+    """Return the digest by which the jobs of one namespace, and no others, find kept stages with that key.
+
+    It is empty if the namespace is not known by what NAMESPACE_IDENTITY names.
+    """
+    identity = namespace if config.settings.NAMESPACE_IDENTITY == "name" else namespace_uid
+    text = f"{install_id}/{namespace}/{identity}/{key}"
+    return hashlib.sha256(text.encode()).hexdigest() if identity else ""
 
 
 def keep(folder: Path, stages: Path, digest: str, job_id: str, *, tenant: str = "") -> None:

@@ -9,6 +9,11 @@ and only if its files have the digests of the seal. The key is a digest of the p
 
 Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No other process
 writes there.
+
+A pipeline of functions keeps what they make by `stage` and `stage_folder`:
+
+    @stage("sparse-model", write, read)
+    def aligned(run: Run) -> SparseModel: ...
 """
 
 from __future__ import annotations
@@ -21,10 +26,11 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from reconstruction_operator.models.interface import StageFolder, Work
 
@@ -135,6 +141,27 @@ class Stages:
         self._stages[name] = SealedStage(name, target, "")
         return target
 
+    def made(self, name: str, fill: Callable[[Path], None]) -> Path:
+        """Return the folder of the stage of that name. Without the stage, `fill` fills a new folder."""
+        stage = self.find(name)
+        if stage is not None:
+            return stage.path
+        folder = self.begin(name)
+        fill(folder)
+        return self.seal(name, folder)
+
+    def keep(self, name: str, fill: Callable[[Path], None], replaces: Collection[str] = ()) -> None:
+        """Keep a stage that the run itself does not need, and delete those that it replaces. Failures are logged."""
+        try:
+            folder = self.begin(name)
+            fill(folder)
+            if self.seal(name, folder) == folder:
+                shutil.rmtree(folder)
+                return
+            self.drop(*replaces)
+        except OSError as error:  # a full disk fails the run elsewhere; a superseded run fails at its end
+            logger.warning("stage %s is not kept: %s", name, error)
+
     def drop(self, *names: str) -> None:
         """Delete stages that a later one has made unnecessary."""
         for name in names:
@@ -172,6 +199,69 @@ class Stages:
                 return f"job {job}" if job else "an earlier run"
             return f"attempt {int(seal['attempt'])}" if seal["attempt"] else ""
         return None
+
+
+class HasStages(Protocol):
+    """A run: what a function with a stage gets first."""
+
+    @property
+    def stages(self) -> Stages:
+        """The stages of the run."""
+
+
+_Run = TypeVar("_Run", bound=HasStages)
+_Made = TypeVar("_Made")
+_Rest = ParamSpec("_Rest")
+_Make = Callable[Concatenate[_Run, _Rest], _Made]
+_Fill = Callable[Concatenate[_Run, Path, _Rest], None]
+
+
+def stage(
+    name: str,
+    write: Callable[[Path, _Made], None],
+    read: Callable[[Path], _Made],
+    *,
+    replaces: Collection[str] = (),
+    is_basis: bool = False,
+) -> Callable[[_Make[_Run, _Rest, _Made]], _Make[_Run, _Rest, _Made]]:
+    """Decorate a function of a run: what it returns is kept as the stage of that name. With the stage, it is only read back.
+
+    `write` and `read` get the folder; `read` raises ValueError for a damaged stage. Stages that this one `replaces` are deleted.
+    `is_basis`: the keys of other stages depend on it from then on.
+    """
+
+    def decorate(make: _Make[_Run, _Rest, _Made]) -> _Make[_Run, _Rest, _Made]:
+        @wraps(make)
+        def kept(run: _Run, /, *args: _Rest.args, **options: _Rest.kwargs) -> _Made:
+            found = run.stages.find(name)
+            if found is not None:
+                with contextlib.suppress(ValueError):  # the process of a model made the stage and its seal
+                    return read(found.path)
+            made = make(run, *args, **options)
+            run.stages.keep(name, lambda folder: write(folder, made), replaces)
+            if is_basis:
+                run.stages.rest_on(name)
+            return made
+
+        return kept
+
+    return decorate
+
+
+def stage_folder(name: str) -> Callable[[_Fill[_Run, _Rest]], _Make[_Run, _Rest, Path]]:
+    """Decorate a function that gets a run and an empty folder, and fills the folder: it is the stage of that name.
+
+    The decorated function is called without the folder, and returns it. With the stage, nothing is written.
+    """
+
+    def decorate(fill: _Fill[_Run, _Rest]) -> _Make[_Run, _Rest, Path]:
+        @wraps(fill)
+        def kept(run: _Run, /, *args: _Rest.args, **options: _Rest.kwargs) -> Path:
+            return run.stages.made(name, lambda folder: fill(run, folder, *args, **options))
+
+        return kept
+
+    return decorate
 
 
 def _checked(name: str) -> str:

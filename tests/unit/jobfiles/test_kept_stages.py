@@ -1,4 +1,4 @@
-"""Kept stages: found by their digest, linked, limited, and deleted with their job."""
+"""Kept stages: which the next attempt and other jobs use; linked, limited, and deleted with their job."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles import kept_stages
-from reconstruction_operator.jobfiles.kept_stages import Kept
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.jobfiles import kept_stages, layout
+from reconstruction_operator.jobfiles.kept_stages import Kept, RunStages, of_namespace
+from reconstruction_operator.jobfiles.layout import Workspace
 
 from tests.support.deep_folders import make_deep
 from tests.support.settings import configure
 
 DAY = 86_400
+CRASHED = End(Outcome.FAILED, "BACKEND_CRASHED")
 STAGE_BYTES = 4 * 4096  # of one file in three folders
 
 
@@ -160,3 +165,106 @@ def test_a_folder_without_stages_is_deleted(folder: Path) -> None:
     keep(folder, "job-1")
     kept_stages.forget(folder, "job-1")
     assert not folder.exists()
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    (tmp_path / "stages" / "features").mkdir(parents=True)
+    return Workspace(tmp_path)
+
+
+def shared(space: Workspace, attempt: int = 1, uid: str = "ns-1") -> RunStages:
+    """The stages of a run that other jobs may use."""
+    run = RunStages(space, "uid-1")
+    run.share("key", Envelope(attempt=attempt, namespace="red", namespace_uid=uid, name="banana"))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("identity", "names", "same"),
+    [
+        pytest.param("uid", ("other", "", "red", "ns-1"), False, id="another key"),
+        pytest.param("uid", ("key", "", "blue", "ns-1"), False, id="another namespace"),
+        pytest.param("uid", ("key", "", "red", "ns-2"), False, id="a later namespace of that name"),
+        pytest.param("name", ("key", "", "red", "ns-2"), True, id="a later namespace where names decide"),
+    ],
+)
+def test_stages_are_found_by_their_key_in_their_namespace(
+    identity: str, names: tuple[str, str, str, str], same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, NAMESPACE_IDENTITY=identity)
+    assert (of_namespace(*names) == of_namespace("key", "", "red", "ns-1")) is same
+
+
+@pytest.mark.parametrize(
+    ("end", "begun_with", "another", "expected"),
+    [
+        pytest.param(CRASHED, ["features"], False, False, id="crashed-after-resuming"),
+        pytest.param(CRASHED, ["features"], True, True, id="crashed-in-a-later-stage"),
+        pytest.param(CRASHED, [], True, True, id="crashed-from-the-beginning"),
+        pytest.param(End(Outcome.FAILED, "OUT_OF_MEMORY"), ["features"], False, True, id="too-little-memory"),
+        pytest.param(End(Outcome.STOPPED, "SUSPENDED"), ["features"], False, True, id="suspended"),
+    ],
+)
+def test_a_stage_that_may_have_caused_a_crash_is_not_used_again(
+    space: Workspace, end: End, begun_with: list[str], another: bool, expected: bool
+) -> None:
+    if not begun_with:
+        (space.stages / "features").rmdir()
+    run = RunStages(space, "uid-1")
+    if another:
+        (space.stages / "matches").mkdir()
+    assert run.are_useful(end) is expected
+
+
+@pytest.fixture
+def kept(jobs_dir: Path, tmp_path: Path) -> Path:
+    """The stages of a job with the same photos, kept for others."""
+    stage = tmp_path / "other" / "matches"
+    stage.mkdir(parents=True)
+    kept_stages.keep(layout.kept_stages(), stage.parent, of_namespace("key", "", "red", "ns-1"), "uid-0")
+    return jobs_dir / ".stages"
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("attempt", "expected"), [(1, {"features", "matches"}), (2, {"features"})])
+def test_only_the_first_attempt_uses_a_stage_of_another_job_which_may_cause_a_crash(
+    space: Workspace, kept: Path, attempt: int, expected: set[str]
+) -> None:
+    run = shared(space, attempt=attempt)
+    assert names(space.stages) == expected
+    assert not run.are_useful(CRASHED)
+    assert len(names(kept)) == 1
+
+
+@pytest.mark.parametrize(("deleted", "jobs"), [(False, {"uid-0", "uid-1"}), (True, {"uid-0"})])
+def test_a_deleted_job_keeps_no_stages(
+    space: Workspace, kept: Path, jobs_dir: Path, deleted: bool, jobs: set[str]
+) -> None:
+    run = shared(space)
+    if not deleted:
+        (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run.keep()
+    assert {entry.job_id for entry in kept_stages.entries(kept)} == jobs
+
+
+def test_a_job_whose_namespace_is_not_known_keeps_no_stages_and_uses_none(space: Workspace, jobs_dir: Path) -> None:
+    (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run = shared(space, uid="")
+    run.keep()
+    assert not (jobs_dir / ".stages").exists()
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_stages_are_kept_for_the_time_of_the_settings(
+    space: Workspace, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    configure(monkeypatch, KEEP_STAGES_SECONDS=seconds)
+    (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run, before = shared(space), time.time()
+    run.keep()
+    untils = [entry.until for entry in kept_stages.entries(jobs_dir / ".stages")]
+    assert untils == ([pytest.approx(before + 60, abs=5)] if seconds else [])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from reconstruction_operator.models.interface import StageFolder
-from reconstruction_operator.models.stages import SEAL, Stages
+from reconstruction_operator.models.stages import SEAL, Stages, stage, stage_folder
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def keep(folder: StageFolder, name: str = "features", content: bytes = b"descrip
 
 def test_a_later_attempt_finds_a_sealed_stage_and_its_maker(folder: StageFolder) -> None:
     path = keep(folder)
-    stage = Stages(replace(folder, attempt=2)).find("features")
-    assert stage is not None
-    assert (stage.path, str(stage)) == (path, "features of attempt 1")
-    assert (stage.path / "below" / "features.db").read_bytes() == b"descriptors"
+    found = Stages(replace(folder, attempt=2)).find("features")
+    assert found is not None
+    assert (found.path, str(found)) == (path, "features of attempt 1")
+    assert (found.path / "below" / "features.db").read_bytes() == b"descriptors"
 
 
 @pytest.mark.parametrize(("job", "text"), [("banana", "features of job banana"), ("", "features of an earlier run")])
@@ -178,3 +178,75 @@ def test_a_later_seal_of_a_stage_replaces_the_earlier_one(folder: StageFolder) -
 def test_an_invalid_name_is_refused(folder: StageFolder, name: str) -> None:
     with pytest.raises(ValueError, match="is not a stage name"):
         Stages(folder).begin(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has only stages."""
+
+    stages: Stages
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "text").write_text(text)
+
+
+def read(folder: Path) -> str:
+    text = (folder / "text").read_text()
+    if text == "damaged":
+        raise ValueError(text)
+    return text
+
+
+@stage_folder("parts")
+def parts(_: Run, folder: Path, text: str) -> None:
+    """Write the text."""
+    write(folder, text)
+
+
+@stage("whole", write, read, replaces=("parts",))
+def whole(_: Run, text: str) -> str:
+    """Return the text."""
+    return text
+
+
+@stage("basis", write, read, is_basis=True)
+def basis(_: Run, text: str) -> str:
+    """Return the text."""
+    return text
+
+
+@pytest.mark.parametrize(("made", "second"), [("first", "first"), ("damaged", "second")])
+def test_what_a_function_with_a_stage_returned_is_read_back_unless_damaged(
+    folder: StageFolder, made: str, second: str
+) -> None:
+    assert whole(Run(Stages(folder)), made) == made
+    assert whole(Run(Stages(folder)), "second") == second
+
+
+def test_the_folder_of_a_stage_is_filled_once(folder: StageFolder) -> None:
+    for text in ("first", "second"):
+        assert read(parts(Run(Stages(folder)), text)) == "first"
+
+
+def test_a_stage_deletes_those_that_it_replaces(folder: StageFolder) -> None:
+    run = Run(Stages(folder))
+    parts(run, "first")
+    whole(run, "first")
+    assert run.stages.find("parts") is None
+
+
+def test_the_keys_of_stages_made_after_a_basis_depend_on_it(folder: StageFolder) -> None:
+    run = Run(Stages(folder))
+    basis(run, "first")
+    whole(run, "first")
+    run = Run(Stages(folder))
+    assert run.stages.find("whole") is None
+    basis(run, "second")  # reads the first one back
+    assert whole(run, "second") == "second"
+    run.stages.rest_on("basis")
+    assert run.stages.find("whole") is not None
+
+
+def test_a_folder_too_large_to_be_kept_is_still_read(folder: StageFolder) -> None:
+    assert read(parts(Run(Stages(replace(folder, max_bytes=3))), "first")) == "first"

@@ -11,7 +11,7 @@
 - `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result
 
 Around the stages: `model` is the entry point, `parameters` has the settings of each quality, and `quality_gates` has the limits below which
-a run fails. `stage_files` keeps what a function marked with `@stage` returns, so that a later run reads it back.
+a run fails. What a function marked with `@stage` returns is kept, so that a later run reads it back.
 `timing` estimates the time left, and `progress` reports it. `parallel` runs the heavy work.
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.

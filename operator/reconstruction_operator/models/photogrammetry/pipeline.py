@@ -1,27 +1,36 @@
-"""Pipeline: runs all stages of a reconstruction in order."""
+"""Pipeline: runs all stages of a reconstruction in order, and keeps what they make.
+
+What is read back equals what was written, so a resumed run makes the same result as an uninterrupted run.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 
 from reconstruction_operator.models.interface import EARLY_LOOK, Report, Result, Work
-from reconstruction_operator.models.photogrammetry import finishing, stage_files
+from reconstruction_operator.models.photogrammetry import arrays, finishing
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, selection, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource, DepthTask
+from reconstruction_operator.models.photogrammetry.input import backgrounds, photos
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import early
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.run import Fit, Run, Scene
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, pairs, registration
+from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, model_file, pairs, registration
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
-from reconstruction_operator.models.photogrammetry.stage_files import stage, stage_folder
 from reconstruction_operator.models.photogrammetry.surface import consistency, regions, surface, trimming
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
@@ -29,22 +38,80 @@ from reconstruction_operator.models.photogrammetry.surface.surface import Sample
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
+from reconstruction_operator.models.stages import Stages, stage, stage_folder
+
+PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
+VIEWS, DEPTHS, SAMPLES, SURFACE = "views", "depth-maps", "surface-points", "surface"
+
+# The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in addition to
+# those of the stages before it
+_KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
+    {
+        PHOTOS: (Stage.PHOTOS, ("max_image_size",)),
+        FEATURES: (Stage.FEATURES, ("features",)),
+        MATCHES: (Stage.MATCHES, ("seed",)),
+        SPARSE: (Stage.ALIGNMENT, ()),
+        VIEWS: (Stage.VIEWS, ()),
+        DEPTHS: (
+            Stage.DEPTHS,
+            ("depth_size", "depth_planes", "depth_sources", "refined_sizes", "diagonal_paths", "patch_match"),
+        ),
+        SAMPLES: (Stage.FUSION, ("crop", "octree_depth")),
+        SURFACE: (Stage.REFINEMENT, ("refine",)),
+    }
+)
+NAMES = tuple(_KEPT)
+NAMES = tuple(_KEPT)
+
+_PHOTOS = "photos.json"
+_DATABASE = "features.db"
 
 
 def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: DepthSource) -> Result:
     """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
     cv2.setNumThreads(work.threads)
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
-        stages = stage_files.of_run(work, settings)
-        stage_files.announce(stages, timetable)
-        prepared, pictures = stage_files.prepared_photos(
-            stages,
-            work.photos,
-            settings.max_image_size,
-            threads=work.threads,
-            progress=timetable.stage(Stage.PHOTOS),
-        )
+        stages = stages_of(work, settings)
+        announce(stages, timetable)
+        prepared, pictures = prepared_photos(stages, work, settings.max_image_size, timetable.stage(Stage.PHOTOS))
         return _model(Run(work, settings, timetable, stages, prepared, pictures, depths))
+
+
+def stages_of(work: Work, settings: QualitySettings) -> Stages:
+    """Return the stages of the run. Another job uses one if it has the same photos and the settings that the stage reads."""
+
+    def reads(name: str) -> list[object]:
+        return [getattr(settings, read) for kept in NAMES[: NAMES.index(name) + 1] for read in _KEPT[kept][1]]
+
+    return Stages.of(work, reads)
+
+
+def announce(stages: Stages, timetable: Timetable) -> None:
+    """Report the stage after which the run resumes, if an earlier attempt or another job has finished one."""
+    finished = []
+    for name in NAMES:
+        if (kept := stages.find(name)) is not None:
+            finished.append(kept)
+            if name == SPARSE:
+                stages.rest_on(SPARSE)
+    if finished:
+        timetable.resume(_KEPT[finished[-1].name][0], str(finished[-1]))
+
+
+def prepared_photos(
+    stages: Stages, work: Work, max_size: int, progress: StageProgress
+) -> tuple[list[PreparedPhoto], Path]:
+    """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
+
+    def prepare(folder: Path) -> None:
+        made = photos.prepare(work.photos, folder, max_size, threads=work.threads, progress=progress)
+        made = backgrounds.masked(made, folder)
+        (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in made]))
+
+    folder = stages.made(PHOTOS, prepare)
+    entries = json.loads((folder / _PHOTOS).read_text())
+    places = [entry["place"] and tuple(entry["place"]) for entry in entries]  # JSON has lists
+    return [PreparedPhoto(**entry | {"place": place}) for entry, place in zip(entries, places, strict=True)], folder
 
 
 def _model(run: Run) -> Result:
@@ -61,19 +128,35 @@ def _model(run: Run) -> Result:
     return finishing.finish(run, scene, Fit(mesh, samples, region))
 
 
-@stage(stage_files.SPARSE, SparseModel)
+@stage(SPARSE, model_file.write, model_file.read, replaces=(FEATURES, MATCHES), is_basis=True)
 def _aligned(run: Run) -> SparseModel:
     """Return the sparse model of the photos."""
     database, count = run.work.scratch_dir / "features.db", len(run.prepared)
     matched = Matched(database, run.pictures, run.work.scratch_dir, count, run.settings.seed, run.work.threads)
-    stage_files.matched_database(
-        run.stages, database, extract=partial(_extract, run, database), match=partial(_match, run, matched)
-    )
+    fill_database(run.stages, database, extract=partial(_extract, run, database), match=partial(_match, run, matched))
     acceptance.check_matches(database, count)
     model = registration.register(matched, run.progress(Stage.ALIGNMENT))
     run.timetable.announce(acceptance.quality(model, count))
     acceptance.check(model, run.sources)
     return model
+
+
+def fill_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
+    """Fill `database` with features and matches, from stages or else by `extract` and `match`."""
+
+    def copy(folder: Path) -> None:
+        shutil.copyfile(database, folder / _DATABASE)
+
+    found = stages.find(MATCHES) or stages.find(FEATURES)
+    if found is not None:
+        # A copy: COLMAP writes to a database that it opens.
+        shutil.copyfile(found.path / _DATABASE, database)
+    else:
+        extract()
+        stages.keep(FEATURES, copy)
+    if found is None or found.name == FEATURES:
+        match()
+        stages.keep(MATCHES, copy, replaces=(FEATURES,))
 
 
 def _extract(run: Run, database: Path) -> None:
@@ -114,13 +197,13 @@ def _scene(run: Run, sparse: SparseModel) -> Scene:
     return Scene(sparse, used, seen, cameras, is_around, is_cropped=run.settings.crop and not is_around)
 
 
-@stage_folder(stage_files.VIEWS)
+@stage_folder(VIEWS)
 def _undistorted(run: Run, folder: Path, used: SparseModel, progress: StageProgress) -> None:
     """Write the photos of `used` without lens distortion."""
     views.undistort(used, run.originals, run.pictures, folder, threads=run.work.threads, progress=progress)
 
 
-@stage(stage_files.SAMPLES, Samples)
+@stage(SAMPLES, arrays.write, partial(arrays.read, Samples), replaces=(DEPTHS,))
 def _samples(run: Run, scene: Scene, points: Doubles) -> Samples:
     """Return the points for the surface; the sparse `points` (n, 3) determine how detailed the dense cloud is."""
     octree_depth = run.settings.octree_depth
@@ -137,18 +220,18 @@ def _dense_cloud(run: Run, seen: list[views.View], cameras: list[Camera], cell: 
     threads, progress = run.work.threads, run.progress
     scratch = run.work.scratch_dir / "depths"
     task = DepthTask(seen, cameras, run.settings, scratch, threads, progress(Stage.DEPTHS))
-    depth_map = stage_files.depth_reader(_depth_maps(run, task))
+    depth_map = depthmaps.reader(_depth_maps(run, task))
     sources = [view.sources for view in seen]
     return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=progress(Stage.FUSION))
 
 
-@stage_folder(stage_files.DEPTHS)
+@stage_folder(DEPTHS)
 def _depth_maps(run: Run, folder: Path, task: DepthTask) -> None:
     """Write the depth map of each view."""
-    run.depths(task, lambda at, depth: stage_files.write_depths(folder, at, depthmaps.checked(task, at, depth)))
+    run.depths(task, lambda at, depth: depthmaps.write(folder, at, depthmaps.checked(task, at, depth)))
 
 
-@stage(stage_files.SURFACE, Mesh)
+@stage(SURFACE, arrays.write, partial(arrays.read, Mesh))
 def _surface(run: Run, scene: Scene, samples: Samples, region: Region) -> Mesh:
     """Return the surface through the `samples`, in the region and as the photos show it."""
     scratch, progress, depth = run.work.scratch_dir, run.progress, samples.octree_depth

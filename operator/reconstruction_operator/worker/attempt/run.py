@@ -20,10 +20,11 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import publishing, results, workspace
+from reconstruction_operator.jobfiles.kept_stages import RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.jobfiles.results import EarlierResult
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.interface import ModelFailure, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Result, StageFolder, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import fields
 from reconstruction_operator.transfer.errors import StorageError
@@ -36,7 +37,6 @@ from reconstruction_operator.worker.attempt.failures import failure_of, with_roo
 from reconstruction_operator.worker.attempt.loading import Loaded, input_of, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.quota import VolumeQuota
-from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import (
@@ -61,7 +61,7 @@ class AttemptRun:
         self._observer = observer
         self._steps: Steps | None = None
         self._workspace: Workspace | None = None
-        self._stages: AttemptStages | None = None
+        self._stages: RunStages | None = None
         self._reusable: tuple[EarlierResult, ...] = ()  # newest first
         self._copies = Copies(assignment, heartbeat)
         self._quota = VolumeQuota(assignment)
@@ -202,7 +202,7 @@ class AttemptRun:
             raise
         workspace.delete_predecessors(assignment.job_id, space)
         self._quota.begin()
-        self._stages = AttemptStages(space, assignment)
+        self._stages = RunStages(space, assignment.job_id)
         return space, None if assignment.is_bare else publishing.read_sealed(assignment.job_id)
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
@@ -230,10 +230,10 @@ class AttemptRun:
         return None
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, loaded: Loaded) -> Result:
-        stages = self._stages or AttemptStages(space, self._assignment)
+        stages = self._stages or RunStages(space, self._assignment.job_id)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
         check, used = self._check, self._observer.used
-        folder = call_interruptibly(partial(stages.folder, choice, loaded.digest), check)
+        folder = call_interruptibly(partial(stage_folder, stages, self._assignment, choice, loaded.digest), check)
         work = Work(
             photos=loaded.photos,
             scratch_dir=space.scratch,
@@ -308,3 +308,14 @@ class AttemptRun:
         self.published = faster is None
         self.result = faster or manifest
         return self.result
+
+
+def stage_folder(stages: RunStages, assignment: Assignment, choice: Choice, input_digest: str) -> StageFolder | None:
+    """Return the folder of the model's stages, with those of other jobs; None if the settings allow none."""
+    most, envelope = config.settings.STAGES_MAX_BYTES, assignment.envelope
+    if not most:
+        return None
+    key = choice.stages_key(input_digest)
+    if input_digest and not assignment.is_bare:
+        stages.share(key, envelope)
+    return StageFolder(stages.folder, key, assignment.attempt or 0, most, assignment.job_id, envelope.name)

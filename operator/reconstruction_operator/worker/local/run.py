@@ -41,7 +41,6 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.names import Fetched, Ignored, flattened
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
-from reconstruction_operator.worker.attempt.stages import key as stage_key
 from reconstruction_operator.worker.attempt.steps import fraction_of_run
 from reconstruction_operator.worker.local import output as output_folder
 from reconstruction_operator.worker.local.failures import failure_of
@@ -191,7 +190,7 @@ def _stages(folder: Path, choice: Choice, digest: str, cache: Path | None) -> St
     """Return the folder of the run's stages, with those of earlier runs from the cache; None without a cache."""
     if cache is None:
         return None
-    key = stage_key(choice, digest)
+    key = choice.stages_key(digest)
     with contextlib.suppress(OSError):  # those of another user
         kept_stages.link(cache, key, folder)
     return StageFolder(folder, key, max_bytes=config.settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)

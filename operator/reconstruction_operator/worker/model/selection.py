@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.contract.fingerprint import recipe
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Model, ModelFailure
 from reconstruction_operator.planning import parameters as parameter_check
@@ -29,6 +30,16 @@ class Choice:
             return None
         seconds = self.parameters.get("stepSeconds", config.settings.PLACEHOLDER_STEP_SECONDS)
         return float(seconds) if isinstance(seconds, int | float) else config.settings.PLACEHOLDER_STEP_SECONDS
+
+    def stages_key(self, input_digest: str) -> str:
+        """Return the key of the model's stages: the digest of the input (empty for a simulation) and of what computes them."""
+        name = self.model.name
+        installed = registry.versions(name)
+        packages = [
+            f"{package}=={installed.get(package, '')}" for package in sorted(getattr(self.model, "packages", ()))
+        ]
+        made_by = " ".join([registry.version(name), *packages])
+        return recipe(name, made_by, {"input": input_digest})
 
 
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:

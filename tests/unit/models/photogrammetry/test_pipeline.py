@@ -1,4 +1,4 @@
-"""Stages between the surface and the model. Whole runs on photos are in tests/real/models."""
+"""Kept stages, and those between the surface and the model. Whole runs on photos are in tests/real/models."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import Placement, Work
+from PIL import ExifTags, Image
+from reconstruction_operator.models.interface import Photo, Placement, StageFolder, Step, Work
 from reconstruction_operator.models.photogrammetry import finishing, pipeline
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthSource, DepthTask, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
+from reconstruction_operator.models.photogrammetry.parameters import QUALITIES, settings
 from reconstruction_operator.models.photogrammetry.placing import georeference, markers
 from reconstruction_operator.models.photogrammetry.run import Run
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
@@ -24,7 +25,7 @@ from reconstruction_operator.models.photogrammetry.timing.timetable import Timet
 from reconstruction_operator.models.stages import Stages
 
 from tests.support.engine import scenes
-from tests.support.engine.geometry import ignore, sphere
+from tests.support.engine.geometry import QUIET, ignore, sphere
 
 CELL = 0.1
 
@@ -121,3 +122,116 @@ def test_depths_that_do_not_fit_their_view_are_refused(
 
     with pytest.raises(ValueError, match=f"depth map of 2.jpg {text}"):
         cloud(tmp_path, wrong_depths)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StageFolder:
+    return StageFolder(tmp_path / "stages", "key", attempt=1)
+
+
+class Filling:
+    """Fills a database as the pipeline does, and counts what it makes."""
+
+    def __init__(self, scratch: Path, folder: StageFolder) -> None:
+        scratch.mkdir(exist_ok=True)
+        self.database = scratch / "features.db"
+        self.stages = Stages(folder)
+        self.made: list[str] = []
+
+    def extract(self) -> None:
+        self.made.append("features")
+        self.database.write_text("features")
+
+    def match(self) -> None:
+        self.made.append("matches")
+        with self.database.open("a") as file:
+            file.write(" and matches")
+
+    def killed(self) -> None:
+        self.match()
+        raise KeyboardInterrupt
+
+    def run(self, match: Callable[[], None] | None = None) -> list[str]:
+        pipeline.fill_database(self.stages, self.database, extract=self.extract, match=match or self.match)
+        assert self.database.read_text() == "features and matches"
+        return self.made
+
+
+def kept(folder: StageFolder) -> list[str]:
+    return sorted(path.name.partition("~")[0] for path in folder.path.iterdir())
+
+
+def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: Path, folder: StageFolder) -> None:
+    first = Filling(tmp_path / "first", folder)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(first.killed)
+    assert kept(folder) == ["features"]
+    assert Filling(tmp_path / "second", folder).run() == ["matches"]
+    assert kept(folder) == ["matches"]
+    assert Filling(tmp_path / "third", folder).run() == []
+
+
+def test_a_stage_that_cannot_be_written_keeps_the_previous_one(tmp_path: Path, folder: StageFolder) -> None:
+    Filling(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features"))).run()
+    assert kept(folder) == ["features"]
+
+
+def test_a_stage_that_cannot_be_written_does_not_fail_the_run(tmp_path: Path) -> None:
+    nowhere = StageFolder(tmp_path / "missing" / "stages", "key")
+    assert Filling(tmp_path / "first", nowhere).run() == ["features", "matches"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"textureSize": 512, "faces": 5000, "compress": True, "obj": True}, list(pipeline.NAMES)),
+        ({"crop": False}, ["photos", "features", "matches", "sparse-model", "views", "depth-maps"]),
+        ({"seed": 1}, ["photos", "features"]),
+        ({"maxImageSize": 1000}, []),
+    ],
+)
+def test_a_stage_serves_runs_that_differ_only_in_what_it_does_not_read(
+    tmp_path: Path, folder: StageFolder, changed: dict[str, object], expected: list[str]
+) -> None:
+    def stages(parameters: dict[str, object]) -> Stages:
+        work = Work((), tmp_path, tmp_path, parameters, 1, folder)
+        return pipeline.stages_of(work, settings({"quality": "fast"} | parameters))
+
+    for name in pipeline.NAMES:
+        stages({}).seal(name, stages({}).begin(name))
+    assert [name for name in pipeline.NAMES if stages(changed).find(name) is not None] == expected
+
+
+def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
+    source = tmp_path / "photo.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "DJI"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 58.68), 3: "E", 4: (13.0, 22.0, 39.72), 6: 71.5})
+    Image.new("RGB", (60, 40), "red").save(source, exif=exif)
+    work = Work((Photo(source, 60, 40, 1),), tmp_path, tmp_path, {}, 1)
+    first, _ = pipeline.prepared_photos(Stages(folder), work, 30, QUIET)
+    source.unlink()
+    second, files = pipeline.prepared_photos(Stages(folder), work, 30, QUIET)
+    assert second == first
+    assert second[0].place is not None
+    with Image.open(files / second[0].name) as image:
+        assert image.size == (30, 20)
+
+
+def test_a_resumed_run_reports_its_stage(folder: StageFolder) -> None:
+    heard: list[tuple[Step, float, str, str]] = []
+
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
+        heard.append((step, fraction, message, resumed))
+
+    timetable = Timetable(report, lambda _: dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
+    pipeline.announce(Stages(folder), timetable)
+    assert heard == []
+    for name in (pipeline.SPARSE, pipeline.DEPTHS):
+        stages = Stages(folder)
+        if name == pipeline.DEPTHS:
+            stages.rest_on(pipeline.SPARSE)
+        stages.seal(name, stages.begin(name))
+    pipeline.announce(Stages(folder), timetable)
+    resumed = "depth-maps of attempt 1"
+    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {resumed}", resumed)]

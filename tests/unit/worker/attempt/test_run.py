@@ -10,8 +10,13 @@ import pytest
 import redis
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import workspace
+from reconstruction_operator.jobfiles.kept_stages import RunStages
+from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.services import job_manager
+from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.run import stage_folder
+from reconstruction_operator.worker.model.selection import choose
 
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, end, run
@@ -40,6 +45,16 @@ def test_a_message_of_a_foreign_namespace_ends_with_a_reason(
     with pytest.raises(ReconstructionFailedError, match="QUEUE_REFUSED: Namespace maps may not use queue gpu"):
         run(namespace="maps", queue="gpu")
     assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "QUEUE_REFUSED")
+
+
+@pytest.mark.parametrize("most_bytes", [0, 1000])
+def test_a_model_has_a_folder_of_stages_unless_the_settings_allow_none(
+    tmp_path: Path, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, STAGES_MAX_BYTES=most_bytes)
+    assignment = Assignment(JOB, "task", "placeholder", BARE, "worker")
+    folder = stage_folder(RunStages(Workspace(tmp_path), JOB), assignment, choose("placeholder", {}), "")
+    assert (folder.max_bytes if folder else 0) == most_bytes
 
 
 @pytest.mark.usefixtures("deletes_here")

@@ -86,3 +86,15 @@ def test_the_announced_models_are_those_that_would_be_chosen(monkeypatch: pytest
     assert simulated.simulated
     others = {**PlaceholderModel.parameters_schema, "additionalProperties": True}
     assert simulated.parameters == others, "the parameters of the simulated model are not known"
+
+
+def test_the_key_of_stages_depends_on_photos_model_and_packages_but_not_on_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fast = selection.choose("photogrammetry", {"quality": "fast"})
+    key = fast.stages_key("sha256:1")
+    assert selection.choose("photogrammetry", {"quality": "standard"}).stages_key("sha256:1") == key
+    assert fast.stages_key("sha256:2") != key
+    assert selection.choose("placeholder", {}).stages_key("sha256:1") != key
+    monkeypatch.setattr(type(fast.model), "packages", ("pycolmap",))
+    assert fast.stages_key("sha256:1") != key

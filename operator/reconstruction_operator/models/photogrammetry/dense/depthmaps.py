@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -26,6 +27,7 @@ _SURE_RATIO = 0.9  # maximum ratio of the best depth's cost to that of the next 
 _BESIDE_PLANES = 3  # planes up to this distance count as beside each other
 _STEPS_OF_A_PLANE = 3  # steps of the first refinement for each spacing of planes
 _BYTES_OF_A_PLANE = 12  # in the sweep, for costs, their sums, and copies of both
+_HELD = 32  # cached depth maps: enough for the neighbours of the views that all threads work on
 _BYTES_OF_A_PIXEL = 200  # in a refinement, for the costs of each step and the coordinates in each source
 
 
@@ -133,3 +135,26 @@ def choose_planes(total: Costs, inverse: Doubles) -> tuple[Singles, Mask]:
         place = np.clip(winner + beside, 0, len(inverse) - 1)[:, :, None]
         np.put_along_axis(elsewhere, place, np.iinfo(total.dtype).max, axis=2)
     return inverses, at <= _SURE_RATIO * elsewhere.min(axis=2)
+
+
+def write(folder: Path, index: int, depth: DepthMap) -> None:
+    """Write the depth map of the view with that number."""
+    np.savez(_file(folder, index), depths=depth.depths, sure=depth.sure)
+
+
+def reader(folder: Path) -> Callable[[int], DepthMap]:
+    """Return a function that reads the depth map of a view by its number.
+
+    It caches a few: those of a large set do not fit into memory.
+    """
+
+    @lru_cache(_HELD)
+    def read(index: int) -> DepthMap:
+        with np.load(_file(folder, index)) as file:
+            return DepthMap(file["depths"], file["sure"])
+
+    return read
+
+
+def _file(folder: Path, index: int) -> Path:
+    return folder / f"{index:04d}.npz"

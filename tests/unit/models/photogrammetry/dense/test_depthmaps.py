@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,3 +65,27 @@ def test_what_a_mask_hides_has_no_depth(tmp_path: Path, refined: tuple[int, ...]
     assert (np.abs(masked.depths[shown] - DISTANCE) < 0.1).mean() > 0.9
     assert not masked.depths[sky].any()
     assert whole.depths[np.roll(sky, -SHIFT_PX, axis=1)].any()  # a halo
+
+
+def depth_map(index: int) -> DepthMap:
+    depths = np.full((3, 2 + index), index / 3, dtype=np.float32)
+    return DepthMap(depths, depths > 1)
+
+
+def test_depth_maps_are_read_back_in_their_order(tmp_path: Path) -> None:
+    maps = [depth_map(index) for index in range(12)]
+    for index, depths in enumerate(maps):
+        depthmaps.write(tmp_path, index, depths)
+    read = depthmaps.reader(tmp_path)
+    for index, depths in reversed([*enumerate(maps)]):
+        assert np.array_equal(depths.depths, read(index).depths)
+        assert np.array_equal(depths.sure, read(index).sure)
+    assert (read(0).depths.dtype, read(0).sure.dtype) == (np.float32, np.bool_)
+
+
+def test_few_depth_maps_are_held_however_many_are_read(tmp_path: Path) -> None:
+    for index in range(90):
+        depthmaps.write(tmp_path, index, depth_map(1))
+    read = depthmaps.reader(tmp_path)
+    held = weakref.WeakValueDictionary({index: read(index).depths for index in range(90)})
+    assert len(held) == 32
