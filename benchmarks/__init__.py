@@ -1,4 +1,6 @@
-"""Benchmarks: the operator beside the API server's own limit and an ordinary operator, in one run. `python -m benchmarks --help`.
+"""Benchmarks: the operator beside the API server's own limit and an ordinary operator, in one run.
+
+`python -m benchmarks --help`.
 
 rows      the measurements, and the figures that each returns
 systems   what is measured: our operator and worker, and the ordinary ones of `ordinary/`

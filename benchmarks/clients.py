@@ -116,7 +116,8 @@ class JobWatch:
         self._client = client
         self.seen = Watched(phase_of, keep_events=keep_events)
         self._reflector = Reflector(path, self._take)
-        self._listed, self._changed = asyncio.Event(), asyncio.Event()
+        self._listed = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(follow_async(self._client, self._reflector))

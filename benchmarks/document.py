@@ -9,8 +9,8 @@ from devcluster.files import CHECKOUT
 
 _HEAD = """# Figures
 
-Every row of `make bench` with its date and commit, made by `make docs` from `figures.json`. [README.md](README.md) explains the rows, and
-[docs/performance.md](../docs/performance.md) has what matters to users.
+Every row of `make bench` with its date and commit, made by `make docs` from `figures.json`.
+[README.md](README.md) explains the rows, and [docs/performance.md](../docs/performance.md) has what matters to users.
 """
 
 

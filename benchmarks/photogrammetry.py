@@ -2,12 +2,13 @@
 
     python -m benchmarks.photogrammetry [--quality fast] [--only bunny] [--scenes FOLDER]
 
-Each run is a separate process, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are more
-reliable than seconds. A scene has known cameras and a known surface: "cameras" is the mean error of the camera centres, as a share of
-the surface's diagonal, and the F-scores are at 1 % and 0.25 % of it. PSNR and SSIM compare the textured mesh with held-out photos.
-"ETA off" is the largest error of the expected remaining time, between a third and nine tenths of the run; it needs a quiet machine.
-"second" is the share of the CPU seconds that the same photos take with another texture size, from the stages of the first run.
-`--keep` keeps the results. `--before` also runs another version; all are compared with the truth by this version's code.
+Each run is a separate process, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are
+more reliable than seconds. A scene has known cameras and a known surface: "cameras" is the mean error of the camera
+centres, as a share of the surface's diagonal, and the F-scores are at 1 % and 0.25 % of it. PSNR and SSIM compare the
+textured mesh with held-out photos. "ETA off" is the largest error of the expected remaining time, between a third and
+nine tenths of the run; it needs a quiet machine. "second" is the share of the CPU seconds that the same photos take
+with another texture size, from the stages of the first run. `--keep` keeps the results. `--before` also runs another
+version; all are compared with the truth by this version's code.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ _COLUMNS = (
     "SSIM",
     "outcome",
 )
-_ROW = "| {:<20} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>6} | {:>7} | {:>7} | {:>8} | {:>5} | {:>8} | {:>5} | {:>6} | {} |"
+_ROW = (
+    "| {:<20} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>6} | {:>7} | {:>7} | {:>8} | {:>5} | {:>8} | "
+    "{:>5} | {:>6} | {} |"
+)
 _NO_TRUTH = ("",) * 5  # for photos, in the columns from "cameras" on
 
 
@@ -75,7 +79,8 @@ def main() -> None:
     print(_ROW.format(*_COLUMNS))
     print(_ROW.format(*("-" * len(column) for column in _COLUMNS)))
     with tempfile.TemporaryDirectory() as scratch:
-        scenes, kept = options.scenes or Path(scratch) / "scenes", options.keep or Path(scratch) / "results"
+        scenes = options.scenes or Path(scratch) / "scenes"
+        kept = options.keep or Path(scratch) / "results"
         photos = {**_PHOTOS, **{folder.name: folder for folder in options.photos}}
         for name in [
             name for name in (*photos, *catalogue.SCENES) if any(text in name for text in options.only or [""])
@@ -118,7 +123,9 @@ def _row(name: str, folder: Path, quality: str, output: Path, before: str = "") 
 
 
 def _run(command: Sequence[str], cache: str) -> tuple[list[tuple[float, Any]], float, resource.struct_rusage]:
-    """Return the output of a run, each line with its seconds since the start, and the seconds and the resources that it took."""
+    """Return the output of a run, each line with its seconds since the start, and the seconds and the resources that it
+    took.
+    """
     started = time.monotonic()
     env = os.environ | {"XDG_CACHE_HOME": cache}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
@@ -131,7 +138,10 @@ def _run(command: Sequence[str], cache: str) -> tuple[list[tuple[float, Any]], f
 
 
 def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
-    """Return the largest error of the expected remaining time, as a share of the actual one. `lines`: (seconds since the start, report)."""
+    """Return the largest error of the expected remaining time, as a share of the actual one.
+
+    `lines`: (seconds since the start, report).
+    """
     end = lines[-1][0]
     reports = [(at, line["remainingSeconds"]) for at, line in lines if line.get("remainingSeconds") is not None]
     errors = [(left - (end - at)) / (end - at) for at, left in reports if end / 3 <= at <= 0.9 * end]

@@ -2,8 +2,8 @@
 
     python -m benchmarks.recording "12 photos of bananas" examples/photos/banana --quality fast
 
-It is added to `tests/data/timings.json`. Its seconds exclude the time in which the run's threads waited for a core, so other work on
-the machine hardly changes them. `silence` is the longest time between two reports.
+It is added to `tests/data/timings.json`. Its seconds exclude the time in which the run's threads waited for a core, so
+other work on the machine hardly changes them. `silence` is the longest time between two reports.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class UnloadedClock:
     def __call__(self) -> float:
         """Return the seconds so far. Call it often, since ended threads are not counted."""
         with self._lock:
-            now, scheduled = time.monotonic(), _scheduled()
+            now = time.monotonic()
+            scheduled = _scheduled()
             passed = now - self._at
             run, waited = 0.0, 0.0
             for thread, (ran_s, waited_s) in scheduled.items():
@@ -100,8 +101,10 @@ def main() -> None:
 def recorded(folder: Path, quality: str) -> dict[str, Any]:
     """Run the engine on the photos in `folder`, and return the recording."""
     photos = tuple(_photo(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES)
-    model, clock = PhotogrammetryModel(), UnloadedClock()
-    recorder, over = Recorder(clock), threading.Event()
+    model = PhotogrammetryModel()
+    clock = UnloadedClock()
+    recorder = Recorder(clock)
+    over = threading.Event()
 
     def keep_sampling() -> None:
         while not over.wait(_SAMPLE_SECONDS):
@@ -111,11 +114,13 @@ def recorded(folder: Path, quality: str) -> dict[str, Any]:
     timetable.logger.setLevel(logging.DEBUG)
     threading.Thread(target=keep_sampling, daemon=True).start()
     with tempfile.TemporaryDirectory() as space:
-        scratch, output = Path(space) / "scratch", Path(space) / "output"
+        scratch = Path(space) / "scratch"
+        output = Path(space) / "output"
         scratch.mkdir()
         output.mkdir()
         parameters = model.check_parameters({"quality": quality})
-        begun, wall = clock(), time.monotonic()
+        begun = clock()
+        wall = time.monotonic()
         reports = [begun]
         model.run(Work(photos, scratch, output, parameters, _THREADS), lambda *_, **__: reports.append(clock()))
         reports.append(clock())

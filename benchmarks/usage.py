@@ -38,7 +38,9 @@ class Meter:
 
     def __init__(self, pids: Mapping[str, int]) -> None:
         self._pids = dict(pids)
-        self._begun, self._before, self._machine = time.monotonic(), self._now(), _machine_seconds()
+        self._begun = time.monotonic()
+        self._before = self._now()
+        self._machine = _machine_seconds()
 
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds so far by process."""
@@ -51,8 +53,11 @@ class Meter:
         }
 
     def cores(self) -> dict[str, float]:
-        """Return how many cores each part kept busy, as figures; `others` are processes that are not part of the row."""
-        seconds, used = time.monotonic() - self._begun, self.cpu()
+        """Return how many cores each part kept busy, as figures; `others` are processes that are
+        not part of the row.
+        """
+        seconds = time.monotonic() - self._begun
+        used = self.cpu()
         others = _machine_seconds() - self._machine - sum(used.values())
         return {f"cores busy: {name}": value / seconds for name, value in (used | {"others": max(0.0, others)}).items()}
 

@@ -62,7 +62,8 @@ def rounds(seed: int, faults: Sequence[Fault], *, alone_first: bool) -> Iterator
         for hand in hands:
             number += 1
             held = [chance.uniform(*fault.hold) for fault in hand]
-            waits, measures = chance.random() < _WAITS, chance.random() < _MEASURES
+            waits = chance.random() < _WAITS
+            measures = chance.random() < _MEASURES
             yield Round(
                 number=number,
                 faults=tuple(sorted(hand, key=lambda fault: _ORDER.index(fault.on))),

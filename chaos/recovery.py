@@ -48,7 +48,8 @@ class Recovery:
         """
         active = self._active()
         if not active:
-            before, first = self._begun(), min(_FIRST_JOBS, self._load.target)
+            before = self._begun()
+            first = min(_FIRST_JOBS, self._load.target)
             return wait_for(lambda: len(self._begun() - before) >= first, RECOVERY_SECONDS, self._supervise)
         waiting = [job for job in self._load.under_way if self._phase(job) in _WAITING]
 
@@ -74,7 +75,8 @@ class Recovery:
                     caught_up[uid] = clock.now() - seen_at
             if len(caught_up) < len(expected) and clock.now() - asked_at > _ASK_SECONDS:
                 # An attempt that died meanwhile has no progress to show.
-                reported, asked_at = self._reported(), clock.now()
+                reported = self._reported()
+                asked_at = clock.now()
                 for uid in [one for one, position in expected.items() if reported.get(one, (0, 0)) < position]:
                     if uid not in caught_up:
                         del expected[uid]
@@ -82,7 +84,8 @@ class Recovery:
 
         wait_for(all_there, self._bounds.behind + PROGRESS_SECONDS + _LAG_SECONDS, self._supervise)
         for uid, position in expected.items():
-            late, history = caught_up.get(uid), self._watcher.of(uid)
+            late = caught_up.get(uid)
+            history = self._watcher.of(uid)
             shown = history.newest if history is not None else None
             seconds = None if late is None else max(0.0, late - PROGRESS_SECONDS)
             lag = Lag(uid, seen_at, seconds, f"expected {position}, and the last status is {shown}")

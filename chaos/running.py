@@ -209,13 +209,16 @@ class ChaosRun:
 
     def _messages(self) -> dict[str, list[str]]:
         """Return by job the messages in the broker when it should be empty."""
-        begin, ended, broker = clock.now(), time.time(), self._scene.broker
+        begin = clock.now()
+        ended = time.time()
+        broker = self._scene.broker
         emptied = wait_for(
             lambda: not remains.messages(broker, ended) and not remains.dangling_tags(broker),
             _EMPTYING_SECONDS,
             self._supervise,
         )
-        messages, dangling_tags = remains.messages(broker, ended), remains.dangling_tags(broker)
+        messages = remains.messages(broker, ended)
+        dangling_tags = remains.dangling_tags(broker)
         left = f"messages of {len(messages)} jobs remain" if emptied is None else "the broker is empty"
         self._log(f"{left} after {clock.now() - begin:.1f} s")
         if dangling_tags:

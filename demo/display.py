@@ -101,7 +101,8 @@ class Display:
             board = self._board
         if not board.jobs:
             return Text("")
-        bars, events = Table.grid(padding=(0, 1)), Table.grid(padding=(0, 1))
+        bars = Table.grid(padding=(0, 1))
+        events = Table.grid(padding=(0, 1))
         for job in board.jobs.values():
             style = VERDICT_COLOURS.get(job.verdict) or PHASE_COLOURS.get(job.phase.partition(",")[0], "")
             bars.add_row(

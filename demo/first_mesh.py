@@ -1,4 +1,5 @@
-"""First mesh: the engine alone reconstructs the photos while the control plane is built, so that a newcomer waits seconds, not minutes.
+"""First mesh: the engine alone reconstructs the photos while the control plane is built, so that a newcomer waits
+seconds, not minutes.
 
 `recon run` does it, in a process with normal priority; the compiler has a low one.
 """
@@ -108,7 +109,10 @@ class FirstMesh(Running):
         if not self._shows:
             return f"{mesh} ({self._places.shown(RECON)} open {self._places.shown(self._folder)} shows it)"
         if not _has_browser():
-            return f"{mesh}; no browser was found, but {self._places.shown(self._folder / 'preview_0.png')} is a picture of it"
+            return (
+                f"{mesh}; no browser was found, but {self._places.shown(self._folder / 'preview_0.png')} "
+                "is a picture of it"
+            )
         self._launch("viewer", [RECON, "open", self._folder])
         until = time.monotonic() + _ADDRESS_SECONDS
         while not (addresses := _ADDRESS.findall(self._log("viewer"))) and time.monotonic() < until:

@@ -35,7 +35,8 @@ def only_one(places: Places) -> Iterator[None]:
 
 
 def in_background(places: Places, perform: Perform) -> int:
-    """Run `perform` in a process that outlives this one, and return when `perform` calls its argument, with the viewer of the result.
+    """Run `perform` in a process that outlives this one, and return when `perform` calls its argument, with the viewer
+    of the result.
 
     Until then the launcher forwards signals to that process, which writes to the launcher's terminal.
     """

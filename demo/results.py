@@ -26,7 +26,8 @@ def failure(kubectl: ShownKubectl, places: Places, job: str) -> str:
 
 
 def collect(kubectl: ShownKubectl, places: Places, view: JobView, *, verbose: bool) -> list[str]:
-    """Copy the outputs of a succeeded job from the worker's folder, with its final manifest, and return the closing lines.
+    """Copy the outputs of a succeeded job from the worker's folder, with its final manifest, and return the closing
+    lines.
 
     Raises DemoError if its files differ from its status.
     """
@@ -37,7 +38,8 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView, *, verbose: bo
     (folder / "job.yaml").write_text(kubectl.quietly("get", f"recon/{view.name}", "-o", "yaml"))
     listed = {file["name"] for file in status["outputs"]["files"]}
     missing = sorted(name for name in listed if not (folder / name).is_file())
-    meshes, previews = sorted(folder.glob("*.glb")), sorted(folder.glob("preview_*.png"))
+    meshes = sorted(folder.glob("*.glb"))
+    previews = sorted(folder.glob("preview_*.png"))
     if missing or not meshes or not previews:
         raise DemoError(f"The output of {view.name} is incomplete: {missing or sorted(listed)}")
     steps = view.step_seconds()

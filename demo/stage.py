@@ -63,7 +63,8 @@ class DemoServers:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Raise in the main thread when a process ends within the block, which could wait for it forever."""
-        over, ended = threading.Event(), list[DevclusterError]()
+        over = threading.Event()
+        ended = list[DevclusterError]()
 
         def look() -> None:
             while not over.wait(_CHECK_SECONDS):
@@ -173,7 +174,9 @@ def _settings(places: Places, photos: Photos) -> dict[str, str]:
     return {
         "JOBS_DIR": str(places.jobs),
         # Places of the manifests' /photos.
-        "INPUT_ROOTS": f"/photos/{photos.job}={photos.folder},/photos={CHECKOUT / 'examples' / 'photos'},{places.uploads}",
+        "INPUT_ROOTS": (
+            f"/photos/{photos.job}={photos.folder},/photos={CHECKOUT / 'examples' / 'photos'},{places.uploads}"
+        ),
         "DRAIN_SECONDS": "1",  # an interrupted demo does not wait for the reconstruction
     }
 

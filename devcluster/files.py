@@ -33,7 +33,8 @@ def cache_folder() -> Path:
 def runs_folder() -> Path:
     """Return the folder in which each running cluster and Redis has its own folder.
 
-    It is in the temporary folder, not in the home: etcd preallocates 124 MB, and a home may be on a network file system.
+    It is in the temporary folder, not in the home: etcd preallocates 124 MB, and a home may be on a network file
+    system.
     """
     folder = Path(tempfile.gettempdir()) / f"{_NAME}-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,8 +1,8 @@
 """Interrupts: signals raise an exception in the main thread, and no library can lose it.
 
 Python drops an exception that a signal handler raises inside a weakref callback, a `__del__`, a callback of the garbage
-collector or a fork hook ("Exception ignored in ..."). The program would then wait for ever. A timer therefore raises the
-exception again until the main thread handles it.
+collector or a fork hook ("Exception ignored in ..."). The program would then wait for ever. A timer therefore raises
+the exception again until the main thread handles it.
 """
 
 from __future__ import annotations

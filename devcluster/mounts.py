@@ -1,4 +1,6 @@
-"""Mounts for tests: a file system whose server never answers, so that every access hangs, and a small one that fills up."""
+"""Mounts for tests: a file system whose server never answers, so that every access hangs, and a small one that fills
+up.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ _DETACH = 2  # MNT_DETACH
 
 @contextlib.contextmanager
 def dead_mount(folder: Path) -> Iterator[bool]:
-    """Make the folder, and mount a dead file system on it. Yield False if this process may not mount: the folder stays ordinary."""
+    """Make the folder, and mount a dead file system on it.
+
+    Yield False if this process may not mount: the folder stays ordinary.
+    """
     folder.mkdir()
     try:
         server = os.open("/dev/fuse", os.O_RDWR)

@@ -1,7 +1,7 @@
 """Standing servers: the one cluster, and the one node, that a user leaves running (`make cluster`).
 
-A launcher, a separate process, holds the servers until SIGTERM, and they cannot outlive it. A state file describes them. A
-lock, which the launcher holds for its whole life, makes it the only one.
+A launcher, a separate process, holds the servers until SIGTERM, and they cannot outlive it. A state file describes
+them. A lock, which the launcher holds for its whole life, makes it the only one.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ class Standing:
 
 
 def _check_for_ever(servers: Sequence[Running]) -> NoReturn:
-    # A separate function: CPython 3.13 has no handler at the jump of a loop that is directly in a `try`. An interrupt at that
-    # moment would skip the `finally`.
+    # A separate function: CPython 3.13 has no handler at the jump of a loop that is directly in a `try`. An interrupt
+    # at that moment would skip the `finally`.
     while True:
         time.sleep(_CHECK_SECONDS)
         for server in servers:

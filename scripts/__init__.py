@@ -1,1 +1,3 @@
-"""Development programs: `generate` writes files from the code, `checks` examines the tree, `release` and `site` build."""
+"""Development programs: `generate` writes files from the code, `checks` examines the tree,
+`release` and `site` build.
+"""

@@ -1,7 +1,7 @@
 """Settings for uv: pip's own (`pip config list` on standard input) as variables of uv's environment.
 
-It prints NAME=VALUE entries, each with a zero byte after it. `scripts/setup` runs it by its path, before any package is installed:
-`pip config list | python -S scripts/uv_settings.py`.
+It prints NAME=VALUE entries, each with a zero byte after it. `scripts/setup` runs it by its path, before any package is
+installed: `pip config list | python -S scripts/uv_settings.py`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ _TABLE: Final[Mapping[str, tuple[tuple[str, ...], Callable[[str], str]]]] = {
     "client-cert": (("SSL_CLIENT_CERT",), str.strip),
     "proxy": (("HTTP_PROXY", "HTTPS_PROXY"), lambda value: value if "://" in value else f"http://{value}"),
 }
-# pip searches all indexes and links for a package. uv would only search the first that has the name; hashes pin each file anyway.
+# pip searches all indexes and links for a package. uv would only search the first that has the name; hashes pin each
+# file anyway.
 _SEARCH_ALL: Final = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
 
 
 def uv_settings(listing: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return uv's variables for the lines of `pip config list`.
 
-    A variable of uv that is set in `environment` keeps its value. Raises ValueError or SyntaxError for another kind of line.
+    A variable of uv that is set in `environment` keeps its value. Raises ValueError or SyntaxError for another kind of
+    line.
     """
     values: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
     for line in listing:
@@ -56,7 +58,9 @@ def uv_settings(listing: Iterable[str], environment: Mapping[str, str]) -> dict[
 
 
 def _certificates(chosen: str) -> dict[str, str]:
-    """Return where uv finds the authorities that it trusts: the file or folder `chosen`, or this machine's, as pip does."""
+    """Return where uv finds the authorities that it trusts: the file or folder `chosen`, or this machine's, as pip
+    does.
+    """
     if chosen:
         return {"SSL_CERT_DIR" if Path(chosen).is_dir() else "SSL_CERT_FILE": chosen}
     paths = ssl.get_default_verify_paths()

@@ -45,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Disable the garbage collector while tests are collected, and freeze them and their imports, which live until the end."""
+    """Disable the garbage collector while tests are collected, and freeze them and their imports, which live until the
+    end.
+    """
     gc.disable()
     try:
         return (yield)
@@ -58,8 +60,8 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long files first: at the end, each would keep one process busy and the others idle.
 
-    Before that, while the control plane is being built, start the files that need none; the S3 server is built after it. Files that
-    share the default system run one after the other, since another system on the cluster replaces it.
+    Before that, while the control plane is being built, start the files that need none; the S3 server is built after
+    it. Files that share the default system run one after the other, since another system on the cluster replaces it.
     """
     waiting = {item.path for item in items if _is_building("control_plane_programs", item)}
     later = {item.path for item in items if _is_building("s3", item)}
@@ -124,7 +126,10 @@ def fast_settings() -> Iterator[None]:
 
 @pytest.fixture
 def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Models that misbehave, found by entry points like those of another package. The value is the folder of their pids."""
+    """Models that misbehave, found by entry points like those of another package.
+
+    The value is the folder of their pids.
+    """
     monkeypatch.setattr(sys, "path", [str(ROUGH_MODELS), *sys.path])
     monkeypatch.setenv("PYTHONPATH", str(ROUGH_MODELS))
     pids = tmp_path / "pids"

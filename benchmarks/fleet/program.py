@@ -2,9 +2,10 @@
 
     python -m benchmarks.fleet.program --slots 1000 --job-seconds 60 --journal FILE
 
-With the project's own calls it takes messages by priority, claims attempts, renews heartbeats, checks for cancels, reports progress
-as Celery's result backend does, and records ends. It runs no model, writes no files, and does not track unacknowledged messages.
-Each line of the journal is a JSON list: the time of the monotonic clock, what happened, the job's id, the percentage.
+With the project's own calls it takes messages by priority, claims attempts, renews heartbeats, checks for cancels,
+reports progress as Celery's result backend does, and records ends. It runs no model, writes no files, and does not
+track unacknowledged messages. Each line of the journal is a JSON list: the time of the monotonic clock, what happened,
+the job's id, the percentage.
 """
 
 from __future__ import annotations
@@ -152,7 +153,8 @@ class Fleet:
         await self._report(runs)
 
     async def _report(self, runs: Sequence[Run]) -> None:
-        now, clock = time.monotonic(), time.time()
+        now = time.monotonic()
+        clock = time.time()
         for run in runs:
             self._note(now, "reported", run, run.percent(now))
         await self._store([(run, _progress(run, run.percent(now), now, clock)) for run in runs])

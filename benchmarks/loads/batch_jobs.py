@@ -22,7 +22,9 @@ _JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
 
 
 def batch_jobs(count: int) -> Figures:
-    """Run `count` Jobs of one pod whose container ends at once: from the first create to the last condition Complete."""
+    """Run `count` Jobs of one pod whose container ends at once: from the first create to the last
+    condition Complete.
+    """
     with Cluster(controllers=CONTROLLERS, fast=True) as cluster, FakeNodes(cluster) as nodes:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         cluster.service_account_token(NAMESPACE, "default")  # waits until the account of the pods exists
@@ -39,9 +41,13 @@ async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> 
             await watch.wait_finished(before + jobs, timeout_seconds=60 + jobs * _JOB_SECONDS)
 
         await run("warm", _WARM_UP_JOBS)
-        requests, meter, begun = await client.requests_by_kind(), Meter(pids), time.monotonic()
+        requests = await client.requests_by_kind()
+        meter = Meter(pids)
+        begun = time.monotonic()
         await run("job", count)
-        seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per_job(count), meter.cores()
+        seconds = time.monotonic() - begun
+        cpu = meter.cpu_per_job(count)
+        cores = meter.cores()
         requests = await client.requests_by_kind() - requests
         return {
             "jobs/s": count / seconds,

@@ -31,7 +31,8 @@ async def _growth(system: System, objects: int) -> Figures:
         system.start_operator()
         await copies.caught_up(system, objects)
         async with JobWatch(client) as watch:
-            meter, begun = Meter(pids(system)), time.monotonic()
+            meter = Meter(pids(system))
+            begun = time.monotonic()
             await create_jobs(client, NAMESPACE, (f"new-{number}" for number in range(_NEW_JOBS)))
             await watch.wait_finished(_NEW_JOBS, timeout_seconds=_WITHIN_SECONDS)
             return {

@@ -50,7 +50,8 @@ async def _listening(url: str) -> AsyncIterator[dict[tuple[str, int], float]]:
             async for message in pubsub.listen():
                 report = json.loads(message["data"]) if message["type"] == "pmessage" else {}
                 if report.get("status") == "PROGRESS":
-                    task, step = message["channel"].removeprefix(_RESULTS), int(report["result"]["stepIndex"])
+                    task = message["channel"].removeprefix(_RESULTS)
+                    step = int(report["result"]["stepIndex"])
                     reported.setdefault((task, step), time.monotonic())
 
         listening = asyncio.create_task(listen())
@@ -78,9 +79,12 @@ async def _progress(system: System, jobs: int) -> Figures:
 def progress_figures(
     reported: Mapping[tuple[str, int], float], events: Sequence[tuple[float, Mapping[str, Any]]], jobs: int
 ) -> Figures:
-    """Return the latencies of all reports and of the first steps, and the mean number of a job's steps that a watcher saw."""
+    """Return the latencies of all reports and of the first steps, and the mean number of a job's steps that a watcher
+    saw.
+    """
     shown: dict[str, list[tuple[float, int]]] = {}
-    created, first = dict[str, float](), dict[str, float]()
+    created = dict[str, float]()
+    first = dict[str, float]()
     for now, body in events:
         status = body.get("status", {})
         step = status.get("progress", {}).get("stepIndex", 0)
@@ -119,7 +123,8 @@ async def _cancel(system: System, jobs: int) -> Figures:
         meter = Meter(pids(system))
         await in_parallel(lambda name=name: patch(name, "cancelConfirmed") for name in names)  # type: ignore[misc]  # the same
         await watch.wait_phase("Cancelled", jobs, timeout_seconds=_SECONDS)
-        cores, seconds = meter.cores(), [at - confirmed[key] for key, at in watch.seen.finished_at.items()]
+        cores = meter.cores()
+        seconds = [at - confirmed[key] for key, at in watch.seen.finished_at.items()]
         return {**percentiles("confirmed -> Cancelled", seconds), **cores}
 
 

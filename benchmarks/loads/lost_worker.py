@@ -1,4 +1,6 @@
-"""Lost worker: how soon another worker claims the next attempts of a killed worker's jobs, with the default settings."""
+"""Lost worker: how soon another worker claims the next attempts of a killed worker's jobs, with the
+default settings.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ async def _lost_worker(system: System, jobs: int) -> Figures:
         system.start_worker("heir", pool="threads", concurrency=jobs)
         await asyncio.to_thread(system.wait_registered, "heir")
         worker = psutil.Process(system.processes["lost"].pid)
-        killed, meter = time.monotonic(), Meter({name: pid for name, pid in pids(system).items() if name != "lost"})
+        killed = time.monotonic()
+        meter = Meter({name: pid for name, pid in pids(system).items() if name != "lost"})
         for process in [*worker.children(recursive=True), worker]:
             os.kill(process.pid, signal.SIGKILL)
         seconds = await _claims(system.redis.url(1), uids, killed)

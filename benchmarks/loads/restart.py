@@ -43,15 +43,18 @@ async def _restart(system: System, objects: int, *, records: bool) -> Figures:
             begun = time.monotonic()
             system.start_operator()
             await create_jobs(client, NAMESPACE, ["new"])
-            pid, starting = pids(system)["operator"], Meter(pids(system))
+            pid = pids(system)["operator"]
+            starting = Meter(pids(system))
             ready, served, caught_up = await asyncio.gather(
                 _after(begun, asyncio.to_thread(Replica(system).wait_ready)),
                 _served(watch, begun),
                 _after(begun, copies.caught_up(system, objects + 1)),
             )
-            used, cores = cpu_seconds(pid), starting.cores()
+            used = cpu_seconds(pid)
+            cores = starting.cores()
             requests = await client.requests_by_kind() - before
-        memory, idle = memory_mib(pid), await _idle(pid)
+        memory = memory_mib(pid)
+        idle = await _idle(pid)
         return {
             "a new job is served after, s": served,
             "ready after, s": ready,
@@ -68,7 +71,8 @@ async def _restart(system: System, objects: int, *, records: bool) -> Figures:
 
 async def _idle(pid: int) -> float:
     """Return the CPU of the idle operator in percent of a core."""
-    meter, begun = Meter({"operator": pid}), time.monotonic()
+    meter = Meter({"operator": pid})
+    begun = time.monotonic()
     await asyncio.sleep(_IDLE_SECONDS)
     return 100 * meter.cpu()["operator"] / (time.monotonic() - begun)
 

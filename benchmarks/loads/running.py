@@ -33,12 +33,16 @@ async def _running(system: System, jobs: int, ramp: float) -> Figures:
     async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
         await create_jobs(client, NAMESPACE, (f"long-{number}" for number in range(jobs)))
         await watch.wait_phase("Running", jobs, timeout_seconds=ramp)
-        before, meter, begun = await client.requests_by_kind(), Meter(pids(system)), time.monotonic()
+        before = await client.requests_by_kind()
+        meter = Meter(pids(system))
+        begun = time.monotonic()
         for number in range(_BRIEF_JOBS):
             await create_jobs(client, NAMESPACE, [f"{BRIEF}-{number}"])
             await asyncio.sleep(_WINDOW_SECONDS / 2 / _BRIEF_JOBS)
         await asyncio.sleep(max(0.0, begun + _WINDOW_SECONDS - time.monotonic()))
-        requests, cores, cpu = await client.requests_by_kind() - before, meter.cores(), meter.cpu()
+        requests = await client.requests_by_kind() - before
+        cores = meter.cores()
+        cpu = meter.cpu()
         window = (begun, time.monotonic())
         await watch.wait_finished(jobs + _BRIEF_JOBS, timeout_seconds=2 * ramp + _WINDOW_SECONDS)
         seconds = window[1] - window[0]
@@ -53,7 +57,10 @@ async def _running(system: System, jobs: int, ramp: float) -> Figures:
 
 
 def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> dict[str, float]:
-    """Return figures of what a watcher saw and the fleet's journal recorded. `window` is the time in which all long jobs ran."""
+    """Return figures of what a watcher saw and the fleet's journal recorded.
+
+    `window` is the time in which all long jobs ran.
+    """
     names: dict[str, str] = {}
     shown: dict[str, list[tuple[float, int]]] = {}  # when each percentage of a job was shown
     first: dict[tuple[str, str], float] = {}  # when each phase was first shown

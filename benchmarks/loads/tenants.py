@@ -31,7 +31,8 @@ _MIB = 2**20
 
 
 def tenants(jobs: int, watch_seconds: float | None = None) -> Figures:
-    """Create `jobs` jobs of three priorities in one namespace; when half of them exist, ten of high priority in another.
+    """Create `jobs` jobs of three priorities in one namespace; when half of them exist, ten of high priority in
+    another.
 
     Stop at the last job's end, or `watch_seconds` after the last create.
     """
@@ -45,7 +46,8 @@ async def _tenants(system: System, jobs: int, watch_seconds: float | None) -> Fi
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
         most = {"messages": 0, "memory": 0}
         sampling = asyncio.create_task(_sample(system.redis, most))
-        meter, begun = Meter(pids(system)), time.monotonic()
+        meter = Meter(pids(system))
+        begun = time.monotonic()
         created: dict[str, float] = {}
         await _create(client, range(jobs // 2))
         for number in range(_FEW):
@@ -61,7 +63,8 @@ async def _tenants(system: System, jobs: int, watch_seconds: float | None) -> Fi
             "all jobs to finish, or the end of the time",
             timeout_seconds=120 + jobs * _JOB_SECONDS,
         )
-        seconds, cores = time.monotonic() - begun, meter.cores()
+        seconds = time.monotonic() - begun
+        cores = meter.cores()
         sampling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sampling

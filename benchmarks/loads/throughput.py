@@ -40,10 +40,14 @@ async def _throughput(system: System, count: int) -> Figures:
     redis = system.redis
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
         await _run(client, watch, "warm", _WARM_UP_JOBS)
-        requests, commands = await client.requests_by_kind(), redis.commands()
-        meter, begun = Meter(pids(system)), time.monotonic()
+        requests = await client.requests_by_kind()
+        commands = redis.commands()
+        meter = Meter(pids(system))
+        begun = time.monotonic()
         await _run(client, watch, "job", count)
-        rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per_job(count), meter.cores()
+        rate = count / (time.monotonic() - begun)
+        cpu = meter.cpu_per_job(count)
+        cores = meter.cores()
         commands = redis.commands() - commands
         requests = await client.requests_by_kind() - requests
         memory = memory_mib(pids(system)["operator"])

@@ -40,8 +40,8 @@ class Score:
 def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -> list[Score]:
     """Return the scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
 
-    Only surface above the ground and in or near the subject's box counts. Both surfaces become points of the same density, which
-    does not depend on surface outside the box.
+    Only surface above the ground and in or near the subject's box counts. Both surfaces become points of the same
+    density, which does not depend on surface outside the box.
     """
     limits = [tolerance * truth.diagonal for tolerance in tolerances]
     density = _POINTS_WITHIN / (np.pi * min(limits) ** 2)
@@ -52,7 +52,8 @@ def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -
     )
     if len(measured) == 0:
         return [Score(0.0, 0.0) for _ in tolerances]
-    to_truth, to_measured = _distances(measured, exact, max(limits)), _distances(exact, measured, max(limits))
+    to_truth = _distances(measured, exact, max(limits))
+    to_measured = _distances(exact, measured, max(limits))
     return [Score(float((to_truth <= limit).mean()), float((to_measured <= limit).mean())) for limit in limits]
 
 
@@ -75,7 +76,8 @@ def _distances(points: Doubles, surface: Doubles, most: float) -> Doubles:
 def _box(truth: Truth) -> tuple[Doubles, Doubles]:
     """Return the lower and upper corner, (3,) each, of the measured box."""
     margin = _SURROUNDINGS * truth.diagonal
-    low, high = truth.subject.vertices.min(axis=0) - margin, truth.subject.vertices.max(axis=0) + margin
+    low = truth.subject.vertices.min(axis=0) - margin
+    high = truth.subject.vertices.max(axis=0) + margin
     low[2] = truth.lowest
     return low, high
 

@@ -1,4 +1,7 @@
-"""Catalogue: the scenes by name. A scene is a folder of photos with the truth: the mesh and the positions of the cameras."""
+"""Catalogue: the scenes by name.
+
+A scene is a folder of photos with the truth: the mesh and the positions of the cameras.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,9 @@ def orbit(count: int) -> Scene:
 
 
 def speckled(count: int) -> Scene:
-    """Return the bunny with fine, saturated speckles, on larger photos, so that a texture that loses detail or colour shows."""
+    """Return the bunny with fine, saturated speckles, on larger photos, so that a texture that loses detail or colour
+    shows.
+    """
     scene = orbit(count)
     pixel = _BUNNY_DISTANCE / (_FOCAL * _LARGE)
     rings = ([camera.resized(*_LARGE_SIZE) for camera in ring] for ring in (scene.cameras, scene.held_out))
@@ -80,7 +85,9 @@ def speckled(count: int) -> Scene:
 
 
 def off_centre(count: int) -> Scene:
-    """Return the bunny by a camera whose principal point is off the centre; it was turned for one photo, and one photo is cropped."""
+    """Return the bunny by a camera whose principal point is off the centre; it was turned for one photo, and one photo
+    is cropped.
+    """
     scene = orbit(count)
     first, second, *others = [rendering.part(camera, *_OFF_CENTRE, _WIDTH, _HEIGHT) for camera in scene.cameras]
     return replace(scene, cameras=[_turned(first), rendering.part(second, _CUT, 0, _WIDTH - _CUT, _HEIGHT), *others])

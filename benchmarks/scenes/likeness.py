@@ -1,6 +1,7 @@
 """Likeness: PSNR and SSIM of a rendered result and the held-out photos of its scene, where they show the subject.
 
-Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity": Gaussian windows of 1.5 px, grey levels.
+Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity": Gaussian windows of 1.5
+px, grey levels.
 """
 
 from __future__ import annotations
@@ -21,15 +22,21 @@ _STABILISERS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def likeness(mesh: Mesh, visual: Any, scene: Scene) -> tuple[float, float]:
-    """Return PSNR in dB and SSIM, means over the held-out photos, of a textured `mesh` in the coordinates of `scene`."""
+    """Return PSNR in dB and SSIM, means over the held-out photos, of a textured `mesh` in the
+    coordinates of `scene`.
+    """
     texture = np.asarray(visual.material.baseColorTexture.convert("RGB"))
     texels = np.stack([visual.uv[:, 0], 1.0 - visual.uv[:, 1]], axis=1) * np.array(texture.shape[1::-1]) - 0.5
-    caster, subject, painted, values = Caster(mesh), Caster(scene.subject), scene.painted(), []
+    caster = Caster(mesh)
+    subject = Caster(scene.subject)
+    painted = scene.painted()
+    values = []
     for camera in scene.held_out:
         photo = rendering.photo(painted, camera, seed=0)
         rays = camera.rays()
         eyes = np.broadcast_to(camera.centre, rays.shape)
-        (face, weights), shown = caster.cast(eyes, rays), (subject.cast(eyes, rays)[0] >= 0).reshape(photo.shape[:2])
+        (face, weights) = caster.cast(eyes, rays)
+        shown = (subject.cast(eyes, rays)[0] >= 0).reshape(photo.shape[:2])
         hit = face >= 0
         pixels = np.full((len(hit), 3), _MISSING, dtype=np.float32)
         pixels[hit] = sample(texture, np.einsum("nc,ncx->nx", weights[hit], texels[mesh.faces[face[hit]]]))

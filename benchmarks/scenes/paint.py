@@ -17,7 +17,9 @@ _FINEST_PERIOD_PX = 3.0  # of speckles
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise of `octaves` wavelengths, from `wavelength` on, each half of the previous one; values 0 to 1, around 0.5."""
+    """Noise of `octaves` wavelengths, from `wavelength` on, each half of the previous one; values 0
+    to 1, around 0.5.
+    """
 
     seed: int
     wavelength: float
@@ -54,7 +56,9 @@ class Paint:
 
     @classmethod
     def speckled(cls, size: float, pixel: float) -> Paint:
-        """Return saturated spots of all sizes, down to periods of 3 px on photos whose pixel is `pixel` wide at the surface."""
+        """Return saturated spots of all sizes, down to periods of 3 px on photos whose pixel is `pixel` wide at the
+        surface.
+        """
         finest = (
             _FINEST_PERIOD_PX / 2 * pixel / 2
         )  # an octave of wavelength L has a period of 2 L, and the last is 2 * `finest`

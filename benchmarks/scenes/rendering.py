@@ -1,4 +1,6 @@
-"""Rendering: a photo of a painted mesh, with light from one side, sensor noise and JPEG's losses (ray casting, no GPU)."""
+"""Rendering: a photo of a painted mesh, with light from one side, sensor noise and JPEG's losses
+(ray casting, no GPU).
+"""
 
 from __future__ import annotations
 
@@ -68,6 +70,8 @@ def _sample(subject: Subject, camera: Camera) -> Singles:
 
 
 def part(camera: Camera, left: float, top: float, width: int, height: int) -> Camera:
-    """Return the camera of a part of its picture, `left` and `top` px from the corner; negative ones go beyond the picture."""
+    """Return the camera of a part of its picture, `left` and `top` px from the corner; negative ones go beyond the
+    picture.
+    """
     focal, column, row = camera.lens
     return replace(camera, intrinsics=pinhole(focal, column - left, row - top), width=width, height=height)

@@ -82,7 +82,8 @@ def outline(distance: float, count: int) -> Doubles:
     """Return points (count, 2) evenly around the house, `distance` m from its wall, counter-clockwise."""
     angles = np.linspace(0.0, 2 * np.pi, 20_000)
     half = np.array([_HOUSE_LENGTH, _HOUSE_WIDTH]) / 2 + distance
-    cosine, sine = np.cos(angles), np.sin(angles)
+    cosine = np.cos(angles)
+    sine = np.sin(angles)
     power = 2 / _HOUSE_ROUNDNESS
     curve = half * np.stack([np.sign(cosine) * np.abs(cosine) ** power, np.sign(sine) * np.abs(sine) ** power], axis=1)
     passed = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
@@ -100,5 +101,6 @@ def joined(first: Mesh, second: Mesh) -> Mesh:
 
 def _standing(vertices: Doubles, faces: Integers) -> Mesh:
     """Return the mesh scaled to a height of 1, in the middle of the ground."""
-    low, size = vertices.min(axis=0), extents(vertices)
+    low = vertices.min(axis=0)
+    size = extents(vertices)
     return Mesh((vertices - low - size * [0.5, 0.5, 0.0]) / size[2], faces)

@@ -63,7 +63,10 @@ _pause_api = undoable(lambda scene: scene.cluster.pause_apiserver(), lambda scen
 
 
 def _second_installation(context: Context) -> Heal:
-    """Start a second operator with its own Lease and Redis, and no workers. When it has ended, its marks are removed from its jobs."""
+    """Start a second operator with its own Lease and Redis, and no workers.
+
+    When it has ended, its marks are removed from its jobs.
+    """
     context.counter += 1
     cluster, namespace = context.scene.cluster, f"{_STRANGER}-{context.counter}"
     stack = contextlib.ExitStack()
@@ -88,7 +91,10 @@ def _second_installation(context: Context) -> Heal:
 
 
 def _remove_marks(context: Context, namespace: str) -> None:
-    """Remove the marks of the stranger, so that its jobs continue. Another fault may make the API server unavailable for a while."""
+    """Remove the marks of the stranger, so that its jobs continue.
+
+    Another fault may make the API server unavailable for a while.
+    """
     api = context.scene.cluster.api
 
     def done() -> bool:

@@ -1,5 +1,6 @@
-"""Faults of files: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is full; a tenant's
-jobs fill the job volume; workers are killed inside deletions, also of folders with half an owner's note.
+"""Faults of files: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is
+full; a tenant's jobs fill the job volume; workers are killed inside deletions, also of folders with half an owner's
+note.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ _ORDER_SECONDS = 5.0
 
 
 def _hang(context: Context) -> Heal:
-    """Order the clean-up of cancelled jobs whose copies are on a dead mount; repeat the orders after the mount is removed."""
+    """Order the clean-up of cancelled jobs whose copies are on a dead mount; repeat the orders after the mount is
+    removed.
+    """
     scene, stack = context.scene, contextlib.ExitStack()
     place = scene.delivered / f".dead-{uuid.uuid4().hex[:8]}"  # hidden from the witnesses of copies
     context.missed = not stack.enter_context(dead_mount(place))
@@ -64,7 +67,10 @@ def _hang(context: Context) -> Heal:
 
 
 def _fill_a_tenants_disk(context: Context) -> Heal:
-    """Deliver results of one tenant to its full disk. Results of another tenant, which are in the trash, must stay there."""
+    """Deliver results of one tenant to its full disk.
+
+    Results of another tenant, which are in the trash, must stay there.
+    """
     scene, stack = context.scene, contextlib.ExitStack()
     place = scene.delivered / f".full-{uuid.uuid4().hex[:8]}"  # hidden from the witnesses of copies
     place.mkdir()
@@ -87,7 +93,10 @@ def _fill_a_tenants_disk(context: Context) -> Heal:
 
 
 def _fill_the_volume_by_jobs(context: Context) -> Heal:
-    """Run jobs of one tenant that fill the job volume. The result of another tenant, which is in the trash, must stay there."""
+    """Run jobs of one tenant that fill the job volume.
+
+    The result of another tenant, which is in the trash, must stay there.
+    """
     scene, name = context.scene, f"full-{uuid.uuid4().hex[:8]}"
     retained = _retain(scene, name)
     job_ids = [f"{name}-{number}" for number in range(_FILLERS)]
@@ -113,7 +122,9 @@ def _fill_the_volume_by_jobs(context: Context) -> Heal:
 
 
 def _kill_in_deletions(context: Context) -> Heal:
-    """Kill a worker while it deletes large job folders; half of these have only the first half of their owner's note."""
+    """Kill a worker while it deletes large job folders; half of these have only the first half of
+    their owner's note.
+    """
     scene = context.scene
     job_ids = [f"large-{uuid.uuid4().hex[:8]}-{number}" for number in range(_LARGE)]
     for number, job_id in enumerate(job_ids):
@@ -148,7 +159,9 @@ def _retain(scene: Scene, name: str) -> Path:
 
 
 def _send(scene: Scene, model: str, job_ids: list[str], *, outputs: Path | None = None) -> None:
-    """Send a job of the tenant red for each id, as the operator does; with `outputs`, results are delivered to folders there."""
+    """Send a job of the tenant red for each id, as the operator does; with `outputs`, results are delivered to folders
+    there.
+    """
     with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
         for job_id in job_ids:
             _put_record(scene, job_id)

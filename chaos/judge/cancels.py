@@ -9,7 +9,9 @@ from chaos.judge.excuses import could_know_at, reachable_seconds
 
 
 def cancels(case: Case) -> Iterator[str]:
-    """A confirmed cancel ends the job as Cancelled in time, unless it finished before; its work stops, and its files are deleted."""
+    """A confirmed cancel ends the job as Cancelled in time, unless it finished before; its work stops, and its files
+    are deleted.
+    """
     job, end = case.job, case.end
     if job.confirmed_at is None or job.ended_when_confirmed or end is None:
         return

@@ -81,12 +81,17 @@ class Bounds:
     superseded: float = 5.0
     """Until a superseded attempt stops, from when it could notice."""
     acting: float = 5.0
-    """Until a worker sees a confirmed cancel, without faults. A job that ends within it counts as finished before the cancel."""
+    """Until a worker sees a confirmed cancel, without faults. A job that ends within it counts as finished before the
+    cancel.
+    """
     behind: float = 10.0
-    """Until a status shows what Redis has, beyond the debounce interval. Generous, because a busy machine delays everything."""
+    """Until a status shows what Redis has, beyond the debounce interval. Generous, because a busy machine delays
+    everything.
+    """
     cancelling: float = 20.0
-    """From a confirmed cancel to Cancelled. It covers a worker that becomes lost (ALIVE_TTL_SECONDS and LOST_AFTER_SECONDS, and
-    EPOCH_GRACE_SECONDS where Redis lost data), a missed event until the next sweep (SWEEP_SECONDS), and `acting`."""
+    """From a confirmed cancel to Cancelled. It covers a worker that becomes lost (ALIVE_TTL_SECONDS and
+    LOST_AFTER_SECONDS, and EPOCH_GRACE_SECONDS where Redis lost data), a missed event until the next sweep
+    (SWEEP_SECONDS), and `acting`."""
 
     def times(self, patience: float) -> Bounds:
         """Return the bounds for a machine that is busy with other work."""
@@ -95,25 +100,28 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """Seconds for which a fault still excuses after its end. They follow from the settings of the run (`scene.SETTINGS`).
+    """Seconds for which a fault still excuses after its end.
+
+    They follow from the settings of the run (`scene.SETTINGS`).
 
     Patience does not multiply them; otherwise each fault would excuse everything until the next one.
     """
 
     cause: float = 10.0
-    """Until an attempt is lost: its heartbeat expires (ALIVE_TTL_SECONDS), stays missing (LOST_AFTER_SECONDS), and the next sweep
-    sees that (SWEEP_SECONDS)."""
+    """Until an attempt is lost: its heartbeat expires (ALIVE_TTL_SECONDS), stays missing (LOST_AFTER_SECONDS), and the
+    next sweep sees that (SWEEP_SECONDS)."""
     blocked: float = 8.0
-    """Until a user's change reaches Redis after a fault of Redis or its network: an operator reconnects (REDIS_TIMEOUT_SECONDS,
-    twice) and sweeps all jobs (SWEEP_SECONDS)."""
+    """Until a user's change reaches Redis after a fault of Redis or its network: an operator reconnects
+    (REDIS_TIMEOUT_SECONDS, twice) and sweeps all jobs (SWEEP_SECONDS)."""
     deposed: float = 15.0
-    """The same after a fault of the operators or the API server: another operator becomes leader (LEASE_SECONDS) or the old one
-    restarts, and it lists all jobs (LIST_SECONDS)."""
+    """The same after a fault of the operators or the API server: another operator becomes leader (LEASE_SECONDS) or the
+    old one restarts, and it lists all jobs (LIST_SECONDS)."""
     loss: float = 10.0
     """Before the model of a failed attempt starts and after it ends; the same as `cause`."""
     forgotten: float = 6.0
-    """After Redis lost its claims: an operator notices (SWEEP_SECONDS) and restores the records; then each attempt claims again at
-    its next heartbeat (BEAT_SECONDS). Until then an attempt can be claimed twice, and its second run starts a model."""
+    """After Redis lost its claims: an operator notices (SWEEP_SECONDS) and restores the records; then each attempt
+    claims again at its next heartbeat (BEAT_SECONDS). Until then an attempt can be claimed twice, and its second run
+    starts a model."""
 
     def plus(self, seconds: float) -> Slack:
         """Return the slack for a busy machine, which reacts `seconds` later."""

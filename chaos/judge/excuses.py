@@ -13,7 +13,8 @@ from chaos.witnesses.journal import ModelRun
 
 
 def could_know_at(run: ModelRun, since: float, evidence: Evidence) -> float | None:
-    """Return when the run could notice that it was superseded or cancelled at `since`; None: no fault stopped it or cut it off then.
+    """Return when the run could notice that it was superseded or cancelled at `since`; None: no fault stopped it or cut
+    it off then.
 
     That is the end of the cut at that time. Another cut postpones it, if it begins before the run must have stopped.
     """
@@ -43,7 +44,9 @@ def was_forgotten(at: float, evidence: Evidence) -> bool:
 
 
 def may_run_again(gone_at: float, at: float, evidence: Evidence) -> bool:
-    """Return whether a job whose object was deleted may have run again until `at`: Redis got data of before its deletion."""
+    """Return whether a job whose object was deleted may have run again until `at`: Redis got data of before its
+    deletion.
+    """
     return any(
         window.hit and window.forgets and window.end >= gone_at and window.begin <= at for window in evidence.windows
     )

@@ -1,7 +1,7 @@
 """Invariant 2: one attempt has effects.
 
-Two attempts never run together, unless a fault keeps the older one from noticing that it is superseded. A result is published, reported
-and delivered once, and matches the status.
+Two attempts never run together, unless a fault keeps the older one from noticing that it is superseded. A result is
+published, reported and delivered once, and matches the status.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def runs_alone(case: Case) -> Iterator[str]:
         if knows is None and older.attempt == newer.attempt and was_forgotten(newer.start, case.evidence):
             knows = newer.start  # claimed twice between two heartbeats: the older run notices at its next one
         if knows is None:
-            yield f"attempts {name(older)} and {name(newer)} ran at the same time, and no fault stopped or cut off the older one"
+            yield (
+                f"attempts {name(older)} and {name(newer)} ran at the same time, and no fault stopped or "
+                "cut off the older one"
+            )
             continue
         late = older.last - knows
         yield problem_if(
@@ -61,7 +64,10 @@ def _maker(case: Case, output: Output) -> ModelRun | None:
 
 
 def _is_of_a_rerun(case: Case, at: float) -> bool:
-    """Return whether older data of Redis had made a deleted job run again by then. Invariant 4 checks that no file of it stays."""
+    """Return whether older data of Redis had made a deleted job run again by then.
+
+    Invariant 4 checks that no file of it stays.
+    """
     gone = case.gone_at
     return gone is not None and at > gone and may_run_again(gone, at, case.evidence)
 

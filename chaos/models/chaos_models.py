@@ -1,6 +1,7 @@
 """Models of the fault runs: each process records when it ran in a journal, independent of operator and worker.
 
-A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR, on a different disk from the job folders.
+A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR, on a different disk from the job
+folders.
 
 - Each line is `<seconds since boot> <event>`; the events are `start`, `beat` and `end`.
 - The start line also has the worker's name (its CHAOS_WORKER) and the pid of the pool process that runs the task.
@@ -170,5 +171,7 @@ def _now() -> float:
 
 
 def _task_process() -> int:
-    """Return the parent of this process's guard: field 4 of proc(5)'s stat, after the name, which may contain spaces."""
+    """Return the parent of this process's guard: field 4 of proc(5)'s stat, after the name, which
+    may contain spaces.
+    """
     return int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])

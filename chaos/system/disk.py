@@ -1,4 +1,6 @@
-"""Disk: the file system of the job folders, which faults fill and make read-only; and file systems in memory for it and the servers."""
+"""Disk: the file system of the job folders, which faults fill and make read-only; and file systems in memory for it and
+the servers.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ def can_mount() -> bool:
 def files_in_memory() -> contextlib.AbstractContextManager[None]:
     """Keep the servers' files in memory for the `with` block, in a mount namespace of this run.
 
-    Even with --unsafe-no-fsync, etcd syncs its files at every snapshot and every new segment of its log, and applies nothing
-    meanwhile. On a shared disk that can take half a minute, which no fault of the run excuses.
+    Even with --unsafe-no-fsync, etcd syncs its files at every snapshot and every new segment of its log, and applies
+    nothing meanwhile. On a shared disk that can take half a minute, which no fault of the run excuses.
     """
     return _mounted(runs_folder(), "mode=0700")
 

@@ -1,7 +1,7 @@
 """Load: users who keep many jobs unfinished, cancel, suspend and delete some, and clean up.
 
-They call the API server directly and retry without limit. The invariants are checked against their actions and the times
-at which the API server acknowledged them.
+They call the API server directly and retry without limit. The invariants are checked against their actions and the
+times at which the API server acknowledged them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class UserJob:
 
 
 class Load:
-    """Keeps `target` jobs unfinished, in a thread, until `stop`. The seed and n decide what the user of the n-th job does."""
+    """Keeps `target` jobs unfinished, in a thread, until `stop`.
+
+    The seed and n decide what the user of the n-th job does.
+    """
 
     def __init__(
         self, scene: Scene, watcher: Watcher, *, target: int, seed: int, long_seconds: tuple[float, float]

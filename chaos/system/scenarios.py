@@ -61,7 +61,8 @@ def spec(
     long_seconds: tuple[float, float],
     chance: random.Random,
 ) -> dict[str, Any]:
-    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, and some have their result delivered.
+    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, and some have their result
+    delivered.
 
     `output_uris` are the job's folder and its address in the bucket.
     """

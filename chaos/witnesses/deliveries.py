@@ -21,7 +21,8 @@ MANIFEST = "manifest.json"
 class Deliveries:
     """Polls the delivered results and keeps each distinct state, by the job's namespace and name.
 
-    They are in `<namespace>/<name>` of the folder and of the bucket; `bucket` is where the S3 server stores its objects.
+    They are in `<namespace>/<name>` of the folder and of the bucket; `bucket` is where the S3 server stores its
+    objects.
     """
 
     def __init__(self, folder: Path, bucket: Path) -> None:
@@ -41,7 +42,9 @@ class Deliveries:
         return {uid: delivery for uid, delivery in read.items() if delivery is not None}
 
     def hidden(self, jobs: Iterable[UserJob]) -> dict[str, list[str]]:
-        """Return by uid partial and replaced results: hidden folders beside a copy, and objects that no pointer names."""
+        """Return by uid partial and replaced results: hidden folders beside a copy, and objects
+        that no pointer names.
+        """
         return {job.uid: self._hidden(job) for job in jobs if job.output_uri}
 
     def _read(self, job: UserJob) -> DeliveredCopy | None:
@@ -83,7 +86,10 @@ def _read(folder: Path) -> DeliveredCopy | None:
 
 
 def _read_object(folder: Path, uri: str) -> DeliveredCopy | None:
-    """Return the result that the pointer at the address `uri` names; its objects are in the folder. None if there is no object."""
+    """Return the result that the pointer at the address `uri` names; its objects are in the folder.
+
+    None if there is no object.
+    """
     if not _names(folder):
         return None
     below = _pointed(folder)

@@ -32,7 +32,8 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
 
     for client, where in ((scene.state, "state"), (scene.broker, "broker")):
         for raw in client.scan_iter(count=1000):
-            key, ttl = _text(raw), client.pttl(raw)
+            key = _text(raw)
+            ttl = client.pttl(raw)
             seconds = None if ttl < 0 else ttl / 1000
             if ttl != _NO_KEY:
                 note(key, Leftover(f"{where}: {key}", seconds))
@@ -45,9 +46,11 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
 
 
 def messages(broker: redis.Redis, ended: float) -> dict[str, list[str]]:
-    """Return by job the queues with its messages, and `unacked` for one that a worker took before `ended` (seconds since 1970).
+    """Return by job the queues with its messages, and `unacked` for one that a worker took before `ended` (seconds
+    since 1970).
 
-    Messages that a worker with a fast clock requeued, or took before it died, are skipped: they wait for as long as it was wrong.
+    Messages that a worker with a fast clock requeued, or took before it died, are skipped: they wait for as long as it
+    was wrong.
     """
     by_job: dict[str, list[str]] = {}
 

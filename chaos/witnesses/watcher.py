@@ -25,7 +25,10 @@ OUTCOMES = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One version of a job's status; `at` is its arrival in seconds since boot. Fields with `compare=False` make no new version."""
+    """One version of a job's status; `at` is its arrival in seconds since boot.
+
+    Fields with `compare=False` make no new version.
+    """
 
     at: float = field(compare=False)
     phase: str

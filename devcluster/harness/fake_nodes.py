@@ -1,7 +1,7 @@
 """Fake nodes for as long as a `with` block: the real kube-scheduler, and KWOK in place of kubelets.
 
-KWOK answers for the nodes: each pod that is bound to a node runs at once and, if a Job owns it, succeeds at once. So a Job costs
-what Kubernetes spends on it, and no work. Nothing limits the rate of the scheduler's requests.
+KWOK answers for the nodes: each pod that is bound to a node runs at once and, if a Job owns it, succeeds at once. So a
+Job costs what Kubernetes spends on it, and no work. Nothing limits the rate of the scheduler's requests.
 """
 
 from __future__ import annotations

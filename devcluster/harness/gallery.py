@@ -95,7 +95,10 @@ def launch_gallery(
 
 
 def start_gallery(system: System, name: str = "gallery", port: int = 0, **settings: str) -> Gallery:
-    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs. `port` 0: any."""
+    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs.
+
+    `port` 0: any.
+    """
     kubeconfig = install_gallery(system)
     probe_port, any_port = free_ports(2)
     gallery = launch_gallery(system, kubeconfig, (port or any_port, probe_port), name, **settings)

@@ -81,7 +81,10 @@ class Jobs:
         self.confirm_cancel(name)
 
     def create_in(self, wanted: str, name: str | None = None, **spec: Any) -> str:
-        """Create a job, wait until it is in that phase, and return its name. A job that is to succeed takes a moment."""
+        """Create a job, wait until it is in that phase, and return its name.
+
+        A job that is to succeed takes a moment.
+        """
         brief = {"parameters": _BRIEF} if wanted == "Succeeded" and "modelType" not in spec else {}
         name = self.create(name, **brief | spec)
         self.wait_phase(name, wanted)
@@ -187,7 +190,8 @@ class Seen:
 
 def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
     """Collect in a thread what a watcher sees, until the second value is called."""
-    seen, stopping = Seen(), threading.Event()
+    seen = Seen()
+    stopping = threading.Event()
 
     def take(change: Change) -> None:
         if change.key is not None and change.body is not None:

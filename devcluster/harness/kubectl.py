@@ -30,8 +30,8 @@ class CommandResult:
 class Kubectl:
     """Commands in one namespace, as an administrator.
 
-    Creating, reading and patching a job send the same requests as kubectl, without the start of kubectl, which reads the API
-    server's schemas.
+    Creating, reading and patching a job send the same requests as kubectl, without the start of kubectl, which reads
+    the API server's schemas.
     """
 
     cluster: Cluster

@@ -22,7 +22,10 @@ _REGISTER_SECONDS = 120.0  # two shared cores may be busy with anything
 
 
 class Product(Running):
-    """Processes that end with the `with` block; each is started separately. `settings` are environment variables of all of them."""
+    """Processes that end with the `with` block; each is started separately.
+
+    `settings` are environment variables of all of them.
+    """
 
     name = "product"
     jobs_dir: Path

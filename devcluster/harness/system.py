@@ -55,8 +55,8 @@ class System(Product):
     def install(self) -> None:
         """Apply the shipped manifests: the CRD, the namespace, and the operator's account with its role.
 
-        Delete the Lease of an earlier system, which would have to expire first, and its jobs, which this system's operator
-        would run.
+        Delete the Lease of an earlier system, which would have to expire first, and its jobs, which this system's
+        operator would run.
         """
         apply = ("apply", "--server-side", "--force-conflicts", "--validate=false", "-f", "-")  # reads no schemas
         self.cluster.kubectl(*apply, input=_manifests(self.cluster.kubectl_program))
@@ -74,8 +74,8 @@ class System(Product):
         wait_until(lambda: api.get(JOBS)["items"] == [], "the end of an earlier system's jobs")
 
     def start_operator(self, name: str = "operator", **settings: str) -> Process:
-        """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`, its metrics on
-        `metrics_ports[name]`.
+        """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`,
+        its metrics on `metrics_ports[name]`.
 
         With a setting `KUBECONFIG` it works on that cluster, as the user of that file.
         """

@@ -47,7 +47,8 @@ class Farm(Product):
         self.server = server
         self.state = redis.Redis.from_url(server.url(1), decode_responses=True)
         self.app = Celery("reader", broker=server.url(0), backend=server.url(0), set_as_current=False)
-        # Without a backend: a sender with a backend subscribes to the result, and fails to unsubscribe while Redis is unavailable.
+        # Without a backend: a sender with a backend subscribes to the result, and fails to unsubscribe while Redis is
+        # unavailable.
         self._sender = Celery("sender", broker=server.url(0), set_as_current=False)
 
     def environment(self, **settings: str) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Node for a laptop and for `make e2e`: kubelet and containerd beside a control plane, in separate namespaces.
 
-It needs root on Debian, and no Docker: the container runtime comes from Debian (`packages`), the node's programs are built once
-from released Go modules (`programs/go/node`), and buildah builds images on a base that debootstrap makes (`images`).
+It needs root on Debian, and no Docker: the container runtime comes from Debian (`packages`), the node's programs are
+built once from released Go modules (`programs/go/node`), and buildah builds images on a base that debootstrap makes
+(`images`).
 By hand: `python -m devcluster node start`.
 
     with Node() as node:

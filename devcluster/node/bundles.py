@@ -1,4 +1,5 @@
-"""Bundles: an image as a container without a cluster, run by runc with the image's configuration and the chart's restrictions.
+"""Bundles: an image as a container without a cluster, run by runc with the image's configuration and the chart's
+restrictions.
 
 The root is read-only, all capabilities are dropped, only /tmp is writable, and the network is the machine's.
 """
@@ -26,7 +27,10 @@ class Bundle:
     """An unpacked image in which commands run, until the end of the `with` block."""
 
     def __init__(self, tag: str, *, mounts: Mapping[Path, str] | None = None) -> None:
-        """Unpack an image. `mounts`: folders and files of the machine, which are mounted read-only -> their paths inside."""
+        """Unpack an image.
+
+        `mounts`: folders and files of the machine, which are mounted read-only -> their paths inside.
+        """
         ensure(IMAGE_NEEDS)
         self._mounts = dict(mounts or {})
         self.configuration: dict[str, Any] = json.loads(_run("buildah", "inspect", "--type", "image", tag))["Docker"][

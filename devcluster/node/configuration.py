@@ -1,4 +1,7 @@
-"""Files and command lines of a node's servers: pure functions of its addresses. Most files are JSON, which every YAML reader reads."""
+"""Files and command lines of a node's servers: pure functions of its addresses.
+
+Most files are JSON, which every YAML reader reads.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ READY_PORTS = {"8181": "ready", "10248": "healthz", "10256": "healthz"}
 
 
 def kubelet(addresses: Addresses, conf: str) -> dict[str, Any]:
-    """Configure the kubelet: all pods are below one cgroup of the node, and the machine's own limits and sysctls stay."""
+    """Configure the kubelet: all pods are below one cgroup of the node, and the machine's own
+    limits and sysctls stay.
+    """
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -70,7 +75,10 @@ def cni() -> dict[str, Any]:
 
 
 def containerd(conf: str) -> str:
-    """Configure containerd. If memory runs out, the kernel must not spare a container and kill the machine's own processes."""
+    """Configure containerd.
+
+    If memory runs out, the kernel must not spare a container and kill the machine's own processes.
+    """
     return f"""\
 version = 2
 oom_score = 0

@@ -88,8 +88,9 @@ def build_image(
 ) -> str:
     """Build one target of a Dockerfile on `base_image`, and return its name. Existing layers are used again.
 
-    `epoch` is for a release: the date of the image and of all files that the build adds. Layers are not used again then:
-    buildah would use a layer whose labels had other build arguments. Its base is named by digest, which the Dockerfile demands.
+    `epoch` is for a release: the date of the image and of all files that the build adds. Layers are not used again
+    then: buildah would use a layer whose labels had other build arguments. Its base is named by digest, which the
+    Dockerfile demands.
     """
     base = base_image(architecture)
     if epoch is not None:
@@ -132,7 +133,8 @@ def _check_emulation(architecture: str) -> None:
     """Raise DevclusterError with advice if the kernel cannot run programs of the architecture."""
     if architecture != NATIVE and not (_EMULATORS / f"qemu-{_MACHINES[architecture]}").exists():
         raise DevclusterError(
-            f"the kernel cannot run {architecture} programs. On Debian: apt-get install qemu-user-static binfmt-support;"
+            f"the kernel cannot run {architecture} programs. On Debian: apt-get install qemu-user-static "
+            "binfmt-support;"
             " without an init system also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"
             f" && update-binfmts --enable qemu-{_MACHINES[architecture]}"
         )

@@ -1,10 +1,10 @@
 """First process of a node's namespaces: prepares them, starts the servers, and restarts a server that ends.
 
-Run as a program, by path and with the standard library alone: `unshare … python -I -S inside.py PLAN.json`. When it ends, the
-kernel ends every process, mount and link of the namespaces with it.
+Run as a program, by path and with the standard library alone: `unshare … python -I -S inside.py PLAN.json`. When it
+ends, the kernel ends every process, mount and link of the namespaces with it.
 
-Inside, /var is a folder of the run and /run is a new tmpfs: all servers keep their usual paths, no path of a socket is too long,
-and the machine's own folders are not written to.
+Inside, /var is a folder of the run and /run is a new tmpfs: all servers keep their usual paths, no path of a socket is
+too long, and the machine's own folders are not written to.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Node with its control plane, for as long as a `with` block.
 
-One process holds the namespaces. When it ends, the kernel ends every other process, mount and link in them. A guard ends it
-when the launcher ends (`devcluster.servers.guard`). Cgroups and the run's folder remain: `stop` removes them, or else the next
-node of the same number and the next run remove them.
+One process holds the namespaces. When it ends, the kernel ends every other process, mount and link in them. A guard
+ends it when the launcher ends (`devcluster.servers.guard`). Cgroups and the run's folder remain: `stop` removes them,
+or else the next node of the same number and the next run remove them.
 """
 
 from __future__ import annotations

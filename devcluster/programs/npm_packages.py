@@ -29,7 +29,10 @@ def node() -> Path:
 
 
 def installed(name: str) -> Path:
-    """Return the folder `node_modules` with the packages of `npm/NAME`. Install them if the cache does not have them."""
+    """Return the folder `node_modules` with the packages of `npm/NAME`.
+
+    Install them if the cache does not have them.
+    """
     folder = _HERE / "npm" / name
     digest = hashlib.sha256(b"\0".join((folder / file).read_bytes() for file in _FILES)).hexdigest()[:_KEY_LENGTH]
     install = functools.partial(_install, folder, node())

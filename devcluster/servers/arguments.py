@@ -38,8 +38,8 @@ class Ports:
 def etcd(folder: Path, ports: Ports) -> list[str]:
     """Run etcd for one client, which needs a certificate: else any process could bypass the API server's rules.
 
-    Without fsync for each write: the data is needed only during the run. It survives a kill of the process, but not a crash of
-    the machine. etcd still syncs each snapshot (10,000 writes) and each new segment of its log (64 MB).
+    Without fsync for each write: the data is needed only during the run. It survives a kill of the process, but not a
+    crash of the machine. etcd still syncs each snapshot (10,000 writes) and each new segment of its log (64 MB).
     """
     client, peer = (f"https://127.0.0.1:{port}" for port in (ports.etcd, ports.etcd_peer))
     options: dict[str, object] = {

@@ -32,9 +32,9 @@ _ADMIN = "devcluster-admin"
 class Cluster(ControlPlane):
     """A running cluster without nodes. Start it by `with Cluster() as cluster:` or by `start` and `stop`.
 
-    `controllers` are names of controllers that run beside the usual ones. Without `managed` no controllers run, and their program is not
-    built: then deleted namespaces stay, owned objects outlive their owners, and new namespaces have no account. `fast` programs are those
-    that a release has; they take minutes more to build.
+    `controllers` are names of controllers that run beside the usual ones. Without `managed` no controllers run, and
+    their program is not built: then deleted namespaces stay, owned objects outlive their owners, and new namespaces
+    have no account. `fast` programs are those that a release has; they take minutes more to build.
     """
 
     name = "cluster"

@@ -36,7 +36,10 @@ class ControlPlane(Running):
         kubeconfig: Path | None = None,
         timeout_seconds: float = _KUBECTL_SECONDS,
     ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as an administrator, or as the user of `kubeconfig`. With `check`, a failure is a CommandError."""
+        """Run kubectl as an administrator, or as the user of `kubeconfig`.
+
+        With `check`, a failure is a CommandError.
+        """
         environment = {
             "KUBECONFIG": str(kubeconfig or self.kubeconfig),
             # The cache in the home folder is by address: an earlier cluster on the same port had other resources.

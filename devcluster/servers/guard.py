@@ -1,9 +1,10 @@
 """Guard: the parent of one server, which ends the server when its launcher ends.
 
-Run as a program, by path and with the standard library alone: `python -I -S guard.py OWNER FOLDER GRACE_SECONDS COMMAND...`
+Run as a program, by path and with the standard library alone: `python -I -S guard.py OWNER FOLDER GRACE_SECONDS
+COMMAND...`
 
-- The guard watches its owner, the launcher. When the owner ends in any way (kill -9 included), the guard kills the server
-  and removes FOLDER. It watches the process, not a pipe: children that the owner forked keep a pipe open.
+- The guard watches its owner, the launcher. When the owner ends in any way (kill -9 included), the guard kills the
+  server and removes FOLDER. It watches the process, not a pipe: children that the owner forked keep a pipe open.
 - The kernel kills the server when the guard ends (PR_SET_PDEATHSIG). The launcher itself could not use this signal: the
   kernel sends it at the end of the *thread* that started the child, and test runners start servers from threads.
 - SIGTERM to the guard stops the server: SIGTERM, then SIGKILL after the grace time. As in a container, SIGTERM goes to
@@ -50,7 +51,8 @@ class _Watch:
         self.stopping = True
 
     def owner_is_gone(self) -> bool:
-        # An orphan gets another parent for ever, so a process that reuses the owner's pid is not mistaken for the owner.
+        # An orphan gets another parent for ever, so a process that reuses the owner's pid is not mistaken for the
+        # owner.
         return os.getppid() != self._owner
 
     def wait(self, limit_seconds: float | None) -> None:

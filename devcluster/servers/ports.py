@@ -1,8 +1,8 @@
 """Ports: free ones on the loopback address.
 
-They are chosen at random below the kernel's range for outgoing connections: a server that is killed and started again must find
-its port free, so no client may get it in the meantime. If another program takes a port before the server binds it,
-`Running.start` tries again.
+They are chosen at random below the kernel's range for outgoing connections: a server that is killed and started again
+must find its port free, so no client may get it in the meantime. If another program takes a port before the server
+binds it, `Running.start` tries again.
 """
 
 from __future__ import annotations

@@ -19,7 +19,10 @@ _PORT_TRIES = 5  # each fails only if another program binds one of the chosen po
 
 
 class Running(ABC):
-    """Processes with one folder, from `start` to `stop` or for a `with` block. Some attributes exist only after `start`."""
+    """Processes with one folder, from `start` to `stop` or for a `with` block.
+
+    Some attributes exist only after `start`.
+    """
 
     name: str
     folder: Path

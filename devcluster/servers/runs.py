@@ -1,9 +1,9 @@
 """Runs: a private folder for each run of servers, and the clean-up after launchers that were killed.
 
-A run's folder has certificates, data, logs and `processes.json`. The launcher holds a lock on the folder, which the kernel
-releases when the launcher ends: a folder without a lock is left over. Its listed processes are then killed, if they are still
-the same (pid and start time), and the folder is removed. Usually the guards have done both; this is for guards that were killed
-too.
+A run's folder has certificates, data, logs and `processes.json`. The launcher holds a lock on the folder, which the
+kernel releases when the launcher ends: a folder without a lock is left over. Its listed processes are then killed, if
+they are still the same (pid and start time), and the folder is removed. Usually the guards have done both; this is for
+guards that were killed too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Model `relief`: the brightness of the first photo as heights. An example of a plug-in; docs/model-plugin.md explains it."""
+"""Model `relief`: the brightness of the first photo as heights.
+
+An example of a plug-in; docs/model-plugin.md explains it.
+"""
 
 import numpy as np
 import trimesh

@@ -1,4 +1,6 @@
-"""Response cache: bounded by weight and time; concurrent requests for one key share a call, and no client has all calls."""
+"""Response cache: bounded by weight and time; concurrent requests for one key share a call, and no client has all
+calls.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ SettingsError = InvalidSettingError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """The value of each setting; its environment variable is the field's name in capitals, with `GALLERY_` before it."""
+    """The value of each setting; its environment variable is the field's name in capitals, with
+    `GALLERY_` before it.
+    """
 
     port: int = 8080
     probe_port: int = 8081  # of /healthz and /readyz

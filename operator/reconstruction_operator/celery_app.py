@@ -1,7 +1,8 @@
 """The Celery application: `celery -A reconstruction_operator.celery_app worker`.
 
-A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.settings.WORKER_POOLS`, in that order.
-Only a worker imports the tasks and bootsteps, when it starts: the operator's image has this module but not their dependencies.
+A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.settings.WORKER_POOLS`, in that
+order. Only a worker imports the tasks and bootsteps, when it starts: the operator's image has this module but not their
+dependencies.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ for blueprint, steps in celery_settings.BOOTSTEPS.items():
     app.steps[blueprint].update(steps)
 
 
-# Installed here so that every process of this app formats its lines, also Celery's own: its debug logs show message bodies.
+# Installed here so that every process of this app formats its lines, also Celery's own: its debug logs show message
+# bodies.
 @after_setup_logger.connect  # type: ignore[untyped-decorator]
 @after_setup_task_logger.connect  # type: ignore[untyped-decorator]
 def format_logs(logger: logging.Logger, **_: Any) -> None:
@@ -43,7 +45,9 @@ def format_logs(logger: logging.Logger, **_: Any) -> None:
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def leave_out_banner(instance: Any, **_: Any) -> None:
-    """If logs are JSON, print no banner, and print the texts at signals as JSON too, so that each line of output is one object."""
+    """If logs are JSON, print no banner, and print the texts at signals as JSON too, so that each line of output is one
+    object.
+    """
     if config.settings.LOG_FORMAT == "json":
         from celery.apps import worker  # noqa: PLC0415  # only a worker needs it
 

@@ -3,8 +3,8 @@
 To add a setting, add a field to `Settings` with its type, default, meaning, and further arguments of `section`.
 docs/settings.md and the chart's schema are generated from `TABLE`.
 
-`config.settings` holds the values in use, and `config.REDIS_STATE_DB` is short for `config.settings.REDIS_STATE_DB`. The
-environment is read at the first access, so that a program can set other values before it (`config.use`).
+`config.settings` holds the values in use, and `config.REDIS_STATE_DB` is short for `config.settings.REDIS_STATE_DB`.
+The environment is read at the first access, so that a program can set other values before it (`config.use`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Settings:
 
     POOL_NAMESPACES: Pools = _protocol(
         (),
-        "allowlist of namespaces by pool; * for all other pools, or for all namespaces; a pool without an entry is open to all",
+        "allowlist of namespaces by pool; * for all other pools, or for all namespaces; a pool without "
+        "an entry is open to all",
         unit="POOL=NAMESPACE,…",
         read=readers.pools,
     )
@@ -119,7 +120,8 @@ class Settings:
     MODEL_MEMORY_BYTES: int = _worker(0, "limit of a model process's resident memory; 0: no limit")
     STAGES_MAX_BYTES: int = _worker(
         17179869184,
-        "limit of the finished stages that one job keeps for its next attempt, and of all that finished jobs keep for others; "
+        "limit of the finished stages that one job keeps for its next attempt, and of all that finished "
+        "jobs keep for others; "
         "0: every attempt starts from the beginning",
     )
     KEEP_STAGES_SECONDS: int = _worker(
@@ -155,7 +157,8 @@ class Settings:
     )
     NAMESPACE_IDENTITY: str = _worker(
         "uid",
-        "what a namespace is known by when a job takes over results or stages of an earlier one: uid, so that nothing is left to a "
+        "what a namespace is known by when a job takes over results or stages of an earlier one: uid, so that nothing "
+        "is left to a "
         "later namespace of the same name; or name, for restores from a backup, which give namespaces new uids",
         choices=("uid", "name"),
     )
@@ -170,7 +173,8 @@ class Settings:
     )
     WORKER_REMOTE_CONTROL: str = _worker(
         "off",
-        "on: every account that may publish in the broker can command the workers by Celery's remote control, for example to shut down",
+        "on: every account that may publish in the broker can command the workers by Celery's remote control, for "
+        "example to shut down",
         choices=("off", "on"),
     )
     WORKER_METRICS_PORT: int = _worker(0, "port of a worker's /metrics; 0: none", most=_MAX_PORT)
@@ -226,13 +230,15 @@ class Settings:
     DISPATCH_TOTAL_BYTES: int = _operator(33554432, "the same limit as memory of Redis", least=1048576)
     DISPATCH_MEMORY_SHARE: float = _operator(
         0.75,
-        "share of Redis's maxmemory above which no job is dispatched; the rest is reserved for cancels, stops and deletions",
+        "share of Redis's maxmemory above which no job is dispatched; the rest is reserved for "
+        "cancels, stops and deletions",
         least=0.05,
         most=1.0,
     )
     NAMESPACE_MAX_RUNNING: Numbers = _quota(
         (),
-        "limit of the jobs of a namespace that workers run or that are sent to them; * for all other namespaces; empty: no limit",
+        "limit of the jobs of a namespace that workers run or that are sent to them; * for all other namespaces; "
+        "empty: no limit",
     )
     NAMESPACE_MAX_HIGH: Numbers = _quota((), "the same for jobs of priority high; 0: the priority is rejected")
     NAMESPACE_MAX_WAITING: Numbers = _quota((), "limit of the waiting jobs of a namespace; further jobs are rejected")
@@ -286,7 +292,10 @@ def use(values: Settings) -> None:
 
 
 def for_child() -> dict[str, Any]:
-    """Return the values in use that the worker's child processes take over. The addresses of Redis hold passwords, and stay here."""
+    """Return the values in use that the worker's child processes take over.
+
+    The addresses of Redis hold passwords, and stay here.
+    """
     values = sys.modules[__name__].settings
     return {row.name: getattr(values, row.name) for row in TABLE if row.child}
 

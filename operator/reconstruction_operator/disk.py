@@ -34,7 +34,9 @@ _NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:
-    """Rename `path` to a unique name beside it that starts with `prefix`; return the new path, or None if `path` did not exist."""
+    """Rename `path` to a unique name beside it that starts with `prefix`; return the new path, or None if `path` did
+    not exist.
+    """
     target = path.with_name(prefix + uuid.uuid4().hex)
     try:
         path.rename(target)
@@ -46,7 +48,8 @@ def set_aside(path: Path, prefix: str) -> Path | None:
 def delete_tree(path: Path, *, within: int | None = None) -> None:
     """Delete a folder, file or link, even while other processes delete or add entries there. Links are never followed.
 
-    `within` is the descriptor of the directory that `path` is relative to. Raises OSError if an entry could not be deleted.
+    `within` is the descriptor of the directory that `path` is relative to. Raises OSError if an entry could not be
+    deleted.
     """
     try:
         shutil.rmtree(path, dir_fd=within)
@@ -73,7 +76,9 @@ def delete_tree(path: Path, *, within: int | None = None) -> None:
 
 
 def _flatten(path: Path, within: int | None) -> None:
-    """Move every folder below `path` directly into it, so that a deletion neither recurses nor holds many descriptors."""
+    """Move every folder below `path` directly into it, so that a deletion neither recurses nor
+    holds many descriptors.
+    """
     top = os.open(path, _FOLDER_FLAGS, dir_fd=within)
     try:
         with os.scandir(top) as entries:
@@ -173,7 +178,9 @@ class Usage(NamedTuple):
 
 
 def usage(path: Path) -> Usage:
-    """Return what the folder takes with all below it; nothing if it does not exist. Entries that vanish meanwhile are left out.
+    """Return what the folder takes with all below it; nothing if it does not exist.
+
+    Entries that vanish meanwhile are left out.
 
     Neither links are followed, nor folders entered that are deeper than a path may be long.
     """
@@ -200,7 +207,8 @@ def free_bytes(path: Path) -> int | None:
 
 
 def is_short(path: Path) -> bool:
-    """Return whether less than a twentieth of the file system at `path` is left, in bytes (at most 10 GiB) or inodes (at most 10,000).
+    """Return whether less than a twentieth of the file system at `path` is left, in bytes (at most 10 GiB) or inodes
+    (at most 10,000).
 
     Raises OSError if it cannot be measured.
     """
@@ -210,13 +218,17 @@ def is_short(path: Path) -> bool:
 
 
 def lacks_inodes(usage: os.statvfs_result) -> bool:
-    """Return whether less than a twentieth of a file system's inodes is left (at most 10,000). Some file systems count none."""
+    """Return whether less than a twentieth of a file system's inodes is left (at most 10,000).
+
+    Some file systems count none.
+    """
     return usage.f_favail < min(usage.f_files // _SHORT_SHARE, _SHORT_INODES)
 
 
 def shares_disk(path: Path, other: Path) -> bool:
     """Return whether both paths, or their nearest parents that exist, are on the same file system."""
-    first, second = _nearest(path, os.stat), _nearest(other, os.stat)
+    first = _nearest(path, os.stat)
+    second = _nearest(other, os.stat)
     return first is not None and second is not None and first.st_dev == second.st_dev
 
 

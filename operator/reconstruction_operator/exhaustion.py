@@ -1,4 +1,5 @@
-"""Exhaustion: the worker's container has reached its limit of processes, so that no thread and no process can be started.
+"""Exhaustion: the worker's container has reached its limit of processes, so that no thread and no process can be
+started.
 
 The limit is the container's (`pids.max`) or the user's (RLIMIT_NPROC); threads count as processes.
 """

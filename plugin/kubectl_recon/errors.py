@@ -87,5 +87,7 @@ def api_error(status: int, message: str, continue_token: str = "") -> ApiError:
 
 
 def install(*packages: str) -> str:
-    """Return advice to install packages beside this program: folders of the project's checkout, since none is published."""
+    """Return advice to install packages beside this program: folders of the project's checkout, since none is
+    published.
+    """
     return f"in a checkout of the project, run {shlex.join([sys.executable, '-m', 'pip', 'install', *packages])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scripts.checks import bases, circles, layout, licences, lockfiles, pages, settings, texts, versions
+from scripts.checks import assignments, bases, circles, layout, licences, lockfiles, pages, settings, texts, versions
 from scripts.paths import CHECKOUT
 
 
@@ -12,7 +12,7 @@ def main() -> int:
     """Run all checks on this checkout, and return the exit status."""
     problems = [
         f"{check.__name__.rpartition('.')[2]}: {problem}"
-        for check in (layout, circles, lockfiles, bases, licences, texts, pages, settings, versions)
+        for check in (layout, circles, assignments, lockfiles, bases, licences, texts, pages, settings, versions)
         for problem in check.problems(CHECKOUT)
     ]
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)

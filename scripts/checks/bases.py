@@ -1,4 +1,6 @@
-"""Base image check: the Dockerfile and the workflows name each image by digest, and one tag has one digest everywhere."""
+"""Base image check: the Dockerfile and the workflows name each image by digest, and one tag has one
+digest everywhere.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,8 @@ def unpinned(texts: Mapping[str, str]) -> Iterator[str]:
         for image in _IMAGE.findall(text):
             pin = _PINNED.fullmatch(image)
             if pin is None:
-                yield f"{name}: {image} can be moved at its registry: write {image}@sha256:…, and run `make base-images`"
+                yield (
+                    f"{name}: {image} can be moved at its registry: write {image}@sha256:…, and run `make base-images`"
+                )
             elif digests.setdefault(pin["tag"].removeprefix(_HUB), pin["digest"]) != pin["digest"]:
                 yield f"{name}: {pin['tag']} has two digests: run `make base-images`"

@@ -1,7 +1,7 @@
 """Import circles: modules that import each other, also through others, only for types, or inside a function.
 
-import-linter compares packages, not the modules of one package. A circle means that its modules can only be read, tested and
-moved together.
+import-linter compares packages, not the modules of one package. A circle means that its modules can only be read,
+tested and moved together.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Layout check: `operator/` and folders of tests are not packages, and no package has too many modules.
 
-An `operator/__init__.py` shadows the standard library's `operator` wherever the checkout's root is on the path. Python then
-fails before any other check can explain it. So this module runs by its path, first and with the standard library alone:
-`python -S scripts/checks/layout.py`.
+An `operator/__init__.py` shadows the standard library's `operator` wherever the checkout's root is on the path. Python
+then fails before any other check can explain it. So this module runs by its path, first and with the standard library
+alone: `python -S scripts/checks/layout.py`.
 """
 
 from __future__ import annotations

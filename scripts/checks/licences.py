@@ -1,4 +1,7 @@
-"""Licence check: an Apache-2.0 program may ship each package of an image, or of the plugin's archive. It reads the metadata of the installed packages."""
+"""Licence check: an Apache-2.0 program may ship each package of an image, or of the plugin's archive.
+
+It reads the metadata of the installed packages.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from scripts.checks import lockfiles
 _SHIPPED: Final = ("operator.txt", "worker.txt", "gallery.txt", "plugin.txt")
 # Names of licences that an Apache-2.0 program may ship with.
 _ALLOWED: Final = re.compile(
-    r"\b(apache|mit|bsd|isc|psf|python software foundation|zlib|hpnd|mit-cmu|mpl|mozilla public|unlicense|cc0|public domain)\b",
+    r"\b(apache|mit|bsd|isc|psf|python software foundation|zlib|hpnd|mit-cmu|mpl|mozilla "
+    r"public|unlicense|cc0|public domain)\b",
     re.IGNORECASE,
 )
 # Licences that were read by hand, because the metadata does not name them.

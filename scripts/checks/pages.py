@@ -1,5 +1,5 @@
-"""Page check: links, anchors, paths and make targets exist; code blocks have a language; each block of commands names its test, or the
-reason why none runs it.
+"""Page check: links, anchors, paths and make targets exist; code blocks have a language; each block of commands names
+its test, or the reason why none runs it.
 
 A block of commands (`sh`, `console`) has one of these marks above it, with at most an empty line between:
 
@@ -87,7 +87,9 @@ def bad_blocks(pages: Mapping[str, str]) -> Iterator[str]:
         for block in of_page:
             if block.language not in LANGUAGES:
                 known = ", ".join(sorted(LANGUAGES))
-                yield f"{page}:{block.line}: the fence has {block.language or 'no language'}; known languages are {known}"
+                yield (
+                    f"{page}:{block.line}: the fence has {block.language or 'no language'}; known languages are {known}"
+                )
             if block.language in COMMANDS and not block.mark:
                 yield f"{page}:{block.line}: write <!-- run: NAME --> or <!-- not run: REASON --> above these commands"
         marks = len(re.findall(_MARK.pattern, text, re.MULTILINE))

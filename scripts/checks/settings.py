@@ -1,7 +1,7 @@
 """Setting check: each setting that a text for users names exists.
 
-A name in capitals with an underscore counts as that of a setting: in sentences of Python, of scripts and of the chart's templates, and as
-code in pages.
+A name in capitals with an underscore counts as that of a setting: in sentences of Python, of scripts and of the chart's
+templates, and as code in pages.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def unknown(texts: Mapping[str, str], known: Collection[str]) -> Iterator[str]:
     for path, text in texts.items():
         for name in sorted({name for sentence in sentences(path, text) for name in _NAME.findall(sentence)}):
             if name not in known and not name.startswith(_OF_OTHERS):
-                yield f"{path} names {name}, which no setting has (docs/settings.md, docs/gallery.md); names of others are in {__name__}"
+                yield (
+                    f"{path} names {name}, which no setting has (docs/settings.md, docs/gallery.md); names of others "
+                    f"are in {__name__}"
+                )
 
 
 def sentences(path: str, text: str) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""Chart: its README's tables, the descriptions in its schema and files/values.json, from values.yaml and the settings."""
+"""Chart: its README's tables, the descriptions in its schema and files/values.json, from
+values.yaml and the settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""CRD: manifests/crd, from the types in the package `api`, and the chart's copies of it, of the admission policies and of Redis's users."""
+"""CRD: manifests/crd, from the types in the package `api`, and the chart's copies of it, of the admission policies and
+of Redis's users.
+"""
 
 from __future__ import annotations
 

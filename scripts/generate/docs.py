@@ -44,8 +44,10 @@ def reasons_page() -> str:
     parts = [
         "# Why a job failed or was retried",
         "",
-        "`.status.failure.reason` is one of these; `.status.failure.message` has the details. Conditions show the reason in",
-        "CamelCase. *Retried*: another attempt follows, as long as `spec.backoffLimit` allows. *Counts*: the failure counts against that",
+        "`.status.failure.reason` is one of these; `.status.failure.message` has the details.",
+        "Conditions show the reason in",
+        "CamelCase. *Retried*: another attempt follows, as long as `spec.backoffLimit` allows. *Counts*: the failure",
+        "counts against that",
         "limit. `make docs` generates this table from `operator/reconstruction_operator/contract/outcomes.py`.",
         "",
         "| reason | in conditions | retried | counts | what to do |",
@@ -62,10 +64,12 @@ def conditions_page() -> str:
     parts = [
         "# Conditions of a ReconstructionJob",
         "",
-        "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the first status, each with",
+        "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the",
+        "first status, each with",
         "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
-        "CamelCase. A status lists first the conditions that are true, or that show what the job waits for, in the order of this page.",
+        "CamelCase. A status lists first the conditions that are true, or that show what the job waits for, in the",
+        "order of this page.",
     ]
     failures = (ConditionType.FAILED, ConditionType.STALLED)
     for kind in ConditionType:
@@ -77,7 +81,8 @@ def conditions_page() -> str:
         ]
         if kind in failures:
             parts.append(
-                "| True | InputNotFound, TooFewImages, … | The job failed. [reasons.md](reasons.md) lists all reasons, there as "
+                "| True | InputNotFound, TooFewImages, … | The job failed. [reasons.md](reasons.md) "
+                "lists all reasons, there as "
                 "`INPUT_NOT_FOUND`, with advice. |"
             )
     return "\n".join(parts) + "\n"
@@ -114,8 +119,10 @@ def api_page() -> str:
         "# ReconstructionJob, field by field",
         "",
         f"`{GROUP}/{VERSION}`, kind `{KIND}`, {titles}.",
-        "`make docs` generates these tables from the types in `operator/reconstruction_operator/api`, as `make crd` does the CRD;",
-        "`kubectl explain recon.spec` shows the same. Examples are in [manifests/examples](../manifests/examples), the reasons of",
+        "`make docs` generates these tables from the types in `operator/reconstruction_operator/api`, as `make crd`",
+        "does the CRD;",
+        "`kubectl explain recon.spec` shows the same. Examples are",
+        "in [manifests/examples](../manifests/examples), the reasons of",
         "failures in [reasons.md](reasons.md).",
     ]
     for part in ("spec", "status"):
@@ -165,8 +172,8 @@ number of jobs. `make docs` generates these tables from `operator/reconstruction
 
 ## The operator
 
-At `/metrics` of `METRICS_PORT`, with the usual metrics of Python and its process. Each replica reports what it observes; a standby
-(`reconstruction_leader` is 0) only counts the jobs.
+At `/metrics` of `METRICS_PORT`, with the usual metrics of Python and its process. Each replica reports what it
+observes; a standby (`reconstruction_leader` is 0) only counts the jobs.
 
 {operator}
 

@@ -35,7 +35,10 @@ def argocd_settings() -> str:
         "# Merge it into Argo CD's settings:",
         f"#   kubectl -n argocd patch configmap argocd-cm --patch-file {ARGOCD}/argocd-cm.yaml",
         "data:",
-        "  # Users change these fields of a running job, and the manifest does not set them: such a change is not drift.",
+        (
+            "  # Users change these fields of a running job, and the manifest does not set them: such a "
+            "change is not drift."
+        ),
         f"  resource.customizations.ignoreDifferences.{key}: |",
         "    jsonPointers: [/spec/suspend, /spec/cancelRequested, /spec/cancelConfirmed]",
         f"  resource.customizations.health.{key}: |",

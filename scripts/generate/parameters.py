@@ -22,8 +22,10 @@ def page() -> str:
         [
             "# Parameters and formats",
             "",
-            "The values of `spec.parameters` by model, and the accepted photos. `make docs` generates this page from the code. Workers announce the",
-            "same schemas, and the operator rejects a job with other parameters at once. `kubectl recon submit --quality` and `--param NAME=VALUE` set them.",
+            "The values of `spec.parameters` by model, and the accepted photos. `make docs` generates this page from",
+            "the code. Workers announce the",
+            "same schemas, and the operator rejects a job with other parameters at once. `kubectl recon submit",
+            "--quality` and `--param NAME=VALUE` set them.",
             "",
             *_model(PhotogrammetryModel(), "photogrammetry"),
             "",
@@ -35,7 +37,8 @@ def page() -> str:
             "",
             "### Quality gates",
             "",
-            "In the order of a run. Below a limit, the run fails with that reason; gates without a reason do not end the run.",
+            "In the order of a run. Below a limit, the run fails with that reason; gates without a reason",
+            "do not end the run.",
             "[reasons.md](reasons.md) has what to do.",
             "",
             "| what is measured | at least | reason | what less means |",
@@ -46,14 +49,18 @@ def page() -> str:
             "",
             "## Photos",
             "",
-            f"- Files that end in {', '.join(f'`{suffix}`' for suffix in PHOTO_SUFFIXES)}, in upper or lower case, in the folder or below it. The",
+            f"- Files that end in {', '.join(f'`{suffix}`' for suffix in PHOTO_SUFFIXES)}, in upper or lower case, in",
+            "  the folder or below it. The",
             "  content decides the format. Other files are ignored.",
-            "- Links to files in the same folder or below it are followed. Other links are ignored and counted in messages. Archives with links",
+            "- Links to files in the same folder or below it are followed. Other links are ignored and counted in",
+            "  messages. Archives with links",
             "  are refused. `kubectl recon` follows every link to a file.",
-            "- HEIC, CMYK and 16-bit grey are rewritten as JPEG with 8 bits a channel, and a video as up to 300 sharp frames at even steps of the",
+            "- HEIC, CMYK and 16-bit grey are rewritten as JPEG with 8 bits a channel, and a video as up to 300 sharp",
+            "  frames at even steps of the",
             "  camera's way. Camera RAW and other pictures fail with `UNSUPPORTED_FORMAT` ([reasons.md](reasons.md)).",
             "- A PNG that is a [mask](photos.md#masks) belongs to its photo, and does not count as a photo.",
-            f"- A folder, or one archive ({ARCHIVE_KINDS}), at the addresses that [storage.md](storage.md#addresses) lists.",
+            f"- A folder, or one archive ({ARCHIVE_KINDS}), at the",
+            "  addresses that [storage.md](storage.md#addresses) lists.",
             "- Within these limits, which are settings of the workers:",
             "",
             "| setting | default | meaning |",
@@ -86,7 +93,10 @@ def _model(model: Any, name: str) -> Iterator[str]:
             allowed = f"{property_['minimum']:,.15g} to {property_['maximum']:,.15g}"
         default = f" Default: `{property_['default']}`." if "default" in property_ else ""
         meaning = property_.get("description", "")
-        yield f"| `{parameter}` | {property_.get('type', 'string')} | {allowed} | {meaning}{'.' if meaning else ''}{default} |"
+        yield (
+            f"| `{parameter}` | {property_.get('type', 'string')} | {allowed} | "
+            f"{meaning}{'.' if meaning else ''}{default} |"
+        )
 
 
 def _qualities() -> Iterator[str]:

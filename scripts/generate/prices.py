@@ -1,7 +1,8 @@
 """Prices: the statements of each mechanism in docs/decisions.md, counted from the modules that its row names.
 
-A statement of Python is a node `ast.stmt` that is no docstring, so that neither the formatter nor comments change the price. In other
-languages each line counts that has code. A price is written again when it is more than a tenth off: most commits do not touch the page.
+A statement of Python is a node `ast.stmt` that is no docstring, so that neither the formatter nor comments change the
+price. In other languages each line counts that has code. A price is written again when it is more than a tenth off:
+most commits do not touch the page.
 """
 
 from __future__ import annotations

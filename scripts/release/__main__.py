@@ -1,4 +1,6 @@
-"""Command line of the release: `python -m scripts.release` writes all files of the version in pyproject.toml to `dist/`."""
+"""Command line of the release: `python -m scripts.release` writes all files of the version in pyproject.toml to
+`dist/`.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,9 @@ def build(folder: Path, epoch: int, owner: str, platforms: Container[tuple[str, 
 
 
 def _tar(own: list[Path], tags: tuple[str, ...]) -> bytes:
-    """Return the unpacked wheels of the lock file below `lib`; `lib/pythonX.Y` has those that are compiled for one Python."""
+    """Return the unpacked wheels of the lock file below `lib`; `lib/pythonX.Y` has those that are compiled for one
+    Python.
+    """
     with tempfile.TemporaryDirectory(prefix="krew-") as temporary:
         root = Path(temporary, "root")
         for python in ("3.11", "3.12", "3.13"):

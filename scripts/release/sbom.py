@@ -1,7 +1,8 @@
 """SBOM: a CycloneDX document for each file of a release that contains or needs other packages.
 
-The packages of an image are read from its unpacked root: Python's from their metadata, Debian's from dpkg's database. Those of
-a wheel are the pins of the lock files, with their hashes. A document is reproducible: its number and date depend on the release.
+The packages of an image are read from its unpacked root: Python's from their metadata, Debian's from dpkg's database.
+Those of a wheel are the pins of the lock files, with their hashes. A document is reproducible: its number and date
+depend on the release.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Command line of the site: `python -m scripts.site` builds it into site-output/ by Sphinx, in a separate virtual environment.
+"""Command line of the site: `python -m scripts.site` builds it into site-output/ by Sphinx, in a separate virtual
+environment.
 
 Sphinx and the theme are pinned in requirements/docs.txt. Only the site needs them.
 """

@@ -1,4 +1,7 @@
-"""Sphinx settings: Markdown by MyST, the theme furo. `python -m scripts.site` runs Sphinx with them on the staged pages."""
+"""Sphinx settings: Markdown by MyST, the theme furo.
+
+`python -m scripts.site` runs Sphinx with them on the staged pages.
+"""
 
 from __future__ import annotations
 

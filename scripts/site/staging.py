@@ -1,4 +1,6 @@
-"""Staging: copies the pages for Sphinx into one folder, with links to staged pages and files, without marks of commands."""
+"""Staging: copies the pages for Sphinx into one folder, with links to staged pages and files, without marks of
+commands.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _MARK: Final = re.compile(r"^ *<!-- (?:not )?run: .+ -->\n", re.MULTILINE)
 
 
 def stage(checkout: Path, target: Path) -> None:
-    """Write the pages of the navigation, the runbooks, and the files that they show or link to into the new folder `target`."""
+    """Write the pages of the navigation, the runbooks, and the files that they show or link to into the new folder
+    `target`.
+    """
     runbooks = [str(path.relative_to(checkout)) for path in sorted((checkout / "docs" / "runbooks").glob("*.md"))]
     pages = {name: _place(name) for name in (HOME, *(name for names in SECTIONS.values() for name in names), *runbooks)}
     for name, place in pages.items():
@@ -34,9 +38,12 @@ def stage(checkout: Path, target: Path) -> None:
 
 
 def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) -> tuple[str, list[str]]:
-    """Return the page `name` with rewritten links, and the files that it links to. `pages`: path in the checkout -> place.
+    """Return the page `name` with rewritten links, and the files that it links to.
 
-    A link to a folder or to a page outside the site becomes its text. A link that shows a page's file name gets the page's title.
+    `pages`: path in the checkout -> place.
+
+    A link to a folder or to a page outside the site becomes its text. A link that shows a page's file name gets the
+    page's title.
     """
     linked: list[str] = []
     here = posixpath.dirname(pages[name]) or "."
@@ -61,7 +68,9 @@ def _title(text: str) -> str:
 
 
 def _place(name: str) -> str:
-    """Return a page's place in the site: docs/a.md -> a.md, CHANGELOG.md -> project/changelog.md, the chart's README -> chart.md."""
+    """Return a page's place in the site: docs/a.md -> a.md, CHANGELOG.md -> project/changelog.md, the chart's README ->
+    chart.md.
+    """
     if name.startswith("charts/"):
         return "chart.md"
     return name.removeprefix("docs/") if name.startswith("docs/") else f"project/{name.lower()}"

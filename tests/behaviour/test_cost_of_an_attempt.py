@@ -1,4 +1,7 @@
-"""Cost of a short attempt: counts that a change could raise without another test failing. Times: docs/performance.md."""
+"""Cost of a short attempt: counts that a change could raise without another test failing.
+
+Times: docs/performance.md.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Hostile bytes: a parser of foreign data returns a value, or raises what its docstring names, in little time and memory.
+"""Hostile bytes: a parser of foreign data returns a value, or raises what its docstring names, in little time and
+memory.
 
-An example is a valid content with some pieces replaced, or any bytes. FUZZ_SECONDS is the time for all of them; `make test-long` sets 600.
+An example is a valid content with some pieces replaced, or any bytes. FUZZ_SECONDS is the time for all of them; `make
+test-long` sets 600.
 """
 
 from __future__ import annotations
@@ -63,8 +65,30 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 CPU_SECONDS, MEMORY_KB = 5.0, 256 << 10  # of one example
 LIMITS = replace(Limits.from_config(), max_bytes=1 << 20, max_files=50, max_pixels=40_000, max_side=1_000)
 _DEEP = b"[" * 3_000 + b"]" * 3_000
-_PIECES = (b"", b"\0", b"\n", b"-1", b"1e999", b"NaN", b"9" * 400, b"9" * 5_000, b"\xff" * 8, b"null", b"[]", b"{}", b'"x"',
-           b'"\\ud800"', b'"0001-01-01T00:00:00+14:00"', b"..", b"%00", b"//[", b"=?", b"\xd9\xa3", b"4294967295", _DEEP)  # fmt: skip
+_PIECES = (
+    b"",
+    b"\0",
+    b"\n",
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"9" * 400,
+    b"9" * 5_000,
+    b"\xff" * 8,
+    b"null",
+    b"[]",
+    b"{}",
+    b'"x"',
+    b'"\\ud800"',
+    b'"0001-01-01T00:00:00+14:00"',
+    b"..",
+    b"%00",
+    b"//[",
+    b"=?",
+    b"\xd9\xa3",
+    b"4294967295",
+    _DEEP,
+)
 _PIECE = st.sampled_from(_PIECES) | st.binary(max_size=8) | st.none()
 _EDIT = st.tuples(st.booleans(), st.integers(0, 65_535), st.sampled_from((0, 1, 4, 64, 65_536)), _PIECE)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\w.+%-]+')
@@ -95,7 +119,8 @@ def delivered(content: bytes, _: Path) -> None:
 
 def in_redis(content: bytes, _: Path) -> None:
     text = content.decode(errors="surrogateescape")
-    parsed, count = backlog._parsed(text), len(fields.JOB_FIELDS)
+    parsed = backlog._parsed(text)
+    count = len(fields.JOB_FIELDS)
     values = [*text.split("\n"), *[None] * count][:count]
     job = fields.load_job("key", values)
     fields.parse_record(job)
@@ -169,8 +194,10 @@ def tagged(content: bytes, _: Path) -> None:
 @functools.cache
 def gallery(folder: Path) -> tuple[Any, Server]:
     settings = Settings(uploads_dir=f"{folder}/uploads", upload_free_bytes=1)
-    cache, server = Jobs(), Server(["default"])
-    uploads, upload = Uploads(settings), Upload("default", "up", owner_of("anna"), 0)
+    cache = Jobs()
+    server = Server(["default"])
+    uploads = Uploads(settings)
+    upload = Upload("default", "up", owner_of("anna"), 0)
     uploads.load()
     uploads.photos(upload).mkdir(parents=True)
     uploads._uploads[upload.id] = upload
@@ -180,7 +207,10 @@ def gallery(folder: Path) -> tuple[Any, Server]:
 
 
 def request(content: bytes, folder: Path) -> None:
-    """Send a request line, headers, an empty line and the body, as uvicorn hands them over. A response with status 500 raises its cause."""
+    """Send a request line, headers, an empty line and the body, as uvicorn hands them over.
+
+    A response with status 500 raises its cause.
+    """
     head, _, body = content.partition(b"\n\n")
     first, *lines = head.split(b"\n")
     method, _, target = first.decode("ascii", "ignore").partition(" ")
@@ -219,57 +249,129 @@ def sparse() -> bytes:
     return file.getvalue()
 
 
-# fmt: off
 _USER, _JOB = b"\nAuthorization: Bearer t\nContent-Type: application/json\n", b"/api/namespaces/default/jobs/banana"
-OWNER = b'{"jobId":"uid-banana","installId":"i","namespace":"default","name":"banana","queue":"celery","attempt":1,"outputUri":"s3://b/a"}'
-MANIFEST = b"""{"version":1,"jobId":"uid-banana","taskId":"t","attempt":1,"model":"m","simulated":false,"parameters":{"a":[1,{"b":2.5}]},
-"versions":{"model":"1"},"steps":[{"name":"Loading","seconds":1}],"usage":{"cpuSeconds":2,"peakMemoryBytes":9},"inputs":{"images":3},"quality":{"a":"12"},"size":"1 m",
-"placement":{"latitude":5.5},"uri":"","owner":%s,"retainSeconds":9,"reusedFrom":{"uid":"a","attempt":1,"completionTime":"2026-01-01T00:00:00Z"},
-"files":[{"name":"model.glb","bytes":9,"sha256":"5e5e"},{"name":"previews/front.png","bytes":3,"sha256":"5e5e"}]}""" % OWNER
-BODY = b"""{"metadata":{"namespace":"default","name":"banana","uid":"uid-banana","resourceVersion":"7","creationTimestamp":"2026-03-01T12:00:00Z"},
-"spec":{"modelType":"m","input":{"uri":"file:///a"},"output":{"uri":"s3://b/a"},"parameters":{"a":[1,"x"]},"cancelRequested":true},
-"status":{"phase":"Running","startTime":"2026-01-01T00:00:00Z","outputs":{"files":[{"name":"a.png","bytes":1}]},"conditions":[{"type":"A"}]},
+OWNER = (
+    b'{"jobId":"uid-banana","installId":"i","namespace":"default","name":"banana","queue":"celery","attempt":1,'
+    b'"outputUri":"s3://b/a"}'
+)
+MANIFEST = (
+    b"""{"version":1,"jobId":"uid-banana","taskId":"t","attempt":1,"model":"m","simulated":false,
+"parameters":{"a":[1,{"b":2.5}]},
+"versions":{"model":"1"},"steps":[{"name":"Loading","seconds":1}],"usage":{"cpuSeconds":2,"peakMemoryBytes":9},"inputs":{"images":3},
+"quality":{"a":"12"},"size":"1 m",
+"placement":{"latitude":5.5},"uri":"","owner":%s,"retainSeconds":9,
+"reusedFrom":{"uid":"a","attempt":1,"completionTime":"2026-01-01T00:00:00Z"},
+"files":[{"name":"model.glb","bytes":9,"sha256":"5e5e"},{"name":"previews/front.png","bytes":3,"sha256":"5e5e"}]}"""
+    % OWNER
+)
+BODY = b"""{"metadata":{"namespace":"default","name":"banana","uid":"uid-banana","resourceVersion":"7",
+"creationTimestamp":"2026-03-01T12:00:00Z"},
+"spec":{"modelType":"m","input":{"uri":"file:///a"},"output":{"uri":"s3://b/a"},"parameters":{"a":[1,"x"]},
+"cancelRequested":true},
+"status":{"phase":"Running","startTime":"2026-01-01T00:00:00Z","outputs":{"files":[{"name":"a.png","bytes":1}]},
+"conditions":[{"type":"A"}]},
 "managedFields":[{"time":"2026","manager":"k","fieldsV1":{"f:spec":{"f:cancelRequested":{}}}}]}"""
-RESULT = (b'{"kind":"result","quality":{"faces":12},"simulated":false,"warning":"","placement":'
-          b'{"latitude":52.5,"longitude":13.4,"altitude":71.5,"metres_per_unit":2.0,"rotation":[1.0,0.0]}}')
+RESULT = (
+    b'{"kind":"result","quality":{"faces":12},"simulated":false,"warning":"","placement":'
+    b'{"latitude":52.5,"longitude":13.4,"altitude":71.5,"metres_per_unit":2.0,"rotation":[1.0,0.0]}}'
+)
 LOG = b'2026-01-01T00:00:00Z {"level":"INFO","message":"uid-banana"}\n2026-01-01T00:00:01Z uid-banana text\n'
 _DAY, _EARLY = b"2026-01-01T00:00:00Z", b"0001-01-01T00:00:00+14:00"
 CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents for which it once raised another error
-    "results": (delivered, MANIFEST, b'{"jobId":"u","attempt":1,"folder":"u/1-0123456789abcdef/"}', MANIFEST.replace(_DAY, _EARLY)),
+    "results": (
+        delivered,
+        MANIFEST,
+        b'{"jobId":"u","attempt":1,"folder":"u/1-0123456789abcdef/"}',
+        MANIFEST.replace(_DAY, _EARLY),
+    ),
     "values of Redis": (
-        in_redis, b"1\ncelery\ni\nmaps\nbanana\n1767225600000\n0\n1",
-        b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,"startedAt":1.7e9,"seconds":[1]}}',
+        in_redis,
+        b"1\ncelery\ni\nmaps\nbanana\n1767225600000\n0\n1",
+        (
+            b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,'
+            b'"startedAt":1.7e9,"seconds":[1]}}'
+        ),
         b'{"queues":["celery"],"attempt":1,"queue":"celery","install_id":"i","namespace":"n","name":"n"}',
-        b'{"inputs":{"images":3},"outputs":{"files":[{"name":"a","bytes":1}]},"quality":{"a":1},"steps":[{"name":"a","seconds":1}]}',
-        b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"orders":{"last":false}}', b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
-        b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}'),
+        (
+            b'{"inputs":{"images":3},"outputs":{"files":[{"name":"a","bytes":1}]},"quality":{"a":1},'
+            b'"steps":[{"name":"a","seconds":1}]}'
+        ),
+        b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"orders":{"last":false}}',
+        b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
+        b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}',
+    ),
     "notes in job folders": (
-        noted, OWNER, b'{"digest":"d","etag":"e","photos":[{"path":"a.jpg","width":64,"height":48,"bytes":9}],"sha256":{"a.jpg":"digest"}}', b'{"digest":"d","photos":[{"path":"a","width":1e999,"height":1,"bytes":1}],"sha256":{}}',
-        b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}', b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}'),
-    "cameras of a stage": (lambda _, folder: each(ValueError, lambda: model_file.read((folder / "content").rename(folder / "sparse.npz").parent)), sparse(), b""),
+        noted,
+        OWNER,
+        (
+            b'{"digest":"d","etag":"e","photos":[{"path":"a.jpg","width":64,"height":48,"bytes":9}],'
+            b'"sha256":{"a.jpg":"digest"}}'
+        ),
+        b'{"digest":"d","photos":[{"path":"a","width":1e999,"height":1,"bytes":1}],"sha256":{}}',
+        b'{"version":1,"stage":"loaded","key":"key","attempt":1,"files":[]}',
+        b'{"version":1,"stage":"loaded","key":"key","attempt":1e999,"files":[]}',
+    ),
+    "cameras of a stage": (
+        lambda _, folder: each(
+            ValueError, lambda: model_file.read((folder / "content").rename(folder / "sparse.npz").parent)
+        ),
+        sparse(),
+        b"",
+    ),
     "messages of a model": (
-        lambda content, _: exchange.decode(content), RESULT, b'{"kind":"exit","code":-9,"cpu_seconds":1.5}',
-        b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining_seconds":3}'),
+        lambda content, _: exchange.decode(content),
+        RESULT,
+        b'{"kind":"exit","code":-9,"cpu_seconds":1.5}',
+        b'{"kind":"progress","step":3,"fraction":0.5,"message":"m","remaining_seconds":3}',
+    ),
     "objects": (from_the_api_server, BODY, BODY.replace(_DAY, _EARLY), BODY.replace(b'"7"', b'"%s"' % (b"9" * 5_000))),
-    "addresses and sizes": (located, b"s3://bucket/a%20b/", b"https://u@host:443/a.zip?x=1", b"file:///a", b"::1.2.3.4", b"9" * 400),
+    "addresses and sizes": (
+        located,
+        b"s3://bucket/a%20b/",
+        b"https://u@host:443/a.zip?x=1",
+        b"file:///a",
+        b"::1.2.3.4",
+        b"9" * 400,
+    ),
     "archives": (unpacked, zipped(*PHOTOS), tarred(*PHOTOS)),
     "photos": (
-        photo, *(make_photo(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")),
-        *(saved(Image.new(mode, (64, 48)), kind, exif=exif()) for mode, kind in (("CMYK", "JPEG"), ("RGB", "TIFF")))),
+        photo,
+        *(make_photo(kind) for kind in ("JPEG", "PNG", "WEBP", "TIFF")),
+        *(saved(Image.new(mode, (64, 48)), kind, exif=exif()) for mode, kind in (("CMYK", "JPEG"), ("RGB", "TIFF"))),
+    ),
     "videos": (
-        lambda _, folder: each(errors.StorageError, lambda: checks.check_all([(folder / "content").rename(folder / "a.mov")], LIMITS, lambda *_: None)),
-        write_clip(Path(mkdtemp()) / "a.mov", range(9)).read_bytes()),
-    "EXIF, XMP and profiles": (tagged, exif(), b"MM\0*", b'<x drone-dji:GimbalPitchDegree="-89.90"/>', ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()),
+        lambda _, folder: each(
+            errors.StorageError,
+            lambda: checks.check_all([(folder / "content").rename(folder / "a.mov")], LIMITS, lambda *_: None),
+        ),
+        write_clip(Path(mkdtemp()) / "a.mov", range(9)).read_bytes(),
+    ),
+    "EXIF, XMP and profiles": (
+        tagged,
+        exif(),
+        b"MM\0*",
+        b'<x drone-dji:GimbalPitchDegree="-89.90"/>',
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    ),
     "requests to the gallery": (
-        request, b"GET " + _JOB + b"/files/model.glb?download" + _USER + b'Range: bytes=0-3\nIf-Range: "x"\nIf-None-Match: "y"',
+        request,
+        b"GET " + _JOB + b"/files/model.glb?download" + _USER + b'Range: bytes=0-3\nIf-Range: "x"\nIf-None-Match: "y"',
         b"POST " + _JOB + b"/actions" + _USER + b'\n{"action":"request-cancel","uid":"uid-banana","reason":"why"}',
-        b"POST /api/session\nOrigin: http://gallery\nHost: gallery" + _USER + b'\n{"token":"t"}', b"POST /api/session\nOrigin: http://[" + _USER + b'\n{"token":"t"}',
-        b"DELETE /api/session\nCookie: gallery=x; b=c" + _USER, b"PUT /api/namespaces/default/uploads/up/photos/a.jpg" + _USER + b"\n\xff\xd8\xff and the rest",
-        b"POST /api/namespaces/default/uploads/up/job" + _USER + b'\n{"name":"a","spec":{"parameters":{"a":[1.5]}}}'),
+        b"POST /api/session\nOrigin: http://gallery\nHost: gallery" + _USER + b'\n{"token":"t"}',
+        b"POST /api/session\nOrigin: http://[" + _USER + b'\n{"token":"t"}',
+        b"DELETE /api/session\nCookie: gallery=x; b=c" + _USER,
+        b"PUT /api/namespaces/default/uploads/up/photos/a.jpg" + _USER + b"\n\xff\xd8\xff and the rest",
+        b"POST /api/namespaces/default/uploads/up/job" + _USER + b'\n{"name":"a","spec":{"parameters":{"a":[1.5]}}}',
+    ),
     "results and logs in the gallery": (
-        shown_in_the_gallery, MANIFEST, MANIFEST.replace(b"5.5", b"NaN"), MANIFEST.replace(b"5e5e", b"\\ud800"), LOG, LOG.replace(b"INFO", b"\\ud800")),
+        shown_in_the_gallery,
+        MANIFEST,
+        MANIFEST.replace(b"5.5", b"NaN"),
+        MANIFEST.replace(b"5e5e", b"\\ud800"),
+        LOG,
+        LOG.replace(b"INFO", b"\\ud800"),
+    ),
 }
-# fmt: on
 
 
 @pytest.mark.long
@@ -283,7 +385,8 @@ def test_hostile_bytes_raise_only_what_a_parser_names(
     read, *contents = CASES[case]
 
     def parse(content: bytes) -> None:
-        cpu_seconds, peak_kb = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        cpu_seconds = time.process_time()
+        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with TemporaryDirectory(dir=jobs_dir) as folder:
             (Path(folder) / "content").write_bytes(content)
             read(content, Path(folder))

@@ -61,7 +61,9 @@ class Loop:
     """The loop, with three jobs of which the second is bad. Its clock stays at 100."""
 
     def __init__(self, error: Exception) -> None:
-        self.cache, self.observer, self.queues = Cache(monotonic=lambda: 100.0), Observer(error), QueueFacts()
+        self.cache = Cache(monotonic=lambda: 100.0)
+        self.observer = Observer(error)
+        self.queues = QueueFacts()
         for name in ("first", "bad", "last"):
             self.cache.put(make_body(name))
         self.reconciler = make_reconciler(
@@ -104,7 +106,8 @@ async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(erro
 
 
 async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans() -> None:
-    actor, observer = Actor(), Observer()
+    actor = Actor()
+    observer = Observer()
     observer.ends["uid-bad"] = object()
     orphans = Orphans(observer, actor, Installation("install"), timing=TIMING)  # type: ignore[arg-type]
     orphans.add(["uid-first", "uid-bad", "uid-last"], 0.0)

@@ -76,7 +76,8 @@ def test_a_suspect_that_does_not_run_here_blocks_no_other(
 def test_a_suspect_blocks_others_from_its_dispatch_to_its_end(
     admission: Admission, suspect: Suspect, cache: Cache
 ) -> None:
-    first, second = suspect("first"), suspect("second")
+    first = suspect("first")
+    second = suspect("second")
 
     assert admission.admit(0.0) == [first]
     admission.planned(first, Plan(Status(phase=Phase.QUEUED)))

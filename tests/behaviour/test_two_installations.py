@@ -1,4 +1,6 @@
-"""Two installations of one namespace: both may send a new job at the same moment, and one of them then stops its attempt."""
+"""Two installations of one namespace: both may send a new job at the same moment, and one of them then stops its
+attempt.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fixtures of the end-to-end tests (`make e2e`): images, node, chart. docs/releasing.md lists what they need.
 
-They are not a part of `make test`: they need root on a Debian machine, and minutes. The steps build on one another, so the first
-failure ends the run. At its end the durations of the steps and other measurements are printed.
+They are not a part of `make test`: they need root on a Debian machine, and minutes. The steps build on one another, so
+the first failure ends the run. At its end the durations of the steps and other measurements are printed.
 """
 
 import json

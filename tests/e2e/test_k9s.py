@@ -121,7 +121,8 @@ def test_a_question_not_confirmed_does_nothing(selected: tuple[str, K9s], jobs: 
 
 
 def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs) -> None:
-    good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    good = jobs.create()
+    bad = jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_phase(good, "Succeeded")
     jobs.wait_phase(bad, "Failed")
     screen = start()

@@ -159,7 +159,8 @@ def test_the_shipped_example_makes_a_mesh_from_one_bucket_in_another(node: Node,
             "-n", release.namespace, "create", "secret", "generic", "authority", f"--from-file=ca.crt={server.ca}"
         )
         client = S3Server(server.url(), server.access_key, server.secret_key, str(server.ca))
-        photos, meshes = client.bucket("photos"), client.bucket("meshes")
+        photos = client.bucket("photos")
+        meshes = client.bucket("meshes")
         for photo in (PHOTOS / "banana").glob("*.jpg"):
             photos.put(f"banana/{photo.name}", photo.read_bytes())
         storage = {

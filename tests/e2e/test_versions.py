@@ -1,4 +1,5 @@
-"""Chart versions on a real node: from an earlier version of the chart to this one and back, on what the first release kept.
+"""Chart versions on a real node: from an earlier version of the chart to this one and back, on what the first release
+kept.
 
 The earlier chart is this one with a smaller version number, so both run the images of this checkout.
 """

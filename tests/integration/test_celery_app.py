@@ -9,7 +9,8 @@ import sys
 def test_importing_the_application_imports_neither_tasks_nor_worker() -> None:
     code = (
         "import sys, reconstruction_operator.celery_app as module\n"
-        "print([name for name in sys.modules if name.startswith(('reconstruction_operator.tasks', 'reconstruction_operator.worker', 'kopf'))])"
+        "print([name for name in sys.modules if name.startswith(('reconstruction_operator.tasks', "
+        "'reconstruction_operator.worker', 'kopf'))])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

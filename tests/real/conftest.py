@@ -4,15 +4,15 @@ A test that breaks a server on purpose (`cluster.pause_apiserver()`, `redis_serv
 fixtures of a single test (`namespace`, `redis_url`, `start_system`) repair what they find broken. Each process of
 pytest-xdist has its own servers.
 
-A test of the whole system asks for `jobs`, and gets the default system. For another one, its folder or file overrides the
-fixture `system`:
+A test of the whole system asks for `jobs`, and gets the default system. For another one, its folder or file overrides
+the fixture `system`:
 
     @pytest.fixture
     def system(start_system: SharedSystems) -> System:
         return start_system(Worker(concurrency=2), BACKOFF_SECONDS="0.1")
 
-Tests that ask for the same arguments share one running system; `fresh=True` starts one that a test may harm. A test that
-uses `cluster` or `namespace` without `start_system` finds no operator on the cluster.
+Tests that ask for the same arguments share one running system; `fresh=True` starts one that a test may harm. A test
+that uses `cluster` or `namespace` without `start_system` finds no operator on the cluster.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def control_plane_programs() -> None:
-    """For a test that starts its own cluster: the programs are built before it runs, and its timeout begins after that."""
+    """For a test that starts its own cluster: the programs are built before it runs, and its
+    timeout begins after that.
+    """
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,8 @@ def tar_with_a_huge_pax_header(real_megabytes: int) -> bytes:
 def zip_with_a_real_huge_directory(entries: int) -> bytes:
     """Return an archive that lists one entry many times: zipfile keeps an object and the name for each."""
     data = zipped(("n" * 800, b"x"))
-    start, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    start = data.index(b"PK\x01\x02")
+    end = data.rindex(b"PK\x05\x06")
     directory = data[start:end] * entries
     record = bytearray(data[end:])
     record[12:16] = struct.pack("<I", len(directory))
@@ -144,7 +145,9 @@ def zip_of_empty_blocks() -> bytes:
     data = bytearray(zipped(("a.jpg", b""), method=zipfile.ZIP_DEFLATED))
     packed = b"\0\0\0\xff\xff" * 6_000_000 + b"\1\0\0\xff\xff"
     at = data.index(b"PK\x01\x02")
-    local, directory, end = data[:35], data[at : data.index(b"PK\x05\x06")], data[data.index(b"PK\x05\x06") :]
+    local = data[:35]
+    directory = data[at : data.index(b"PK\x05\x06")]
+    end = data[data.index(b"PK\x05\x06") :]
     directory[20:28] = struct.pack("<II", len(packed), 1)  # one byte is announced
     end[16:20] = struct.pack("<I", 35 + len(packed))
     return bytes(local + packed + directory + end)

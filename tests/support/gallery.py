@@ -43,7 +43,8 @@ class Server:
 
 def make_gallery(server: Any, jobs: Jobs, settings: Settings, uploads: Uploads | None = None) -> Starlette:
     """Return the application without its background tasks."""
-    application, rights = app.make(settings), Rights(server, keep_seconds := 0.01)
+    application = app.make(settings)
+    rights = Rights(server, keep_seconds := 0.01)
     identities = Identities(settings, Tokens(server, keep_seconds, "gallery"), Sessions(60))
     application.state.gallery = Gallery(
         settings, server, jobs, rights, identities, Results(1), Health("system"), Sharing(settings), uploads

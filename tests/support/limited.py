@@ -1,7 +1,7 @@
 """Limits of processes, as a container has: the programs started by one `launcher` share a limit, and threads count.
 
-The kernel counts the processes of a user and does not limit root. As root, the programs run as a user of their own, which keeps
-access to root's files.
+The kernel counts the processes of a user and does not limit root. As root, the programs run as a user of their own,
+which keeps access to root's files.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Limit:
         return [sys.executable, "-S", "-c", _CODE, str(self.most), *self._as_user()]
 
     def change(self, pid: int, most: int) -> None:
-        """Give one process of the user another limit, up to the first one: it starts nothing more while the user has `most`."""
+        """Give one process of the user another limit, up to the first one: it starts nothing more while the user has
+        `most`.
+        """
         command = [*self._as_user(), "/usr/bin/prlimit", f"--pid={pid}", f"--nproc={most}:{self.most}"]
         subprocess.run(command, check=True)
 

@@ -10,7 +10,9 @@ from typing import Any
 def make_message(
     body: bytes, content_type: str = "application/json", encoding: str = "utf-8", *, tag: str = "", **headers: Any
 ) -> dict[str, Any]:
-    """Return a message of the task `reconstruction.process`, unless `headers` name another; `tag` is its id and delivery tag."""
+    """Return a message of the task `reconstruction.process`, unless `headers` name another; `tag` is its id and
+    delivery tag.
+    """
     tag = tag or uuid.uuid4().hex
     return {
         "body": base64.b64encode(body).decode(),

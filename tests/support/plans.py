@@ -35,7 +35,10 @@ _OF_REDIS: Final = frozenset(part.name for part in fields(ObservedJob))
 
 
 def observed(before: Observation | None = None, **changes: Any) -> Observation:
-    """Return an observation with these fields, or `before` with these changes. Fields of what Redis holds are among them."""
+    """Return an observation with these fields, or `before` with these changes.
+
+    Fields of what Redis holds are among them.
+    """
     before = before or Observation()
     of_redis = {name: changes.pop(name) for name in _OF_REDIS & changes.keys()}
     return replace(before, redis=replace(before.redis, **of_redis), **changes)

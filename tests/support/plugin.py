@@ -24,7 +24,10 @@ PROGRAM = Path(sys.executable).with_name("kubectl-recon")
 
 
 def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
-    """Return a job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
+    """Return a job with that phase.
+
+    `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body.
+    """
     spec = status.pop("spec", {})
     metadata = status.pop("metadata", {})
     conditions = [
@@ -45,7 +48,10 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
 def write_kubeconfig(
     folder: Path, port: int = 9, *, namespace: str = "", name: str = "here", user: dict[str, Any] | None = None
 ) -> Path:
-    """Write a kubeconfig for an API server on that local port; by default no server listens there. `name`: of context and file."""
+    """Write a kubeconfig for an API server on that local port; by default no server listens there.
+
+    `name`: of context and file.
+    """
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -131,7 +137,9 @@ class Program:
         answers: Mapping[str, str | Callable[[], None]] | None = None,
         timeout_seconds: float = 90,
     ) -> tuple[int, str]:
-        """Run a command on a terminal of 80 columns, type (or call) each answer to its question, and return exit code and output."""
+        """Run a command on a terminal of 80 columns, type (or call) each answer to its question, and return exit code
+        and output.
+        """
         master, terminal = pty.openpty()
         process = subprocess.Popen(
             self._command(*arguments),

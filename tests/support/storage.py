@@ -85,7 +85,10 @@ class StorageJob:
         return self.fetched()
 
     def fetched(self, attempt: int | str = "*") -> dict[str, int]:
-        """Return names and inodes of the complete photos of an attempt. The inode shows which attempt fetched a photo."""
+        """Return names and inodes of the complete photos of an attempt.
+
+        The inode shows which attempt fetched a photo.
+        """
         paths = (self.farm.jobs_dir / JOB / "attempts").glob(f"{attempt}-*/fetched/*")
         return {path.name: _inode(path) for path in paths if not path.suffix}
 

@@ -42,7 +42,9 @@ def running_system(
     redis: Mapping[str, Any] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """Run a system on `cluster` with its own Redis, which gets the arguments `redis`. `settings` are added to the quick ones.
+    """Run a system on `cluster` with its own Redis, which gets the arguments `redis`.
+
+    `settings` are added to the quick ones.
 
     `operator`: whether there is one, or the operator's own settings.
     """
@@ -67,8 +69,9 @@ def wait_published(system: System, text: str) -> None:
 class SharedSystems:
     """Keeps at most one system on the session's cluster, where two operators would compete for the Lease and the jobs.
 
-    A call returns the running system if it was started with the same arguments and is intact; otherwise it stops that system
-    and starts another. So a fixture with a system has the scope of one test, and costs nothing if the next test needs the same.
+    A call returns the running system if it was started with the same arguments and is intact; otherwise it stops that
+    system and starts another. So a fixture with a system has the scope of one test, and costs nothing if the next test
+    needs the same.
     """
 
     def __init__(self, cluster: Cluster) -> None:

@@ -52,7 +52,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("program", ["worker.withdrawal", "worker.preflight_program"])
 def test_a_child_program_gets_every_setting_that_it_reads(program: str) -> None:
-    script = f"import sys, reconstruction_operator.{program}; print(*(m.__file__ for m in sys.modules.values() if hasattr(m, '__file__')))"
+    script = (
+        f"import sys, reconstruction_operator.{program}; print(*(m.__file__ for m in sys.modules.values() if "
+        "hasattr(m, '__file__')))"
+    )
     imported = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout
     sources = [Path(file) for file in imported.split() if "/reconstruction_operator/" in file]
     names = {

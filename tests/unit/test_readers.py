@@ -1,4 +1,6 @@
-"""Setting readers: from the text of a variable to its value, or to an error that names the variable but shows no secret."""
+"""Setting readers: from the text of a variable to its value, or to an error that names the variable but shows no
+secret.
+"""
 
 from __future__ import annotations
 

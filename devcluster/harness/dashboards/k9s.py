@@ -1,7 +1,7 @@
 """k9s in a separate terminal: keys go in, screens come out.
 
-The terminal is tmux with a separate server, which reads no settings of the user. k9s has a home folder with nothing but our
-files.
+The terminal is tmux with a separate server, which reads no settings of the user. k9s has a home folder with nothing but
+our files.
 """
 
 from __future__ import annotations

@@ -14,7 +14,10 @@ from devcluster.servers.server import HttpServer
 
 
 class KubeStateMetrics(HttpServer):
-    """The program on the cluster of `kubeconfig`, as the user of that file. The first series come a moment after its start."""
+    """The program on the cluster of `kubeconfig`, as the user of that file.
+
+    The first series come a moment after its start.
+    """
 
     name = KUBE_STATE_METRICS.name
 

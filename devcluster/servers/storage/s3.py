@@ -15,8 +15,8 @@ from devcluster.servers.server import LOOPBACK, HttpServer
 class S3(HttpServer):
     """A running S3 server. Start it by `with S3() as server:` or by `start` and `stop`.
 
-    With `tls` it has a certificate of its own authority (`ca`). `host` is its address on this machine. The account `guest` may do
-    what a bucket's policy allows.
+    With `tls` it has a certificate of its own authority (`ca`). `host` is its address on this machine. The account
+    `guest` may do what a bucket's policy allows.
     """
 
     name = "s3"

@@ -1,4 +1,5 @@
-"""Results in object storage: read with the gallery's own credentials, from where the pointer at a job's output address leads.
+"""Results in object storage: read with the gallery's own credentials, from where the pointer at a job's output address
+leads.
 
 The author of a job chooses the address, so it is not trusted: the gallery reads only addresses that its settings
 (STORAGE_SCHEMES, NAMESPACE_OUTPUTS) allow for the job's namespace, and below them only the folder with the job's uid.
@@ -57,7 +58,10 @@ class ObjectFile:
     sealed: SealedFile
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Return the bytes from `start` to before `end`, in pieces. Raises UnreadableResultError, NoResultError for another size."""
+        """Return the bytes from `start` to before `end`, in pieces.
+
+        Raises UnreadableResultError, NoResultError for another size.
+        """
         if start >= end:
             return _nothing()
         key = self.result.address.below(self.result.folder + self.sealed.name)
@@ -82,7 +86,10 @@ class Buckets:
         self._store = lru_cache(_STORES)(partial(store.open_store, retries=_RETRIES))
 
     async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
-        """Return the manifest of the result that the job delivered to `uri`; None if there is none. Raises UnreadableResultError."""
+        """Return the manifest of the result that the job delivered to `uri`; None if there is none.
+
+        Raises UnreadableResultError.
+        """
         result = await self._find(key, uri)
         return None if result is None else result.manifest
 
@@ -129,7 +136,9 @@ async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOpti
 
 
 async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
-    """Return the content of a small object; None if it is missing or larger than `most`: another program may have written it."""
+    """Return the content of a small object; None if it is missing or larger than `most`: another program may have
+    written it.
+    """
     with suppress(NoResultError), _translating(address):
         async with asyncio.timeout(_SMALL_SECONDS):
             answer = await _get(bucket, key, address, {})

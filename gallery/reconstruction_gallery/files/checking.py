@@ -1,7 +1,7 @@
 """Photo check of an upload: what `kubectl recon submit` finds in photos, by the same code.
 
-Photos are hostile, and the gallery has the tokens of its users. So a process without secrets decodes them: it has limits of memory
-and CPU time, and may open neither a file nor a socket once the photos are open.
+Photos are hostile, and the gallery has the tokens of its users. So a process without secrets decodes them: it has
+limits of memory and CPU time, and may open neither a file nor a socket once the photos are open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _MEMORY_BYTES: Final = 448 << 20  # address space
 
 
 async def findings(folder: Path) -> list[dict[str, str]]:
-    """Return level and text of each finding about the photos in the folder, the most severe first. Raises OSError if it takes too long.
+    """Return level and text of each finding about the photos in the folder, the most severe first.
+
+    Raises OSError if it takes too long.
 
     A cancellation kills the process, and returns when it has ended.
     """

@@ -18,7 +18,9 @@ class UnreadableResultError(Exception):
 
 
 def is_plain(name: str) -> bool:
-    """Return whether the name stays below its folder on every system: a hostile manifest may contain any name (path traversal)."""
+    """Return whether the name stays below its folder on every system: a hostile manifest may contain any name (path
+    traversal).
+    """
     return (
         len(name) <= _MAX_NAME_CHARS
         and name.isprintable()

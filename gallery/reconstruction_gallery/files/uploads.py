@@ -58,7 +58,10 @@ class UploadError(Exception):
 
 @dataclass(slots=True)
 class Upload:
-    """One upload. Sizes are in bytes and include photos that are being received. `changed_at`: seconds since the epoch."""
+    """One upload.
+
+    Sizes are in bytes and include photos that are being received. `changed_at`: seconds since the epoch.
+    """
 
     namespace: str
     id: str
@@ -75,7 +78,10 @@ class Upload:
 
 
 class Uploads:
-    """All uploads on the volume. Only one process writes there, so quotas are counted in memory, beginning with the records on the disk."""
+    """All uploads on the volume.
+
+    Only one process writes there, so quotas are counted in memory, beginning with the records on the disk.
+    """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -116,7 +122,10 @@ class Uploads:
         return b""
 
     def begin(self, owner: str, namespace: str, named: Collection[str]) -> Upload:
-        """Start an upload. `named`: the addresses that jobs reference. `namespace` must be validated (`web.names`). Raises UploadError."""
+        """Start an upload.
+
+        `named`: the addresses that jobs reference. `namespace` must be validated (`web.names`). Raises UploadError.
+        """
         identity = secrets.token_hex(16)
         upload = Upload(namespace, identity, owner, self.clock())
         with self.lock:
@@ -142,9 +151,15 @@ class Uploads:
         return upload
 
     def receive(self, upload: Upload, name: str) -> Receiver:
-        """Begin to receive a photo. Raises UploadError for an invalid name, or if the upload has the maximum number of photos."""
+        """Begin to receive a photo.
+
+        Raises UploadError for an invalid name, or if the upload has the maximum number of photos.
+        """
         if not _NAME.fullmatch(name):
-            text = "is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif, .heic, .mp4 or .mov"
+            text = (
+                "is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif, .heic, "
+                ".mp4 or .mov"
+            )
             raise UploadError(400, f"{name!r:.120} {text}")
         if name in upload.under_way:
             raise UploadError(409, f"{name} is already being uploaded")
@@ -175,7 +190,10 @@ class Uploads:
             upload.sizes[name] = photo
 
     def close(self, upload: Upload) -> None:
-        """Close the upload, so that its photos no longer change. Raises UploadError if it is closed, empty, or still receiving photos."""
+        """Close the upload, so that its photos no longer change.
+
+        Raises UploadError if it is closed, empty, or still receiving photos.
+        """
         if upload.closed:
             raise UploadError(409, _COMPLETE)
         if upload.under_way:
@@ -211,7 +229,10 @@ class Uploads:
 
 
 class Receiver:
-    """Writes one photo under a temporary name. `finish` renames it; without `finish` the end of the `with` block deletes it."""
+    """Writes one photo under a temporary name.
+
+    `finish` renames it; without `finish` the end of the `with` block deletes it.
+    """
 
     def __init__(self, uploads: Uploads, upload: Upload, name: str) -> None:
         self._uploads = uploads
@@ -250,7 +271,10 @@ class Receiver:
         self._file.write(chunk)
 
     def finish(self) -> None:
-        """Publish the complete photo. Raises UploadError if the file is not a photo, or the folder of the photos was replaced."""
+        """Publish the complete photo.
+
+        Raises UploadError if the file is not a photo, or the folder of the photos was replaced.
+        """
         self._check()
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -1,6 +1,8 @@
-"""Results on the jobs volume: each path is opened component by component, relative to descriptors, without following links.
+"""Results on the jobs volume: each path is opened component by component, relative to descriptors, without following
+links.
 
-Only files of the job's manifest are opened. So neither a name in a request nor a file that a model left there leads elsewhere.
+Only files of the job's manifest are opened. So neither a name in a request nor a file that a model left there leads
+elsewhere.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ class VolumeFile:
     sealed: SealedFile
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Return the bytes from `start` to before `end`, in pieces, which end early if the file is truncated meanwhile."""
+        """Return the bytes from `start` to before `end`, in pieces, which end early if the file is
+        truncated meanwhile.
+        """
         return _pieces(self.file.fileno(), start, end)
 
     def close(self) -> None:
@@ -37,16 +41,21 @@ class VolumeFile:
 
 
 def manifest_of(job_id: str) -> Manifest | None:
-    """Return the manifest of the job's published result; None if there is none. Raises OSError if the volume cannot be read."""
+    """Return the manifest of the job's published result; None if there is none.
+
+    Raises OSError if the volume cannot be read.
+    """
     with contextlib.suppress(NoResultError), _folder(job_id, "output") as folder:
         return _manifest(folder, job_id)
     return None
 
 
 def open_file(job_id: str, name: str) -> VolumeFile:
-    """Return a file of the job's result by its name in the manifest, `previews/front.png`, or the early look of its newest run.
+    """Return a file of the job's result by its name in the manifest, `previews/front.png`, or the early look of its
+    newest run.
 
-    Raises NoResultError if the manifest does not contain it, or if it is not a regular file of the size in the manifest.
+    Raises NoResultError if the manifest does not contain it, or if it is not a regular file of the size in the
+    manifest.
     """
     if name == EARLY_LOOK:
         return _early_look(job_id)

@@ -42,7 +42,8 @@ class Health:
             if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
                 raise
             body = dict[str, Any]()
-        now, bodies = api.now(), body.get("items") or ()
+        now = api.now()
+        bodies = body.get("items") or ()
         every = installation.published(bodies, now)
         self.problems = tuple(installation.problems(every, self.namespace, now))
         self.texts = [one.info.text() for one in every if one.namespace == self.namespace]

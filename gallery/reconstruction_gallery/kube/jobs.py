@@ -1,7 +1,8 @@
 """Job cache: the newest state of every ReconstructionJob, kept up to date by a list and a watch.
 
-The cache holds the JSON that the page gets, so that each change is encoded once, however many pages are open. A listener
-remembers the last revision that it sent, and reads newer jobs and deletions: there is no queue that a slow listener could fill.
+The cache holds the JSON that the page gets, so that each change is encoded once, however many pages are open. A
+listener remembers the last revision that it sent, and reads newer jobs and deletions: there is no queue that a slow
+listener could fill.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ class Jobs:
         earlier = self._by_name.get((key.namespace, key.name))
         if earlier is not None and earlier != key.uid:  # deleted and recreated between two lists
             self._remove(earlier)
-        row, whole, before = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
+        row = _encoded(summary(body))
+        whole = _encoded(detail(body))
+        before = self._by_uid.get(key.uid)
         if before is not None and (before.summary, before.detail) == (row, whole):
             return  # a new list contains unchanged jobs
         if before is None:
@@ -164,7 +167,8 @@ async def watch(api: AsyncTransport, jobs: Jobs, namespaces: Sequence[str]) -> N
 def summary(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a job in the list."""
     metadata, spec, status = (body.get(part) or {} for part in ("metadata", "spec", "status"))
-    progress, outputs = status.get("progress") or {}, status.get("outputs") or {}
+    progress = status.get("progress") or {}
+    outputs = status.get("outputs") or {}
     names = [str(file.get("name", "")) for file in outputs.get("files") or ()]
     return {
         "namespace": metadata.get("namespace"),

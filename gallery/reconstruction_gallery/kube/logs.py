@@ -1,7 +1,8 @@
 """Job log: a job's Events, read with the user's rights, and the lines about it in the logs of operator and workers.
 
-Operator and workers add the job's uid to each line about it, as a field. Lines are selected by that field, so the gallery may read the logs
-with its own rights for every user who may see the job. Without pods they are files in a folder (`GALLERY_LOGS_DIR`).
+Operator and workers add the job's uid to each line about it, as a field. Lines are selected by that field, so the
+gallery may read the logs with its own rights for every user who may see the job. Without pods they are files in a
+folder (`GALLERY_LOGS_DIR`).
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ class Log:
 
 
 async def of_job(api: Api, user: User, place: str | Path, key: JobKey, since: str) -> Log:
-    """Read the job's log since that time. `place`: the namespace of operator and workers, or the folder of their logs. Raises ApiError."""
+    """Read the job's log since that time.
+
+    `place`: the namespace of operator and workers, or the folder of their logs. Raises ApiError.
+    """
     programs = asyncio.to_thread(_files, place, key) if isinstance(place, Path) else _pods(api, place, key, since)
     lines: list[Line] = []
     missing: list[str] = []
@@ -82,7 +86,10 @@ async def of_job(api: Api, user: User, place: str | Path, key: JobKey, since: st
 
 
 def _files(folder: Path, key: JobKey) -> Log:
-    """Read the lines about the job in the ends of the log files of a folder. A line without a time has that of the line before."""
+    """Read the lines about the job in the ends of the log files of a folder.
+
+    A line without a time has that of the line before.
+    """
     lines: list[Line] = []
     for path in sorted(folder.glob("*.log")):
         with path.open("rb") as file:
@@ -164,7 +171,9 @@ async def _lines(api: Api, path: str, params: Mapping[str, str]) -> AsyncIterato
 
 
 def _line(line: str, pod: str) -> Line:
-    """Parse a line of a pod's log: the node's timestamp, then text or a JSON record, which is shown as level and message."""
+    """Parse a line of a pod's log: the node's timestamp, then text or a JSON record, which is shown as level and
+    message.
+    """
     time, _, content = line.partition(" ")
     try:
         record = json.loads(content)

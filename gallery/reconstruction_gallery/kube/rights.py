@@ -1,4 +1,7 @@
-"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. All cached answers about a user expire together."""
+"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview.
+
+All cached answers about a user expire together.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ class Rights:
         return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
 
     async def permissions(self, user: User, namespace: str) -> dict[str, bool]:
-        """Return what the page offers to the user in the namespace; the API server checks each write again. Raises ApiError.
+        """Return what the page offers to the user in the namespace; the API server checks each write again.
+
+        Raises ApiError.
 
         Nothing with a token of the gallery alone, which authenticates no write.
         """

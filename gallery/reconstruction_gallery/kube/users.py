@@ -59,7 +59,9 @@ class User:
 
     @property
     def client(self) -> str:
-        """Who shares limits: all service accounts of a namespace, whose editors may create any number of them, or one user."""
+        """Who shares limits: all service accounts of a namespace, whose editors may create any number of them, or one
+        user.
+        """
         return self.name.rpartition(":")[0] if self.name.startswith(_ACCOUNT) else self.name
 
     @property
@@ -83,7 +85,10 @@ class User:
 
 
 class Tokens:
-    """Reviews bearer tokens, of the API server or with `audience` alone. Reviews are cached for some seconds by the token's hash."""
+    """Reviews bearer tokens, of the API server or with `audience` alone.
+
+    Reviews are cached for some seconds by the token's hash.
+    """
 
     def __init__(
         self, api: Api, keep_seconds: float, audience: str, *, monotonic: Callable[[], float] = time.monotonic
@@ -98,8 +103,8 @@ class Tokens:
     async def user(self, token: str) -> User:
         """Return the user of a token that the API server accepts.
 
-        The review has the API server's default audience: the same token authenticates the user's writes. A token whose only audience is
-        the gallery's is reviewed for that one, and authenticates no write.
+        The review has the API server's default audience: the same token authenticates the user's writes. A token whose
+        only audience is the gallery's is reviewed for that one, and authenticates no write.
 
         Raises NotAuthenticatedError for any other token, and ApiError.
         """

@@ -27,13 +27,18 @@ DELETE: Final = "delete"
 
 
 def manager_of(user: User) -> str:
-    """Return the field manager of the user's writes, which the operator's Events and `kubectl get --show-managed-fields` show."""
+    """Return the field manager of the user's writes, which the operator's Events and `kubectl get
+    --show-managed-fields` show.
+    """
     name = "".join(letter if letter.isprintable() else "?" for letter in user.name)
     return f"{MANAGER}/{name}"[:_MAX_MANAGER_CHARS]
 
 
 async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") -> None:
-    """Apply the action to the job with the key's uid, never to a later job of the same name. `reason`: of a cancel. Raises ApiError."""
+    """Apply the action to the job with the key's uid, never to a later job of the same name.
+
+    `reason`: of a cancel. Raises ApiError.
+    """
     spec: dict[str, Any] = {**ACTIONS[action], **({"cancelReason": reason} if reason and action == _REQUEST else {})}
     body = {"metadata": {"uid": key.uid}, "spec": spec}
     await api.request(

@@ -54,7 +54,8 @@ async def _zipped(results: Results, job: Job, files: Mapping[str, SealedFile]) -
             sealed = files[name]
             entry = zipfile.ZipInfo(f"{job.key.name}/{saved}", time.gmtime()[:6])
             entry.external_attr = _MODE
-            opened, digest = await results.open(job.key, job.delivered_to, name), hashlib.sha256()
+            opened = await results.open(job.key, job.delivered_to, name)
+            digest = hashlib.sha256()
             try:
                 with archive.open(entry, "w", force_zip64=sealed.bytes >= _ZIP64_BYTES) as writer:
                     async for piece in await opened.read(0, sealed.bytes):

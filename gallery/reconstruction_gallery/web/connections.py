@@ -1,4 +1,6 @@
-"""Connections: those without a request and those whose client reads nothing are aborted; what clients leave unread is bounded."""
+"""Connections: those without a request and those whose client reads nothing are aborted; what clients leave unread is
+bounded.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _SIZE: Final = struct.Struct("i")
 
 
 class Connection(H11Protocol):
-    """A connection that is aborted if it has no request for some time (slow loris), if its client reads nothing, or when there are too many."""
+    """A connection that is aborted if it has no request for some time (slow loris), if its client reads nothing, or
+    when there are too many.
+    """
 
     most: ClassVar[int] = 3000  # at a time, of one port
     _held: ClassVar[dict[str, dict[Connection, None]]] = {}  # of one port, by address, the oldest first
@@ -90,10 +94,13 @@ class Connection(H11Protocol):
         return next((other for other in oldest if not other.serves and other is not self), oldest[0])
 
     def _check(self, before: object, since: float) -> None:
-        """Abort the connection if nothing has changed `since` some time: no request came, or its client has read no byte."""
+        """Abort the connection if nothing has changed `since` some time: no request came, or its client has read no
+        byte.
+        """
         if self not in self.connections:
             return
-        now, unread = self.loop.time(), self.transport.get_write_buffer_size()
+        now = self.loop.time()
+        unread = self.transport.get_write_buffer_size()
         state = self.cycle, unread + self._in_kernel() if unread else 0
         if state != before:
             since = now

@@ -87,7 +87,8 @@ async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile, h
 
 def _kind(request: Request, job: str, name: str) -> dict[str, str]:
     """Return the headers for the file's type: shown inline, or downloaded."""
-    path, saved = PurePosixPath(name), PurePosixPath(local_names([name], job)[name])
+    path = PurePosixPath(name)
+    saved = PurePosixPath(local_names([name], job)[name])
     # A report runs scripts. In a tab of its own it could imitate the gallery's page and send typed text
     # elsewhere; in a frame, its sandbox and the page's policy prevent that.
     if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
@@ -102,7 +103,10 @@ def _kind(request: Request, job: str, name: str) -> dict[str, str]:
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
-    """Return the first byte, and the byte after the last. Anything but a single range is ignored, as RFC 9110 allows."""
+    """Return the first byte, and the byte after the last.
+
+    Anything but a single range is ignored, as RFC 9110 allows.
+    """
     match = _RANGE.fullmatch(header or "")
     if not match or match.groups() == ("", ""):
         return 0, size

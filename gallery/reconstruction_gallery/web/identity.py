@@ -44,7 +44,10 @@ class Identities:
         self.cookie = "__Host-gallery" if settings.secure else "gallery"
 
     async def of(self, request: Request) -> Identity:
-        """Return the request's identity. Raises 401 without valid credentials, 403 for a reserved user, and ApiError."""
+        """Return the request's identity.
+
+        Raises 401 without valid credentials, 403 for a reserved user, and ApiError.
+        """
         try:
             if self._is_proxied(request):
                 name = request.headers.get(self._settings.proxy_user_header, "")
@@ -73,7 +76,8 @@ class Identities:
 
     def check_origin(self, request: Request) -> None:
         """Raise 403 unless the browser's headers show that the gallery's own page sent the request."""
-        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        site = request.headers.get("Sec-Fetch-Site")
+        origin = request.headers.get("Origin")
         same = site == "same-origin" if site is not None else origin is not None
         hosts = {request.headers.get("Host"), urlsplit(self._settings.url).netloc} - {None, ""}  # "null" has no host
         if not same or (origin is not None and origin.partition("://")[2] not in hosts):

@@ -1,4 +1,6 @@
-"""Job routes: the list, its changes as server-sent events, one job, its log, actions on it, and new jobs without an upload."""
+"""Job routes: the list, its changes as server-sent events, one job, its log, actions on it, and new jobs without an
+upload.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ async def _events(request: Request) -> Response:
 
 
 async def changes(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yield the jobs that the user may see, and then their changes, until the user loses the rights or the connection ends."""
+    """Yield the jobs that the user may see, and then their changes, until the user loses the rights or the connection
+    ends.
+    """
     gallery = Gallery.of(request)
     jobs, revision = gallery.jobs, 0
     visible: frozenset[str] = frozenset()
@@ -145,7 +149,8 @@ async def _share(request: Request) -> Response:
 async def _shared(request: Request) -> Response:
     """Return what a link shows: verdict and files, and nothing of spec, owner or namespace."""
     gallery, _, job = await requested_job(request)
-    manifest, row = await gallery.results.manifest(job.key, job.delivered_to), json.loads(job.summary)
+    manifest = await gallery.results.manifest(job.key, job.delivered_to)
+    row = json.loads(job.summary)
     if manifest is None:
         raise HTTPException(404, f"{job.key.name} has no result")
     shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence")}
@@ -169,7 +174,8 @@ async def _act(request: Request) -> Response:
     gallery = Gallery.of(request)
     user = (await gallery.identities.for_change(request)).user
     body = await json_of(request)
-    action, uid = text_in(body, "action"), text_in(body, "uid")
+    action = text_in(body, "action")
+    uid = text_in(body, "uid")
     reason = text_in(body, "reason", "")
     if action not in (*writing.ACTIONS, writing.DELETE):
         raise HTTPException(400, f"{action!r:.60} is not an action: use {', '.join(writing.ACTIONS)}, {writing.DELETE}")
@@ -186,10 +192,13 @@ async def _act(request: Request) -> Response:
 async def _create(request: Request) -> Response:
     """Create a job for photos that the workers can read, or only have the API server check it (`dryRun`)."""
     gallery = Gallery.of(request)
-    user, namespace = (await gallery.identities.for_change(request)).user, namespace_of(request)
+    user = (await gallery.identities.for_change(request)).user
+    namespace = namespace_of(request)
     await gallery.require(user, UPLOAD, namespace)
     body = await json_of(request)
-    name, spec, dry_run = text_in(body, "name"), body.get("spec"), body.get("dryRun") is True
+    name = text_in(body, "name")
+    spec = body.get("spec")
+    dry_run = body.get("dryRun") is True
     if not isinstance(spec, dict):
         raise HTTPException(400, "spec is missing, or not an object")
     uid = await writing.create(gallery.api, user, namespace, name, spec, dry_run=dry_run)
@@ -197,7 +206,9 @@ async def _create(request: Request) -> Response:
 
 
 async def _installation(request: Request) -> Response:
-    """Return what the operators of the system's namespace publish for every user: models, their parameters, queues; and problems."""
+    """Return what the operators of the system's namespace publish for every user: models, their parameters, queues; and
+    problems.
+    """
     gallery = Gallery.of(request)
     await gallery.identities.of(request)
     return JSONResponse({"installations": gallery.health.texts, "problems": _problems(gallery)})

@@ -32,7 +32,8 @@ class _Waiting:
 class RequestLimit:
     """Maximum number of running long requests of one kind, of one user and in total.
 
-    `wait_seconds`: how long a request waits for a place before it is refused. `turn_seconds`: how long a request may run while others wait.
+    `wait_seconds`: how long a request waits for a place before it is refused. `turn_seconds`: how long a request may
+    run while others wait.
     """
 
     def __init__(self, per_user: int, total: int, *, wait_seconds: float = 0.0, turn_seconds: float = math.inf) -> None:
@@ -46,7 +47,10 @@ class RequestLimit:
 
     @asynccontextmanager
     async def slot(self, user: User) -> AsyncIterator[None]:
-        """Count a request while the block runs. If all slots are taken, the oldest of the largest client ends. Raises 429."""
+        """Count a request while the block runs.
+
+        If all slots are taken, the oldest of the largest client ends. Raises 429.
+        """
         busy = HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
         end = asyncio.timeout(None)
         try:
@@ -99,7 +103,10 @@ class RequestLimit:
         return True
 
     async def _turn_of(self, waiting: _Waiting) -> None:
-        """Wait for a moment, or until the request may run. If only another one keeps it out, whose turn is over, that one ends."""
+        """Wait for a moment, or until the request may run.
+
+        If only another one keeps it out, whose turn is over, that one ends.
+        """
         now, own = asyncio.get_running_loop().time(), waiting.user.name
         oldest = next(iter(self._running), None)
         mine = sum(running.name == own for running in self._running.values())

@@ -1,4 +1,7 @@
-"""Links: each shows one job's result to everyone who has it, until it expires. The gallery signs them and stores none."""
+"""Links: each shows one job's result to everyone who has it, until it expires.
+
+The gallery signs them and stores none.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ def uid_in(secret: str, token: str, now: float) -> str:
 
 
 class Sharing:
-    """The secret that signs links. It is read at each use, since it may be replaced; one that is unusable does not replace the last."""
+    """The secret that signs links.
+
+    It is read at each use, since it may be replaced; one that is unusable does not replace the last.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -96,8 +96,12 @@ class Gallery:
         return self.shared_downloads if "token" in request.path_params else self.downloads
 
     async def visible_job(self, request: Request, user: User) -> Job:
-        """Return the job in the path. Raises 404 if there is none, or 403 in any case if the user may not see jobs of its namespace."""
-        namespace, name = namespace_of(request), _checked(request.path_params["name"], _NAME)
+        """Return the job in the path.
+
+        Raises 404 if there is none, or 403 in any case if the user may not see jobs of its namespace.
+        """
+        namespace = namespace_of(request)
+        name = _checked(request.path_params["name"], _NAME)
         await self.require(user, SEE, namespace)
         job = self.jobs.get(namespace, name)
         if job is None:
@@ -109,12 +113,16 @@ class Gallery:
         if not await self.rights.may(user, verb, namespace):
             raise HTTPException(
                 403,
-                f"{user.name} may not {verb} reconstructionjobs in {namespace}: choose another namespace, or ask for a role",
+                f"{user.name} may not {verb} reconstructionjobs in {namespace}: choose another namespace, or "
+                "ask for a role",
             )
 
 
 def namespace_of(request: Request) -> str:
-    """Return the namespace in the path. Raises 404 for an invalid name, before it becomes part of a path at the API server."""
+    """Return the namespace in the path.
+
+    Raises 404 for an invalid name, before it becomes part of a path at the API server.
+    """
     return _checked(request.path_params["namespace"], _LABEL)
 
 
@@ -125,9 +133,12 @@ def _checked(text: str, pattern: re.Pattern[str]) -> str:
 
 
 async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
-    """Return the gallery, the user of a request that only reads, and the job in its path. Raises 401, 403, 404, ApiError.
+    """Return the gallery, the user of a request that only reads, and the job in its path.
 
-    A link's token in the path stands for a user, and for the one succeeded job whose result it shows: all who have the link share limits.
+    Raises 401, 403, 404, ApiError.
+
+    A link's token in the path stands for a user, and for the one succeeded job whose result it shows: all who have the
+    link share limits.
     """
     gallery = Gallery.of(request)
     if (token := request.path_params.get("token")) is not None:
@@ -142,7 +153,8 @@ async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
 
 async def chunks(request: Request) -> AsyncIterator[bytes]:
     """Yield the body in pieces. Raises 408 if the client sends too slowly (slow loris)."""
-    stream, loop = request.stream(), asyncio.get_running_loop()
+    stream = request.stream()
+    loop = asyncio.get_running_loop()
     received, end = 0, loop.time() + _PART_SECONDS
     while True:
         try:

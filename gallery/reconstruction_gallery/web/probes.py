@@ -1,4 +1,6 @@
-"""Probes on a port of their own, which the connections of clients cannot fill: the watch runs, and all jobs are listed."""
+"""Probes on a port of their own, which the connections of clients cannot fill: the watch runs, and
+all jobs are listed.
+"""
 
 from __future__ import annotations
 

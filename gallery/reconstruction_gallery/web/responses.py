@@ -15,7 +15,10 @@ _PAUSE: Final[Message] = {"type": "http.response.body", "body": b"", "more_body"
 
 
 class HoldingResponse(StreamingResponse):
-    """Streamed content. `held` is entered before the response begins, and left however it ends, even if the client disconnects."""
+    """Streamed content.
+
+    `held` is entered before the response begins, and left however it ends, even if the client disconnects.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""Security headers in every response, and the log of responses that a limit ended. The page has no inline script or style, and connects to no other host."""
+"""Security headers in every response, and the log of responses that a limit ended.
+
+The page has no inline script or style, and connects to no other host.
+"""
 
 from __future__ import annotations
 

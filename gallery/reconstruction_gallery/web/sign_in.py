@@ -29,7 +29,8 @@ async def _show(request: Request) -> Response:
 
 
 async def _sign_in(request: Request) -> Response:
-    gallery, response = Gallery.of(request), Response(status_code=204)
+    gallery = Gallery.of(request)
+    response = Response(status_code=204)
     gallery.identities.check_origin(request)
     async with gallery.sign_ins.slot(User(address_of(request.scope))):
         body = await json_of(request)

@@ -27,8 +27,8 @@ _MOST_SHOWN: Final = 200  # results
 async def _trash(request: Request) -> Response:
     """Return jobs that take over the results of deleted jobs, in namespaces whose jobs the user may see.
 
-    Only the trash of these namespaces is read, and of it only the results that expire last. Results of an earlier namespace of the same
-    name are another tenant's.
+    Only the trash of these namespaces is read, and of it only the results that expire last. Results of an earlier
+    namespace of the same name are another tenant's.
     """
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user

@@ -1,4 +1,6 @@
-"""Upload routes: start an upload, send each photo as the body of a PUT, list them to continue, create the job as the user, or discard."""
+"""Upload routes: start an upload, send each photo as the body of a PUT, list them to continue, create the job as the
+user, or discard.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ async def _submit(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
     upload = _found(request, gallery, uploads, user, namespace)
     body = await json_of(request)
-    name, fields = text_in(body, "name"), body.get("spec", {})
+    name = text_in(body, "name")
+    fields = body.get("spec", {})
     if not isinstance(fields, dict) or fields.keys() - _SPEC:
         raise HTTPException(400, f"spec may have {', '.join(sorted(_SPEC))}")
     spec: dict[str, Any] = {**fields, "input": {"uri": uploads.uri(upload)}}

@@ -1,6 +1,7 @@
 """Codec between the frozen types of this package and the API server's JSON (camelCase, RFC 3339 times).
 
-Encoder and decoder of a type are composed once from its annotations: each job is encoded and decoded several times a second.
+Encoder and decoder of a type are composed once from its annotations: each job is encoded and decoded several times a
+second.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def format_time(value: datetime) -> str:
 
 @functools.lru_cache(_TIMES)
 def parse_time(text: str) -> datetime:
-    """Return an aware datetime in UTC. Raises ValueError if `text` is no RFC 3339 time, OverflowError if UTC is out of range."""
+    """Return an aware datetime in UTC.
+
+    Raises ValueError if `text` is no RFC 3339 time, OverflowError if UTC is out of range.
+    """
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
@@ -55,7 +59,8 @@ def encode(value: Any) -> dict[str, Any]:
 def same(first: T, second: T) -> bool:
     """Return whether `encode` makes the same JSON of both. Only the fields that differ are encoded."""
     for name, _, may_be_empty, convert in _encoders(type(first)):  # type: ignore[arg-type]  # a class is hashable
-        before, after = getattr(first, name), getattr(second, name)
+        before = getattr(first, name)
+        after = getattr(second, name)
         if before == after or (may_be_empty and not before and not after):
             continue
         if not before or not after or convert is None or convert(before) != convert(after):
@@ -64,7 +69,9 @@ def same(first: T, second: T) -> bool:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """Return a `kind` (a dataclass of this package) made from JSON. Fields that are absent or of a wrong type get their default.
+    """Return a `kind` (a dataclass of this package) made from JSON.
+
+    Fields that are absent or of a wrong type get their default.
 
     The API server has validated the object, but an object of an older or newer CRD must never stop the loop.
     """
@@ -83,7 +90,9 @@ def decode(kind: type[T], data: object) -> T:
 
 @functools.cache
 def _encoders(kind: type[Any]) -> tuple[tuple[str, str, bool, _Convert | None], ...]:
-    """Return for each field its name, its key, whether its type has an empty value, and its encoder (see `_encoder`)."""
+    """Return for each field its name, its key, whether its type has an empty value, and its encoder
+    (see `_encoder`).
+    """
     hints = typing.get_type_hints(kind)
     encoders = []
     for field in dataclasses.fields(kind):

@@ -59,8 +59,9 @@ def schema() -> Schema:
             "kind": {"type": "string", "description": f"Always {KIND}."},
             "metadata": {"type": "object"},
             "spec": {"description": "The job as the user wants it."} | object_schema(Spec, SPEC_RULES),
-            # The API server stores the default at creation, so kstatus and Helm report "in progress" before the operator sees the job.
-            # Atomic: the status has one writer, and naming each of its fields in `managedFields` would cost more than the status itself.
+            # The API server stores the default at creation, so kstatus and Helm report "in progress" before the
+            # operator sees the job. Atomic: the status has one writer, and naming each of its fields in `managedFields`
+            # would cost more than the status itself.
             "status": {
                 "description": "The state of the job as the operator reports it.",
                 "default": {"observedGeneration": Status().observed_generation},

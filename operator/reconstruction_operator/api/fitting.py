@@ -47,11 +47,14 @@ def cut(text: str, max_length: int | None) -> str:
 
 @functools.cache
 def _fitters(kind: type[Any]) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, _Fitter], ...]]:
-    """Return name and maximum length of each limited text, and name and fitting function of each other limited field."""
+    """Return name and maximum length of each limited text, and name and fitting function of each
+    other limited field.
+    """
     hints = typing.get_type_hints(kind)
     texts, others = [], []
     for field in dataclasses.fields(kind):
-        hint, shape = plain_type(hints[field.name]), shape_of(field)
+        hint = plain_type(hints[field.name])
+        shape = shape_of(field)
         if hint is str:
             texts += [] if shape.max_length is None else [(field.name, shape.max_length)]
         elif (fitter := _fitter(hint, shape)) is not None:

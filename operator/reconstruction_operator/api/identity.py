@@ -23,7 +23,8 @@ _TASK_ID = re.compile(r"(.+)-([1-9][0-9]{0,8})")
 def check_job_id(job_id: object) -> str:
     """Return `job_id` if it is safe as a folder name and in a Redis key.
 
-    Raises ValueError if it is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
+    Raises ValueError if it is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both
+    ends.
     """
     if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id) or ".." in job_id:
         raise ValueError(

@@ -1,6 +1,7 @@
 """CEL rules: the API server enforces them, and shows their messages to users.
 
-Rules of a single field are declared with the field (`spec`). This module has the rules that relate fields, or old and new values.
+Rules of a single field are declared with the field (`spec`). This module has the rules that relate fields, or old and
+new values.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from reconstruction_operator.api.status import Phase
 
 _forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # its error does not print the value
 
-# Together: a confirmation needs a stored request, is final, and keeps that request. Each mistake breaks only one rule, so that the
-# user gets one message.
+# Together: a confirmation needs a stored request, is final, and keeps that request. Each mistake breaks only one rule,
+# so that the user gets one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     _forbidden(
         # manifests/crd/creation-policy.yaml decides whether a new job may be cancelled at all.
@@ -92,7 +93,9 @@ def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
 
 
 def _unchanged(name: str, *, always_there: bool) -> str:
-    """Return a rule that reads few fields: at each write, even of a status, a read costs the API server more than the comparison."""
+    """Return a rule that reads few fields: at each write, even of a status, a read costs the API server more than the
+    comparison.
+    """
     same = f"self.{name} == oldSelf.{name}"
     return same if always_there else f"has(self.{name}) ? has(oldSelf.{name}) && {same} : !has(oldSelf.{name})"
 

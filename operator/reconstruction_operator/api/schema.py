@@ -78,7 +78,10 @@ def _mapping_schema(shape: Shape) -> Schema:
 
 
 def _pattern_rules(shape: Shape) -> tuple[Rule, ...]:
-    """Return the pattern as a rule with a readable message. `pattern` itself would add a second message for the same mistake."""
+    """Return the pattern as a rule with a readable message.
+
+    `pattern` itself would add a second message for the same mistake.
+    """
     if not shape.pattern_message:
         return ()
     return (Rule(rule=f"self.matches(r'{shape.pattern}')", message=shape.pattern_message),)

@@ -206,7 +206,8 @@ class Spec:
     )
     deletion_policy: str | None = member(
         None,
-        "What happens to the result in the workers' job folder when the job is deleted. Retain: it is kept for some days, "
+        "What happens to the result in the workers' job folder when the job is deleted. Retain: it is "
+        "kept for some days, "
         "and a job of the same name may take it over (reuse). Delete: it is deleted at once. The result of a cancelled "
         "job is always deleted; what was copied to spec.output stays.",
         absent="as in the operator's settings; Retain, unless they were changed",

@@ -34,7 +34,10 @@ class Phase(enum.StrEnum):
 
 
 class ConditionType(enum.StrEnum):
-    """The types of conditions, the most important for people first. All but InputChecked and Contested are always present."""
+    """The types of conditions, the most important for people first.
+
+    All but InputChecked and Contested are always present.
+    """
 
     CONTESTED = "Contested"  # only while two installations watch the job's namespace
     FAILED = "Failed"
@@ -71,7 +74,8 @@ class Condition:
 class Progress:
     """Progress of the current attempt.
 
-    `display` is a column of `kubectl get recon`: "43.7%" (`display.percent_text`). Without a run there is no step and no `eta`.
+    `display` is a column of `kubectl get recon`: "43.7%" (`display.percent_text`). Without a run there is no step and
+    no `eta`.
     """
 
     percent: int = member(0, "How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
@@ -94,7 +98,8 @@ class Progress:
     last_update_time: datetime | None = member(None, "When the worker reported this.")
     resumed_from: str = member(
         "",
-        "Stage of an earlier attempt or another job from which this attempt continues, such as matches of attempt 1; empty if it began anew.",
+        "Stage of an earlier attempt or another job from which this attempt continues, such as matches of attempt 1; "
+        "empty if it began anew.",
         max_length=128,
     )
 
@@ -203,7 +208,8 @@ class Status:
     )
     phase_detail: str = member(
         "",
-        "For people, shown in place of the phase where a requested cancel, a suspension in progress or the verdict on a "
+        "For people, shown in place of the phase where a requested cancel, a suspension in progress or "
+        "the verdict on a "
         "result changes its meaning, such as Succeeded, warning.",
         max_length=64,
     )
@@ -214,7 +220,8 @@ class Status:
     )
     reason: str = member(
         "",
-        "Why the job failed or waits, in a word or two for people, such as TOO_FEW_IMAGES, no worker or place 20. Programs "
+        "Why the job failed or waits, in a word or two for people, such as TOO_FEW_IMAGES, no worker "
+        "or place 20. Programs "
         "should read failure.reason and the conditions.",
         max_length=64,
     )
@@ -230,7 +237,8 @@ class Status:
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
     verdict: Verdict | None = member(
         None,
-        "What to think of the job; message is the sentence to it. Warning: a poor result, or an unfinished job that is held up.",
+        "What to think of the job; message is the sentence to it. Warning: a poor result, or an unfinished "
+        "job that is held up.",
         absent="unfinished and well",
     )
     message: str = member("", "State of the job in a sentence.", max_length=4096)
@@ -253,7 +261,8 @@ class Status:
     )
     quality: Mapping[str, str] = member(
         dict,
-        "A few numbers about the result, as text, such as faces; 16 at most. registered and leftOut, of photos, appear while the job runs.",
+        "A few numbers about the result, as text, such as faces; 16 at most. registered and leftOut, of photos, appear "
+        "while the job runs.",
         max_properties=16,
         max_length=128,
     )
@@ -281,9 +290,12 @@ class Status:
     failure: Failure | None = member(None, "Why the job failed or, if it is not finished, why its last attempt failed.")
     conditions: tuple[Condition, ...] = member(
         (),
-        "For programs and kubectl wait: Failed, Cancelled, Complete, CancelRequested, Suspended, Running, Dispatched, Accepted, "
-        "Finished (true for every outcome, which is its reason), Stalled, Reconciling; InputChecked of a job that waits; and Contested "
-        "while two installations of the operator watch the job's namespace. First those that are true, or that show what a job waits for.",
+        "For programs and kubectl wait: Failed, Cancelled, Complete, CancelRequested, "
+        "Suspended, Running, Dispatched, Accepted, "
+        "Finished (true for every outcome, which is its reason), Stalled, Reconciling; InputChecked of a job that "
+        "waits; and Contested "
+        "while two installations of the operator watch the job's namespace. First those that are true, or that show "
+        "what a job waits for.",
         max_items=32,
         list_key="type",
     )

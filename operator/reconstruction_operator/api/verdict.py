@@ -40,7 +40,9 @@ def verdict_in(status: Mapping[str, Any]) -> str:
 
 
 def sentence(status: Mapping[str, Any]) -> str:
-    """Return what a list shows of a status (JSON): the sentence to a verdict that needs attention, else what the job waits for."""
+    """Return what a list shows of a status (JSON): the sentence to a verdict that needs attention, else what the job
+    waits for.
+    """
     decided = verdict_in(status)
     if decided in (Verdict.WARNING, Verdict.SIMULATED, Verdict.FAILED):
         return str(status.get("message") or "").removeprefix(f"{decided}: ")

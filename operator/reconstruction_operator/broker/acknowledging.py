@@ -1,8 +1,8 @@
 """Acknowledgement: survives a closed connection, and a refusal by Redis.
 
-After an outage of Redis, a worker acknowledges its task over the channel that delivered the message. kombu has closed that channel,
-and raises an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not treat it as a lost connection: the whole
-worker would end.
+After an outage of Redis, a worker acknowledges its task over the channel that delivered the message. kombu has closed
+that channel, and raises an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not treat it as a
+lost connection: the whole worker would end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 class LenientRequest(Request):  # type: ignore[misc]  # Celery has no types
-    """A request whose acknowledgement may fail: delivery is at least once, and a second delivery finds the claim and ends."""
+    """A request whose acknowledgement may fail: delivery is at least once, and a second delivery finds the claim and
+    ends.
+    """
 
     def acknowledge(self) -> None:
         """Acknowledge the task; failures are only logged."""

@@ -1,4 +1,7 @@
-"""Backlog: the messages in the broker. Reads queues in kombu's form: lists of messages, and a hash of those that workers have taken."""
+"""Backlog: the messages in the broker.
+
+Reads queues in kombu's form: lists of messages, and a hash of those that workers have taken.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,10 @@ class BacklogReader:
         return Backlog(lengths, sizes, memory_share(memory) if isinstance(memory, dict) else 0.0)
 
     def search(self, queues: Iterable[str]) -> Mapping[str, FoundMessages]:
-        """Return the tasks whose messages are in each queue or at a worker. A queue that cannot be searched is left out."""
+        """Return the tasks whose messages are in each queue or at a worker.
+
+        A queue that cannot be searched is left out.
+        """
         client = self._ready()
         waiting: dict[str, frozenset[str]] = {}
         try:
@@ -121,7 +127,8 @@ class BacklogReader:
 
 def memory_share(memory: Mapping[str, Any]) -> float:
     """Return the share of its `maxmemory` that Redis uses, from its INFO; 0 without a limit."""
-    used, most = memory.get("used_memory"), memory.get("maxmemory")
+    used = memory.get("used_memory")
+    most = memory.get("maxmemory")
     return used / most if isinstance(used, int) and isinstance(most, int) and most > 0 else 0.0
 
 

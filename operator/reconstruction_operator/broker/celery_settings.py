@@ -33,7 +33,9 @@ CLEANUP_TASK: Final = "reconstruction.cleanup"
 
 
 def pool_queues(pools: Iterable[str]) -> tuple[str, ...]:
-    """Return the queues of those pools in the order in which a worker polls them: all high, then all normal, then all low."""
+    """Return the queues of those pools in the order in which a worker polls them: all high, then all normal, then all
+    low.
+    """
     names = tuple(pools)
     return tuple(queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
 
@@ -50,8 +52,8 @@ def settings() -> dict[str, Any]:
         "broker_connection_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker waits for Redis indefinitely
-        # Retry on channel errors (out of memory, read-only replica) as on connection loss. Otherwise the worker exits or hangs:
-        # https://github.com/celery/celery/issues/5716, https://github.com/celery/celery/issues/7946
+        # Retry on channel errors (out of memory, read-only replica) as on connection loss. Otherwise the worker exits
+        # or hangs: https://github.com/celery/celery/issues/5716, https://github.com/celery/celery/issues/7946
         "broker_channel_error_retry": True,
         "result_backend": config.settings.CELERY_RESULT_BACKEND,
         "result_backend_transport_options": connections.transport_options(config.settings.CELERY_RESULT_BACKEND),
@@ -69,12 +71,14 @@ def settings() -> dict[str, Any]:
         "result_accept_content": ["json"],
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": tuple(Queue(name, Exchange(name), routing_key=name) for name in queues),  # type: ignore[no-untyped-call]  # kombu's entities are not annotated
-        # At-least-once delivery: a message is acknowledged when its task is finished, and no worker prefetches one that another
-        # could run. A second delivery finds the claim; the operator resends a message that is lost.
+        # At-least-once delivery: a message is acknowledged when its task is finished, and no worker prefetches one that
+        # another could run. A second delivery finds the claim; the operator resends a message that is lost.
         "task_acks_late": True,
-        "task_repr_maxlevels": 1,  # of the arguments' text in each message, for logs: Celery's default is slow, and our logs name the job
+        # of the arguments' text in each message, for logs: Celery's default is slow, and our logs name the job
+        "task_repr_maxlevels": 1,
         "worker_prefetch_multiplier": 1,
-        # Nor after a lost connection: Celery then no longer counts the messages that it took before, whose tasks still run.
+        # Nor after a lost connection: Celery then no longer counts the messages that it took before, whose tasks still
+        # run.
         "worker_disable_prefetch": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection continues
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,

@@ -71,8 +71,8 @@ class Dispatcher:
     def __init__(self) -> None:
         self._app = Celery("reconstruction_operator.dispatch", set_as_current=False)
         self._app.conf.update(celery_settings.settings(), task_publish_retry=False)
-        # No result backend: with one, each message would also subscribe to its result. Set by class, since the environment
-        # variable CELERY_RESULT_BACKEND overrides the setting.
+        # No result backend: with one, each message would also subscribe to its result. Set by class, since the
+        # environment variable CELERY_RESULT_BACKEND overrides the setting.
         self._app.backend_cls = "disabled"
         self._connection: Connection | None = None
         self._producer: Producer | None = None
@@ -80,13 +80,12 @@ class Dispatcher:
     def send(self, messages: Sequence[Message]) -> dict[str, str]:
         """Send the messages, in order within each queue; returns the queues that Redis refused, each with the reason.
 
-        Users choose the names of queues. A queue whose key has the wrong type, or to which the operator's Redis user may not
-        write, must not delay the others.
+        Users choose the names of queues. A queue whose key has the wrong type, or to which the operator's Redis user
+        may not write, must not delay the others.
 
         Raises:
             SendError: the broker was unreachable for a few seconds.
             ValueError: a job id is not safe; nothing was sent.
-
         """
         by_queue: dict[str, list[dict[str, Any]]] = {}
         for message in messages:

@@ -1,8 +1,8 @@
 """Result backend: Celery's own for Redis, whose progress is sent once and replaces no end of a task.
 
-Progress may come late, from a connection that hung: after an end, clients would wait for one that never comes. Celery checks only for
-the state SUCCESS, and not in one step. While Redis is unavailable, Celery retries (`result_backend_always_retry`), which is right for
-ends alone.
+Progress may come late, from a connection that hung: after an end, clients would wait for one that never comes. Celery
+checks only for the state SUCCESS, and not in one step. While Redis is unavailable, Celery retries
+(`result_backend_always_retry`), which is right for ends alone.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Reporting:
         if state != PROGRESS:
             return celery.store_result(task_id, result, state, traceback=traceback, request=request, **options)
         meta = celery._get_result_meta(result=result, state=state, traceback=traceback, request=request)  # noqa: SLF001
-        key, text = celery.get_key_for_task(task_id), celery.encode(meta | {"task_id": task_id})
+        key = celery.get_key_for_task(task_id)
+        text = celery.encode(meta | {"task_id": task_id})
         run(self.client, Call(_REPORT, (key,), (int(self.expires or 0), _ENDS, text), lambda _reply: None))
         return result
 

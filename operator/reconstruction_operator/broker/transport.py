@@ -1,11 +1,11 @@
 """Hardened transport: kombu's Redis transport, made to survive malformed data in Redis.
 
 By default a non-JSON message (https://github.com/celery/celery/issues/4308) or a key of the wrong type
-(https://github.com/celery/kombu/issues/1247) crashes the worker. Here such a message is dropped and logged, and such a key is
-deleted; the operator sends again what is lost with either.
+(https://github.com/celery/kombu/issues/1247) crashes the worker. Here such a message is dropped and logged, and such a
+key is deleted; the operator sends again what is lost with either.
 
-kombu's worker also ends if, after a reconnect, it acknowledges a task that began before it. Here that fails like any lost
-connection, which Celery logs; a second delivery of the message finds the attempt's claim, and ends.
+kombu's worker also ends if, after a reconnect, it acknowledges a task that began before it. Here that fails like any
+lost connection, which Celery logs; a second delivery of the message finds the attempt's claim, and ends.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from reconstruction_operator.state import connections
 
 _WRONG_TYPE: Final = "WRONGTYPE"
 _ABSENT: Final = "none"  # the reply of Redis's TYPE for a key that does not exist
-# Headers of Celery's own that act on the worker's main process, before a task could refuse them: with a wrong type they end it or keep
-# its slot, and a compressed body is unpacked there without a limit. No message of this project needs them.
+# Headers of Celery's own that act on the worker's main process, before a task could refuse them: with a wrong type they
+# end it or keep its slot, and a compressed body is unpacked there without a limit. No message of this project needs
+# them.
 _UNSAFE_HEADERS: Final = ("compression", "stamped_headers", "stamps", "timelimit")
 
 logger = logging.getLogger(__name__)
@@ -61,12 +62,15 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
 
 
 class _HardenedQoS(kombu_redis.QoS):
-    """Keeps a message that a worker takes while a key has the wrong type. Frees the worker's slot if an acknowledgement fails.
+    """Keeps a message that a worker takes while a key has the wrong type.
+
+    Frees the worker's slot if an acknowledgement fails.
 
     kombu would lose the message, and keep the slot. A worker without a free slot would never consume again.
 
-    Taking and acknowledging a message are two commands each, without kombu's transaction around them. If Redis carries out only the
-    first one, the index names a message that does not exist, and kombu drops that entry. The order of the commands ensures this.
+    Taking and acknowledging a message are two commands each, without kombu's transaction around them. If Redis carries
+    out only the first one, the index names a message that does not exist, and kombu drops that entry. The order of the
+    commands ensures this.
     """
 
     @contextlib.contextmanager

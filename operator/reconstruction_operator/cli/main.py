@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     here = subcommands.add_parser(
         "reconstruct",
         help="run a model on this machine, without Kubernetes and Redis",
-        description="Check photos as a worker does, and run a model on them here. `kubectl recon run` does the same, with "
-        "advice and progress bars. It prints lines of JSON. The exit status is 2 for a model, a parameter or an output that cannot "
+        description="Check photos as a worker does, and run a model on them here. `kubectl recon run` does "
+        "the same, with "
+        "advice and progress bars. It prints lines of JSON. The exit status is 2 for a model, a parameter or an output "
+        "that cannot "
         "be used, and 3 if the run failed.",
     )
     here.add_argument("photos", nargs="+", metavar="PHOTOS", help="one folder, or files")
@@ -130,7 +132,8 @@ def _reconstruct(
 def _interruptions() -> list[int]:
     """Let the first SIGINT, SIGTERM or SIGHUP raise KeyboardInterrupt, and add its number to the returned list.
 
-    Later ones are ignored: the run deletes its files. A terminal sends SIGINT to all processes, and `kubectl recon run` its own too.
+    Later ones are ignored: the run deletes its files. A terminal sends SIGINT to all processes, and `kubectl recon run`
+    its own too.
     """
     received: list[int] = []
 

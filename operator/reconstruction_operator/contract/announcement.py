@@ -1,7 +1,7 @@
 """Announcements: the models that a worker can run, with their versions and parameters.
 
-A worker stores its announcement under the digest of its text, and puts the digest into its registration. So workers with the same
-models share one text, and an operator reads each text once.
+A worker stores its announcement under the digest of its text, and puts the digest into its registration. So workers
+with the same models share one text, and an operator reads each text once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class ModelInfo:
 
 
 def to_text(models: Mapping[str, ModelInfo]) -> str:
-    """Return the announcement as JSON, the same text for the same models. If it would be too long, schemas are left out."""
+    """Return the announcement as JSON, the same text for the same models.
+
+    If it would be too long, schemas are left out.
+    """
     text = _dump(models)
     if len(text) > MAX_BYTES:
         return _dump({name: replace(info, parameters=None) for name, info in models.items()})
@@ -53,7 +56,10 @@ def is_digest(text: object) -> bool:
 
 
 def from_text(text: str) -> Mapping[str, ModelInfo]:
-    """Return the models of an announcement, by name. Unknown fields are ignored. Raises ValueError or RecursionError."""
+    """Return the models of an announcement, by name.
+
+    Unknown fields are ignored. Raises ValueError or RecursionError.
+    """
     content = json.loads(text)
     if not isinstance(content, dict):
         raise ValueError("an announcement must be a JSON object")  # noqa: TRY004  # one error for every malformed text

@@ -23,7 +23,10 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The job as a worker needs it. Unknown keys are ignored, so that an older worker accepts a newer operator's message."""
+    """The job as a worker needs it.
+
+    Unknown keys are ignored, so that an older worker accepts a newer operator's message.
+    """
 
     version: int = ENVELOPE_VERSION
     install_id: str = ""

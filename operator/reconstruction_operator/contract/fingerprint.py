@@ -1,7 +1,7 @@
 """Fingerprint: input and recipe, equal for two runs that make the same result. Such runs may use each other's result.
 
-The input covers names, sizes and contents of the photos, but not their location; the recipe covers the model, its version and its
-complete parameters.
+The input covers names, sizes and contents of the photos, but not their location; the recipe covers the model, its
+version and its complete parameters.
 """
 
 from __future__ import annotations

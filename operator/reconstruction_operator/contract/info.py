@@ -1,7 +1,9 @@
-"""Info of an installation: what its operator publishes for every authenticated user, in a ConfigMap of its own in kube-public.
+"""Info of an installation: what its operator publishes for every authenticated user, in a ConfigMap of its own in
+kube-public.
 
-The ConfigMap has one text of JSON. It names no tenant, no job, no worker and no address of Redis. Its name contains the Lease's, so that an
-operator, which may write only the object of that name, cannot speak for another installation. A reader ignores keys that it does not know; `schema` grows when a key changes its meaning.
+The ConfigMap has one text of JSON. It names no tenant, no job, no worker and no address of Redis. Its name contains the
+Lease's, so that an operator, which may write only the object of that name, cannot speak for another installation. A
+reader ignores keys that it does not know; `schema` grows when a key changes its meaning.
 """
 
 from __future__ import annotations
@@ -28,13 +30,19 @@ BEAT_SECONDS: Final = 5.0  # the text is written at least as often
 
 
 def audience(namespace: str) -> str:
-    """Return the audience of tokens for the gallery of the operators in that namespace. The API server refuses such a token."""
+    """Return the audience of tokens for the gallery of the operators in that namespace.
+
+    The API server refuses such a token.
+    """
     return f"reconstruction-gallery.{namespace}"
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Live workers that consume the same queues and have the same models. `models`: each a JSON of `ModelInfo`; empty: unknown."""
+    """Live workers that consume the same queues and have the same models.
+
+    `models`: each a JSON of `ModelInfo`; empty: unknown.
+    """
 
     queues: tuple[str, ...] = ()
     number: int = 0
@@ -52,7 +60,8 @@ class InstallationInfo:
     gallery: str = ""  # a URL, or service/NAME in the Lease's namespace
     schemes: tuple[str, ...] = ()  # kinds of object storage that jobs may name
     pools: tuple[str, ...] = ()  # that the administrator planned, besides those of live workers
-    # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld, NamespacesUnreadable
+    # RedisUnreachable, RedisEvicts, RedisNearlyFull, LoopLate, WritesRefused, WritesLate, DeletionsHeld,
+    # NamespacesUnreadable
     problems: tuple[str, ...] = ()
     workers: tuple[Workers, ...] = ()
     complete: bool = False  # whether `workers` has all live workers

@@ -1,7 +1,7 @@
 """Published installations, as all their readers judge them: what is wrong, in a sentence, and what to do.
 
-`kubectl recon`, the gallery and the demo read what operators publish (`contract.info`). Whether an operator still reports is decided by the
-API server's clock, which stamps each write.
+`kubectl recon`, the gallery and the demo read what operators publish (`contract.info`). Whether an operator still
+reports is decided by the API server's clock, which stamps each write.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         Problem("LoopLate", "the loop of the operator makes no progress", "an administrator reads the operator's log"),
         Problem(
             "WritesRefused",
-            "the API server refuses the operator's writes of statuses: its role is incomplete, or an admission rule forbids them",
+            "the API server refuses the operator's writes of statuses: its role is incomplete, or an admission rule "
+            "forbids them",
             "an administrator applies the chart again, and reads the operator's log",
         ),
         Problem(
@@ -84,7 +85,10 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
 
 @dataclass(frozen=True)
 class Installation:
-    """An installation. `written`: when the API server stored its state. `missing`: why there is none; then `info` is empty."""
+    """An installation.
+
+    `written`: when the API server stored its state. `missing`: why there is none; then `info` is empty.
+    """
 
     info: InstallationInfo = field(default_factory=InstallationInfo)
     written: datetime | None = None
@@ -151,8 +155,9 @@ class Installation:
 def published(bodies: Iterable[Mapping[str, Any]], now: datetime) -> list[Installation]:
     """Return the installations in ConfigMaps with the label of `contract.info` that are not removed.
 
-    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one. Texts
-    get a placeholder for each unprintable character: what one operator publishes, the terminals of all users show.
+    A ConfigMap that does not have its installation's name is left out: its operator may not speak for another one.
+    Texts get a placeholder for each unprintable character: what one operator publishes, the terminals of all users
+    show.
     """
     installations = []
     for body in bodies:

@@ -26,7 +26,9 @@ class Keys:
         return f"{self.prefix}{kind}:{check_job_id(job_id)}"
 
     def job(self, job_id: str) -> str:
-        """What is known of a job: hash with its record, and claim, stop and end of the wanted attempt (`contract.records`), no TTL."""
+        """What is known of a job: hash with its record, and claim, stop and end of the wanted attempt
+        (`contract.records`), no TTL.
+        """
         return self._of_job("job", job_id)
 
     def task(self, task_id: str) -> str:
@@ -50,7 +52,9 @@ class Keys:
         return f"{self.prefix}records:{_name('install id', install_id)}"
 
     def folders(self, install_id: str) -> str:
-        """Job folders that workers report at their start, every hour and in a new epoch: hash, job id to JSON with the fields of a record."""
+        """Job folders that workers report at their start, every hour and in a new epoch: hash, job id to JSON with the
+        fields of a record.
+        """
         return f"{self.prefix}folders:{_name('install id', install_id)}"
 
     def fence(self, install_id: str) -> str:
@@ -74,7 +78,9 @@ class Keys:
         return f"{self.prefix}models:{_name('digest', digest)}"
 
     def checks(self, pool: str) -> str:
-        """Requests for preflights by a worker of that pool (`contract.preflight.CheckRequest`): list of JSON, for some minutes."""
+        """Requests for preflights by a worker of that pool (`contract.preflight.CheckRequest`): list of JSON, for some
+        minutes.
+        """
         return f"{self.prefix}checks:{_name('pool', pool)}"
 
     def checked(self, install_id: str) -> str:
@@ -82,5 +88,8 @@ class Keys:
         return f"{self.prefix}checked:{_name('install id', install_id)}"
 
     def epoch(self) -> str:
-        """The sentinel, a hash. Redis has lost no data as long as it exists, names the server's run, and its count of looks never falls."""
+        """The sentinel, a hash.
+
+        Redis has lost no data as long as it exists, names the server's run, and its count of looks never falls.
+        """
         return f"{self.prefix}epoch"

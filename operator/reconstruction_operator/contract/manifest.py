@@ -22,7 +22,9 @@ _VERSION: Final = 1
 
 
 def local_names(names: Collection[str], job: str) -> dict[str, str]:
-    """Return the name of each file of a job's result on a user's disk: of `model.glb` banana.glb, of `model_full.glb` banana_full.glb."""
+    """Return the name of each file of a job's result on a user's disk: of `model.glb` banana.glb, of `model_full.glb`
+    banana_full.glb.
+    """
     local = {name: name for name in names}
     for name in names:
         path = PurePosixPath(name)

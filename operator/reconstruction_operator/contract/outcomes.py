@@ -1,4 +1,6 @@
-"""Outcomes and reasons of attempts, in one table: retriable or not, counted as a failure or not, and the advice to users."""
+"""Outcomes and reasons of attempts, in one table: retriable or not, counted as a failure or not, and the advice to
+users.
+"""
 
 from __future__ import annotations
 
@@ -48,14 +50,28 @@ _FINAL = {
     "TOO_FEW_IMAGES": "Add photos: 20 to 60 all around the object give good results.",
     "TOO_MANY_IMAGES": "Leave out photos, or split the set.",
     "CORRUPT_IMAGE": "Copy or export the named file again, or leave it out.",
-    "UNSUPPORTED_FORMAT": "Export the photos as JPEG, PNG, TIFF, WebP or HEIC with 8 or 16 bits a channel, and a video as MP4 or MOV.",
+    "UNSUPPORTED_FORMAT": (
+        "Export the photos as JPEG, PNG, TIFF, WebP or HEIC with 8 or 16 bits a channel, and a video as MP4 or MOV."
+    ),
     "IMAGE_TOO_LARGE": "Reduce the named photo, or cut the video.",
     "IMAGE_TOO_SMALL": "Use the photos as the camera made them, and no previews or icons.",
-    "NOT_ENOUGH_OVERLAP": "Take more photos, closer together (10 to 15 degrees between neighbours), around the object and not straight towards it.",
-    "NO_PARALLAX": "Walk around the object, a step aside for each photo: photos taken from one place, by turning the camera, show no depth.",
-    "NO_DENSE_SURFACE": "Take sharper photos from more directions, in even light, of a surface that is not glossy or transparent.",
-    "LOW_TEXTURE": "Take sharp photos with more light, and put something with a pattern below the object, such as newspaper.",
-    "RESULT_NOT_FOUND": "Create the job with spec.reuse IfUnchanged to run it: results of deleted jobs are kept for a time only.",
+    "NOT_ENOUGH_OVERLAP": (
+        "Take more photos, closer together (10 to 15 degrees between neighbours), around the object "
+        "and not straight towards it."
+    ),
+    "NO_PARALLAX": (
+        "Walk around the object, a step aside for each photo: photos taken from one place, by turning "
+        "the camera, show no depth."
+    ),
+    "NO_DENSE_SURFACE": (
+        "Take sharper photos from more directions, in even light, of a surface that is not glossy or transparent."
+    ),
+    "LOW_TEXTURE": (
+        "Take sharp photos with more light, and put something with a pattern below the object, such as newspaper."
+    ),
+    "RESULT_NOT_FOUND": (
+        "Create the job with spec.reuse IfUnchanged to run it: results of deleted jobs are kept for a time only."
+    ),
     "INVALID_PARAMETERS": "Correct spec.parameters in a new job.",
     "BACKEND_UNAVAILABLE": "Choose a modelType that the workers of this queue have.",
     "OUTPUT_REFUSED": "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
@@ -73,8 +89,14 @@ _RETRIED = {
     "OUT_OF_MEMORY": "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory.",
     "BACKEND_CRASHED": "See the worker's log; if it happens again, report it with the photos.",
     "DISK_FULL": "Free space on the workers' job volume.",
-    "VOLUME_QUOTA": "Delete jobs of the namespace whose results are no longer needed, with deletionPolicy Delete, or ask the administrator.",
-    "OUTPUT_UPLOAD_FAILED": "Check that the server or disk of spec.output.uri answers the workers and has space; a finished result is kept, and only its delivery is repeated.",
+    "VOLUME_QUOTA": (
+        "Delete jobs of the namespace whose results are no longer needed, with deletionPolicy Delete, "
+        "or ask the administrator."
+    ),
+    "OUTPUT_UPLOAD_FAILED": (
+        "Check that the server or disk of spec.output.uri answers the workers and has space; "
+        "a finished result is kept, and only its delivery is repeated."
+    ),
     "WORKER_ERROR": "See the worker's log: a defect, a wrong setting, or a machine that was paused or overloaded.",
     "WORKER_LOST": "Find out why the worker stopped: node failure, out of memory, or killed.",
 }
@@ -82,7 +104,10 @@ _RETRIED = {
 _CONTINUED = {
     "SUSPENDED": "Set spec.suspend to false to continue.",
     "DRAINED": "The worker was shut down; another attempt follows.",
-    "WORKER_EXHAUSTED": "The worker could start no thread or process: raise its container's limit of processes; another attempt follows.",
+    "WORKER_EXHAUSTED": (
+        "The worker could start no thread or process: raise its container's limit of "
+        "processes; another attempt follows."
+    ),
     "REDIS_LOST": "Redis lost the attempt; another attempt follows.",
     "SUPERSEDED": "A newer attempt has taken over.",
 }
@@ -106,7 +131,10 @@ REASONS: Mapping[str, Reason] = MappingProxyType(
 
 
 def reason(code: str) -> Reason:
-    """Return the reason of that code. An unknown code (of a newer worker) counts as WORKER_ERROR, under its own name."""
+    """Return the reason of that code.
+
+    An unknown code (of a newer worker) counts as WORKER_ERROR, under its own name.
+    """
     row = REASONS.get(code)
     if row is not None:
         return row

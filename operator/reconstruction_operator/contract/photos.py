@@ -1,6 +1,7 @@
 """Photo: one photo of an input, once it was checked. Its checks, the files of a job and the models share it.
 
-A mask is a picture that shows where the object is in a photo. It lies beside the photo, under the name that `mask_of` returns.
+A mask is a picture that shows where the object is in a photo. It lies beside the photo, under the name that `mask_of`
+returns.
 """
 
 from __future__ import annotations

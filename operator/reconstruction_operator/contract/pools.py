@@ -1,4 +1,7 @@
-"""Pools of workers: their queues, and the namespaces that may use them (POOL_NAMESPACES). Operator and workers both enforce it."""
+"""Pools of workers: their queues, and the namespaces that may use them (POOL_NAMESPACES).
+
+Operator and workers both enforce it.
+"""
 
 from __future__ import annotations
 

@@ -62,7 +62,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
-    """What Redis holds of one job, read at one moment. Claim, end and stop are those of the attempt that was asked for."""
+    """What Redis holds of one job, read at one moment.
+
+    Claim, end and stop are those of the attempt that was asked for.
+    """
 
     record: Record | None = None
     claim: Claim | None = None

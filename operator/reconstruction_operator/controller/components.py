@@ -1,4 +1,6 @@
-"""Components: constructs the operator's components from the settings, starts and supervises them, and stops them in order."""
+"""Components: constructs the operator's components from the settings, starts and supervises them, and stops them in
+order.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ class Operator:
 
     def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
         settings = config.settings
-        instance = f"{socket.gethostname()}_{uuid.uuid4()}"  # in the Lease: the pod's name, and a part that is new in each process
+        # in the Lease: the pod's name, and a part that is new in each process
+        instance = f"{socket.gethostname()}_{uuid.uuid4()}"
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api, self._installation = api, installation
         self.cache = Cache(management=partial(installations.management, mine=installation.mark))

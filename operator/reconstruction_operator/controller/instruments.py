@@ -51,7 +51,8 @@ def trace(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
             attributes: dict[str, str | int] = {"job.attempt": status.attempt, "job.queue": job.queue}
             emit(Span(tracing.OPERATOR, name, ids, root, start, end, attributes))
 
-    # The status may name the worker before the first progress report: the span of the wait is emitted once both are known.
+    # The status may name the worker before the first progress report: the span of the wait is emitted once both are
+    # known.
     if status.progress is not None and _reports(status) and not (_reports(before) and before.attempt == status.attempt):
         begun = status.progress.last_update_time or status.start_time
         span("wait for a worker", status.dispatch_time, begun)

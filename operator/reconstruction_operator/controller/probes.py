@@ -3,8 +3,8 @@
 `/healthz` fails if a restart would help: a crashed task, a loop that hangs, a watch that sends no requests.
 `/readyz` fails while the operator cannot do its work: no API server, no Redis. A backlog fails neither.
 
-Both ports have the limits of `telemetry.serving`. The probes are served by the operator's loop, whose health they report; the metrics by
-a thread, so that scrapes never delay that loop.
+Both ports have the limits of `telemetry.serving`. The probes are served by the operator's loop, whose health they
+report; the metrics by a thread, so that scrapes never delay that loop.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def late(what: str, seconds: float, limit_seconds: float) -> str:
 
 
 class ProbeServer:
-    """Serves probes and metrics of `program` until it is closed. Without a program, which waits for what it needs, it is alive and not ready."""
+    """Serves probes and metrics of `program` until it is closed.
+
+    Without a program, which waits for what it needs, it is alive and not ready.
+    """
 
     def __init__(self, *, host: str, port: int, metrics_port: int) -> None:
         """Take the address of both ports; for port 0, `start` takes a free one."""

@@ -18,7 +18,8 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
 
     With `retain_until` (seconds since 1970), a complete result stays in the trash until then.
 
-    The rename comes first: no reader ever sees half of the folder, and a run that still works there can no longer publish.
+    The rename comes first: no reader ever sees half of the folder, and a run that still works there can no longer
+    publish.
 
     Raises ValueError for an unsafe job id, OSError if the folder could not be moved or deleted.
     """
@@ -38,10 +39,12 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
 
 
 def drop_empty_folders(before: float) -> None:
-    """Delete job folders without any content that last changed before that time (seconds since 1970). Failures are logged.
+    """Delete job folders without any content that last changed before that time (seconds since 1970).
 
-    A worker that was killed at its start leaves such a folder, without the note that names its owner. The folder of a bare `delay()`
-    stays: its caller makes it.
+    Failures are logged.
+
+    A worker that was killed at its start leaves such a folder, without the note that names its owner. The folder of a
+    bare `delay()` stays: its caller makes it.
 
     Raises OSError if the job folders cannot be listed.
     """
@@ -55,7 +58,9 @@ def drop_empty_folders(before: float) -> None:
 
 
 def _changed_at(folder: JobFolder) -> float | None:
-    """Return when the newest directory of the folder last changed; None if a file has content, or a caller made the folder."""
+    """Return when the newest directory of the folder last changed; None if a file has content, or a caller made the
+    folder.
+    """
     if folder.input.exists():
         return None
     newest = 0.0

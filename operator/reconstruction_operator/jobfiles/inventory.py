@@ -1,7 +1,9 @@
-"""Inventory: a worker reports the job folders to Redis, so that files of deleted jobs are found after Redis lost its data.
+"""Inventory: a worker reports the job folders to Redis, so that files of deleted jobs are found after Redis lost its
+data.
 
-The report deletes no job folder with content: the operator compares it with the objects and orders the deletion of orphans. Only
-tombstones are deleted here, because their orders may be lost and the notes of their owners deleted. Other folders without a note are counted.
+The report deletes no job folder with content: the operator compares it with the objects and orders the deletion of
+orphans. Only tombstones are deleted here, because their orders may be lost and the notes of their owners deleted. Other
+folders without a note are counted.
 """
 
 from __future__ import annotations

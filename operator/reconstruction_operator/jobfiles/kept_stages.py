@@ -4,10 +4,11 @@ Jobs of the same namespace with the same photos continue from kept stages:
 
     <folder>/<tenant>~<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
 
-The tenant is the folder name of the job's namespace (`layout.tenant`); it is empty where there are no namespaces. The digest covers the
-namespace, the photos and the model. The stages of a run get here by one rename, and get from here into another run's
-workspace as hard links: they take their space once, and a deletion does not disturb a run that uses them. From another file system, both are
-copies. The folder is a cache: deleting it only costs time. `models.stages` says what is in a stage.
+The tenant is the folder name of the job's namespace (`layout.tenant`); it is empty where there are no namespaces. The
+digest covers the namespace, the photos and the model. The stages of a run get here by one rename, and get from here
+into another run's workspace as hard links: they take their space once, and a deletion does not disturb a run that uses
+them. From another file system, both are copies. The folder is a cache: deleting it only costs time. `models.stages`
+says what is in a stage.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class RunStages:
         return self._space.stages
 
     def share(self, key: str, envelope: Envelope) -> None:
-        """Use stages of other jobs that have that key, and let `keep` keep those of this run for them, if the settings allow it."""
+        """Use stages of other jobs that have that key, and let `keep` keep those of this run for them, if the settings
+        allow it.
+        """
         if not config.settings.KEEP_STAGES_SECONDS:
             return
         self._tenant = layout.tenant(envelope.namespace)
@@ -107,7 +110,8 @@ def of_namespace(key: str, install_id: str, namespace: str, namespace_uid: str) 
 
 
 def keep(folder: Path, stages: Path, digest: str, job_id: str, *, tenant: str = "") -> None:
-    """Move the stages of a run into `folder`, and delete those there that exceed the settings, or what is left on the disk.
+    """Move the stages of a run into `folder`, and delete those there that exceed the settings, or what is left on the
+    disk.
 
     Raises OSError if they could not be moved, RecursionError if that takes a copy of very deep folders.
     """
@@ -134,7 +138,8 @@ def beyond(kept: Iterable[Kept], limit_bytes: int) -> Iterator[Kept]:
         else:
             by_tenant[entry.tenant].append(entry)
     sizes = {tenant: sum(entry.bytes for entry in entries) for tenant, entries in by_tenant.items()}
-    total, count = sum(sizes.values()), sum(map(len, by_tenant.values()))
+    total = sum(sizes.values())
+    count = sum(map(len, by_tenant.values()))
     while total > limit_bytes or count > _MOST:
         shares = sizes if total > limit_bytes else {tenant: len(entries) for tenant, entries in by_tenant.items()}
         oldest = by_tenant[max(shares, key=lambda tenant: shares[tenant])].pop()
@@ -144,7 +149,10 @@ def beyond(kept: Iterable[Kept], limit_bytes: int) -> Iterator[Kept]:
 
 
 def link(folder: Path, digest: str, into: Path) -> None:
-    """Link (or else copy) the newest sealed stages with that digest into the folder `into`. If that fails, they are left out."""
+    """Link (or else copy) the newest sealed stages with that digest into the folder `into`.
+
+    If that fails, they are left out.
+    """
     for kept in sorted(entries(folder), key=lambda kept: -kept.until):
         if kept.digest == digest:
             for stage in disk.entries(kept.path):

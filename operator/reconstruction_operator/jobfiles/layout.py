@@ -3,7 +3,8 @@
     <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, placed by its caller
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   staging directory of one run of attempt n, with its `owner.json`
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
-    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder or of a part of it; `.deleted` exists only while it holds some
+    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder or of a part of it; `.deleted`
+                                             exists only while it holds some
     <JOBS_DIR>/.trash/<namespace>/<shard>/…  results of deleted jobs, kept for some time (`trash`)
     <JOBS_DIR>/.names/<digest>/<job id>      index entry of a result, by namespace and name of its job (`results`)
     <JOBS_DIR>/.stages/…                     finished stages of successful runs, for other jobs (`kept_stages`)
@@ -136,7 +137,9 @@ class Workspace:
     """What the model shows before it has a mesh."""
 
     stages = _below("stages")
-    """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
+    """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps
+    stages.
+    """
 
     output = _below("output")
     """Staging directory of the result: one rename makes it the job's output."""
@@ -177,7 +180,10 @@ def _folder(jobs_dir: str, job_id: str) -> JobFolder:
 
 
 def condemn(path: Path, job_id: str) -> Path:
-    """Rename a folder of that job to a tombstone and return that. Raises FileNotFoundError if the folder does not exist."""
+    """Rename a folder of that job to a tombstone and return that.
+
+    Raises FileNotFoundError if the folder does not exist.
+    """
     tombstone = _deleted() / f"{job_id}-{uuid.uuid4().hex}"
     while True:
         with contextlib.suppress(FileExistsError):  # `exist_ok` raises it if the folder vanishes
@@ -192,7 +198,9 @@ def condemn(path: Path, job_id: str) -> Path:
 
 
 def delete(path: Path, job_id: str) -> None:
-    """Delete a folder of that job. It becomes a tombstone first: files without the note that names their owner are never found.
+    """Delete a folder of that job.
+
+    It becomes a tombstone first: files without the note that names their owner are never found.
 
     Raises FileNotFoundError if the folder does not exist, OSError if it could not be renamed or deleted.
     """

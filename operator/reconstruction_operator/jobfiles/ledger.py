@@ -1,9 +1,10 @@
 """Ledger: what the files of a namespace take on the job volume, for the quota NAMESPACE_VOLUME_BYTES.
 
-    <JOBS_DIR>/.usage/<namespace>/<job id>~<bytes>~<began>   an empty file: what the job's folder took when it was measured last
+    <JOBS_DIR>/.usage/<namespace>/<job id>~<bytes>~<began>   an empty file: what the job's folder took when
+                                                             it was measured last
 
-A run measures its own job's folder only, so no step walks the volume. Retained results and kept stages have their sizes in their names
-(`trashed`, `kept_stages`). Files with several hard links count for each job that has one.
+A run measures its own job's folder only, so no step walks the volume. Retained results and kept stages have their sizes
+in their names (`trashed`, `kept_stages`). Files with several hard links count for each job that has one.
 """
 
 from __future__ import annotations
@@ -77,8 +78,12 @@ def account(namespace: str) -> Account:
 
 
 def record(namespace: str, job_id: str, *, began: int = 0) -> None:
-    """Measure the job's folder and enter it; without a folder, remove its entry. Raises OSError if the ledger cannot be written."""
-    folder, root = _folder(namespace), JobFolder.of(job_id).root
+    """Measure the job's folder and enter it; without a folder, remove its entry.
+
+    Raises OSError if the ledger cannot be written.
+    """
+    folder = _folder(namespace)
+    root = JobFolder.of(job_id).root
     earlier = [entry.path for entry in _entries(folder) if entry.job_id == job_id]
     path = folder / f"{job_id}~{disk.usage(root).bytes}~{began}"
     if root.exists():
@@ -102,9 +107,11 @@ def forget(namespace: str, job_id: str) -> None:
 
 
 def expel(namespace: str, limit_bytes: int) -> int:
-    """Delete kept stages, then results in the trash of the namespace, the oldest first, until it takes less than the limit.
+    """Delete kept stages, then results in the trash of the namespace, the oldest first, until it takes less than the
+    limit.
 
-    Return the number of results. Nothing is deleted if that would not suffice. Raises OSError if a result could not be deleted.
+    Return the number of results. Nothing is deleted if that would not suffice. Raises OSError if a result could not be
+    deleted.
     """
     now = account(namespace)
     taken, deleted = now.bytes, 0

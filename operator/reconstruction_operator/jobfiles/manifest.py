@@ -12,7 +12,9 @@ from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYT
 
 
 def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile, ...]:
-    """Describe every regular file below `folder`, sorted for display, and flush it to the disk. Remove links and devices.
+    """Describe every regular file below `folder`, sorted for display, and flush it to the disk.
+
+    Remove links and devices.
 
     `check` is called for each chunk that is read, and may raise.
     """
@@ -22,7 +24,10 @@ def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile,
 
 
 def seal(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest and flush it, before the rename that publishes the folder. The other files are already flushed."""
+    """Write the manifest and flush it, before the rename that publishes the folder.
+
+    The other files are already flushed.
+    """
     path = folder / MANIFEST
     path.write_text(manifest.to_text())
     disk.sync(path)

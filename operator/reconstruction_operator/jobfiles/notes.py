@@ -1,7 +1,7 @@
 """Ownership notes in job folders, used to find orphans and delivered copies after Redis has lost its data.
 
-The workspace of a run names its owner in `owner.json`, a published result in its `manifest.json`. Both also hold the URI of
-a delivered copy. The folder of a bare `delay()` has no owner: the operator never orders its deletion.
+The workspace of a run names its owner in `owner.json`, a published result in its `manifest.json`. Both also hold the
+URI of a delivered copy. The folder of a bare `delay()` has no owner: the operator never orders its deletion.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Note:
 
 
 def note(workspace: Workspace, owner: Owner, output_uri: str, *, published: bool = False) -> None:
-    """Write the note of the workspace: its owner, where its run delivers, and whether the copy there is of a published result."""
+    """Write the note of the workspace: its owner, where its run delivers, and whether the copy there is of a published
+    result.
+    """
     noted = {**owner.to_json(), "outputUri": output_uri, "published": published}
     workspace.owner_note.write_text(json.dumps(noted) + "\n")
 
@@ -52,14 +54,17 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
     """Return whether a copy at that URI, which a run found when it began, is of a published result of this job.
 
-    Any other run that could have delivered the copy has left its note in the folder. A missing note means that the result's folder was
-    deleted with the job's object. The job was sent again only because Redis came back with older data.
+    Any other run that could have delivered the copy has left its note in the folder. A missing note means that the
+    result's folder was deleted with the job's object. The job was sent again only because Redis came back with older
+    data.
     """
     return all(entry.published for entry in deliveries(folder) if entry.uri == output_uri)
 
 
 def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
-    """Yield each job folder with the owner that it names, in its newest attempt. Folders may appear and vanish meanwhile.
+    """Yield each job folder with the owner that it names, in its newest attempt.
+
+    Folders may appear and vanish meanwhile.
 
     Raises OSError if the job folders cannot be listed.
     """
@@ -70,7 +75,9 @@ def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
 
 
 def is_bare(folder: JobFolder) -> bool:
-    """Return whether a folder without an owner is of a bare `delay()`: it has an input of its caller, a run of a bare task, or its result."""
+    """Return whether a folder without an owner is of a bare `delay()`: it has an input of its caller, a run of a bare
+    task, or its result.
+    """
     with contextlib.suppress(OSError):
         bare_run = any(workspace.attempt == 0 for workspace in folder.workspaces())
         return folder.input.exists() or bare_run or manifests.read(folder.output) is not None
@@ -85,7 +92,10 @@ def owner_of(folder: JobFolder) -> Owner | None:
 
 
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:
-    """Yield the valid notes of the runs, then the note of the result. Notes whose reading raises `skipped` are omitted."""
+    """Yield the valid notes of the runs, then the note of the result.
+
+    Notes whose reading raises `skipped` are omitted.
+    """
     for read in (
         *(partial(_read, file) for file in sorted(folder.attempts.glob(f"*/{OWNER}"))),
         partial(_read_sealed, folder.output),

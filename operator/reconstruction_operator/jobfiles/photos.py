@@ -1,7 +1,8 @@
-"""Kept photos: the checked photos of a run, which the next attempt takes over instead of copying and decoding them again.
+"""Kept photos: the checked photos of a run, which the next attempt takes over instead of copying and decoding them
+again.
 
-They are in `Workspace.loaded` with the note `photos.json`. One rename gives the folder its name, after the note is written. The folder
-is not flushed: a photo that is damaged by a crash of the machine does not match its digest.
+They are in `Workspace.loaded` with the note `photos.json`. One rename gives the folder its name, after the note is
+written. The folder is not flushed: a photo that is damaged by a crash of the machine does not match its digest.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class KeptPhotos:
 def keep(
     workspace: Workspace, digest: str, photos: Sequence[Photo], check: Callable[[], None], *, etag: str = ""
 ) -> tuple[Photo, ...]:
-    """Keep the run's photos: write the note and rename their folder. Return them in it. `check` is called often, and may raise."""
+    """Keep the run's photos: write the note and rename their folder.
+
+    Return them in it. `check` is called often, and may raise.
+    """
     folder = workspace.photos
     sha256 = {photo.path.name: _digest(folder / photo.path.name, check) for photo in photos}
     named = tuple(replace(photo, path=Path(photo.path.name)) for photo in photos)

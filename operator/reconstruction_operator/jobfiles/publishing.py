@@ -20,9 +20,9 @@ _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # errors of rename(2
 def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | None:
     """Rename the run's output to the job's and return None; or return the manifest of another attempt's result.
 
-    With `replace`, an earlier result is moved aside. Without it, a sealed result stays and its manifest is returned: another attempt
-    of this job was faster. It is not moved, not even for a moment: a superseded run may pause
-    anywhere in this function and continue after its successor's result has been reported.
+    With `replace`, an earlier result is moved aside. Without it, a sealed result stays and its manifest is returned:
+    another attempt of this job was faster. It is not moved, not even for a moment: a superseded run may pause anywhere
+    in this function and continue after its successor's result has been reported.
 
     Raises SupersededError if a later attempt has taken over, or the job's files were deleted.
     """
@@ -55,7 +55,10 @@ def _take_place(output: Path, target: Path) -> bool:
 
 
 def _clear(folder: JobFolder, *, replace: bool) -> None:
-    """Move the folder that blocks the output aside and delete it. A result that another run has just published is moved back."""
+    """Move the folder that blocks the output aside and delete it.
+
+    A result that another run has just published is moved back.
+    """
     previous = disk.set_aside(folder.output, _REPLACED)
     if previous is None:
         return

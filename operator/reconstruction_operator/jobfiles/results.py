@@ -1,9 +1,10 @@
 """Index of results by the names of their jobs: a job that is created again finds the result of an earlier one.
 
-    <JOBS_DIR>/.names/<digest of namespace/name>/<job id>   an empty file: that job has a result, or is about to publish one
+    <JOBS_DIR>/.names/<digest of namespace/name>/<job id>   an empty file: that job has a result, or is about to
+                                                            publish one
 
-A result is in its job's folder or in the trash. An entry counts only if its result is complete and has the same tenant and name: another tenant
-may have had a namespace of that name.
+A result is in its job's folder or in the trash. An entry counts only if its result is complete and has the same tenant
+and name: another tenant may have had a namespace of that name.
 """
 
 from __future__ import annotations
@@ -93,7 +94,10 @@ def is_of_tenant(earlier: Owner, owner: Owner) -> bool:
 
 
 def drop_stale() -> None:
-    """Remove entries without a result, which was never published or whose owner's note was lost. Raises OSError if they cannot be listed."""
+    """Remove entries without a result, which was never published or whose owner's note was lost.
+
+    Raises OSError if they cannot be listed.
+    """
     kept = {result.job_id for result in trashed.entries()}
     for folder in disk.entries(layout.names()):
         for path in disk.entries(folder):

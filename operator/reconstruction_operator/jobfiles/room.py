@@ -1,8 +1,9 @@
 """Room on the job volume: what is deleted early if the volume is short.
 
-A full volume must not cost one tenant's results for another tenant's job. So the files of the failed run go first. Then the volume gets some
-seconds: the run that filled it fails as well, and deletes its own. Only then kept stages go, which only cost time, and then results in the trash,
-those of the job's own namespace before those of others. The volume is measured before each.
+A full volume must not cost one tenant's results for another tenant's job. So the files of the failed run go first. Then
+the volume gets some seconds: the run that filled it fails as well, and deletes its own. Only then kept stages go, which
+only cost time, and then results in the trash, those of the job's own namespace before those of others. The volume is
+measured before each.
 """
 
 from __future__ import annotations
@@ -33,13 +34,17 @@ def make(
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], object] = time.sleep,
 ) -> int:
-    """Delete the files of a failed run in `space`, then what is kept, until the volume has room. Return the number of results.
+    """Delete the files of a failed run in `space`, then what is kept, until the volume has room.
+
+    Return the number of results.
 
     The note of the run's owner stays. `wait` gets seconds, and may raise.
 
     Raises OSError if the volume cannot be measured, or a result or the run's files not be deleted.
     """
-    volume, deadline, deleted = layout.volume(), clock() + _SETTLE_SECONDS, 0
+    volume = layout.volume()
+    deadline = clock() + _SETTLE_SECONDS
+    deleted = 0
 
     def settle(free: float) -> None:
         while _free(volume) < free and disk.is_short(volume) and clock() < deadline:
@@ -51,7 +56,8 @@ def make(
     for path, delete in _candidates(layout.tenant(namespace)):
         if not disk.is_short(volume):
             break
-        free, freed = _free(volume), disk.usage(path).freed
+        free = _free(volume)
+        freed = disk.usage(path).freed
         if freed:  # otherwise all its files have other hard links: a job has taken it over, or continues from it
             deleted += bool(delete())
             settle(free + freed // 2)

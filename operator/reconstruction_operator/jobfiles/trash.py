@@ -1,7 +1,7 @@
 """Trash: results of deleted jobs, kept for some time in case they are needed again.
 
-One rename moves a result from its job's folder into the trash; another makes it a tombstone when it expires. So after a crash it is
-complete in one of these three places.
+One rename moves a result from its job's folder into the trash; another makes it a tombstone when it expires. So after a
+crash it is complete in one of these three places.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class Restorable:
         return self.owner.name
 
     def is_of(self, namespace_uid: str | None) -> bool:
-        """Return whether the job was in the namespace with that uid; None: any of its name. An unknown one (empty) is nobody's."""
+        """Return whether the job was in the namespace with that uid; None: any of its name.
+
+        An unknown one (empty) is nobody's.
+        """
         return namespace_uid is None or (bool(namespace_uid) and self.owner.namespace_uid == namespace_uid)
 
 
@@ -83,7 +86,9 @@ def restorable(namespaces: Iterable[str], most: int) -> list[Restorable]:
 
 
 def seconds_of(folder: JobFolder) -> int:
-    """Return how long the job's result stays in the trash, as in its manifest; 0 if it is not kept or does not exist."""
+    """Return how long the job's result stays in the trash, as in its manifest; 0 if it is not kept
+    or does not exist.
+    """
     manifest = manifests.read_sealed(folder.output, folder.job_id)
     return 0 if manifest is None else max(0, manifest.retain_seconds)
 
@@ -94,7 +99,10 @@ def expire(now: float) -> int:
 
 
 def delete(kept: Trashed) -> bool:
-    """Delete one result from the trash; return whether this call deleted it. Raises OSError if it could not be deleted."""
+    """Delete one result from the trash; return whether this call deleted it.
+
+    Raises OSError if it could not be deleted.
+    """
     manifest = None
     with contextlib.suppress(OSError):
         manifest = manifests.read(kept.path)

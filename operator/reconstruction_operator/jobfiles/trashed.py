@@ -1,8 +1,10 @@
 """What is in the trash (`trash`): found by namespace, or by namespace and job.
 
-    <JOBS_DIR>/.trash/<namespace>/<shard>/<job id>~<until>~<bytes>   a sealed result, kept until then (whole seconds since 1970)
+    <JOBS_DIR>/.trash/<namespace>/<shard>/<job id>~<until>~<bytes>   a sealed result, kept until then (whole
+                                                                 seconds since 1970)
 
-The shard is a part of the job id's digest: a look for one job lists one shard, and a list of one namespace reads no other.
+The shard is a part of the job id's digest: a look for one job lists one shard, and a list of one namespace reads no
+other.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ class Trashed:
 
     @property
     def path(self) -> Path:
-        """The folder of the result. Made on demand: a namespace can have 50,000, and a path of each takes longer than their list."""
+        """The folder of the result.
+
+        Made on demand: a namespace can have 50,000, and a path of each takes longer than their list.
+        """
         return self.shard / self.name
 
     @property

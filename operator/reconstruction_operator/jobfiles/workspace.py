@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     """Create an empty workspace for a run of that attempt (None: a bare task).
 
-    The workspaces of earlier runs become tombstones, which `delete_predecessors` deletes. A superseded run that still works in
-    one of them fails at its last rename. Workspaces have unique names: a superseded run can neither write into its successor's
-    workspace nor delete it. A bare task retires only its own earlier runs.
+    The workspaces of earlier runs become tombstones, which `delete_predecessors` deletes. A superseded run that still
+    works in one of them fails at its last rename. Workspaces have unique names: a superseded run can neither write into
+    its successor's workspace nor delete it. A bare task retires only its own earlier runs.
 
     Raises SupersededError if a later attempt has a workspace, OSError if the job folders cannot be written.
     """
@@ -36,7 +36,8 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
 
 
 def delete_predecessors(job_id: str, successor: Workspace) -> None:
-    """Delete the tombstones of earlier runs, after `successor` took over their fetched objects, checked photos and sealed stages.
+    """Delete the tombstones of earlier runs, after `successor` took over their fetched objects, checked photos and
+    sealed stages.
 
     Call it after this run has noted where those runs may have delivered.
     """

@@ -1,4 +1,7 @@
-"""Access: finds the API server and the credentials, as kubectl does, or by a pod's service account. It sends no request."""
+"""Access: finds the API server and the credentials, as kubectl does, or by a pod's service account.
+
+It sends no request.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,10 @@ def context_names(kubeconfig: str | None = None) -> list[str]:
 
 
 def _current(files: str) -> str | None:
-    """Return the current context of several files: the first one that is set, as in kubectl. The loader uses the last one."""
+    """Return the current context of several files: the first one that is set, as in kubectl.
+
+    The loader uses the last one.
+    """
     paths = [Path(path).expanduser() for path in files.split(os.pathsep) if path]
     for path in paths if len(paths) > 1 else ():
         content = yaml.safe_load(path.read_text()) if path.is_file() else None

@@ -46,12 +46,17 @@ UserHeaders = Sequence[tuple[str, str]]
 
 
 async def find_cluster() -> ClusterAccess:
-    """See `access.find_cluster`; a thread loads the credentials, since an exec plugin may be slow. Raises NoClusterError."""
+    """See `access.find_cluster`; a thread loads the credentials, since an exec plugin may be slow.
+
+    Raises NoClusterError.
+    """
     return await asyncio.to_thread(access.find_cluster)
 
 
 class Api:
-    """Sends requests and parses responses. `find` gets fresh credentials when the API server rejects the old ones: tokens expire.
+    """Sends requests and parses responses.
+
+    `find` gets fresh credentials when the API server rejects the old ones: tokens expire.
 
     `program` is sent as the user agent, which is also the manager of the fields that the program writes.
     """
@@ -80,7 +85,9 @@ class Api:
         return math.inf if self._answered_at is None else time.monotonic() - self._answered_at
 
     def now(self) -> datetime:
-        """Return the time of the API server's clock, to compare with times of objects; without a response, of this machine's."""
+        """Return the time of the API server's clock, to compare with times of objects; without a response, of this
+        machine's.
+        """
         try:
             return parsedate_to_datetime(self._dated or "") + timedelta(seconds=self.silent_seconds)
         except ValueError:  # none yet, or a proxy in between removed the header
@@ -140,7 +147,10 @@ class Api:
             return bytes(text)
 
     async def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
-        """Yield the pieces of a watch or a log as they arrive, until the API server ends it. Raises SilentError and other ApiErrors."""
+        """Yield the pieces of a watch or a log as they arrive, until the API server ends it.
+
+        Raises SilentError and other ApiErrors.
+        """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=silence_seconds)
         headers = {"Accept": "*/*"}
         async with self._sent(
@@ -168,7 +178,10 @@ class Api:
         as_user: UserHeaders | None = None,
         **options: Any,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request, and yield the response. Raises ApiError for a status from 400, and if reading it fails or takes too long."""
+        """Send a request, and yield the response.
+
+        Raises ApiError for a status from 400, and if reading it fails or takes too long.
+        """
         names = {name for name, _ in as_user or ()}
         if as_user is not None and not names & {"Authorization", "Impersonate-User"}:
             raise ValueError("a request as a user must name the user")  # it would have the program's rights

@@ -1,4 +1,5 @@
-"""Log lines of operator and workers: the job that a line is about, by the field that the program adds, never by its message.
+"""Log lines of operator and workers: the job that a line is about, by the field that the program adds, never by its
+message.
 
 A message may quote what a tenant wrote, such as the address of an input.
 """

@@ -32,8 +32,9 @@ _RENEWALS: Final = 3  # consecutive renewals of an expired page token
 class Pages:
     """One list. `selection`: the query that selects its objects.
 
-    If the token of the next page has expired (410 Gone: etcd has compacted its version), the list continues with the token in that
-    response. Its later pages are of a newer version, but every object that exists the whole time is in the list.
+    If the token of the next page has expired (410 Gone: etcd has compacted its version), the list continues with the
+    token in that response. Its later pages are of a newer version, but every object that exists the whole time is in
+    the list.
     """
 
     def __init__(self, selection: Mapping[str, str] | None = None, report: parsing.Report = parsing.warn) -> None:
@@ -61,7 +62,10 @@ class Pages:
         self._token, self._renewals, self.version, self.complete = "", 0, 0, False
 
     def take(self, text: bytes) -> parsing.Page:
-        """Divide the response into objects, and choose the size of the next page. Raises ApiError if it is not a page."""
+        """Divide the response into objects, and choose the size of the next page.
+
+        Raises ApiError if it is not a page.
+        """
         try:
             page = parsing.page(text, self._report)
         except ValueError as error:
@@ -76,7 +80,8 @@ class Pages:
     def failed(self, error: ApiError) -> None:
         """Choose the next request after an error. Raise the error if the list cannot continue at once.
 
-        After a request without a response, the next one is smaller: a busy API server may never complete so large a page.
+        After a request without a response, the next one is smaller: a busy API server may never complete so large a
+        page.
         """
         if error.status == 0:
             smaller = max(self._limit // 4, _SMALLEST_PAGE)

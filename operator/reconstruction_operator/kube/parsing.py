@@ -1,8 +1,10 @@
-"""Parsing: the JSON of the API server. It holds whatever a tenant may store, so that one hostile object never stops a program.
+"""Parsing: the JSON of the API server.
 
-A tenant may nest an object's free-form fields, such as `metadata.managedFields`, thousands of levels deep. What is nested deeper than
-any valid object becomes null, and `report` gets the name of that object. Pages and events are divided into objects without
-decoding these, so that each object is decoded only as far as it is needed.
+It holds whatever a tenant may store, so that one hostile object never stops a program.
+
+A tenant may nest an object's free-form fields, such as `metadata.managedFields`, thousands of levels deep. What is
+nested deeper than any valid object becomes null, and `report` gets the name of that object. Pages and events are
+divided into objects without decoding these, so that each object is decoded only as far as it is needed.
 """
 
 from __future__ import annotations
@@ -41,7 +43,10 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list. `token` requests the next page; empty on the last page. `version`: the list's resource version, 0 if unknown."""
+    """A page of a list.
+
+    `token` requests the next page; empty on the last page. `version`: the list's resource version, 0 if unknown.
+    """
 
     items: Sequence[Encoded]
     version: int
@@ -167,7 +172,10 @@ def key_of(body: Mapping[str, Any]) -> JobKey | None:
 
 
 def version_of(body: Mapping[str, Any]) -> int:
-    """Return the resource version as a number, 0 if it is not a number. Larger is newer (guaranteed by the API since 1.35, true before)."""
+    """Return the resource version as a number, 0 if it is not a number.
+
+    Larger is newer (guaranteed by the API since 1.35, true before).
+    """
     metadata = body.get("metadata")
     return number_of(str(metadata.get("resourceVersion", ""))) if isinstance(metadata, Mapping) else 0
 
@@ -191,8 +199,9 @@ def _decoded(text: bytes) -> Any:
 def _lean(text: bytes) -> bytes:
     """Return an object's JSON without large managed fields: to cut and decode 1 MB of them takes 0.2 to 0.4 s.
 
-    The API server writes them as the first list of this name, after other metadata and before `name` and `spec`. The name of a field of
-    theirs begins with "f:", and a quotation mark in a text is escaped, so no tenant can forge their end.
+    The API server writes them as the first list of this name, after other metadata and before `name` and `spec`. The
+    name of a field of theirs begins with "f:", and a quotation mark in a text is escaped, so no tenant can forge their
+    end.
     """
     start = text.find(b',"managedFields":[')
     end = text.find(b'],"name":"', start) + 1

@@ -1,7 +1,7 @@
 """Reflector: follows the objects of one collection by a list and then a watch, and begins again after any error.
 
-An object that cannot be read is skipped, logged and counted; the others are followed. The requests are the caller's: `follow`
-sends them from a thread, `follow_async` from an event loop.
+An object that cannot be read is skipped, logged and counted; the others are followed. The requests are the caller's:
+`follow` sends them from a thread, `follow_async` from an event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from reconstruction_operator.kube.pages import Pages
 
 _log = logging.getLogger(__name__)
 
-# Of a watch, which then begins again: the connection may be dead. The API server sends a bookmark each minute, but none of Events.
+# Of a watch, which then begins again: the connection may be dead. The API server sends a bookmark each minute, but none
+# of Events.
 SILENCE_SECONDS: Final = 90.0
 _WATCH_SECONDS: Final = 300  # then the API server ends the watch, and a new one continues from its version
 _FIRST_PAUSE_SECONDS: Final = 0.5
@@ -47,7 +48,10 @@ Query = Mapping[str, str]
 
 
 class Transport(Protocol):
-    """Requests from a thread. `read` raises TooLargeError above `max_bytes`, `chunks` SilentError; both raise ApiError."""
+    """Requests from a thread.
+
+    `read` raises TooLargeError above `max_bytes`, `chunks` SilentError; both raise ApiError.
+    """
 
     def read(self, path: str, query: Query, max_bytes: int) -> bytes: ...  # noqa: D102
     def chunks(self, path: str, query: Query, silence_seconds: float) -> Generator[bytes, None, None]: ...  # noqa: D102
@@ -155,7 +159,8 @@ class Reflector:
         if kind == "ERROR":
             status = parsing.mapping(body)
             code = status.get("code")
-            raise ApiError(code if isinstance(code, int) else 0, str(status.get("reason", "")), str(status.get("message", "")))  # fmt: skip
+            number = code if isinstance(code, int) else 0
+            raise ApiError(number, str(status.get("reason", "")), str(status.get("message", "")))
         if kind == "BOOKMARK":
             self._version = parsing.version_of(parsing.mapping(body)) or self._version
         elif (head := self._take(kind, body)) is not None:

@@ -1,7 +1,9 @@
-"""Model process: runs an isolated model, `python -P -m reconstruction_operator.models.child <descriptor> <request file>`.
+"""Model process: runs an isolated model, `python -P -m reconstruction_operator.models.child <descriptor> <request
+file>`.
 
-It forks into two. One process runs the model. The other, the guard, has a single thread and imports little. It detects a dead or silent
-worker even while native code in the model holds the interpreter lock, and then kills the process group.
+It forks into two. One process runs the model. The other, the guard, has a single thread and imports little. It detects
+a dead or silent worker even while native code in the model holds the interpreter lock, and then kills the process
+group.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ _PATIENCE_SECONDS = 5.0  # how long an important message waits for a full pipe
 _AMPLE_BYTES = 1 << 30  # with so much left, a write that names no file failed on another disk
 
 _KEEP_FIRST = ("zlib", "bz2", "lzma", "ssl", "sqlite3")
-"""Modules to import before any native library. If pycolmap is loaded first, its own copies of these libraries shadow the system's,
-and zlib aborts with "free(): invalid pointer"."""
+"""Modules to import before any native library. If pycolmap is loaded first, its own copies of these libraries shadow
+the system's, and zlib aborts with "free(): invalid pointer"."""
 
 
 def main() -> None:
@@ -132,7 +134,9 @@ def _disk_full(error: OSError, scratch: Path) -> exchange.FailureMessage:
 
 
 def _is_elsewhere(error: OSError, where: str, scratch: Path) -> bool:
-    """Return whether not the job volume is full, where the scratch folder is, but another file system, such as /dev/shm."""
+    """Return whether not the job volume is full, where the scratch folder is, but another file system, such as
+    /dev/shm.
+    """
     with contextlib.suppress(OSError):
         if where:
             return Path(where).parent.stat().st_dev != scratch.stat().st_dev
@@ -151,7 +155,10 @@ def _reporter(messages: int) -> Report:
 
 
 def _send(descriptor: int, message: exchange.ModelMessage, *, patient: bool) -> None:
-    """Write a line. If the worker does not read, drop the line unless `patient`: progress must never delay the model."""
+    """Write a line.
+
+    If the worker does not read, drop the line unless `patient`: progress must never delay the model.
+    """
     line = exchange.encode(message)
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)
     while line:

@@ -1,7 +1,9 @@
-"""Process confinement: prevents a model's process from reading processes other than its children, and from using the network.
+"""Process confinement: prevents a model's process from reading processes other than its children, and from using the
+network.
 
-Processes of the same user may read each other's environment and memory. A container's first process, health checks and `kubectl exec`
-have the worker's passwords. A process can use Landlock to deny itself and its children this access, and seccomp to deny them sockets.
+Processes of the same user may read each other's environment and memory. A container's first process, health checks and
+`kubectl exec` have the worker's passwords. A process can use Landlock to deny itself and its children this access, and
+seccomp to deny them sockets.
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ class _Filter(ctypes.Structure):
 
 
 def confine() -> bool:
-    """Confine this process, which must have a single thread; return whether the kernel supports it. Access to files is unchanged."""
+    """Confine this process, which must have a single thread; return whether the kernel supports it.
+
+    Access to files is unchanged.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "prctl") or libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION) < _LEAST_VERSION:
         return False
@@ -66,7 +71,8 @@ def confine() -> bool:
 
 
 def go_offline() -> bool:
-    """Deny all threads of this process, and its later children, every new socket but AF_UNIX; return whether the system supports it.
+    """Deny all threads of this process, and its later children, every new socket but AF_UNIX; return whether the system
+    supports it.
 
     The sandbox of a pod (`RuntimeDefault`) forbids network namespaces, but allows a filter on top of its own.
     """

@@ -1,7 +1,7 @@
 """Model interface: what a model gets, what it returns, and how it fails.
 
-Nothing else connects a worker and a model. A model does not use Redis, Celery or Kubernetes. It works in the given folders, reports its
-progress, and raises `ModelFailure` with one of the documented reasons.
+Nothing else connects a worker and a model. A model does not use Redis, Celery or Kubernetes. It works in the given
+folders, reports its progress, and raises `ModelFailure` with one of the documented reasons.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from reconstruction_operator.contract.photos import Photo as Photo  # noqa: PLC0
 from reconstruction_operator.contract.photos import mask_of as mask_of  # noqa: PLC0414
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-"""Formats of photos, by Pillow's names. A model must pass them to `Image.open`: a file can be a valid picture in two formats, and
-the worker has checked only these."""
+"""Formats of photos, by Pillow's names. A model must pass them to `Image.open`: a file can be a valid picture in two
+formats, and the worker has checked only these."""
 
 
 EARLY_LOOK = "early.glb"
-"""File in `Work.scratch_dir` that users see until there is a mesh, such as cameras and sparse points. Give it its name by a rename."""
+"""File in `Work.scratch_dir` that users see until there is a mesh, such as cameras and sparse points. Give it its name
+by a rename.
+"""
 
 
 class Step(enum.IntEnum):
@@ -39,7 +41,9 @@ class Step(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageFolder:
-    """The folder in which a run keeps its finished stages for the next attempt and for later jobs; used through `stages.Stages`."""
+    """The folder in which a run keeps its finished stages for the next attempt and for later jobs; used through
+    `stages.Stages`.
+    """
 
     path: Path  # made when the first stage begins; besides output and scratch the only folder that a model writes to
     key: str  # digest of what all stages depend on: photos, model and version
@@ -51,7 +55,10 @@ class StageFolder:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The input of one run. All paths are absolute. Both folders exist; `output_dir` is empty, and `scratch_dir` is deleted after the run."""
+    """The input of one run.
+
+    All paths are absolute. Both folders exist; `output_dir` is empty, and `scratch_dir` is deleted after the run.
+    """
 
     photos: tuple[Photo, ...]
     scratch_dir: Path
@@ -63,7 +70,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Position and scale of a mesh on Earth: `metres_per_unit * rotation @ vertex` is in metres east, north and up of the origin."""
+    """Position and scale of a mesh on Earth: `metres_per_unit * rotation @ vertex` is in metres east, north and up of
+    the origin.
+    """
 
     latitude: float  # degrees, WGS 84; of the origin of the vertices
     longitude: float  # degrees
@@ -82,7 +91,10 @@ class Result(Assessment):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Learned weights that a model computes with. The user brings the file, and the model refuses one with another digest."""
+    """Learned weights that a model computes with.
+
+    The user brings the file, and the model refuses one with another digest.
+    """
 
     name: str
     sha256: str  # of the file, in hexadecimal
@@ -114,9 +126,10 @@ class Report(Protocol):
     ) -> None:
         """Report that `fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12").
 
-        `resumed` names the stage of an earlier attempt after which the run continues; it is given once, in the run's first report.
-        `remaining_seconds` is the model's own estimate of the rest of its run, if it is better than one by `step_shares`.
-        `quality` is the part of `Result.quality` that is known already; it counts until the run ends, or another replaces it.
+        `resumed` names the stage of an earlier attempt after which the run continues; it is given once, in the run's
+        first report. `remaining_seconds` is the model's own estimate of the rest of its run, if it is better than one
+        by `step_shares`. `quality` is the part of `Result.quality` that is known already; it counts until the run ends,
+        or another replaces it.
         """
 
 
@@ -125,22 +138,23 @@ class Model(Protocol):
     """A reconstruction model.
 
     A model may also have `parameters_schema: Mapping[str, object]`, a JSON Schema (an object) of the parameters that
-    `check_parameters` accepts. By this schema the operator refuses jobs before they wait for a worker. It supports the keywords
-    that `planning.parameters` lists.
+    `check_parameters` accepts. By this schema the operator refuses jobs before they wait for a worker. It supports the
+    keywords that `planning.parameters` lists.
 
-    `max_image_side: int`: the longer side in px to which the model reduces larger photos, with any parameters. Frames of videos are
-    stored no larger.
+    `max_image_side: int`: the longer side in px to which the model reduces larger photos, with any parameters. Frames
+    of videos are stored no larger.
 
     `network: bool = False`: whether an isolated model may open network connections.
 
     Two more optional attributes state what the model's results depend on (`registry.versions`):
 
-    - `version: str`, to be changed when the same photos and parameters would give another result, or other stages. Without it,
-      the version of the package that provides the model is used, also if a model of another package is its base class. The version
-      of that one is added.
+    - `version: str`, to be changed when the same photos and parameters would give another result, or other stages.
+      Without it, the version of the package that provides the model is used, also if a model of another package is its
+      base class. The version of that one is added.
     - `packages: Sequence[str]`, the installed packages that it computes with.
 
-    `weights: Sequence[Weights]`: their digests are part of the version, and a licence that forbids commercial use is a warning.
+    `weights: Sequence[Weights]`: their digests are part of the version, and a licence that forbids commercial use is a
+    warning.
     """
 
     name: ClassVar[str]
@@ -150,13 +164,18 @@ class Model(Protocol):
     """Whether the model runs in a child process, because its native code may crash, hang or use too much memory."""
 
     step_shares: ClassVar[Mapping[Step, float]]
-    """Typical shares of the steps in the time of a run; they sum to 1. Used for the ETA if the model reports no `remaining_seconds`."""
+    """Typical shares of the steps in the time of a run; they sum to 1. Used for the ETA if the model reports no
+    `remaining_seconds`.
+    """
 
     min_photos: ClassVar[int]
     max_photos: ClassVar[int]
 
     def unavailable(self) -> str | None:
-        """Return why the model cannot run on this machine (what to install); None if it can. Must be fast: imports nothing large."""
+        """Return why the model cannot run on this machine (what to install); None if it can.
+
+        Must be fast: imports nothing large.
+        """
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
         """Return the parameters with all defaults filled in.

@@ -1,7 +1,7 @@
 """Placeholder model: simulates the six steps and the files of a job, without photos and without a reconstruction.
 
-It does not wait: the worker paces simulated runs, since it performs the first and the last step itself. A report returns when the
-earlier steps are finished. The first two steps of the model are kept as stages, as in a real model.
+It does not wait: the worker paces simulated runs, since it performs the first and the last step itself. A report
+returns when the earlier steps are finished. The first two steps of the model are kept as stages, as in a real model.
 """
 
 from __future__ import annotations

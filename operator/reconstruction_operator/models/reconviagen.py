@@ -1,6 +1,8 @@
-"""ReconViaGen model (github.com/GAP-LAB-CUHK-SZ/ReconViaGen): runs where its packages, its weights and a GPU are available.
+"""ReconViaGen model (github.com/GAP-LAB-CUHK-SZ/ReconViaGen): runs where its packages, its weights and a GPU are
+available.
 
-It invents surfaces that no photo shows, so the quality of the result has `generative`. Its packages are imported only when a run starts.
+It invents surfaces that no photo shows, so the quality of the result has `generative`. Its packages are imported only
+when a run starts.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ def find(name: str) -> Model:
 def version(name: str) -> str:
     """Return the version of the model, or else of the package that provides it; empty if unknown.
 
-    It is followed by the versions of models of other packages that the model is a subclass of (`1.0+photogrammetry-12`), and by the digests
-    of its weights. Raises as `find`.
+    It is followed by the versions of models of other packages that the model is a subclass of
+    (`1.0+photogrammetry-12`), and by the digests of its weights. Raises as `find`.
     """
     model = find(name)
     own, *inherited = _versions_by_package(type(model))
@@ -76,10 +76,13 @@ def version(name: str) -> str:
 
 
 def _versions_by_package(model: type[Model]) -> list[tuple[str, str]]:
-    """Return the model's name and version as each package states them, that of the model's class first; empty where it states none."""
+    """Return the model's name and version as each package states them, that of the model's class first; empty where it
+    states none.
+    """
     stated: dict[str, tuple[str, str]] = {}
     for base in model.__mro__:
-        package, text = base.__module__.partition(".")[0], vars(base).get("version", "")
+        package = base.__module__.partition(".")[0]
+        text = vars(base).get("version", "")
         if package not in stated or not stated[package][1]:
             stated[package] = (str(getattr(base, "name", "")), text if isinstance(text, str) else "")
     return list(stated.values())
@@ -92,7 +95,8 @@ def weights(model: Model) -> list[Weights]:
 
 
 def versions(name: str) -> Mapping[str, str]:
-    """Return the versions of Python, of the model's package and of those it computes with; of its weights the digest and licence.
+    """Return the versions of Python, of the model's package and of those it computes with; of its weights the digest
+    and licence.
 
     Raises as `find`.
     """

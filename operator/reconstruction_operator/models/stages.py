@@ -1,14 +1,16 @@
-"""Stages: intermediate results that a model has finished, from which the next attempt, or another job with the same photos, continues.
+"""Stages: intermediate results that a model has finished, from which the next attempt, or another job with the same
+photos, continues.
 
     <folder>/<stage>~<key>/      a sealed stage: its files, and `seal.json` with their digests
     <folder>/.<stage>-<random>/  a stage that is being written, or was too large to be kept
 
-One rename seals a stage, after all its files are on the disk. So a killed process never leaves a sealed stage with incomplete files. The
-files of a sealed stage never change: a model that writes to one works on a copy. A stage is used only for the key that it was made with,
-and only if its files have the digests of the seal. The key is a digest of the photos, the model and the parameters that the stage reads.
+One rename seals a stage, after all its files are on the disk. So a killed process never leaves a sealed stage with
+incomplete files. The files of a sealed stage never change: a model that writes to one works on a copy. A stage is used
+only for the key that it was made with, and only if its files have the digests of the seal. The key is a digest of the
+photos, the model and the parameters that the stage reads.
 
-Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No other process
-writes there.
+Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No
+other process writes there.
 
 A pipeline of functions keeps what they make by `stage` and `stage_folder`:
 
@@ -224,10 +226,12 @@ def stage(
     replaces: Collection[str] = (),
     is_basis: bool = False,
 ) -> Callable[[_Make[_Run, _Rest, _Made]], _Make[_Run, _Rest, _Made]]:
-    """Decorate a function of a run: what it returns is kept as the stage of that name. With the stage, it is only read back.
+    """Decorate a function of a run: what it returns is kept as the stage of that name.
 
-    `write` and `read` get the folder; `read` raises ValueError for a damaged stage. Stages that this one `replaces` are deleted.
-    `is_basis`: the keys of other stages depend on it from then on.
+    With the stage, it is only read back.
+
+    `write` and `read` get the folder; `read` raises ValueError for a damaged stage. Stages that this one `replaces` are
+    deleted. `is_basis`: the keys of other stages depend on it from then on.
     """
 
     def decorate(make: _Make[_Run, _Rest, _Made]) -> _Make[_Run, _Rest, _Made]:

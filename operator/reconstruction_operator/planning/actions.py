@@ -43,7 +43,10 @@ class AssertCancelled:
 
 @dataclass(frozen=True, slots=True)
 class EndAttempt:
-    """End an attempt that no worker has begun, or (`is_lost`) one whose worker is lost. Without effect on any other, or one that has ended."""
+    """End an attempt that no worker has begun, or (`is_lost`) one whose worker is lost.
+
+    Without effect on any other, or one that has ended.
+    """
 
     task: TaskId
     outcome: Outcome

@@ -74,7 +74,10 @@ class Case:
 
     @property
     def queue(self) -> str:
-        """The queue of the job's messages. The spec may have been edited after they were sent, and before the status shows it."""
+        """The queue of the job's messages.
+
+        The spec may have been edited after they were sent, and before the status shows it.
+        """
         return self.seen.record.queue if self.seen.record else self.job.queue
 
     @property
@@ -121,7 +124,10 @@ class Case:
 
     @property
     def suspended(self) -> bool:
-        """The stored status is Suspended after an attempt. A job suspended before its first one is resumed with it, like a new job."""
+        """The stored status is Suspended after an attempt.
+
+        A job suspended before its first one is resumed with it, like a new job.
+        """
         return self.stored.phase is Phase.SUSPENDED and self.stored.attempt > 0
 
     @property
@@ -139,7 +145,9 @@ class Case:
 
     @property
     def active_deadline(self) -> datetime | None:
-        """When the job must be finished: from its first start since creation or resume, over all attempts, as in batch/v1."""
+        """When the job must be finished: from its first start since creation or resume, over all attempts, as in
+        batch/v1.
+        """
         seconds = self.job.spec.active_deadline_seconds
         start = self.stored.start_time or (self.seen.claim.at if self.worker and self.seen.claim else None)
         return None if seconds is None or start is None else after(start, seconds)

@@ -1,8 +1,10 @@
-"""Installations: the installation whose id a job's status holds (the mark) manages the job. Any other one leaves it alone, and reports it.
+"""Installations: the installation whose id a job's status holds (the mark) manages the job.
 
-The mark is stored with the first status of the job. A status is written only over the version that its plan was made from: if two
-installations have dispatched a new job at the same moment, one of them loses, and stops its attempt. A job keeps its installation: an
-installation that moves takes its INSTALL_ID along, and thus its jobs.
+Any other one leaves it alone, and reports it.
+
+The mark is stored with the first status of the job. A status is written only over the version that its plan was made
+from: if two installations have dispatched a new job at the same moment, one of them loses, and stops its attempt. A job
+keeps its installation: an installation that moves takes its INSTALL_ID along, and thus its jobs.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ def own_conditions(job: Job, mine: InstallationMark) -> tuple[Condition, ...]:
 
 
 def mark(job: Job, planned: Status, mine: InstallationMark) -> Status:
-    """Return the planned status of an unfinished job of ours, with our mark. The mark alone is no reason for a write."""
+    """Return the planned status of an unfinished job of ours, with our mark.
+
+    The mark alone is no reason for a write.
+    """
     if planned is job.status or planned.installation == mine:
         return planned
     return replace(planned, installation=mine)
@@ -44,7 +49,8 @@ def mark(job: Job, planned: Status, mine: InstallationMark) -> Status:
 def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     """Return the report on a job that another installation manages: a condition and an Event, once.
 
-    The other installation keeps the condition in its place when it writes the status, so the two never undo each other's writes.
+    The other installation keeps the condition in its place when it writes the status, so the two never undo each
+    other's writes.
     """
     theirs, status = job.status.installation, job.status
     if theirs is None or job.deleting or job.finished or status.condition(ConditionType.CONTESTED) is not None:

@@ -27,7 +27,8 @@ class Offer:
 def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
     """Return why every worker of the job's queue would refuse its parameters; None if one may accept them.
 
-    `offers`: of all workers of the queue. Nothing is refused if none has the model: a worker that has it may start later.
+    `offers`: of all workers of the queue. Nothing is refused if none has the model: a worker that has it may start
+    later.
     """
     first: Refusal | None = None
     refused: set[int] = set()  # workers with the same announcement share its parts
@@ -50,7 +51,8 @@ def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
 def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Offer]) -> str:
     """Return what the job waits for if no worker of its queue has its model.
 
-    Empty if a worker has or may have it, or if the queue has no worker. `others`: workers of all queues; the queues with the model are named.
+    Empty if a worker has or may have it, or if the queue has no worker. `others`: workers of all queues; the queues
+    with the model are named.
     """
     model = spec.model_type
     if not offers or any(info is None or model in info for info in (offer.models for offer in offers)):

@@ -1,7 +1,7 @@
 """Parameter check: compares a job's parameters with the JSON Schema that a worker has announced for the model.
 
-Only simple keywords of a schema are used. Others, such as patterns and references, are ignored. So this check is never stricter than the
-model's own, and no schema takes long to check.
+Only simple keywords of a schema are used. Others, such as patterns and references, are ignored. So this check is never
+stricter than the model's own, and no schema takes long to check.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def simple(schema: Mapping[str, Any], depth: int = _DEPTH) -> dict[str, Any]:
     if depth == 0:
         return {}
     part = {name: schema[name] for name in (*_PLAIN, *_PLAIN_TOO, *_READ) if name in schema}
-    properties, items, others = schema.get("properties"), schema.get("items"), schema.get("additionalProperties")
+    properties = schema.get("properties")
+    items = schema.get("items")
+    others = schema.get("additionalProperties")
     if isinstance(properties, Mapping):
         part["properties"] = {
             name: simple(value, depth - 1) for name, value in properties.items() if isinstance(value, Mapping)
@@ -72,7 +74,8 @@ def _allowed(error: ValidationError) -> str:
         return f"one of {', '.join(map(str, schema['enum']))}"
     kind = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
     words = kind.get(str(schema.get("type")), str(schema.get("type", "another value")))
-    least, most = schema.get("minimum"), schema.get("maximum")
+    least = schema.get("minimum")
+    most = schema.get("maximum")
     if least is not None and most is not None:
         return f"{words} from {least} to {most}"
     if least is not None:

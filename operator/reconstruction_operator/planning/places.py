@@ -1,7 +1,7 @@
 """Queue positions: rounded, so that a moving queue causes few status writes.
 
-A position is rounded up to 1, 2, 5, 10, 20, 50, …: a job that moves from place 200 to place 1 gets about eight texts. Only the first
-jobs of a queue have a position.
+A position is rounded up to 1, 2, 5, 10, 20, 50, …: a job that moves from place 200 to place 1 gets about eight texts.
+Only the first jobs of a queue have a position.
 """
 
 from __future__ import annotations

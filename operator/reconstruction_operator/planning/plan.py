@@ -1,7 +1,8 @@
 """Plan: a pure function from a job and an observation to the actions and the status that follow.
 
 The rules are the modules of `rules/`. Their order is the decision table: a recorded end comes first, a confirmed cancel
-beats suspend, retry and deadlines, and so on. Phase, conditions, message and Events are made here from the rule's decision.
+beats suspend, retry and deadlines, and so on. Phase, conditions, message and Events are made here from the rule's
+decision.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the rules decided of a job. Admission decides whether the job is dispatched, and `complete` makes the plan."""
+    """What the rules decided of a job.
+
+    Admission decides whether the job is dispatched, and `complete` makes the plan.
+    """
 
     case: Case
     decision: Decision | None  # None: the job is finished, being deleted, or not ours
@@ -78,7 +82,9 @@ def draft(job: Job, observed: Observation, now: datetime, timing: Timing) -> Dra
 
 
 def complete(draft: Draft, mine: InstallationMark, *, admitted: bool) -> Plan:
-    """Return the plan. It is idempotent: planned again from its own status and the same observation, it has the same status and no Events.
+    """Return the plan.
+
+    It is idempotent: planned again from its own status and the same observation, it has the same status and no Events.
 
     `mine` is the mark of this installation. `admitted`: `scheduling` admits the attempt's message now.
     """
@@ -111,7 +117,8 @@ _decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker")
 def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...], mine: InstallationMark) -> bool:
     """Return whether another plan is needed once this status is stored.
 
-    After an end: for the rest of the clean-up. Otherwise: for the next attempt, a change of suspension, or a missing record.
+    After an end: for the rest of the clean-up. Otherwise: for the next attempt, a change of suspension, or a missing
+    record.
     """
     if _decides(status) == _decides(case.stored):
         return False
@@ -126,7 +133,8 @@ def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...], mine: I
 def _record(case: Case, actions: tuple[Action, ...], mine: InstallationMark) -> tuple[Action, ...]:
     """Return what restores the record of a sent job, if Redis lost it or another installation made it.
 
-    A deletion needs the record to find what still runs. Before a mark is stored, the other installation may manage the job.
+    A deletion needs the record to find what still runs. Before a mark is stored, the other installation may manage the
+    job.
     """
     record = case.seen.record
     of_another = record is not None and record.install_id != mine.id and case.job.management is Management.OURS

@@ -4,8 +4,8 @@ The window keeps most waiting jobs in the API server, where suspend, cancel and 
 are separate queues (`<queue>-high`, `<queue>`, `<queue>-low`), which workers consume in that order.
 
 **Fair turns.** A queue is first in, first out, so its messages cannot be reordered. Therefore a namespace never has
-more than a share of the window in a queue: a job of another namespace waits behind at most that many of its messages. The
-namespace with the fewest jobs in flight comes next, and within it the oldest job.
+more than a share of the window in a queue: a job of another namespace waits behind at most that many of its messages.
+The namespace with the fewest jobs in flight comes next, and within it the oldest job.
 
 **Poison quarantine.** A job that kills its whole worker takes the other attempts of that worker with it, and it is
 unknown which of them was the poison. Retried together, they would die together until all have failed. So jobs that lost
@@ -43,7 +43,10 @@ class Quarantine:
 
 
 def quarantine(queue: str, status: Status) -> Quarantine | None:
-    """Return the quarantine of a job: its last failure was the loss of a worker, and not its first failure. None for other jobs."""
+    """Return the quarantine of a job: its last failure was the loss of a worker, and not its first failure.
+
+    None for other jobs.
+    """
     failure = status.failure
     if failure is None or failure.reason != "WORKER_LOST" or status.failures < _QUARANTINE_FAILURES:
         return None
@@ -189,7 +192,10 @@ class _Room:
 
 
 def _turns(lines: Iterable[Line], room: _Room) -> Iterator[Candidate]:
-    """Yield the jobs of one queue that the room allows, in the order of their turns. The caller uses the room for each."""
+    """Yield the jobs of one queue that the room allows, in the order of their turns.
+
+    The caller uses the room for each.
+    """
     turns: list[tuple[int, datetime, JobKey, Candidate, Iterator[Candidate]]] = []
     jobs = Counter(room.load.in_flight)  # and those that had their turn in this queue, by namespace
 

@@ -28,7 +28,9 @@ def pause_end(since: datetime, seconds: float, now: datetime) -> datetime:
 
 
 def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
-    """Return the seconds to wait after that many consecutive failures (from 1): doubled each time, up to `max_seconds`."""
+    """Return the seconds to wait after that many consecutive failures (from 1): doubled each time,
+    up to `max_seconds`.
+    """
     doublings = min(max(0, failures - 1), 64)  # beyond this the maximum holds anyway, and floats would overflow
     return float(min(max_seconds, first_seconds * 2**doublings))
 
@@ -43,8 +45,9 @@ def deletion_is_due(
 ) -> bool:
     """Return whether to send an order to delete the job's files, needed since `since`.
 
-    A missing order is sent again: it was lost, or a worker could not carry it out. Repeated orders back off. The record's
-    `sent_at` is the time of the newest message of either kind, an attempt or an order, so resends of both are spaced.
+    A missing order is sent again: it was lost, or a worker could not carry it out. Repeated orders back off. The
+    record's `sent_at` is the time of the newest message of either kind, an attempt or an order, so resends of both are
+    spaced.
     """
     if record is None or not record.orders or record.sent_at is None or record.sent_at < since:
         return True  # without an order, `sent_at` is the attempt's: one that ends at once may end before it is written

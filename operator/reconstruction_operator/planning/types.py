@@ -77,13 +77,18 @@ class Job:
 
     @property
     def sent(self) -> bool:
-        """Whether a message of the job was ever sent. If so, the job has a record, which the clean-up after its deletion needs."""
+        """Whether a message of the job was ever sent.
+
+        If so, the job has a record, which the clean-up after its deletion needs.
+        """
         status = self.status
         return status.attempt > 1 or status.dispatch_time is not None or status.worker is not None
 
     @property
     def waits(self) -> bool:
-        """Whether the job waits for its first turn, in the API server alone: Redis holds no data of it that could be lost."""
+        """Whether the job waits for its first turn, in the API server alone: Redis holds no data of it that could be
+        lost.
+        """
         status = self.status
         return status.phase is Phase.PENDING and not self.sent and status.observed_generation >= self.generation
 
@@ -103,7 +108,9 @@ class Timing:
     retain_seconds_after_deletion: int = 0
 
     def retention(self, spec: Spec) -> int:
-        """Return for how many seconds a deleted job's result stays in the trash, by the job's policy or else by these settings."""
+        """Return for how many seconds a deleted job's result stays in the trash, by the job's policy or else by these
+        settings.
+        """
         policy = spec.deletion_policy or self.deletion_policy
         return self.retain_seconds_after_deletion if policy == RETAIN else 0
 

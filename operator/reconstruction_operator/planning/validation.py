@@ -1,7 +1,7 @@
 """Validation of a spec beyond the rules of the CRD (`api.spec`), which the API server has checked already.
 
-Each message names the mistake and what to write instead. Messages are written into the status, which every reader of the job sees. So they never quote what may be a secret: user
-names, passwords, queries of signed addresses.
+Each message names the mistake and what to write instead. Messages are written into the status, which every reader of
+the job sees. So they never quote what may be a secret: user names, passwords, queries of signed addresses.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _SHOWN_CHARACTERS = 200
 
 
 def problems(spec: Spec, schemes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the mistakes in the spec, each a sentence that names its field. `schemes`: of the enabled object storage."""
+    """Return the mistakes in the spec, each a sentence that names its field.
+
+    `schemes`: of the enabled object storage.
+    """
     source, target = spec.input.uri, spec.output
     listed = [*_location("spec.input.uri", source, schemes, "https://host/photos.zip", is_output=False)]
     if target is not None:

@@ -3,8 +3,8 @@
     /jobs/{job_id}/input     photos for a bare `delay()`
     /jobs/{job_id}/output    the result
 
-`/jobs` is the setting JOBS_DIR; `jobfiles.layout` describes the rest of the folder. All functions raise ValueError for a job id
-that is unsafe as a path (path traversal).
+`/jobs` is the setting JOBS_DIR; `jobfiles.layout` describes the rest of the folder. All functions raise ValueError for
+a job id that is unsafe as a path (path traversal).
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ return false
 
 @functools.cache
 def get_redis_client() -> redis.Redis:
-    """Return the client of the job state, created from `config.settings.REDIS_STATE_DB` at the first call; `cache_clear()` drops it."""
+    """Return the client of the job state, created from `config.settings.REDIS_STATE_DB` at the first call;
+    `cache_clear()` drops it.
+    """
     return connections.state_client()
 
 

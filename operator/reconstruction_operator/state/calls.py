@@ -1,6 +1,7 @@
 """Calls: a script with its arguments as a value, run by `run`, `arun`, or `arun_all` for a batch.
 
-`script` returns the scripts: one file for each in `lua/`, after the prelude. The operator's are between the fence and the loop over a batch.
+`script` returns the scripts: one file for each in `lua/`, after the prelude. The operator's are between the fence and
+the loop over a batch.
 
 A script of the operator takes several calls that have as many keys and arguments as each other (`lua/each.lua`).
 `arun_all` joins consecutive ones.
@@ -35,7 +36,9 @@ class ProtocolError(Exception):
 
 
 class DeposedError(ProtocolError):
-    """The operator's scripts were refused, and changed nothing, because a higher fence was seen: this operator must stop."""
+    """The operator's scripts were refused, and changed nothing, because a higher fence was seen: this operator must
+    stop.
+    """
 
     def __init__(self, *, fence: int, seen: int) -> None:
         super().__init__(f"deposed: this operator's fence is {fence}, but {seen} was seen in Redis")
@@ -152,7 +155,8 @@ def _shared(numbered: tuple[int, Call[Any]]) -> object:
 
 def _arguments(group: Sequence[Call[Any]]) -> list[Any]:
     """Return what follows the script in the command that runs these calls."""
-    keys, args = list(group[0].keys), list(group[0].args)
+    keys = list(group[0].keys)
+    args = list(group[0].args)
     if group[0].fenced:
         args.insert(1, len(group))
     for call in group[1:]:

@@ -131,7 +131,9 @@ def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> d
 
 
 def broker_transport_options() -> dict[str, Any]:
-    """Return options for kombu: an untuned broker connection may block for 19 s, or forever, while Redis is unavailable."""
+    """Return options for kombu: an untuned broker connection may block for 19 s, or forever, while Redis is
+    unavailable.
+    """
     options: dict[str, Any] = {
         "visibility_timeout": config.settings.VISIBILITY_TIMEOUT_SECONDS,
         "queue_order_strategy": "priority",  # in the order of the queues: high before normal before low

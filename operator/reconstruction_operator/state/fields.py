@@ -1,8 +1,8 @@
 """Fields of the hashes in Redis: decides which values are present, and reads and writes them.
 
-Nothing that comes from Redis is trusted. Whether record, claim and end are present depends on one or two scalar fields, by the rules
-below; `lua/prelude.lua` has the same rules for the scripts. All other fields are read leniently and cut to size: malformed
-values are left out. Times are whole milliseconds since 1970, by Redis's clock.
+Nothing that comes from Redis is trusted. Whether record, claim and end are present depends on one or two scalar fields,
+by the rules below; `lua/prelude.lua` has the same rules for the scripts. All other fields are read leniently and cut to
+size: malformed values are left out. Times are whole milliseconds since 1970, by Redis's clock.
 """
 
 from __future__ import annotations
@@ -83,7 +83,10 @@ def time_of(text: str | None) -> datetime | None:
 
 
 def load_job(key: str, values: object) -> JobHash:
-    """Return the fields of the hash under `key`, None for each that is missing. A hash without a valid attempt is logged once."""
+    """Return the fields of the hash under `key`, None for each that is missing.
+
+    A hash without a valid attempt is logged once.
+    """
     texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
     job = dict(zip(JOB_FIELDS, texts, strict=True)) if len(texts) == len(JOB_FIELDS) else dict.fromkeys(JOB_FIELDS)
     if attempt_of(job) is None and job["gone"] is None and any(text is not None for text in texts):

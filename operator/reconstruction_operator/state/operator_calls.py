@@ -1,7 +1,7 @@
 """Calls of the operator. Pure: each function makes a `Call` of the script of its name.
 
-Every call carries the leader's `fence` (the transition count of its Lease) and the `install_id` that it counts for. A call that
-is run after a higher fence was seen raises DeposedError, and changes nothing.
+Every call carries the leader's `fence` (the transition count of its Lease) and the `install_id` that it counts for. A
+call that is run after a higher fence was seen raises DeposedError, and changes nothing.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def put_record(
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
-    """Add the existing records of those jobs to our index, which `list_records` reads, and make our install their owner."""
+    """Add the existing records of those jobs to our index, which `list_records` reads, and make our install their
+    owner.
+    """
     own = (keys.records(leader["install_id"]), *map(keys.job, job_ids))
     return _fenced("index_records", keys, own, (leader["install_id"], *job_ids), **leader)
 
@@ -118,12 +120,16 @@ def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]
 
 
 def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
-    """Note that the attempt's message was sent now, or an order to delete the job's files. Nothing is noted if another attempt is wanted."""
+    """Note that the attempt's message was sent now, or an order to delete the job's files.
+
+    Nothing is noted if another attempt is wanted.
+    """
     return _fenced("mark_sent", keys, (keys.job(job_id),), (attempt, int(is_order)), **leader)
 
 
 def change_flags(keys: Keys, *, job_id: str, change: FlagChange, **leader: Unpack[Leader]) -> Call[None]:
-    """Change the flags of a cancel, or renew their TTL: request it, withdraw the request, confirm the cancel, or clear both flags.
+    """Change the flags of a cancel, or renew their TTL: request it, withdraw the request, confirm the cancel, or clear
+    both flags.
 
     A request has no effect once the cancel is confirmed. Only `clear` deletes a confirmation.
     """
@@ -134,10 +140,11 @@ def change_flags(keys: Keys, *, job_id: str, change: FlagChange, **leader: Unpac
 def end_attempt(
     keys: Keys, *, task: TaskId, end: End, is_lost: bool = False, **leader: Unpack[Leader]
 ) -> Call[End | None]:
-    """End an attempt that no worker has begun, so that none ever begins it; or, if `is_lost`, one whose worker is silent.
+    """End an attempt that no worker has begun, so that none ever begins it; or, if `is_lost`, one whose worker is
+    silent.
 
-    Returns the end that counts, which may be an earlier one. Returns None, without a change, if a worker has begun the attempt
-    (`is_lost`: and is alive), or if a newer attempt is wanted.
+    Returns the end that counts, which may be an earlier one. Returns None, without a change, if a worker has begun the
+    attempt (`is_lost`: and is alive), or if a newer attempt is wanted.
     """
     key = keys.job(task.job_id)
 

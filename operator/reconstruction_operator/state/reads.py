@@ -61,7 +61,8 @@ def _job(key: str, values: list[Any], attempt: int | None, epoch: str, now: date
     is_asked = wanted is not None and attempt in (wanted, None)
     claimed = fields.parse_claim(job, now) if is_asked else None
     heard = claimed is None or claimed.epoch in ("", epoch)
-    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL returns them.
+    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL returns
+    # them.
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(

@@ -34,7 +34,10 @@ class FinishVerdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimReply:
-    """Reply to `claim`. The flags are valid only with CLAIMED: a run with one of them cleans up and finishes at once."""
+    """Reply to `claim`.
+
+    The flags are valid only with CLAIMED: a run with one of them cleans up and finishes at once.
+    """
 
     verdict: ClaimVerdict
     cancelled: bool = False

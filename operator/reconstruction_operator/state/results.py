@@ -51,7 +51,9 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
 
 
 async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | None, None]:
-    """Yield the ids of tasks whose state has changed. None, first and after every lost connection: earlier messages are lost.
+    """Yield the ids of tasks whose state has changed.
+
+    None, first and after every lost connection: earlier messages are lost.
 
     Retries while Redis is unreachable, never raises, and ends only when it is closed or cancelled.
     """

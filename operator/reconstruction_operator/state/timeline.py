@@ -33,9 +33,12 @@ class Timeline:
             self.known = max(self.known, known)
 
     def went_back(self, looks: LookCounts, known_when_sent: int) -> bool:
-        """Return whether a look found older data. If so, every further look does, until another epoch is opened with `known`.
+        """Return whether a look found older data.
 
-        `known_when_sent`: the number known when the look was sent, since replies to several looks may arrive in another order.
+        If so, every further look does, until another epoch is opened with `known`.
+
+        `known_when_sent`: the number known when the look was sent, since replies to several looks may arrive in another
+        order.
         """
         is_older = looks.before < known_when_sent
         self.known = min(max(self.known, looks.after) + is_older, MAX_LOOKS)

@@ -1,6 +1,9 @@
-"""Calls of a worker: claims, heartbeats, ends, registrations. Pure: each function makes a `Call` of the script of its name.
+"""Calls of a worker: claims, heartbeats, ends, registrations.
 
-`attempt` comes from the operator's message. It is None for a bare `delay()`, which has no record: what it claims is its task id.
+Pure: each function makes a `Call` of the script of its name.
+
+`attempt` comes from the operator's message. It is None for a bare `delay()`, which has no record: what it claims is its
+task id.
 """
 
 from __future__ import annotations
@@ -62,8 +65,8 @@ def beat(
 ) -> Call[BeatReply]:
     """Report that the attempt is alive, and ask whether it may continue. `life` is as in `start_draining`.
 
-    After Redis was emptied, this makes the claim again with the same token, unless another delivery has it or the record (which the
-    operator restores first) wants a newer attempt.
+    After Redis was emptied, this makes the claim again with the same token, unless another delivery has it or the
+    record (which the operator restores first) wants a newer attempt.
     """
 
     def read(reply: Any) -> BeatReply:

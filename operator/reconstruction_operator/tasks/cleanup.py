@@ -11,7 +11,9 @@ from reconstruction_operator.worker import job_deletion
 
 @shared_task(name="reconstruction.cleanup", ignore_result=True, Request=acknowledging.REQUEST)  # type: ignore[untyped-decorator]
 def clean_up(job_id: str, retain_seconds: int | None = None) -> None:
-    """Delete the job's folder and the delivered copies that do not count; then record the deletion in Redis. Idempotent.
+    """Delete the job's folder and the delivered copies that do not count; then record the deletion in Redis.
+
+    Idempotent.
 
     `retain_seconds`: how long the result stays in the trash; the default is in the result's manifest.
 

@@ -1,4 +1,6 @@
-"""The Celery task `reconstruction.process`: parses the message, calls the attempt driver and translates the end to Celery's states."""
+"""The Celery task `reconstruction.process`: parses the message, calls the attempt driver and translates the end to
+Celery's states.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +63,9 @@ def process_reconstruction(
     Raises:
         ReconstructionFailedError: with a reason of `contract.outcomes`.
         Ignore: the message is a duplicate or no longer wanted, so no state is written; or the state REVOKED is written.
-        Reject: the worker shuts down or can start no thread; the message of a bare task, which no operator would repeat, is requeued.
+        Reject: the worker shuts down or can start no thread; the message of a bare task, which no operator would
+            repeat, is requeued.
         ValueError: the job id is unsafe.
-
     """
     assignment = _assignment(self, check_job_id(job_id), model_type, job)
     if _in_worker(self):
@@ -115,7 +117,8 @@ def _in_worker(task: Task) -> bool:
 
 def _patience(task: Task) -> Patience:
     if _in_worker(task):
-        # The message came from Redis, so an outage has just begun. The worker waits for its end as long as it owns the message.
+        # The message came from Redis, so an outage has just begun. The worker waits for its end as long as it owns the
+        # message.
         return Patience(claim_seconds=60.0, end_seconds=config.settings.VISIBILITY_TIMEOUT_SECONDS, flush=False)
     # A user waits, perhaps without a result backend.
     return Patience(claim_seconds=0.0, end_seconds=30.0, flush=True)

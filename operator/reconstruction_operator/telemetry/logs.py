@@ -1,7 +1,8 @@
 """Logs: one line for each event, as JSON or text, without passwords and signatures.
 
-`configure` sets up the operator's logs. Celery sets up a worker's logs, by its own options; `take_over` gives their handlers
-our format. `about` adds a job's name to all lines written in its block; `begin` and `end` do so for the lines about a task.
+`configure` sets up the operator's logs. Celery sets up a worker's logs, by its own options; `take_over` gives their
+handlers our format. `about` adds a job's name to all lines written in its block; `begin` and `end` do so for the lines
+about a task.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _QUIET: Final = ("kopf", "aiohttp.access", "asyncio", "kombu", "celery", "urllib
 
 
 def redact(text: str) -> str:
-    """Return `text` without user names, passwords and queries of URLs (a query may be a signature) and without bearer tokens."""
+    """Return `text` without user names, passwords and queries of URLs (a query may be a signature) and without bearer
+    tokens.
+    """
     # Most lines contain none of these, and a search for a few characters is far faster than a pattern.
     if "://" in text:
         text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
@@ -49,7 +52,10 @@ def redact(text: str) -> str:
 
 @contextmanager
 def about(**fields: Any) -> Iterator[None]:
-    """Add these fields to each line that this context writes. A thread inherits them if it runs in a copy of the context."""
+    """Add these fields to each line that this context writes.
+
+    A thread inherits them if it runs in a copy of the context.
+    """
     token = _about.set({**_about.get(), **fields})
     try:
         yield
@@ -58,7 +64,9 @@ def about(**fields: Any) -> Iterator[None]:
 
 
 def begin(**fields: Any) -> None:
-    """Add these fields to each line that this context writes until `end`: Celery logs a task's end outside of the task."""
+    """Add these fields to each line that this context writes until `end`: Celery logs a task's end
+    outside of the task.
+    """
     _about.set(fields)
 
 

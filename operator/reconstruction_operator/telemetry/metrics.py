@@ -1,7 +1,7 @@
 """Metrics of the operator. docs/metrics.md is generated from this module.
 
-All have the same prefix and use base units. No label holds the name of a job, or of a queue that no worker has served, so
-the number of series is bounded.
+All have the same prefix and use base units. No label holds the name of a job, or of a queue that no worker has served,
+so the number of series is bounded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _MAX_QUEUES: Final = 1_000  # workers choose the names, so their number is bound
 
 
 class QueueNames:
-    """The queues with labels of their own. Tenants choose queue names, so queues that no worker has served are summed up as `other`."""
+    """The queues with labels of their own.
+
+    Tenants choose queue names, so queues that no worker has served are summed up as `other`.
+    """
 
     def __init__(self, at_most: int = _MAX_QUEUES) -> None:
         self._at_most = at_most
@@ -119,7 +122,8 @@ EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause
 WATCH_AGE = _gauge("watch_age_seconds", "Time since the API server last answered a list or watch of this replica.")
 OBJECTS_SKIPPED = _counter(
     "objects_skipped",
-    "Objects in lists and watches of the API server that cannot be read, by kind of response. Their jobs keep their last known state.",
+    "Objects in lists and watches of the API server that cannot be read, by kind of response. Their jobs keep their "
+    "last known state.",
     ("response",),
 )
 LEADER = _gauge("leader", "1 while this replica holds the Lease and serves jobs.")

@@ -18,7 +18,9 @@ _FOREIGN_ALIKE: Final = 0.95
 
 
 def find(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of `environ` that are not settings but have almost the name of one, with that setting's name."""
+    """Return the variables of `environ` that are not settings but have almost the name of one, with that setting's
+    name.
+    """
     names = [row.name for row in config.TABLE]
     misspelt: dict[str, str] = {}
     for name in sorted(environ.keys() - names):

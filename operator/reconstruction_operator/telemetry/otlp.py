@@ -1,8 +1,10 @@
-"""OTLP exporter: sends spans to the collector with the OpenTelemetry SDK. Imported only if the extra `tracing` is installed.
+"""OTLP exporter: sends spans to the collector with the OpenTelemetry SDK.
+
+Imported only if the extra `tracing` is installed.
 
 The SDK queues spans and exports them in batches, in a daemon thread. Spans are dropped if the queue is full or the
-collector does not accept them within seconds. Besides the two settings, the SDK's own environment variables apply, such as
-OTEL_EXPORTER_OTLP_CERTIFICATE and OTEL_RESOURCE_ATTRIBUTES.
+collector does not accept them within seconds. Besides the two settings, the SDK's own environment variables apply, such
+as OTEL_EXPORTER_OTLP_CERTIFICATE and OTEL_RESOURCE_ATTRIBUTES.
 """
 
 from __future__ import annotations
@@ -122,7 +124,8 @@ def _new_provider(service: str) -> TracerProvider:
 def _context(parent: SpanIds | None) -> Context:
     if parent is None:
         return Context()
-    trace_id, span_id = int(parent.trace_id, 16), int(parent.span_id, 16)
+    trace_id = int(parent.trace_id, 16)
+    span_id = int(parent.span_id, 16)
     remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     return set_span_in_context(NonRecordingSpan(remote), Context())
 

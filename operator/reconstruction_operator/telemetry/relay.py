@@ -1,8 +1,8 @@
 """Metrics relay: carries measurements from the processes of a worker's pool to its main process, which serves /metrics.
 
-The relay is a pipe, opened before the pool forks, so that every process inherits its writing end. Short writes are atomic and never
-block, and a measurement counts even if its process is killed right after it. prometheus_client's multiprocess mode is not used:
-it has no Info, no `set_function`, no process collector and no removal of series.
+The relay is a pipe, opened before the pool forks, so that every process inherits its writing end. Short writes are
+atomic and never block, and a measurement counts even if its process is killed right after it. prometheus_client's
+multiprocess mode is not used: it has no Info, no `set_function`, no process collector and no removal of series.
 
 Without an open relay (a direct call, or no /metrics), measurements are dropped.
 """
@@ -50,7 +50,10 @@ class Relay:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop after applying the measurements that have arrived. Without effect the second time, or in another process."""
+        """Stop after applying the measurements that have arrived.
+
+        Without effect the second time, or in another process.
+        """
         if self._thread.is_alive() and os.getpid() == self._owner:
             select.select([], [self._outer], [], _JOIN_SECONDS)
             with contextlib.suppress(OSError):

@@ -1,8 +1,10 @@
-"""HTTP server for probes and metrics: no client can take more than a fixed number of connections, a few seconds and no thread.
+"""HTTP server for probes and metrics: no client can take more than a fixed number of connections, a few seconds and no
+thread.
 
-It serves a few fixed paths to GET and HEAD, one request for each connection. A connection ends after `_SECONDS`, whether its
-client sends nothing, sends byte by byte, or does not read the answer. While `_CONNECTIONS` are open, a new one replaces the
-oldest that has not sent its request yet: a flood of silent connections does not keep Prometheus or the kubelet out.
+It serves a few fixed paths to GET and HEAD, one request for each connection. A connection ends after `_SECONDS`,
+whether its client sends nothing, sends byte by byte, or does not read the answer. While `_CONNECTIONS` are open, a new
+one replaces the oldest that has not sent its request yet: a flood of silent connections does not keep Prometheus or the
+kubelet out.
 """
 
 from __future__ import annotations
@@ -57,7 +59,10 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def listen(self, host: str, port: int) -> int:
-        """Open the port, and return it (for port 0: a free one). Connections wait for `serve`. Raises OSError if the port is in use."""
+        """Open the port, and return it (for port 0: a free one).
+
+        Connections wait for `serve`. Raises OSError if the port is in use.
+        """
         self._listener = _listener(host, port)
         return int(self._listener.getsockname()[1])
 
@@ -81,7 +86,9 @@ class Server:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def close_in_child(self) -> None:
-        """Close the sockets in a forked process, which would otherwise hold port and connections after this one has ended."""
+        """Close the sockets in a forked process, which would otherwise hold port and connections after this one has
+        ended.
+        """
         if self._listener is not None:
             self._listener.close()
         for writer in list(self._open):
@@ -169,7 +176,10 @@ class ServingThread:
 
 
 class MetricsPage:
-    """The text of a registry, made at most once in `_FRESH_SECONDS` for all clients. `measure` updates gauges before."""
+    """The text of a registry, made at most once in `_FRESH_SECONDS` for all clients.
+
+    `measure` updates gauges before.
+    """
 
     def __init__(
         self,
@@ -197,10 +207,14 @@ class MetricsPage:
 
 
 def measured_in(loop: asyncio.AbstractEventLoop, measure: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    """Return a function for `MetricsPage` that calls `measure` in another thread's loop. If that hangs, the gauges stay old."""
+    """Return a function for `MetricsPage` that calls `measure` in another thread's loop.
+
+    If that hangs, the gauges stay old.
+    """
 
     async def measured() -> None:
-        here, done = asyncio.get_running_loop(), asyncio.Event()
+        here = asyncio.get_running_loop()
+        done = asyncio.Event()
 
         def update() -> None:
             try:

@@ -1,8 +1,8 @@
 """Tracing: one trace for each job, from its creation to its mesh, exported to OTEL_EXPORTER_OTLP_ENDPOINT.
 
-A job's trace id is its uid, and a span's id is derived from the job, attempt and step. So no id is stored or passed on: an
-operator after a restart, another replica and every worker write into the same trace. Operator and worker report a span
-when it has ended; `otlp` exports it in a separate thread, with the OpenTelemetry SDK (the extra `tracing`).
+A job's trace id is its uid, and a span's id is derived from the job, attempt and step. So no id is stored or passed on:
+an operator after a restart, another replica and every worker write into the same trace. Operator and worker report a
+span when it has ended; `otlp` exports it in a separate thread, with the OpenTelemetry SDK (the extra `tracing`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def _installed() -> bool:
         import reconstruction_operator.telemetry.otlp  # noqa: F401, PLC0415  # needs the extra
     except Exception as error:  # noqa: BLE001  # a protobuf of the wrong version raises a TypeError
         logger.error(  # noqa: TRY400  # the traceback adds nothing
-            "Traces are not exported: OTEL_EXPORTER_OTLP_ENDPOINT is set, but a package is missing or does not fit (%s). "
+            "Traces are not exported: OTEL_EXPORTER_OTLP_ENDPOINT is set, but a package is missing or "
+            "does not fit (%s). "
             "Install reconstruction-operator[tracing].",
             error,
         )

@@ -37,7 +37,8 @@ INPUT = _counter("input_bytes", "Size of the photos that were read and checked, 
 OUTPUT = _counter("output_bytes", "Size of the results that were published, by model.", ("model",))
 HIGHEST_MEMORY = _gauge(
     "model_highest_memory_bytes",
-    "Highest resident memory of a model's processes together since the worker's start, sampled twice a second, by model.",
+    "Highest resident memory of a model's processes together since the worker's start, sampled twice "
+    "a second, by model.",
     ("model",),
 )
 
@@ -59,7 +60,8 @@ MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can
 
 UNOWNED_FOLDERS = _gauge(
     "unowned_job_folders",
-    "Job folders on the worker's volume that name no owner, so that their deletion is never ordered, by its last hourly report.",
+    "Job folders on the worker's volume that name no owner, so that their deletion is never ordered, by its last "
+    "hourly report.",
 )
 
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

@@ -1,1 +1,3 @@
-"""Transfers: fetch photos (`fetch`), check them early (`preflight`) and deliver results (`outputs`), within limits and allowlists."""
+"""Transfers: fetch photos (`fetch`), check them early (`preflight`) and deliver results (`outputs`), within limits and
+allowlists.
+"""

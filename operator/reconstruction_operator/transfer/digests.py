@@ -16,7 +16,10 @@ ETAG: Final = "etag"  # ETag of each object, or the time of its last change: kno
 
 
 def of_photos(photos: Mapping[str, Callable[[], BinaryIO]], tick: Tick) -> str:
-    """Return the digest of photos: by the name of each in one flat folder, a function that opens it. `tick` may raise."""
+    """Return the digest of photos: by the name of each in one flat folder, a function that opens it.
+
+    `tick` may raise.
+    """
     files = []
     for index, (name, opened) in enumerate(photos.items()):
         report = partial(tick, index / len(photos), f"comparing photo {index + 1}/{len(photos)}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class StorageError(Exception):
-    """An expected failure of a job: `reason` is a code of `contract.outcomes`, `message` explains it to users, with numbers."""
+    """An expected failure of a job: `reason` is a code of `contract.outcomes`, `message` explains it to users, with
+    numbers.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(f"{reason}: {message}")

@@ -21,9 +21,11 @@ _DOWNLOAD_SHARE = 0.8  # share of the progress for the download; the rest is for
 
 
 def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Fetch the photos of a `file://` folder or archive, an `https://` archive, or a folder or archive in object storage.
+    """Fetch the photos of a `file://` folder or archive, an `https://` archive, or a folder or archive in object
+    storage.
 
-    Objects are first fetched into the folder `kept`, which may outlive the attempt. An input that `limits.known` contains is not copied.
+    Objects are first fetched into the folder `kept`, which may outlive the attempt. An input that `limits.known`
+    contains is not copied.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
@@ -67,7 +69,9 @@ def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
 
 
 def take_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Copy the photos in the resolved `folder` (`label` in messages) and below it. Links that stay inside the folder are followed.
+    """Copy the photos in the resolved `folder` (`label` in messages) and below it.
+
+    Links that stay inside the folder are followed.
 
     The path is not resolved again: a tenant may have replaced the checked folder by a link (TOCTOU).
 

@@ -12,8 +12,8 @@ from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.transfer import tenancy
 
 Tick = Callable[[float, str], None]
-"""Progress callback, called often: takes the fraction done (0.0 to 1.0) and a short message for users. If it raises, the work
-ends."""
+"""Progress callback, called often: takes the fraction done (0.0 to 1.0) and a short message for users. If it raises,
+the work ends."""
 
 
 def section(tick: Tick, start: float, end: float) -> Tick:
@@ -88,6 +88,8 @@ def overlap_with_jobs_dir() -> str:
 
 
 def _root(entry: str) -> tuple[Path, Path]:
-    """Return the folder in URIs and the folder on this worker: from `/photos=/mnt/nas/photos`, or from one path for both."""
+    """Return the folder in URIs and the folder on this worker: from `/photos=/mnt/nas/photos`, or from one path for
+    both.
+    """
     named, is_alias, real = entry.partition("=/")  # with the slash: a folder's name may contain `=`
     return (Path(named), Path("/" + real)) if is_alias else (Path(entry), Path(entry))

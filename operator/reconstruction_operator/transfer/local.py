@@ -65,7 +65,9 @@ def _is_granted(real: Path, limits: Limits) -> bool:
 
 
 def _neighbours(path: Path, limits: Limits) -> str:
-    """Return what the deepest existing folder of the path contains ("; /photos has: banana, lund"), if the job may read it."""
+    """Return what the deepest existing folder of the path contains ("; /photos has: banana, lund"), if the job may read
+    it.
+    """
     for parent in path.parents:
         real = limits.located(parent).resolve()
         if not (uris.lies_below(real, limits.roots) and _is_granted(real, limits)):
@@ -109,7 +111,8 @@ def list_folder(folder: Path, label: str, limits: Limits) -> Folder:
     photos = tuple(sorted(filter(names.is_photo, sizes), key=names.natural))
     total = sum(sizes[name] for name in photos)
     if total > limits.max_bytes:
-        had, most = megabytes(total), megabytes(limits.max_bytes)
+        had = megabytes(total)
+        most = megabytes(limits.max_bytes)
         raise StorageError(_REFUSED, f"{len(photos)} photos in {label} have {had}; this worker accepts at most {most}")
     others = (name for name in sizes if not names.is_photo(name))
     return Folder(folder, label, photos, total, names.ignored(others, links))
@@ -123,7 +126,8 @@ def open_archive(real: Path, label: str) -> BinaryIO:
 def _opened(source: Path, label: str, what: str, *, inside: Path) -> BinaryIO:
     """Open the regular file `source` (`label` or `what` in messages), which is the resolved path `inside` or below it.
 
-    TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated on the open file.
+    TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated
+    on the open file.
     """
     try:
         file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")

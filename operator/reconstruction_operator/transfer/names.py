@@ -58,7 +58,9 @@ def is_plain(name: str) -> bool:
 
 
 def is_junk(name: str) -> bool:
-    """Return whether macOS or a file server created the file (`._IMG_1.JPG` is not a photo); `name` is a relative path."""
+    """Return whether macOS or a file server created the file (`._IMG_1.JPG` is not a photo); `name`
+    is a relative path.
+    """
     parts = PurePosixPath(name).parts
     return any(part in _JUNK_FOLDERS for part in parts) or (bool(parts) and parts[-1].startswith("."))
 
@@ -79,7 +81,10 @@ def natural(name: str) -> str:
 
 
 def _comparable(digits: re.Match[str]) -> str:
-    """Return digits as a text that sorts by their value: first by length. Python converts at most 4300 digits to a number."""
+    """Return digits as a text that sorts by their value: first by length.
+
+    Python converts at most 4300 digits to a number.
+    """
     number = digits[0].lstrip("0")
     return f"\0{chr(min(len(number), _MAX_DIGITS))}{number}"
 
@@ -87,8 +92,8 @@ def _comparable(digits: re.Match[str]) -> str:
 def flattened(names: Sequence[str]) -> list[str]:
     """Return a name without slashes for each relative path. The names are unique, ignoring case.
 
-    Folders that all paths share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`. A mask is
-    named after its photo.
+    Folders that all paths share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`,
+    `b_1.jpg`. A mask is named after its photo.
     """
     paths = [PurePosixPath(masks.beside(name)).parts for name in names]
     shared = 0
@@ -98,7 +103,8 @@ def flattened(names: Sequence[str]) -> list[str]:
     result = []
     for parts in paths:
         plain = _UNSAFE.sub("_", "_".join(parts[shared:])).lstrip(".-") or "photo"
-        stem, suffix = PurePosixPath(plain).stem, PurePosixPath(plain).suffix
+        stem = PurePosixPath(plain).stem
+        suffix = PurePosixPath(plain).suffix
         stem = stem.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
         name, count = stem + suffix, 1
         while name.lower() in taken:

@@ -1,4 +1,6 @@
-"""Output targets: where a job's result is delivered, a folder (`folders.delivery`) or object storage (`objects.process`)."""
+"""Output targets: where a job's result is delivered, a folder (`folders.delivery`) or object storage
+(`objects.process`).
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,21 @@ from reconstruction_operator.transfer.runs import Run
 class Target(Protocol):
     """An output address, for jobs of one namespace. Settings and address are checked by each method.
 
-    `check` and `tick` are called often and may raise. A method raises StorageError if the job may not use the address, and
-    SupersededError if a later run has to do the work.
+    `check` and `tick` are called often and may raise. A method raises StorageError if the job may not use the address,
+    and SupersededError if a later run has to do the work.
     """
 
     @property
     def path(self) -> Path | None:
-        """The path that may hang; None: a server, to which a process delivers that is killed as soon as `check` raises."""
+        """The path that may hang; None: a server, to which a process delivers that is killed as
+        soon as `check` raises.
+        """
 
     def check(self, run: Run, check: Callable[[], None], /) -> bool:
-        """Return whether the address contains a result of this job. Raises StorageError or SupersededError if `deliver` would."""
+        """Return whether the address contains a result of this job.
+
+        Raises StorageError or SupersededError if `deliver` would.
+        """
 
     def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
         """Deliver the sealed folder `source`. `tick` gets the progress of an upload."""

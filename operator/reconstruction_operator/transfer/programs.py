@@ -1,7 +1,8 @@
-"""Programs: modules that the worker runs in separate processes, so that a call that hangs on a mount or server can be killed.
+"""Programs: modules that the worker runs in separate processes, so that a call that hangs on a mount or server can be
+killed.
 
-A program reads one request from stdin, with the worker's settings. It writes its progress to stdout four times a second, and finally
-its outcome. It exits when its worker closes stdin.
+A program reads one request from stdin, with the worker's settings. It writes its progress to stdout four times a
+second, and finally its outcome. It exits when its worker closes stdin.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Program:
     ) -> dict[str, Any]:
         """Send the request with the settings in use, and return the outcome. `report` may raise.
 
-        Raises StorageError, SupersededError or OSError as the program reports it; OSError if it ended, TimeoutError after `seconds`,
-        HungError if its main thread has used no CPU for `idle_seconds`.
+        Raises StorageError, SupersededError or OSError as the program reports it; OSError if it ended, TimeoutError
+        after `seconds`, HungError if its main thread has used no CPU for `idle_seconds`.
         """
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe; for the type checker
         with contextlib.suppress(BrokenPipeError):
@@ -138,7 +139,10 @@ class Program:
         return line
 
     def end(self, patience_seconds: float = 0.0) -> bool:
-        """Close the program's pipes, and kill it after that time. Return False if it cannot be killed and is left behind."""
+        """Close the program's pipes, and kill it after that time.
+
+        Return False if it cannot be killed and is left behind.
+        """
         if not patience_seconds:
             self.process.kill()  # first, because a pipe with an unread request cannot be closed
         for pipe in filter(None, (self.process.stdin, self.process.stdout)):

@@ -1,7 +1,7 @@
 """Input survey: checks an input without copying it, to report early why a job would fail after hours in a queue.
 
-A folder or archive on the worker's disks is read as loading reads it, but only the headers of photos. Of object storage, the listing and
-the first bytes of a few photos are read; of an archive on a server, only its first bytes.
+A folder or archive on the worker's disks is read as loading reads it, but only the headers of photos. Of object
+storage, the listing and the first bytes of a few photos are read; of an archive on a server, only its first bytes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def survey(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> Survey:
     """Check the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
-    parts, label = uris.split(uri, _REFUSED), uris.redacted(uri)
+    parts = uris.split(uri, _REFUSED)
+    label = uris.redacted(uri)
     match parts.scheme:
         case "file":
             real = local.permitted(uris.local_path(parts, _REFUSED), label, limits)
@@ -75,7 +76,9 @@ def _folder(folder: Path, label: str, limits: Limits) -> Survey:
 
 
 def _archive(real: Path, label: str, limits: Limits) -> Survey:
-    photos, others, until = set[str](), list[str](), time.monotonic() + _ARCHIVE_SECONDS
+    photos = set[str]()
+    others = list[str]()
+    until = time.monotonic() + _ARCHIVE_SECONDS
     with local.open_archive(real, label) as file:
         size = os.fstat(file.fileno()).st_size
         try:

@@ -1,7 +1,8 @@
 """Namespace allowlists, from the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
 
-Without entries, every namespace may use everything that the other settings allow. With entries, a namespace may use only the addresses in
-its own entries and in those for all namespaces (`*`). The allowlists restrict the other settings, and never extend them.
+Without entries, every namespace may use everything that the other settings allow. With entries, a namespace may use
+only the addresses in its own entries and in those for all namespaces (`*`). The allowlists restrict the other settings,
+and never extend them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ _HTTPS_PORT: Final = 443
 
 
 def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ...] | None:
-    """Return the folders and addresses that the namespace may use; None: no limit. A job without a namespace may use none."""
+    """Return the folders and addresses that the namespace may use; None: no limit.
+
+    A job without a namespace may use none.
+    """
     pairs = tuple(entries)
     if not pairs:
         return None

@@ -20,9 +20,9 @@ def unpack(archive: BinaryIO, label: str, into: Path, limits: Limits, tick: Tick
     `tick` is called for each piece that is read, even if it contains no photo. If `tick` raises, the process is killed.
 
     Raises:
-        StorageError: INPUT_REFUSED: not an archive, damaged, encrypted, too large, or with an entry that leads out of it.
+        StorageError: INPUT_REFUSED: not an archive, damaged, encrypted, too large, or with an entry that leads out of
+            it.
         OSError: the disk is full or broken.
-
     """
     request = json.dumps({"into": str(into), "max_bytes": limits.max_bytes, "max_files": limits.max_files})
     program = Program.start(unpacker.__name__, request, untrusted=archive)

@@ -1,10 +1,11 @@
 """Unpacker: extracts the photos of an untrusted archive, in a separate process under resource limits.
 
-`python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. It writes lines of JSON to stdout: the number of
-photos so far, for each piece that it reads, and finally the outcome, an object. `unpack_process.py` starts it.
+`python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. It writes lines of JSON to
+stdout: the number of photos so far, for each piece that it reads, and finally the outcome, an object.
+`unpack_process.py` starts it.
 
-The standard library limits neither the memory nor the time that a header can cost, so the kernel does. Only photos are written, under
-names made here, so that no name in an archive becomes a path (path traversal).
+The standard library limits neither the memory nor the time that a header can cost, so the kernel does. Only photos are
+written, under names made here, so that no name in an archive becomes a path (path traversal).
 """
 
 from __future__ import annotations
@@ -131,7 +132,8 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
 
     `report` is called with the number of photos so far, for each piece that is read or written.
 
-    Raises RefusedError: not an archive, damaged, encrypted, too large, or with an entry that leads out of it; OSError; MemoryError.
+    Raises RefusedError: not an archive, damaged, encrypted, too large, or with an entry that leads out of it; OSError;
+    MemoryError.
     """
     into = Path(request.into)
     photos: dict[str, Path] = {}  # by their names in the archive
@@ -187,7 +189,8 @@ def kind_of(head: bytes) -> str:
 def files(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
     """Yield the files of an archive, with their folders left out.
 
-    Raises RefusedError for an archive that must not be unpacked, or within `translating_damage` an error that it translates.
+    Raises RefusedError for an archive that must not be unpacked, or within `translating_damage` an error that it
+    translates.
     """
     packed.seek(0)
     kind = kind_of(packed.read(HEAD_BYTES))

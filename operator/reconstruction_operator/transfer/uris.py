@@ -56,8 +56,8 @@ def local_path(parts: SplitResult, reason: str) -> Path:
 def resolved(path: Path, reason: str) -> Path:
     """Return `path` with all links resolved. It need not exist.
 
-    Raises StorageError (`reason`) for a path that cannot exist: its links form a loop, a name is too long, or a link was replaced
-    meanwhile.
+    Raises StorageError (`reason`) for a path that cannot exist: its links form a loop, a name is too long, or a link
+    was replaced meanwhile.
     """
     try:
         real = path.resolve()

@@ -31,8 +31,8 @@ _FRESH_SECONDS = 1.0  # too short for a worker to count as lost and for a succes
 class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `beat` is called every `every_seconds`, and `cancelled` four times between two beats: a cancel is found within a fifth of that time,
-    a stop within all of it. Stopping native code can take another second.
+    `beat` is called every `every_seconds`, and `cancelled` four times between two beats: a cancel is found within a
+    fifth of that time, a stop within all of it. Stopping native code can take another second.
     `first` is the reply to the claim sent at `first_asked_at` (monotonic seconds).
     """
 

@@ -53,9 +53,9 @@ class InterruptedRunError(Exception):
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
     """Return the result of `function`, or raise the exception that `check` raises while it runs.
 
-    `function` runs in another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. An interruption
-    abandons that thread. So `function` has to call `check` itself now and then, and has to tolerate that its folder is deleted
-    while it works.
+    `function` runs in another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. An
+    interruption abandons that thread. So `function` has to call `check` itself now and then, and has to tolerate that
+    its folder is deleted while it works.
     """
     outcome: Future[T] = Future()
     context = copy_context()

@@ -24,9 +24,11 @@ logger = logging.getLogger(__name__)
 def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
     """Delete the files of a finished job and record the deletion.
 
-    `retain_seconds`: how long the result stays in the trash (None: as in its manifest). A cancelled job's result is deleted at once.
+    `retain_seconds`: how long the result stays in the trash (None: as in its manifest). A cancelled job's result is
+    deleted at once.
 
-    Nothing is deleted if Redis has lost the job. Raises OSError and SupersededError as `delete`, RedisError if Redis is unavailable.
+    Nothing is deleted if Redis has lost the job. Raises OSError and SupersededError as `delete`, RedisError if Redis is
+    unavailable.
     """
     call = reads.observe(Keys(), [(job_id, None)])
     (job,) = calls.run(job_manager.get_redis_client(), call).jobs
@@ -42,17 +44,20 @@ def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
 
 
 def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int | None = None) -> bool:
-    """Delete the files of a job of that namespace; return whether there were any. Idempotent: it may be repeated, also after a crash.
+    """Delete the files of a job of that namespace; return whether there were any.
+
+    Idempotent: it may be repeated, also after a crash.
 
     Unless the job is `cancelled`, a delivered copy of a published result stays, since it may have been reported.
 
-    Raises ValueError for an unsafe job id; OSError or SupersededError if a file could not be deleted in time. The notes in the
-    folder still name it then.
+    Raises ValueError for an unsafe job id; OSError or SupersededError if a file could not be deleted in time. The notes
+    in the folder still name it then.
     """
     folder = JobFolder.of(job_id)
     if cancelled and (result := trashed.find(namespace, job_id)) is not None:
         trash.delete(result)
-    # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all copies are deleted.
+    # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all
+    # copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
     for note in notes.deliveries(folder):
@@ -70,7 +75,7 @@ def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int 
 def _is_cancelled(job: ObservedJob) -> bool:
     """Return whether the cancel flag is set or the newest attempt ended as Cancelled.
 
-    The operator keeps the flag until the files are deleted. After Redis lost its data, the operator sets the flag before it restores
-    the record. So a missing flag proves nothing unless there is a record.
+    The operator keeps the flag until the files are deleted. After Redis lost its data, the operator sets the flag
+    before it restores the record. So a missing flag proves nothing unless there is a record.
     """
     return job.confirmed or (job.end is not None and job.end.outcome is Outcome.CANCELLED)

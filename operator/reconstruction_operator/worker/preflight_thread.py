@@ -1,7 +1,8 @@
-"""Preflight thread: checks inputs in the worker's main process, independently of the pool, even while all slots are busy.
+"""Preflight thread: checks inputs in the worker's main process, independently of the pool, even while all slots are
+busy.
 
-It takes one request at a time, and none while an earlier check hangs or while the worker drains. A request may be lost with the worker: the
-operator repeats it.
+It takes one request at a time, and none while an earlier check hangs or while the worker drains. A request may be lost
+with the worker: the operator repeats it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class PreflightThread(LifelongStep):
         return self._hung is not None and self._hung.running
 
     def check(self, request: CheckRequest) -> Checked:
-        """Check the input in a process, which is killed if it does not finish in time: a call on a dead mount never returns.
+        """Check the input in a process, which is killed if it does not finish in time: a call on a dead mount never
+        returns.
 
         Raises OSError if the process cannot be started.
         """

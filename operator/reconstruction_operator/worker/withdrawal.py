@@ -2,8 +2,9 @@
 
 The worker's side starts this module as a program, and kills it if it does not finish.
 
-Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal made no progress. A slow withdrawal does
-make progress: its tenant may have filled the folder with any number of files, and other tenants' copies must not wait for that.
+Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal made no progress. A slow
+withdrawal does make progress: its tenant may have filled the folder with any number of files, and other tenants' copies
+must not wait for that.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class Withdrawal:
     workspace: str = ""  # of the requesting run; if it is missing, the run is superseded; empty: not checked
 
     def perform(self) -> None:
-        """Delete the copies. Idempotent: it may be repeated after a kill. Raises OSError, SupersededError or StorageError."""
+        """Delete the copies.
+
+        Idempotent: it may be repeated after a kill. Raises OSError, SupersededError or StorageError.
+        """
         run = Run(self.job_id, self.attempt, Path(self.workspace) if self.workspace else None)
         target_of(self.uri, self.namespace).withdraw(run, copy=self.copy)
 
@@ -49,8 +53,8 @@ class Withdrawal:
 def perform(withdrawal: Withdrawal) -> None:
     """Carry out the withdrawal in a process, which is killed if it takes too long; the next order continues it.
 
-    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long; HungError,
-    a TimeoutError, if it needs a folder that hangs.
+    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too
+    long; HungError, a TimeoutError, if it needs a folder that hangs.
     """
     path = target_of(withdrawal.uri, withdrawal.namespace).path
     hung = None if path is None else _hung_above(path)
@@ -77,7 +81,9 @@ def _hung_above(path: Path) -> Path | None:
 
 
 def _avoided(path: Path, left: Program | None) -> Path:
-    """Return the folder to avoid: with a program `left` behind the whole output root, since such programs must not accumulate."""
+    """Return the folder to avoid: with a program `left` behind the whole output root, since such programs must not
+    accumulate.
+    """
     roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if left else ()
     return next((root for root in roots if path.is_relative_to(root)), path.parent)
 

@@ -154,7 +154,8 @@ def restore(
     from kubectl_recon.commands import restoring
     from kubectl_recon.gallery.reaching import named
 
-    connection, way = connect(), named(gallery, account)
+    connection = connect()
+    way = named(gallery, account)
     if name is None:
         restoring.listed(connection, way, everywhere=everywhere)
         return

@@ -21,7 +21,9 @@ _VARIABLE: Final = "_KUBECTL_RECON_COMPLETE"  # requests completions from a type
 
 
 def job_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of the namespace's jobs, and @latest; nothing without a cluster, since completion must not fail."""
+    """Return the names of the namespace's jobs, and @latest; nothing without a cluster, since
+    completion must not fail.
+    """
     from reconstruction_operator.kube import paths
 
     from kubectl_recon.kube.api import connect

@@ -25,7 +25,8 @@ def models(connect: o.Connect, output: o.DataOption = None) -> None:
 
 @o.connecting
 def doctor(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Check the health of the installation: CRD, rights, operator, clocks, Redis, loop, workers, a second installation, versions.
+    """Check the health of the installation: CRD, rights, operator, clocks, Redis, loop, workers, a second installation,
+    versions.
 
     The check is read-only, and needs no further right. Exit code 1 if a check is bad.
     """

@@ -1,4 +1,6 @@
-"""Lazy loading of commands: a call imports only the command that it runs. The program's help needs only names and summaries."""
+"""Lazy loading of commands: a call imports only the command that it runs. The program's help needs only names and
+summaries.
+"""
 
 from __future__ import annotations
 

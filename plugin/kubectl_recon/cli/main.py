@@ -47,7 +47,9 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 success, 1 failure, 2 usage error. `submit`, `watch` and `wait` have more codes, see their help."""
+    """Run a command and exit: 0 success, 1 failure, 2 usage error. `submit`, `watch` and `wait` have more codes, see
+    their help.
+    """
     try:
         app(args=arguments, prog_name="recon" if Path(sys.argv[0]).name == "recon" else _PROGRAM)
     except ReconError as error:

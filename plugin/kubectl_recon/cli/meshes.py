@@ -38,8 +38,8 @@ def open_(
 ) -> None:
     """Show a mesh in the browser, until Ctrl-C.
 
-    If the cluster has a gallery, it shows the mesh, signed in with your own token, or with one of --account for reading.
-    Otherwise this program downloads the result and serves its report, for this machine only.
+    If the cluster has a gallery, it shows the mesh, signed in with your own token, or with one of --account for
+    reading. Otherwise this program downloads the result and serves its report, for this machine only.
     """
     from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import named
@@ -75,8 +75,8 @@ def run(
 ) -> None:
     """Reconstruct on this machine, without a cluster: check the photos, run the model, and show its progress.
 
-    The models must be installed: reconstruction-operator with its extra photogrammetry. Exit code 2 if the photos would fail,
-    or for a model, parameter or folder that cannot be used; 3 if the model failed; 130 after Ctrl-C.
+    The models must be installed: reconstruction-operator with its extra photogrammetry. Exit code 2 if the photos would
+    fail, or for a model, parameter or folder that cannot be used; 3 if the model failed; 130 after Ctrl-C.
     """
     from kubectl_recon.commands import running, viewing
     from kubectl_recon.kube import manifests

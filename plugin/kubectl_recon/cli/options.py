@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from kubectl_recon.kube.api import Connection
 
 
-# Formats of tables and objects; of objects that a command creates, changes or waits for; of a stream of changes; of other data.
+# Formats of tables and objects; of objects that a command creates, changes or waits for; of a stream of changes; of
+# other data.
 Output = enum.StrEnum("Output", ["JSON", "YAML", "WIDE", "NAME"])
 Objects = enum.StrEnum("Objects", ["JSON", "YAML", "NAME"])
 Lines = enum.StrEnum("Lines", ["JSON"])
@@ -64,7 +65,8 @@ GalleryUrl = Annotated[
         "--gallery",
         metavar="URL",
         envvar="RECON_GALLERY",
-        help="Address of the gallery, or NAMESPACE/SERVICE for a port-forward; by default the published one, which you confirm once.",
+        help="Address of the gallery, or NAMESPACE/SERVICE for a port-forward; by default the published one, which you "
+        "confirm once.",
     ),
 ]
 Account = Annotated[
@@ -110,7 +112,9 @@ _CLUSTER: Final = tuple(
 
 
 def connecting(command: Callable[..., None]) -> Callable[..., None]:
-    """Add -n, --context and --kubeconfig to a command. Its first parameter, a Connect, connects to the cluster that they select."""
+    """Add -n, --context and --kubeconfig to a command. Its first parameter, a Connect, connects to the cluster that
+    they select.
+    """
 
     @functools.wraps(command)
     def run(*, namespace: str | None, context: str | None, kubeconfig: str | None, **options: Any) -> None:

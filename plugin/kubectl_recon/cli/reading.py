@@ -45,8 +45,8 @@ def watch(
 ) -> None:
     """Follow jobs live: progress bars, steps, time left, place in line, and Events.
 
-    Ends when the named jobs have finished: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if one was
-    deleted. Without names, follow all unfinished jobs until Ctrl-C.
+    Ends when the named jobs have finished: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if
+    one was deleted. Without names, follow all unfinished jobs until Ctrl-C.
     """
     from kubectl_recon.commands import watching
     from kubectl_recon.targets.selecting import Selection
@@ -65,7 +65,8 @@ def wait(
         typer.Option(
             "--for",
             metavar="STATE",
-            help="finished, succeeded, failed, cancelled, queued, running, suspended, delete, or condition=TYPE[=STATUS].",
+            help="finished, succeeded, failed, cancelled, queued, running, suspended, delete, or "
+            "condition=TYPE[=STATUS].",
             autocompletion=completion.among(*_STATES),
         ),
     ] = "finished",
@@ -77,7 +78,8 @@ def wait(
 ) -> None:
     """Wait until jobs finish or reach another state, or until they can no longer reach it.
 
-    Exit code 0 if all reached it (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6 timed out.
+    Exit code 0 if all reached it (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6
+    timed out.
     """
     from kubectl_recon.commands import waiting
     from kubectl_recon.targets.selecting import Selection
@@ -107,7 +109,8 @@ def logs(
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
 ) -> None:
-    """Show the log lines about one job, from every operator and worker pod that handled the job, in chronological order.
+    """Show the log lines about one job, from every operator and worker pod that handled the job, in chronological
+    order.
 
     Without the right to read the logs of these pods, the gallery reads them.
     """

@@ -47,11 +47,12 @@ def submit(
 ) -> None:
     """Check photos, upload them, create a job, and follow it until it finishes.
 
-    PHOTOS are local folders or files, or one address that the workers can read. Local photos are uploaded to object storage with your
-    own credentials (--upload), or else to the gallery, if the cluster has one.
+    PHOTOS are local folders or files, or one address that the workers can read. Local photos are uploaded to object
+    storage with your own credentials (--upload), or else to the gallery, if the cluster has one.
 
-    Exit code 0 if the job succeeded (with --no-follow: if it was submitted), 1 if it was rejected, 2 if the photos would fail or for
-    a usage error, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which does not stop the job.
+    Exit code 0 if the job succeeded (with --no-follow: if it was submitted), 1 if it was rejected, 2 if the photos
+    would fail or for a usage error, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which does not stop
+    the job.
     """
     from kubectl_recon.commands import submitting, viewing, watching
     from kubectl_recon.display.screen import note
@@ -106,8 +107,8 @@ def results(
 ) -> None:
     """Download the result of a job, or a result in object storage.
 
-    Complete files are kept, an interrupted download is resumed, and each file is verified (sha256). A result on the workers' volume is
-    downloaded through the gallery, if there is one.
+    Complete files are kept, an interrupted download is resumed, and each file is verified (sha256). A result on the
+    workers' volume is downloaded through the gallery, if there is one.
     """
     from kubectl_recon.commands import results as command
     from kubectl_recon.gallery.reaching import named

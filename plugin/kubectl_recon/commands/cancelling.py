@@ -85,7 +85,10 @@ def run(connection: Connection, selection: Selection, options: Options, ask: Cal
 def _both(
     connection: Connection, jobs: Sequence[Job], options: Options, ask: Callable[[str], bool], answers: Answers
 ) -> bool:
-    """Take both steps; return whether one failed. Without a "yes", also after an interrupt, the requests are withdrawn."""
+    """Take both steps; return whether one failed.
+
+    Without a "yes", also after an interrupt, the requests are withdrawn.
+    """
     announced: list[Job] = []
     agreed, failed = options.sure, False
     try:
@@ -169,7 +172,10 @@ def _patch(connection: Connection, job: Job, change: dict[str, Any], reason: str
 
 
 def _report(connection: Connection, jobs: Sequence[Job], answers: Answers, *, wait: bool) -> bool:
-    """Print one line for each job; with `wait` once it has finished, or after a minute. Return whether one was not cancelled."""
+    """Print one line for each job; with `wait` once it has finished, or after a minute.
+
+    Return whether one was not cancelled.
+    """
     deadline = time.monotonic() + (_END_SECONDS if wait else 0.0)
     open_jobs = {job.key: job for job in jobs}
     failed = False

@@ -93,7 +93,10 @@ class _Pods:
         ]
 
     def read(self) -> Iterator[Line]:
-        """Yield the lines about the job since the last call; some twice, since sinceTime has whole seconds. Raises ForbiddenError."""
+        """Yield the lines about the job since the last call; some twice, since sinceTime has whole seconds.
+
+        Raises ForbiddenError.
+        """
         for pod, container in self.containers():
             since = self._read_until.get((pod, container)) or self._job.metadata.get("creationTimestamp")
             query = {"container": container, "timestamps": "true", "sinceTime": since}
@@ -112,7 +115,9 @@ class _Pods:
 
 
 def is_about(content: str, job: Job) -> bool:
-    """Return whether a log line is about the job: by its fields, or without a uid by the names, or by the uid in plain text."""
+    """Return whether a log line is about the job: by its fields, or without a uid by the names, or by the uid in plain
+    text.
+    """
     if uid := loglines.uid_of(content):
         return uid == job.uid
     if content.startswith("{"):
@@ -129,7 +134,8 @@ def readable(content: str, when: str, pod: str) -> str:
     clock = when[11:19]
     try:
         fields: Mapping[str, Any] = parsing.parse(content.encode())
-        level, message = str(fields.get("level", "INFO")), str(fields.get("message", content))
+        level = str(fields.get("level", "INFO"))
+        message = str(fields.get("message", content))
     except (ValueError, AttributeError):
         return f"{clock} {pod} {content}"
     trace = fields.get("exception") or fields.get("exc_info")

@@ -1,6 +1,7 @@
 """`restore`: creates a job that takes the result of a deleted job of the same name over from the trash.
 
-This needs only the right to create jobs. The gallery lists the trash for users who may see the jobs, with the photos of each.
+This needs only the right to create jobs. The gallery lists the trash for users who may see the jobs, with the photos of
+each.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], way: Way, *
 
 
 def _repeated(connection: Connection, name: str, way: Way) -> dict[str, Any]:
-    """Return the spec of the newest result of that name. If the gallery's trash does not have it, the spec names no photos."""
+    """Return the spec of the newest result of that name.
+
+    If the gallery's trash does not have it, the spec names no photos.
+    """
     with suppress(ReconError):
         for job in reversed(_trash(connection, way)):
             if (job["metadata"]["namespace"], job["metadata"]["name"]) == (connection.namespace, name):
@@ -57,7 +61,10 @@ def _trash(connection: Connection, way: Way) -> list[dict[str, Any]]:
 
 
 def listed(connection: Connection, way: Way, *, everywhere: bool) -> None:
-    """Print the results in the trash of the gallery's volume, those that expire first first. Raises ReconError without a gallery."""
+    """Print the results in the trash of the gallery's volume, those that expire first first.
+
+    Raises ReconError without a gallery.
+    """
     jobs = _trash(connection, way)
     columns: list[Column[Any]] = [
         Column("NAMESPACE", lambda job: job["metadata"]["namespace"]),

@@ -55,7 +55,10 @@ def finished(connection: Connection, name: str) -> Job:
 
 @contextmanager
 def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
-    """Yield where to read the job's result: its address, or the gallery for a result on the workers' volume. Raises ReconError."""
+    """Yield where to read the job's result: its address, or the gallery for a result on the workers' volume.
+
+    Raises ReconError.
+    """
     with ExitStack() as stack:
         try:
             place = (

@@ -42,7 +42,10 @@ class RetryRequest:
 
 
 def run(connection: Connection, request: RetryRequest, how: Format | None) -> Job:
-    """Create the job, and print what differs from the finished one. Raises UsageError for a job that would fail at once."""
+    """Create the job, and print what differs from the finished one.
+
+    Raises UsageError for a job that would fail at once.
+    """
     original = find(connection, request.name)
     _check(original, request)
     body = _body(original, request)
@@ -63,7 +66,8 @@ def run(connection: Connection, request: RetryRequest, how: Format | None) -> Jo
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line for each field of a spec, and each parameter, that differs: "parameters.quality: high -> fast"."""
-    before, after = _flat(old), _flat(new)
+    before = _flat(old)
+    after = _flat(new)
     for name in sorted(before.keys() | after.keys()):
         if name in _NOT_REPEATED or before.get(name) == after.get(name):
             continue

@@ -41,7 +41,10 @@ _EXAMPLE: Final = "input.uri is an example: replace it with the address of the p
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What to submit. `upload`: the folder in object storage for local photos; without it they are uploaded to the gallery."""
+    """What to submit.
+
+    `upload`: the folder in object storage for local photos; without it they are uploaded to the gallery.
+    """
 
     photos: Sequence[str]
     name: str | None = None
@@ -152,7 +155,10 @@ def _by_gallery(
 
 
 def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
-    """Print the findings, and return the usable photos with their masks. Raises UsageError for a set that would fail."""
+    """Print the findings, and return the usable photos with their masks.
+
+    Raises UsageError for a set that would fail.
+    """
     files = scanning.find(paths)
     if not files:
         raise UsageError(f"{', '.join(paths)}: it has no files")
@@ -179,7 +185,10 @@ def stem(request: SubmitRequest) -> str:
 
 
 def checked(connection: Connection, request: SubmitRequest) -> dict[str, Any]:
-    """Return the manifest, under the requested name or the next free one. Raises ApiError if the API server rejects it."""
+    """Return the manifest, under the requested name or the next free one.
+
+    Raises ApiError if the API server rejects it.
+    """
     first = stem(request)
     names = [first] if request.name else [first, *manifests.names_after(first)]
     job = manifests.create(connection, names, lambda name: request.body(name, connection.namespace), dry_run=True)
@@ -187,7 +196,10 @@ def checked(connection: Connection, request: SubmitRequest) -> dict[str, Any]:
 
 
 def compare(connection: Connection, request: SubmitRequest, spec: Mapping[str, Any]) -> None:
-    """Compare the spec with what the operator publishes. Raises UsageError for a job that would fail, before any upload."""
+    """Compare the spec with what the operator publishes.
+
+    Raises UsageError for a job that would fail, before any upload.
+    """
     installation = published.read(connection.api, _jobs(connection))
     problem = accepting.problem(installation, spec)
     if problem and not request.force:

@@ -49,7 +49,8 @@ class Viewed:
     def path(self) -> Path | None:
         """The local folder or file; None for a job or an address.
 
-        A job often has the name of its folder of photos, so a name without a slash means a folder only if that holds a result.
+        A job often has the name of its folder of photos, so a name without a slash means a folder only if that holds a
+        result.
         """
         path = Path(self.text).expanduser()
         shows_result = path.is_file() if path.suffix else is_result(path)
@@ -93,13 +94,17 @@ def open_folder(folder: Path, title: str, *, browser: bool) -> int:
 
 
 def preview(target: Viewed) -> int:
-    """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError without a colour terminal."""
+    """Print the result's pictures in the terminal.
+
+    Exit code 1 if it has none. Raises UsageError without a colour terminal.
+    """
     from kubectl_recon.display import pictures  # noqa: PLC0415  # Pillow takes longer to load than most commands
 
     out = screen()
     if not out.colour:
         raise UsageError(
-            "preview needs a colour terminal; output is not one. To download the pictures: kubectl recon results NAME --only '*.png'"
+            "preview needs a colour terminal; output is not one. To download the pictures: kubectl recon results NAME "
+            "--only '*.png'"
         )
     columns, lines = shutil.get_terminal_size()
     with _folder(target, _PREVIEWS) as (title, folder):
@@ -129,7 +134,10 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
 
 
 def _show(address: str, *, browser: bool, secret: bool = True) -> int:
-    """Show a page until Ctrl-C. `secret`: in a file of this user leads to it, since others can read the browser's arguments."""
+    """Show a page until Ctrl-C.
+
+    `secret`: in a file of this user leads to it, since others can read the browser's arguments.
+    """
     with tempfile.NamedTemporaryFile("w", prefix=_SCRATCH, suffix=".html") as file:
         file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={address}">')
         file.flush()

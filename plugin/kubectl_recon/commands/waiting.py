@@ -46,9 +46,14 @@ def goal(text: str) -> Callable[[Job], bool]:
 def run(
     connection: Connection, selection: Selection, state: str, timeout_seconds: int | None, how: Format | None
 ) -> int:
-    """Wait, and print a line for each job, or at the end the objects of those that reached the state. Exit code 0 if all did."""
+    """Wait, and print a line for each job, or at the end the objects of those that reached the state.
+
+    Exit code 0 if all did.
+    """
     selection.require()
-    reached, state, answers = goal(state), state.lower(), Answers(how, selection.everywhere)
+    reached = goal(state)
+    state = state.lower()
+    answers = Answers(how, selection.everywhere)
     jobs = {job.key: job for job in _chosen(connection, selection, state, answers)}
     if not jobs:
         if selection.names:

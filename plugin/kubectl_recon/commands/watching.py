@@ -36,7 +36,10 @@ _NARROW_CELLS: Final = 100
 
 
 def run(connection: Connection, selection: Selection, timeout_seconds: int | None, how: Format | None) -> int:
-    """Follow jobs that were named or selected by label until they finish, else until Ctrl-C. The exit code is that of their outcome."""
+    """Follow jobs that were named or selected by label until they finish, else until Ctrl-C.
+
+    The exit code is that of their outcome.
+    """
     jobs = select(connection, selection)
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
@@ -51,7 +54,10 @@ def follow(
     timeout_seconds: int | None = None,
     how: Format | None = None,
 ) -> int:
-    """Follow these jobs until they finish; None: all that are selected, until Ctrl-C. The exit code is that of their outcome."""
+    """Follow these jobs until they finish; None: all that are selected, until Ctrl-C.
+
+    The exit code is that of their outcome.
+    """
     with JobWatch(connection, selection, awaited) as watch:
         return _follow(watch, timeout_seconds, how)
 

@@ -15,7 +15,10 @@ from kubectl_recon.jobs.times import duration_text, seconds_between
 
 @dataclass(frozen=True)
 class Facts:
-    """Input of the rules. `may_change`: whether the user may change the job. `options`: those that select cluster and namespace."""
+    """Input of the rules.
+
+    `may_change`: whether the user may change the job. `options`: those that select cluster and namespace.
+    """
 
     job: Job
     now: datetime
@@ -44,7 +47,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Answer:
-    """The explanation of a job's state: a sentence, details, and what to do. A command is the end of its action, after ": "."""
+    """The explanation of a job's state: a sentence, details, and what to do.
+
+    A command is the end of its action, after ": ".
+    """
 
     situation: str  # identifier for programs, such as queue-unserved
     text: str

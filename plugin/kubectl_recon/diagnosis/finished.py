@@ -67,7 +67,8 @@ def failed(facts: Facts) -> Answer:
         details.append(f"the result exists, at {job.output_uri}")
     return Answer(
         kind.situation,
-        f"It failed{attempts} with {job.failure_reason or 'no reason'}: {(job.failure_message or kind.text).rstrip('.')}.",
+        f"It failed{attempts} with {job.failure_reason or 'no reason'}: "
+        f"{(job.failure_message or kind.text).rstrip('.')}.",
         details=tuple(filter(None, details)),
         actions=kind.actions(facts),
         more={"reason": job.failure_reason, "attempts": job.attempt},
@@ -75,7 +76,8 @@ def failed(facts: Facts) -> Answer:
 
 
 def _expiry(facts: Facts) -> str:
-    ttl, ended = facts.job.spec.get("ttlSecondsAfterFinished"), facts.job.time("completionTime")
+    ttl = facts.job.spec.get("ttlSecondsAfterFinished")
+    ended = facts.job.time("completionTime")
     if not isinstance(ttl, int) or ended is None:
         return ""
     return f"it will be deleted with its files in {duration_text(max(0, ttl - facts.seconds_since(ended)))}"

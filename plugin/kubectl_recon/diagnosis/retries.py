@@ -41,8 +41,11 @@ def advised(facts: Facts, text: str, options: str) -> str | None:
 
 
 def lighter(facts: Facts, text: str) -> str | None:
-    """Return the advice to run the job with less work: with a lower quality, and half of the sizes that its author wrote."""
-    schema, given = _schema(facts), facts.job.spec.get("parameters") or {}
+    """Return the advice to run the job with less work: with a lower quality, and half of the sizes that its author
+    wrote.
+    """
+    schema = _schema(facts)
+    given = facts.job.spec.get("parameters") or {}
     options = []
     qualities = [name for name in _QUALITIES if name in schema.get("quality", {}).get("enum", ())]
     quality = given.get("quality", schema.get("quality", {}).get("default"))
@@ -51,7 +54,8 @@ def lighter(facts: Facts, text: str) -> str | None:
         if lower:
             options.append(f"--quality {_ADVISED_QUALITY if _ADVISED_QUALITY in lower else lower[-1]}")
     for name in _SIZES:
-        value, least = given.get(name), schema.get(name, {}).get("minimum", 1)
+        value = given.get(name)
+        least = schema.get(name, {}).get("minimum", 1)
         if name in schema and type(value) is int and value // 2 >= least:
             options.append(f"--param {name}={value // 2}")
     return advised(facts, text, " ".join(options)) if options else None
@@ -92,7 +96,9 @@ def other_model(facts: Facts, text: str) -> str | None:
 
 
 def _schema(facts: Facts, *, whole: bool = False) -> Mapping[str, Any]:
-    """Return the schema of each parameter of the job's model, as its workers announce them; or `whole`, with its other rules."""
+    """Return the schema of each parameter of the job's model, as its workers announce them; or `whole`, with its other
+    rules.
+    """
     model = facts.job.model
     for queue in (facts.job.full_queue, *facts.installation.queues):
         for models in facts.installation.models(queue):

@@ -38,7 +38,8 @@ def silent(facts: Facts) -> Answer | None:
         return None
     return Answer(
         "silent",
-        f"It runs on {job.worker}, and has reported nothing for {facts.ago(reported)}: the step {job.step} takes long for "
+        f"It runs on {job.worker}, and has reported nothing for {facts.ago(reported)}: the step "
+        f"{job.step} takes long for "
         "these photos, or the model hangs.",
         details=(f"at {job.percent} %, started {facts.ago(job.time('startTime'))} ago",),
         actions=(
@@ -53,7 +54,9 @@ def silent(facts: Facts) -> Answer | None:
 def too_late(facts: Facts) -> Answer | None:
     """Explain a running job that will exceed its deadline."""
     job = facts.job
-    limit, started, left = job.spec.get("activeDeadlineSeconds"), job.time("startTime"), job.eta_seconds
+    limit = job.spec.get("activeDeadlineSeconds")
+    started = job.time("startTime")
+    left = job.eta_seconds
     if not isinstance(limit, int) or started is None or left is None:
         return None
     remaining = limit - facts.seconds_since(started)

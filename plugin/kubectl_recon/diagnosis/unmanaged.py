@@ -1,4 +1,6 @@
-"""Diagnosis of jobs that no operator handles: another controller, two installations, an unavailable or slow operator."""
+"""Diagnosis of jobs that no operator handles: another controller, two installations, an unavailable
+or slow operator.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ def not_seen(facts: Facts) -> Answer:
     if installation.info.narrowed:
         return Answer(
             "namespace-not-watched",
-            f"The operator runs, but does not watch namespace {facts.job.namespace}: it has not seen the job in {seconds}.",
+            f"The operator runs, but does not watch namespace {facts.job.namespace}: it has not seen "
+            f"the job in {seconds}.",
             actions=(f"ask an administrator to add namespace {facts.job.namespace} to WATCH_NAMESPACES",),
         )
     return Answer(
@@ -72,7 +75,9 @@ def not_seen(facts: Facts) -> Answer:
 
 
 def unable(facts: Facts) -> Answer | None:
-    """Explain a job whose operator cannot work: it does not report, or it reports that it cannot reach Redis or hangs."""
+    """Explain a job whose operator cannot work: it does not report, or it reports that it cannot
+    reach Redis or hangs.
+    """
     if facts.job.phase == "Suspended" and facts.job.suspended:
         return None
     if away := facts.installation.away(facts.now):

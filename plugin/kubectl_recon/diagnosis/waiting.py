@@ -1,4 +1,7 @@
-"""Diagnosis of waiting jobs. What a job waits for is decided by the operator's table alone (`planning.status.waiting`)."""
+"""Diagnosis of waiting jobs.
+
+What a job waits for is decided by the operator's table alone (`planning.status.waiting`).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ def quarantined(facts: Facts) -> Answer:
         details=(f"the last attempt: {facts.job.failure_message or facts.job.failure_reason or 'lost its worker'}",),
         actions=(
             "wait: the job will be retried",
-            f"an administrator can read why that worker died, often for lack of memory: kubectl recon logs {facts.job.name}",
+            (
+                "an administrator can read why that worker died, often for lack of memory: kubectl recon logs "
+                f"{facts.job.name}"
+            ),
         ),
     )
 
@@ -50,7 +56,8 @@ def quota(facts: Facts) -> Answer:
     """Explain a job that waits for the quota of its namespace."""
     return Answer(
         "namespace-quota",
-        f"Namespace {facts.job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
+        f"Namespace {facts.job.namespace} has as many jobs in flight as it may, so this one waits until "
+        "one of them finishes.",
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
     )
 
@@ -102,7 +109,10 @@ def unserved(facts: Facts) -> Answer:
     """Explain a job that was not sent because no live worker consumes its queue."""
     job, served = facts.job, facts.installation.served
     meant = get_close_matches(job.queue, served, n=1)
-    start = f"ask an administrator to start a worker for it: {job.queue} in WORKER_POOLS, in the chart a pool with that queue"
+    start = (
+        f"ask an administrator to start a worker for it: {job.queue} in WORKER_POOLS, in the chart a "
+        "pool with that queue"
+    )
     correct = [_move(job, queue) for queue in (meant or served)[:1]]
     return Answer(
         "queue-unserved",
@@ -176,7 +186,8 @@ def queued(facts: Facts) -> Answer:
     job = facts.job
     return Answer(
         "queued",
-        f"It is in queue {job.full_queue}, and no worker has taken it yet: all of that queue are busy, or stopped a moment ago.",
+        f"It is in queue {job.full_queue}, and no worker has taken it yet: all of that queue are busy, "
+        "or stopped a moment ago.",
         details=(*_sent(facts), *_line(facts)),
         actions=_more_workers(facts),
         well=True,

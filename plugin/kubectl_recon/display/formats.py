@@ -41,7 +41,9 @@ def objects(bodies: Sequence[Mapping[str, Any]], how: Format, *, single: bool) -
 
 
 def change(kind: str, body: Mapping[str, Any]) -> str:
-    """Return a change of an object in one line, as `kubectl get --watch --output-watch-events -o json` prints it in several."""
+    """Return a change of an object in one line, as `kubectl get --watch --output-watch-events -o json` prints it in
+    several.
+    """
     return json.dumps({"type": kind, "object": _without_bookkeeping(body)}, ensure_ascii=False)
 
 

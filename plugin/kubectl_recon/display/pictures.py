@@ -1,4 +1,6 @@
-"""Pictures in a terminal: as coloured half blocks, two pixels a character, which every colour terminal shows, also in tmux and over ssh."""
+"""Pictures in a terminal: as coloured half blocks, two pixels a character, which every colour terminal shows, also in
+tmux and over ssh.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ _KEPT_LINES: Final = 3  # of the screen, for the picture's name and the prompt
 
 
 def drawn(path: Path, columns: int, lines: int) -> str:
-    """Return the picture as text that fits a terminal of that size, with the newline after it. Raises ReconError if it cannot be read."""
+    """Return the picture as text that fits a terminal of that size, with the newline after it.
+
+    Raises ReconError if it cannot be read.
+    """
     try:
         with Image.open(path, formats=_FORMATS) as opened:
             picture = _plain(opened)

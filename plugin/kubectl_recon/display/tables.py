@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
-    """A column. `drop`: a narrow terminal drops columns with higher numbers first, and 0 never. `cut`: texts may be shortened."""
+    """A column.
+
+    `drop`: a narrow terminal drops columns with higher numbers first, and 0 never. `cut`: texts may be shortened.
+    """
 
     title: str
     cell: Callable[[T], str]
@@ -57,7 +60,9 @@ def names(several: Sequence[str]) -> str:
 
 
 def _fitting(fitting: list[Column[T]], widths: dict[str, int], width: int) -> tuple[list[Column[T]], str]:
-    """Return the columns that fit, and their gap: first narrow the gaps, then drop columns, then cut texts (changes `widths`)."""
+    """Return the columns that fit, and their gap: first narrow the gaps, then drop columns, then cut texts (changes
+    `widths`).
+    """
     if _total(fitting, widths, _GAP) <= width:
         return fitting, _GAP
     least = {c.title: min(widths[c.title], _WORTH_CELLS) if c.cut else widths[c.title] for c in fitting}

@@ -118,7 +118,9 @@ class GalleryResult:
         self._gallery, self._path = gallery, path
 
     def manifest(self) -> bytes:
-        """Return the manifest: the gallery has it in the job's JSON, without what it does not show, and not as a file."""
+        """Return the manifest: the gallery has it in the job's JSON, without what it does not show,
+        and not as a file.
+        """
         result = self._gallery.get(self._path).get("result") or {}
         return json.dumps({"taskId": "", "uri": "", **result, "parameters": {}}).encode()
 

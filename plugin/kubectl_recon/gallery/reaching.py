@@ -1,4 +1,6 @@
-"""Way to the gallery: the address that the user gave or the operator publishes, or else `kubectl port-forward` to its Service."""
+"""Way to the gallery: the address that the user gave or the operator publishes, or else `kubectl port-forward` to its
+Service.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,12 @@ class NoGalleryError(ReconError):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to reach the gallery. `url`: its address; without one a port-forward to `service` in `namespace`, the operator's.
+    """How to reach the gallery.
 
-    `account`: a service account whose token is used. `lease`: of the installation that publishes the address; empty if the user named it.
-    `writes`: the gallery may write as the account, so it gets a token of the API server.
+    `url`: its address; without one a port-forward to `service` in `namespace`, the operator's.
+
+    `account`: a service account whose token is used. `lease`: of the installation that publishes the address; empty if
+    the user named it. `writes`: the gallery may write as the account, so it gets a token of the API server.
     """
 
     url: str | None = None
@@ -49,7 +53,10 @@ class Way:
 
 @contextmanager
 def reached(connection: Connection, way: Way) -> Iterator[str]:
-    """Yield the address of the gallery, without a trailing slash. Raises NoGalleryError, and UsageError if the user does not trust it."""
+    """Yield the address of the gallery, without a trailing slash.
+
+    Raises NoGalleryError, and UsageError if the user does not trust it.
+    """
     server = connection.api.server
     if way.url:
         if way.lease:
@@ -84,7 +91,9 @@ def reached(connection: Connection, way: Way) -> Iterator[str]:
 
 
 def named(gallery: str | None, account: str | None, *, writes: bool = False) -> Way:
-    """Return the way to the gallery that the user named: a URL, or NAMESPACE/SERVICE for a port-forward; None: the published one."""
+    """Return the way to the gallery that the user named: a URL, or NAMESPACE/SERVICE for a port-forward; None: the
+    published one.
+    """
     namespace, slash, service = (gallery or "").partition("/")
     if gallery and slash and "/" not in service and ":" not in gallery:
         return Way(None, account, _SERVICE + service, namespace, writes=writes)
@@ -111,7 +120,8 @@ def token(connection: Connection, way: Way) -> str:
     own = connection.api.token()
     if own is None:
         raise UsageError(
-            "the gallery needs a token, but this kubeconfig authenticates by a certificate: use a service account of yours "
+            "the gallery needs a token, but this kubeconfig authenticates by a certificate: use a "
+            "service account of yours "
             "with --account"
         )
     return own

@@ -1,7 +1,8 @@
-"""Trust in galleries: the user confirms each address that an operator publishes before a token is sent there; it is remembered.
+"""Trust in galleries: the user confirms each address that an operator publishes before a token is sent there; it is
+remembered.
 
-A token of the API server can do whatever the user can, and each operator, also of a team's own installation, chooses the address that it
-publishes. An address of the user's own (`--gallery`, RECON_GALLERY) needs no confirmation.
+A token of the API server can do whatever the user can, and each operator, also of a team's own installation, chooses
+the address that it publishes. An address of the user's own (`--gallery`, RECON_GALLERY) needs no confirmation.
 """
 
 from __future__ import annotations

@@ -38,7 +38,10 @@ def uploaded(
 
 
 def named(photos: Sequence[Photo]) -> dict[str, Photo]:
-    """Return the photos by names without folders; a mask gets its photo's name with `.mask.png`. Raises ReconError for duplicates."""
+    """Return the photos by names without folders; a mask gets its photo's name with `.mask.png`.
+
+    Raises ReconError for duplicates.
+    """
     by_name: dict[str, Photo] = {}
     for photo in photos:
         plain = masks.beside(photo.name).replace("/", "_")

@@ -14,7 +14,9 @@ from reconstruction_operator.planning import parameters, validation
 
 
 def problem(installation: Installation, spec: Mapping[str, Any]) -> str:
-    """Return why a job with this spec would fail, or wait for a worker that does not exist; empty if nothing is known against it."""
+    """Return why a job with this spec would fail, or wait for a worker that does not exist; empty if nothing is known
+    against it.
+    """
     info, job = installation.info, codec.decode(Spec, spec)
     if installation.missing:
         return ""

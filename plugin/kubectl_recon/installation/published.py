@@ -1,4 +1,6 @@
-"""Published state: what the operator of each installation tells every user (`reconstruction_operator.contract.installation`)."""
+"""Published state: what the operator of each installation tells every user
+(`reconstruction_operator.contract.installation`).
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ def read(api: Api, jobs: Sequence[Job] = ()) -> Installation:
 
 
 def gallery(api: Api, jobs: Sequence[Job], way: Way) -> Way:
-    """Return the way to the gallery of the installation that manages these jobs. An address that the user gave comes first."""
+    """Return the way to the gallery of the installation that manages these jobs.
+
+    An address that the user gave comes first.
+    """
     if way.service:
         return way
     installation = read(api, jobs)

@@ -13,7 +13,9 @@ _REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 def may(connection: Connection, verb: str, core: str = "") -> bool | None:
-    """Return whether the user may do that with jobs, or with objects of the core API, in the namespace; None if it is unknown."""
+    """Return whether the user may do that with jobs, or with objects of the core API, in the namespace; None if it is
+    unknown.
+    """
     resource = {"resource": core} if core else {"group": identity.GROUP, "resource": identity.PLURAL}
     attributes = {"namespace": connection.namespace, "verb": verb, **resource}
     kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}

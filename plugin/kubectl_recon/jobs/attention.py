@@ -75,7 +75,9 @@ def place(job: Job) -> int | None:
 
 
 def reason_text(job: Job) -> str:
-    """Return the sentence to a verdict that needs attention, or what the job waits for in a word or two; else an empty text."""
+    """Return the sentence to a verdict that needs attention, or what the job waits for in a word or two; else an empty
+    text.
+    """
     if foreign(job):
         return ""
     return sentence(job.status) if job.phase else "not seen by the operator"

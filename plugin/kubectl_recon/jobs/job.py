@@ -1,4 +1,7 @@
-"""ReconstructionJob and its Events, read from their JSON. A field that the CRD's version does not have is empty, never an error."""
+"""ReconstructionJob and its Events, read from their JSON.
+
+A field that the CRD's version does not have is empty, never an error.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ class Condition:
 
 
 class _Field(Generic[T]):
-    """A property of a job: the value at a path in its object. `convert` also makes the value for a missing field, from None."""
+    """A property of a job: the value at a path in its object.
+
+    `convert` also makes the value for a missing field, from None.
+    """
 
     def __init__(self, convert: Callable[[Any], T], *path: str) -> None:
         self._convert, self._path = convert, path
@@ -67,7 +73,10 @@ def _text(value: object) -> str:
 
 
 def _name(value: object) -> str:
-    """Return the name, which becomes the name of a folder. Raises ReconError for a path: the server need not be trusted."""
+    """Return the name, which becomes the name of a folder.
+
+    Raises ReconError for a path: the server need not be trusted.
+    """
     if not _NAME.fullmatch(name := _text(value)):
         raise ReconError(f"the API server sent a job with an invalid name: {name!a:.100}")
     return name

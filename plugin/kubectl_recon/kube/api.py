@@ -1,4 +1,6 @@
-"""API client: the connection to a cluster, and requests in plain JSON, without model classes, so that large lists are parsed fast."""
+"""API client: the connection to a cluster, and requests in plain JSON, without model classes, so that large lists are
+parsed fast.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Api:
         self._pool: urllib3.PoolManager = ApiClient(access.configuration).rest_client.pool_manager
         self.server = access.server
         self.clock_ahead_seconds = 0.0
-        """How far this machine's clock is ahead of the API server's, by the last response; 0 if the difference is small."""
+        """How far this machine's clock is ahead of the API server's, by the last response; 0 if the difference is
+        small.
+        """
         self.cut: dict[str, None] = {}
         """The objects that are nested too deep to be read whole, by name."""
 
@@ -89,7 +93,9 @@ class Api:
         return self._decoded(self._send("PATCH", path, _writing(query), body=patch, content_type=MERGE_PATCH))
 
     def token(self) -> str | None:
-        """Return the bearer token of the connection, refreshed if it has expired; None if it authenticates in another way."""
+        """Return the bearer token of the connection, refreshed if it has expired; None if it authenticates in another
+        way.
+        """
         kind, _, token = self._access.authorization().partition(" ")
         return token if kind.lower() == "bearer" and token else None
 
@@ -199,7 +205,9 @@ class Connection:
     options: str = ""  # with which another command selects the same cluster and namespace
 
     def kubectl(self, namespace: str) -> tuple[list[str], dict[str, str]] | None:
-        """Return the beginning of a kubectl command for this cluster, and its environment; None without kubectl on PATH."""
+        """Return the beginning of a kubectl command for this cluster, and its environment; None without kubectl on
+        PATH.
+        """
         if (program := shutil.which("kubectl")) is None:
             return None
         context = ["--context", self.context] if self.context else []

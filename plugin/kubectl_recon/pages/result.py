@@ -31,16 +31,22 @@ _STYLE: Final = (
 )
 _POLICY: Final = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
-    "connect-src 'self' data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; frame-src 'self'"
+    "connect-src 'self' data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "frame-src 'self'"
 )
 _FILE_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _REPORT_POLICY: Final = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; style-src 'unsafe-inline'; "
-    "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; style-src "
+    "'unsafe-inline'; "
+    "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
 )
-"""As in the gallery: a report's scripts run without access to this program's pages or a gallery's session. Of the network they reach
-what WebRTC reaches, since no browser has a policy for that."""
-_FRAME: Final = f'<iframe src="{REPORT}" sandbox="allow-scripts" title="Report" style="position:fixed;inset:0;width:100%;height:100%;border:0"></iframe>'
+"""As in the gallery: a report's scripts run without access to this program's pages or a gallery's session. Of the
+network they reach what WebRTC reaches, since no browser has a policy for that."""
+_FRAME: Final = (
+    f'<iframe src="{REPORT}" sandbox="allow-scripts" title="Report" '
+    'style="position:fixed;inset:0;width:100%;height:100%;border:0"></iframe>'
+)
 
 
 def is_result(folder: Path) -> bool:
@@ -71,7 +77,8 @@ def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
     meshes = [name for name in names if name.lower().endswith(MESHES)]
     images = "".join(f'<img src="{_address(name)}" alt="{escape(name)}">' for name in pictures)
     rows = "".join(
-        f'<tr><td><a href="{_address(name)}">{escape(name)}</a></td><td>{size_text((folder / name).stat().st_size)}</td></tr>'
+        "<tr><td><a "
+        f'href="{_address(name)}">{escape(name)}</a></td><td>{size_text((folder / name).stat().st_size)}</td></tr>'
         for name in (*meshes, *(name for name in names if name not in meshes))
     )
     return f"<h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}{images}<table>{rows}</table>"

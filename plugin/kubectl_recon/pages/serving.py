@@ -1,7 +1,7 @@
 """Page server: on the loopback interface only, below a random path.
 
-Other users of the machine can connect to it, and pages of other sites can through the browser (DNS rebinding). So the path is
-secret, and requests for another host are rejected.
+Other users of the machine can connect to it, and pages of other sites can through the browser (DNS rebinding). So the
+path is secret, and requests for another host are rejected.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def served(pages: Mapping[str, Page], *, once_within: float = math.inf) -> Itera
     `once_within`: with a number of seconds, each page is sent once, and only in that time.
     """
     secret = secrets.token_urlsafe(16)
-    left, until = dict(pages), time.monotonic() + once_within
+    left = dict(pages)
+    until = time.monotonic() + once_within
 
     def page_of(name: str) -> Page | None:
         take = left.get if until == math.inf else left.pop

@@ -121,14 +121,20 @@ def _alike(usable: Sequence[Photo]) -> Iterator[Finding]:
             distinct.append(photo)
     if copies:
         names = tuple(photo.name for photo in copies)
-        text = f"{counted(len(names), 'photo')} {'looks' if len(names) == 1 else 'look'} like another one of the set: {_list(names)}"
+        text = (
+            f"{counted(len(names), 'photo')} {'looks' if len(names) == 1 else 'look'} like another one of the set: "
+            f"{_list(names)}"
+        )
         yield Finding(Level.WARNING, "duplicates", text, names)
 
 
 def _small(usable: Sequence[Photo]) -> Iterator[Finding]:
     names = tuple(photo.name for photo in usable if photo.width and photo.megapixels < _SMALL_MEGAPIXELS)
     if names:
-        text = f"{counted(len(names), 'photo')} of less than {_SMALL_MEGAPIXELS:.0f} megapixel: send the originals: {_list(names)}"
+        text = (
+            f"{counted(len(names), 'photo')} of less than {_SMALL_MEGAPIXELS:.0f} megapixel: send the originals: "
+            f"{_list(names)}"
+        )
         yield Finding(Level.WARNING, "small", text, names)
 
 
@@ -159,7 +165,9 @@ def _positions(usable: Sequence[Photo]) -> Iterator[Finding]:
 
 
 def _barred(usable: Sequence[Photo]) -> Iterator[Finding]:
-    """Find photos with black bars at two opposite edges among others without: stills of a film, or exports of another shape."""
+    """Find photos with black bars at two opposite edges among others without: stills of a film, or exports of another
+    shape.
+    """
     measured = [photo for photo in usable if photo.width]
     names = tuple(photo.name for photo in measured if photo.bars >= _LEAST_BARS)
     if names and len(names) <= len(measured) / 2:  # else all have a black background

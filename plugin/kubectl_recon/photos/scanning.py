@@ -51,7 +51,10 @@ class Photo:
 
 
 def find(paths: Sequence[str]) -> list[tuple[Path, str]]:
-    """Return the given files and all files below the given folders, with their names for the upload. Raises UsageError."""
+    """Return the given files and all files below the given folders, with their names for the upload.
+
+    Raises UsageError.
+    """
     files: dict[str, Path] = {}
     for text in paths:
         path = Path(text).expanduser()
@@ -98,7 +101,8 @@ def measure(path: Path, name: str, file: BinaryIO | None = None) -> Photo:
             kind = image.format or ""
             exif = image.getexif()
             camera = " ".join(filter(None, (str(exif.get(tag) or "").strip("\0 ") for tag in (_MAKE, _MODEL))))
-            focal, position = _number(exif.get_ifd(_EXIF).get(_FOCAL_LENGTH)), bool(exif.get_ifd(_GPS))
+            focal = _number(exif.get_ifd(_EXIF).get(_FOCAL_LENGTH))
+            position = bool(exif.get_ifd(_GPS))
             image.draft("L", (_CELLS, _CELLS))  # a JPEG is decoded at a fraction of its size
             grey = image.convert("L")
             grey.thumbnail((_CELLS, _CELLS))
@@ -139,7 +143,9 @@ def _number(value: object) -> float:
 
 
 def _bars(grey: Image.Image) -> float:
-    """Return the width of black bars of the same width at two opposite edges, as a share of the height or width; 0 without any."""
+    """Return the width of black bars of the same width at two opposite edges, as a share of the height or width; 0
+    without any.
+    """
     left, top, right, bottom = grey.point([0] * _BLACK + [255] * (256 - _BLACK)).getbbox() or (0, 0, *grey.size)
     widths = []
     for first, last, size in ((left, grey.width - right, grey.width), (top, grey.height - bottom, grey.height)):

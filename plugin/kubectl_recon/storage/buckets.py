@@ -1,4 +1,7 @@
-"""Folders in object storage, and the client of a bucket. Credentials and endpoint are set as for the clouds' own tools."""
+"""Folders in object storage, and the client of a bucket.
+
+Credentials and endpoint are set as for the clouds' own tools.
+"""
 
 from __future__ import annotations
 

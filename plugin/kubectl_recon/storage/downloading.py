@@ -1,4 +1,7 @@
-"""Download of a result: the files in its `manifest.json`. Interrupted downloads are resumed; each sha256 is verified."""
+"""Download of a result: the files in its `manifest.json`.
+
+Interrupted downloads are resumed; each sha256 is verified.
+"""
 
 from __future__ import annotations
 
@@ -49,14 +52,19 @@ def source(uri: str) -> Source:
         if folder.is_dir():
             return _Disk(folder)
         raise UnseenError(
-            f"the result is on the workers' volume, at {uri}, which is not mounted on this machine. Mount that volume here, "
-            "read it in a pod that mounts it, or deliver results of later jobs to object storage: --output s3://BUCKET/FOLDER/."
+            f"the result is on the workers' volume, at {uri}, which is not mounted on this machine. "
+            "Mount that volume here, "
+            "read it in a pod that mounts it, or deliver results of later jobs to object storage: --output "
+            "s3://BUCKET/FOLDER/."
         )
     raise UsageError(f"{uri}: this command reads results from s3://, gs://, az:// and file://")
 
 
 def files(place: Source) -> tuple[Source, tuple[SealedFile, ...]]:
-    """Return the files of the result, and their source: a pointer in the folder leads to the current result. Raises ReconError."""
+    """Return the files of the result, and their source: a pointer in the folder leads to the current result.
+
+    Raises ReconError.
+    """
     if isinstance(place, _Bucket) and (pointed := place.pointed()) is not None:
         place = pointed
     manifest = Manifest.parse(place.manifest())

@@ -47,7 +47,9 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
 
 
 async def _listed(store: Store, folder: Folder, names: set[str]) -> dict[str, tuple[int, str]]:
-    """Return size and ETag of the objects in the folder, by name, up to the first page with others than `names`: it may have no end."""
+    """Return size and ETag of the objects in the folder, by name, up to the first page with others than `names`: it may
+    have no end.
+    """
     prefix = f"{folder.key}/" if folder.key else ""
     objects: dict[str, tuple[int, str]] = {}
     try:
@@ -65,7 +67,10 @@ async def _listed(store: Store, folder: Folder, names: set[str]) -> dict[str, tu
 
 
 def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, progress: OnBytes) -> bool:
-    """Upload a file, unless it is already there; return whether it was sent. `there`: size and ETag of the object with that key."""
+    """Upload a file, unless it is already there; return whether it was sent.
+
+    `there`: size and ETag of the object with that key.
+    """
     size = path.stat().st_size
     if there is not None and _is_same(path, size, *there):
         progress(size)

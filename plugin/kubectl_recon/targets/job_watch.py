@@ -69,7 +69,10 @@ class JobWatch:
         self._closed.set()
 
     def updates(self, within_seconds: float) -> Iterator[Update]:
-        """Yield the updates since the last call; wait at most `within_seconds` for the first. Raises a permanent error of the job watch."""
+        """Yield the updates since the last call; wait at most `within_seconds` for the first.
+
+        Raises a permanent error of the job watch.
+        """
         deadline = time.monotonic() + within_seconds
         while True:
             try:

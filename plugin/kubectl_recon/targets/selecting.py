@@ -75,7 +75,9 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
 
 
 def visible(connection: Connection) -> tuple[list[Job], str]:
-    """Return the jobs that the user may list: of all namespaces, of the connection's, or none; and a sentence if not of all."""
+    """Return the jobs that the user may list: of all namespaces, of the connection's, or none; and a sentence if not of
+    all.
+    """
     namespace, refusal = connection.namespace, ""
     for place, sentence in ((None, ""), (namespace, f"The jobs are those of namespace {namespace}.")):
         try:

@@ -1,4 +1,5 @@
-"""The next version of the program, as the other side sees it: messages, manifests and owners' notes have keys of a later version.
+"""The next version of the program, as the other side sees it: messages, manifests and owners' notes have keys of a
+later version.
 
 Python imports this file at the start of a process that has this folder in its PYTHONPATH.
 """

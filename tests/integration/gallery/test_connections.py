@@ -1,4 +1,6 @@
-"""The server's connections: those that are silent or not read end, hold little memory, and do not keep other clients out."""
+"""The server's connections: those that are silent or not read end, hold little memory, and do not keep other clients
+out.
+"""
 
 import select
 import socket

@@ -1,4 +1,6 @@
-"""Release workflow: its own commands clone the tested commit, and `scripts/publish` and the Dockerfile refuse anything else."""
+"""Release workflow: its own commands clone the tested commit, and `scripts/publish` and the Dockerfile refuse anything
+else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Manifests of the installation, most of them as part of the complete one: a real API server accepts them and their pods."""
+"""Manifests of the installation, most of them as part of the complete one: a real API server accepts them and their
+pods.
+"""
 
 import base64
 import json

@@ -31,7 +31,9 @@ _AT_HOME: set[_Rule] = {
 
 @pytest.fixture
 def operator(installed: Cluster) -> ApiClient:
-    """A client with the operator's own token, since kubectl needs more rights than the operator: it reads before it writes."""
+    """A client with the operator's own token, since kubectl needs more rights than the operator: it reads before it
+    writes.
+    """
     kubeconfig = json.loads(installed.service_account_kubeconfig(_HOME, "reconstruction-operator").read_text())
     port = urlsplit(installed.url).port
     return ApiClient(port, installed.ca, kubeconfig["users"][0]["user"]["token"])

@@ -82,7 +82,10 @@ def _release(cluster: Cluster) -> Iterator[Release]:
 
 @pytest.fixture
 def release(chart_cluster: Cluster) -> Iterator[Release]:
-    """A namespace for one release. Afterwards release and CRD are deleted, and the deletion of the namespace has begun."""
+    """A namespace for one release.
+
+    Afterwards release and CRD are deleted, and the deletion of the namespace has begun.
+    """
     with _release(chart_cluster) as installed:
         yield installed
 

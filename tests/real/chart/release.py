@@ -52,7 +52,10 @@ def pods(objects: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Release:
-    """A release of the chart in a namespace that enforces the restricted standard. No pod starts, because there is no node."""
+    """A release of the chart in a namespace that enforces the restricted standard.
+
+    No pod starts, because there is no node.
+    """
 
     cluster: Cluster
     namespace: str
@@ -86,7 +89,10 @@ class Release:
 
     def objects(self) -> set[str]:
         """Return all objects of the release in the namespace, as kind/name."""
-        kinds = "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,persistentvolumeclaims,poddisruptionbudgets"
+        kinds = (
+            "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,"
+            "persistentvolumeclaims,poddisruptionbudgets"
+        )
         selector = f"app.kubernetes.io/instance={self.name}"
         return set(self.kubectl("get", kinds, "-l", selector, "-o", "name").split())
 
@@ -94,8 +100,8 @@ class Release:
 def wait_until_deleted(cluster: Cluster, crd: str = CRD) -> None:
     """Wait until a CRD is deleted.
 
-    About once in 50 times, the API server's finalizer stops with "storage is (re)initializing", if the deletion comes within
-    a second of the last change of the CRD. It retries when the object changes.
+    About once in 50 times, the API server's finalizer stops with "storage is (re)initializing", if the deletion comes
+    within a second of the last change of the CRD. It retries when the object changes.
     """
     touched = time.monotonic()
 

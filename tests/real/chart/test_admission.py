@@ -1,4 +1,6 @@
-"""Admission: a real API server accepts every promised shape of the chart in a restricted namespace, without a warning."""
+"""Admission: a real API server accepts every promised shape of the chart in a restricted namespace,
+without a warning.
+"""
 
 import json
 import secrets

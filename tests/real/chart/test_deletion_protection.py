@@ -1,4 +1,6 @@
-"""Deletion protection on a real API server: a running job is deleted only after a confirmed cancel, or if an annotation allows it."""
+"""Deletion protection on a real API server: a running job is deleted only after a confirmed cancel, or if an annotation
+allows it.
+"""
 
 import json
 import secrets

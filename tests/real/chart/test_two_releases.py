@@ -1,4 +1,6 @@
-"""Two releases: the chart does not install a second operator for the same namespaces, unless `operator.refuseOverlap` is false."""
+"""Two releases: the chart does not install a second operator for the same namespaces, unless `operator.refuseOverlap`
+is false.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -27,7 +27,10 @@ def _status(process: Process) -> int | None:
 
 
 def _stopped(process: Process) -> int | None:
-    """Send SIGTERM; return the exit status. `Process.stop` would kill it after a grace time, which a busy machine may need."""
+    """Send SIGTERM; return the exit status.
+
+    `Process.stop` would kill it after a grace time, which a busy machine may need.
+    """
     os.kill(process.pid, signal.SIGTERM)
     return _status(process)
 

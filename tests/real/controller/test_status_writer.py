@@ -174,7 +174,8 @@ async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: p
 
 
 async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, api: Api) -> None:
-    lives, over = desk.load(desk.jobs.create()), desk.load(desk.jobs.create())
+    lives = desk.load(desk.jobs.create())
+    over = desk.load(desk.jobs.create())
     await desk.write(over, replace(RUNNING, phase=Phase.SUCCEEDED, completion_time=NOON))
     path = paths.jobs(desk.jobs.namespace)
 

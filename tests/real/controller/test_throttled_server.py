@@ -1,4 +1,6 @@
-"""Status writes to an API server that limits the operator (API Priority and Fairness), and rejects the rest with 429."""
+"""Status writes to an API server that limits the operator (API Priority and Fairness), and rejects
+the rest with 429.
+"""
 
 import asyncio
 import time
@@ -68,7 +70,8 @@ async def test_a_throttled_server_gets_every_status_ends_first_without_overload(
     three_at_a_time: None, api: Api, jobs: Jobs
 ) -> None:
     await _wait_throttled(api, jobs)
-    counting, watcher = CountingApi(api), Stored()
+    counting = CountingApi(api)
+    watcher = Stored()
     cache = Cache()
     leading: Any = SimpleNamespace(leading=True)
     recorder: Any = watcher

@@ -40,7 +40,8 @@ def test_actions_suspend_resume_and_cancel_a_job_in_two_steps(jobs: Jobs) -> Non
 
 
 def test_a_finished_job_is_healthy_or_degraded(jobs: Jobs) -> None:
-    good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    good = jobs.create()
+    bad = jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_finished(good)
     jobs.wait_finished(bad)
 

@@ -87,7 +87,10 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 timeout_seconds=60,
             )
             run_jobs(jobs)
-            ended = f"sum(reconstruction_worker_attempts_total) >= {ATTEMPTS} and sum(reconstruction_jobs_finished_total) >= {JOBS}"
+            ended = (
+                "sum(reconstruction_worker_attempts_total) >= "
+                f"{ATTEMPTS} and sum(reconstruction_jobs_finished_total) >= {JOBS}"
+            )
             wait_until(lambda: prometheus.query(ended), "all ends to be scraped", timeout_seconds=60)
             time_of_last = time.time()
             wait_until(lambda: time.time() > time_of_last + 3, "two more scrapes, so that counters have grown")

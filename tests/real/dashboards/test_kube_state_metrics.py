@@ -55,7 +55,8 @@ def of(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str = "", **lab
 
 
 def test_a_finished_a_failed_and_a_waiting_job_have_all_series_together(program: KubeStateMetrics, jobs: Jobs) -> None:
-    good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    good = jobs.create()
+    bad = jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_finished(good)
     reason = jobs.wait_finished(bad)["status"]["failure"]["reason"]
 

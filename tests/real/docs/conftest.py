@@ -1,4 +1,6 @@
-"""A user's shell for the commands in the pages: kubectl with the plugin, in a namespace of a running system with a bucket."""
+"""A user's shell for the commands in the pages: kubectl with the plugin, in a namespace of a running system with a
+bucket.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="session")  # one process has one moto
 def storage() -> Iterator[S3Server]:
-    """An S3 server with the buckets in the pages. No other test may use these: all moto servers in one process share buckets."""
+    """An S3 server with the buckets in the pages.
+
+    No other test may use these: all moto servers in one process share buckets.
+    """
     with running_moto() as running:
         for name in ("photos", "meshes"):
             running.bucket(name)

@@ -1,4 +1,6 @@
-"""The built site in a real Chromium: no request to another host, no error, a working search, no critical finding of axe."""
+"""The built site in a real Chromium: no request to another host, no error, a working search, no critical finding of
+axe.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A primary with a replica and three sentinels: jobs end well over a failover, and over the return of the old primary."""
+"""A primary with a replica and three sentinels: jobs end well over a failover, and over the return
+of the old primary.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Group:
 
 
 def _follows(server: Redis) -> bool:
-    """Whether a server is in step with its primary; it closes its connections when a sentinel makes it follow another."""
+    """Whether a server is in step with its primary; it closes its connections when a sentinel makes
+    it follow another.
+    """
     try:
         with redis.Redis.from_url(server.url()) as client:
             return client.info("replication").get("master_link_status") == "up"

@@ -89,7 +89,8 @@ def test_jobs_beside_a_poison_in_a_prefork_worker_are_not_affected(
     jobs: Jobs, signs: Signs, start: Callable[[str, int], None]
 ) -> None:
     start("prefork", 6)
-    poison, innocents = _poison(jobs), _innocents(jobs)
+    poison = _poison(jobs)
+    innocents = _innocents(jobs)
     for name in innocents:
         _wait_runs(jobs, name, 1)
 
@@ -107,7 +108,8 @@ def test_jobs_that_crashed_twice_with_a_poison_are_retried_apart_from_it(
     jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
 ) -> None:
     start("threads", 6)
-    poison, innocents = _poison(jobs), _innocents(jobs)
+    poison = _poison(jobs)
+    innocents = _innocents(jobs)
 
     for attempt in (1, 2):
         for name in (poison, *innocents):

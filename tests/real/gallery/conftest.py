@@ -15,7 +15,8 @@ from devcluster.harness.system import System
 from devcluster.servers.storage.s3 import S3
 from tests.support.systems import wait_published
 
-PROXY_SECRET, SHARE_SECRET = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+PROXY_SECRET = secrets.token_urlsafe(32)
+SHARE_SECRET = secrets.token_urlsafe(32)
 MakeUser = Callable[[str], str]
 
 _ROLES = {
@@ -42,7 +43,9 @@ class SharedGallery:
         self._gallery: Gallery | None = None
 
     def beside(self, system: System, uploads_dir: Path, s3: S3) -> Gallery:
-        """Return the gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
+        """Return the gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's
+        server.
+        """
         if self._gallery is None or self._system is not system or not self._gallery.process.alive:
             self.stop()
             wait_published(system, "placeholder")
@@ -104,7 +107,10 @@ def make_user(jobs: Jobs) -> MakeUser:
 
 
 def grant(jobs: Jobs, account: str, rules: list[dict[str, Any]], namespace: str, name: str) -> None:
-    """Give a service account of the test's namespace a role with these rules in `namespace`. `name`: of role and binding."""
+    """Give a service account of the test's namespace a role with these rules in `namespace`.
+
+    `name`: of role and binding.
+    """
     api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
     api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": rules})
     binding = {

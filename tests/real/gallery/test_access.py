@@ -153,7 +153,8 @@ def test_the_page_offers_what_the_role_allows(
 def test_a_cancel_in_two_steps_is_the_users_own_write(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
     name = jobs.create_in("Running", queue="slow")
     know(gallery, jobs, name)
-    viewer, canceller = make_user("viewer"), make_user("canceller")
+    viewer = make_user("viewer")
+    canceller = make_user("canceller")
 
     assert action(gallery, jobs, name, "request-cancel", viewer) == 403
     assert action(gallery, jobs, name, "confirm-cancel", canceller) == 422  # the API server's rule: two steps

@@ -103,7 +103,8 @@ def test_a_failed_job_says_why_and_runs_again(open_page: Open, jobs: Jobs) -> No
 
 
 def test_buttons_follow_the_users_rights_and_previews_the_setting(open_page: Open, jobs: Jobs) -> None:
-    running, done = jobs.create_in("Running", queue="slow", parameters=LONG), jobs.create_in("Succeeded")
+    running = jobs.create_in("Running", queue="slow", parameters=LONG)
+    done = jobs.create_in("Succeeded")
     for role, buttons in (("editor", ["Suspend", "Cancel…"]), ("canceller", ["Cancel…"]), ("viewer", [])):
         page = open_page(f"/jobs/{jobs.namespace}/{running}", role)
         for name in buttons:

@@ -1,4 +1,6 @@
-"""Health of the installation in the gallery: API and page name what `kubectl recon why` and `doctor` name, within seconds."""
+"""Health of the installation in the gallery: API and page name what `kubectl recon why` and `doctor` name, within
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,8 @@ def test_page_api_and_demo_name_a_fault_of_the_installation_and_its_end(
     page.goto(gallery.url)
     page.get_by_label("Kubernetes token").fill(admin)
     page.get_by_role("button", name="Sign in").click()
-    bar, live = page.locator("#problems"), page.locator("#live")
+    bar = page.locator("#problems")
+    live = page.locator("#live")
     expect(live).to_have_text("Live", timeout=LIVE_MILLISECONDS)
     expect(bar).to_be_empty()
 

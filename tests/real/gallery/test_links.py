@@ -34,7 +34,8 @@ def link_to(jobs: Jobs, name: str) -> str:
 
 
 def test_a_link_of_a_running_or_failed_job_shows_nothing(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
-    running, failed = jobs.create_in("Running", queue="slow"), jobs.create(queue="slow", activeDeadlineSeconds=1)
+    running = jobs.create_in("Running", queue="slow")
+    failed = jobs.create(queue="slow", activeDeadlineSeconds=1)
     jobs.wait_phase(failed, "Failed")
     (attempt,) = (jobs.system.jobs_dir / jobs.get(running)["metadata"]["uid"] / "attempts").iterdir()
     (attempt / "scratch").mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,9 @@ def test_an_unusable_secret_leaves_pages_and_links_as_they_are(
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")
     know(gallery, jobs, name)
-    page, token, link = f"/api/namespaces/{jobs.namespace}/jobs/{name}", make_user("viewer"), link_to(jobs, name)
+    page = f"/api/namespaces/{jobs.namespace}/jobs/{name}"
+    token = make_user("viewer")
+    link = link_to(jobs, name)
     assert gallery.request("GET", link).status == 200
 
     if content is None:

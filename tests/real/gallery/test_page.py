@@ -1,6 +1,7 @@
 """The page in a real Chromium: no error in the console, and no request to another host.
 
-`wait_until` replaces Playwright's `wait_for_function`: that evaluates strings in the page, which the page's policy forbids.
+`wait_until` replaces Playwright's `wait_for_function`: that evaluates strings in the page, which the page's policy
+forbids.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs:
     viewer.wait_for()
     wait_until(lambda: page.evaluate("document.querySelector('model-viewer').loaded"), "the mesh to be shown")
     angle = "document.querySelector('model-viewer').getCameraOrbit().theta"
-    before, picture = page.evaluate(angle), viewer.screenshot(path=tmp_path / "before.png")
+    before = page.evaluate(angle)
+    picture = viewer.screenshot(path=tmp_path / "before.png")
     box = viewer.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -20,7 +20,8 @@ def test_scripts_and_other_sites_cannot_use_the_cookie(gallery: Gallery, jobs: J
 
 
 def test_each_sign_in_starts_a_new_session(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
-    browser, token = Browser(gallery), make_user("viewer")
+    browser = Browser(gallery)
+    token = make_user("viewer")
     browser.sign_in(token)
     first = browser.cookie
 
@@ -66,7 +67,8 @@ def test_a_change_from_another_site_is_rejected(
 
 
 def test_another_site_cannot_sign_a_user_in(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
-    browser, token = Browser(gallery), make_user("viewer")
+    browser = Browser(gallery)
+    token = make_user("viewer")
 
     answer = browser.request("POST", "/api/session", {"token": token}, Origin="https://evil.example.com")
     form = browser.request("POST", "/api/session", b"token=x", Content_Type="application/x-www-form-urlencoded")

@@ -1,4 +1,6 @@
-"""Downloads that their clients do not read: each holds little memory for some seconds, and no other client waits for them."""
+"""Downloads that their clients do not read: each holds little memory for some seconds, and no other client waits for
+them.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,9 @@ def watched(gallery: Gallery, name: str, between: Callable[[], None]) -> tuple[i
 def test_unread_downloads_of_a_result_hold_little_and_are_closed(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, large: str, make_user: MakeUser, connections: ExitStack, by_link: bool, most: int
 ) -> None:
-    own, token, other = path_of(jobs, large, LARGE), make_user("viewer"), make_user("viewer")
+    own = path_of(jobs, large, LARGE)
+    token = make_user("viewer")
+    other = make_user("viewer")
     path = own
     if by_link:
         share = f"/api/namespaces/{jobs.namespace}/jobs/{large}/share"

@@ -103,7 +103,9 @@ def test_a_file_that_is_not_a_photo_is_rejected_and_deleted(  # noqa: PLR0917  #
 
 def test_limits_of_an_upload_and_of_a_user_hold(sender: Sender) -> None:
     large = b"\xff\xd8\xff" + bytes(190_000)
-    first, second, third = sender.begin(), sender.begin(), sender.begin()
+    first = sender.begin()
+    second = sender.begin()
+    third = sender.begin()
 
     of_one = [sender.photo(first, f"{number}.jpg", large).status for number in range(8)]
     of_the_user = [sender.photo(second, f"{number}.jpg", large).status for number in range(4)]

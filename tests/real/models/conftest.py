@@ -38,7 +38,9 @@ def reconstruct(
     hear: Callable[[str], None] = lambda _: None,
     **parameters: object,
 ) -> Run:
-    """Run the engine on `photos` in this process; raises what the engine raises, and what `hear` raises about a message."""
+    """Run the engine on `photos` in this process; raises what the engine raises, and what `hear` raises about a
+    message.
+    """
     checked = []
     for path in photos:
         with Image.open(path) as image:

@@ -1,4 +1,6 @@
-"""The engine's files in a real Chromium: Khronos' validator finds no error in its models, and its report is a whole page."""
+"""The engine's files in a real Chromium: Khronos' validator finds no error in its models, and its report is a whole
+page.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ from tests.support.engine.geometry import RED, coloured_square, photo_of, sphere
 from tests.support.paths import CHECKOUT, DATA
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
-LINES = "cell => { const text = document.createRange(); text.selectNodeContents(cell); return text.getClientRects().length; }"
+LINES = (
+    "cell => { const text = document.createRange(); text.selectNodeContents(cell); return "
+    "text.getClientRects().length; }"
+)
 SECONDS = 1000  # milliseconds, which Playwright counts in
 VALIDATOR = DATA / "gltf-validator" / "gltf_validator.dart.js"
 
@@ -72,7 +77,10 @@ def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Calla
 
 
 def write_report(path: Path) -> None:
-    """Write the report of a square and four cameras, one of them straight above. The names of the photos try to break out of the page."""
+    """Write the report of a square and four cameras, one of them straight above.
+
+    The names of the photos try to break out of the page.
+    """
     photos = []
     eyes = ((0.0, 0.5, 2.0), (2.0, 0.5, 0.0), (-1.5, 0.8, -1.5), (0.0, 2.0, 0.01))
     for number, eye in enumerate(eyes):

@@ -1,4 +1,6 @@
-"""Photogrammetry of an object with fine, saturated speckles: detail and colours that a careless texture or surface would lose."""
+"""Photogrammetry of an object with fine, saturated speckles: detail and colours that a careless texture or surface
+would lose.
+"""
 
 from __future__ import annotations
 

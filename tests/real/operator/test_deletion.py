@@ -12,7 +12,8 @@ _DEADLINE_SECONDS = 60.0
 
 
 def _delete_and_expect_nothing_left(jobs: Jobs, state: redis.Redis, name: str) -> None:
-    folder, uid = jobs.folder(name), jobs.get(name)["metadata"]["uid"]
+    folder = jobs.folder(name)
+    uid = jobs.get(name)["metadata"]["uid"]
 
     jobs.delete(name)
 

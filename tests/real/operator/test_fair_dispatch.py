@@ -1,4 +1,6 @@
-"""Dispatch shared by tenants: windows over all queues and for each namespace, pools of some namespaces, and a full Redis."""
+"""Dispatch shared by tenants: windows over all queues and for each namespace, pools of some namespaces, and a full
+Redis.
+"""
 
 from collections.abc import Iterator
 

@@ -44,7 +44,8 @@ def runs(folder: Path) -> int:
 
 def delete(jobs: Jobs, name: str) -> dict[str, Any]:
     """Delete the object, and wait until its folder is cleaned up; return the object as it was."""
-    before, folder = jobs.get(name), jobs.folder(name)
+    before = jobs.get(name)
+    folder = jobs.folder(name)
     jobs.delete(name)
     jobs.wait_gone(name)
     wait_until(lambda: not folder.exists(), f"the folder of {name} to be cleaned up", timeout_seconds=60)

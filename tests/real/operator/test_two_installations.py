@@ -1,4 +1,6 @@
-"""Two installations that watch the same namespaces: one of them manages a job, and the other leaves it alone and reports it."""
+"""Two installations that watch the same namespaces: one of them manages a job, and the other leaves it alone and
+reports it.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,10 @@ def system(start_system: SharedSystems, photos_root: Path, runs_folder: Path) ->
 
 @pytest.fixture
 def velero(system: System, namespace: str, s3: S3) -> Iterator[Velero]:
-    """Velero, started after the CRD exists, since it discovers new kinds every five minutes. Its bucket is on the real S3 server."""
+    """Velero, started after the CRD exists, since it discovers new kinds every five minutes.
+
+    Its bucket is on the real S3 server.
+    """
     from tests.support.servers.objects import S3Server  # noqa: PLC0415  # boto3 takes seconds
 
     bucket = S3Server(s3.url(), s3.access_key, s3.secret_key).bucket(f"velero-{namespace}")
@@ -109,7 +112,8 @@ def test_ten_jobs_restored_with_their_status_stay_as_they_were(
 def test_ten_jobs_restored_without_their_status_run_none_again(
     velero: Velero, jobs: Jobs, names: list[str], runs_folder: Path
 ) -> None:
-    before, runs = phases(jobs, names), len(list(runs_folder.iterdir()))
+    before = phases(jobs, names)
+    runs = len(list(runs_folder.iterdir()))
     velero.back_up(jobs.namespace, jobs.namespace)
     delete_namespace(jobs)
 

@@ -1,7 +1,7 @@
 """The advice of `why` for jobs that ended: a user follows each of it, and the next job does not end in the same way.
 
-The jobs fail by themselves: no test writes a status. A command is run as it stands. Where the user has to add something, such as an
-address, the test does.
+The jobs fail by themselves: no test writes a status. A command is run as it stands. Where the user has to add
+something, such as an address, the test does.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Follower:
         return list(json.loads(self.recon("why", name, "-o", "json").stdout)["actions"])
 
     def follow(self, action: str, *added: str, editor: str = "false") -> dict[str, Any]:
-        """Run the command at the end of an action, with options that the user adds; return the new job once it has finished."""
+        """Run the command at the end of an action, with options that the user adds; return the new job once it has
+        finished.
+        """
         command = action.partition(": kubectl recon ")[2] or f"retry {action.split()[4]}"
         words = command.split()
         options = words[: words.index("--namespace")] if "--namespace" in words else words

@@ -70,7 +70,8 @@ def test_the_table_fits_a_terminal_of_80_columns(jobs: Jobs, recon: Program) -> 
 def test_the_exit_code_of_wait_is_that_of_the_outcome(jobs: Jobs, recon: Program) -> None:
     jobs.create("good")
     jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
-    good, bad = recon("wait", "good", "--timeout", "60s"), recon("wait", "bad", "--timeout", "60s")
+    good = recon("wait", "good", "--timeout", "60s")
+    bad = recon("wait", "bad", "--timeout", "60s")
     assert (good.returncode, good.stdout) == (0, "good: Succeeded, simulated\n")
     assert (bad.returncode, bad.stdout) == (3, "bad: Failed\n")
     both = recon("wait", "--all", "--timeout", "60s")

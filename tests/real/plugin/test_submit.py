@@ -1,4 +1,6 @@
-"""`submit` and `results`: upload to a bucket, a job on a real system, and the download of its result; checks and dry runs."""
+"""`submit` and `results`: upload to a bucket, a job on a real system, and the download of its result; checks and dry
+runs.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,8 @@ def folder(tmp_path: Path) -> Path:
 def test_local_photos_become_a_local_result(
     jobs: Jobs, recon: Program, storage: S3Server, folder: Path, tmp_path: Path
 ) -> None:
-    photos, meshes = storage.bucket("scans"), storage.bucket("models")
+    photos = storage.bucket("scans")
+    meshes = storage.bucket("models")
     done = recon(
         *("submit", folder, "--upload", "s3://scans/team/", "--model", "rough-good", "--queue", "rough"),
         *("--output", "s3://models/banana/", "--label", "set=museum"),

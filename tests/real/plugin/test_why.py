@@ -1,4 +1,5 @@
-"""`kubectl recon why`: each situation on a real API server, with a status and a published state as the operator writes them.
+"""`kubectl recon why`: each situation on a real API server, with a status and a published state as the operator writes
+them.
 
 A viewer, an editor and an administrator get the same answer, and each command in it can be run as it stands.
 
@@ -67,7 +68,10 @@ BUSY = InstallationInfo(lease="recon/operator", complete=True, pools=("celery",)
 
 
 class Row(NamedTuple):
-    """A fault, and words of the answer or its actions. `info`: what is published; `later`: seconds from the job's creation."""
+    """A fault, and words of the answer or its actions.
+
+    `info`: what is published; `later`: seconds from the job's creation.
+    """
 
     situation: str
     spec: dict[str, Any]

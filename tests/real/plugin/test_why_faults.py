@@ -1,4 +1,6 @@
-"""`kubectl recon why` beside faults of a running system: every role gets the cause within 15 s, and none once it is gone."""
+"""`kubectl recon why` beside faults of a running system: every role gets the cause within 15 s, and none once it is
+gone.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,8 @@ def test_every_role_gets_the_cause_within_seconds(jobs: Jobs, fault: str) -> Non
     people = [connect(kubeconfig=str(kubeconfig), namespace=namespace) for kubeconfig in kubeconfigs]
 
     def said(name: str) -> set[str]:
-        now, job = datetime.now(UTC), Job(jobs.get(name))
+        now = datetime.now(UTC)
+        job = Job(jobs.get(name))
         return {rules.answer(explaining.gather(user, job, now)).situation for user in people}
 
     jobs.create_in("Running", "old", queue="slow")

@@ -37,7 +37,9 @@ def test_waiting_jobs_are_explained(jobs: Jobs, recon: Program, held: str) -> No
 def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywhere(
     jobs: Jobs, recon: Program, tmp_path: Path
 ) -> None:
-    """The worker that died was the only one with the model: the job is in quarantine as well, but that is not what it waits for."""
+    """The worker that died was the only one with the model: the job is in quarantine as well, but that is not what it
+    waits for.
+    """
     system, pool = jobs.system, {"WORKER_POOLS": "doomed"}
     rough = {"PYTHONPATH": f"{REPOSITORY}/tests/data/models", "ROUGH_MODELS_SIGNS": str(tmp_path)}
     system.start_worker("doomed-1", concurrency=1, **pool, **rough)

@@ -1,7 +1,7 @@
 """Fibers: run the real code of a worker, paused at each of its points until the test resumes it.
 
-A point is before every call to Redis and before every change on the disk. Exactly one thread runs at any time, so that an
-example is reproducible. A paused fiber can be killed.
+A point is before every call to Redis and before every change on the disk. Exactly one thread runs at any time, so that
+an example is reproducible. A paused fiber can be killed.
 """
 
 import sys
@@ -25,7 +25,8 @@ class Fiber:
     def __init__(self, body: Callable[[], None]) -> None:
         self._body = body
         # Locks as binary semaphores: a point takes one each way, and `threading.Semaphore` is Python code.
-        self._go, self._paused = threading.Lock(), threading.Lock()
+        self._go = threading.Lock()
+        self._paused = threading.Lock()
         self._go.acquire()
         self._paused.acquire()
         self._killed = False

@@ -1,7 +1,7 @@
 """Installation under test: two operators, three workers, a broker, a Redis, job folders, and users.
 
-It offers every move, right or wrong; `machine` chooses, `promises` checks. Each operator acts on its last observation, however
-old. The operators decide by the real plan and sweep by the real sweeper, and the workers run the real task.
+It offers every move, right or wrong; `machine` chooses, `promises` checks. Each operator acts on its last observation,
+however old. The operators decide by the real plan and sweep by the real sweeper, and the workers run the real task.
 """
 
 import shutil
@@ -75,7 +75,8 @@ class Installation(Operators):
     def use_the_job_manager(self, job: str, what: str) -> None:
         """A user calls the job manager."""
         self.state, self.last = None, None
-        requested, confirmed = job_manager.cancel_pending(job), job_manager.is_job_cancelled(job)
+        requested = job_manager.cancel_pending(job)
+        confirmed = job_manager.is_job_cancelled(job)
         match what.split()[2]:
             case "requests":
                 job_manager.request_cancellation(job)

@@ -1,8 +1,9 @@
 """State machine of the protocol: chooses what happens next.
 
-Two operators (one may be deposed without knowing it), three workers that run the real task and may pause at any of its points,
-messages that are lost, duplicated or late, a Redis that loses all data or comes back with older data, users who change their minds, and job
-folders on a disk that fills up and loses files. Hypothesis chooses the events, and which faults an example has at all.
+Two operators (one may be deposed without knowing it), three workers that run the real task and may pause at any of its
+points, messages that are lost, duplicated or late, a Redis that loses all data or comes back with older data, users who
+change their minds, and job folders on a disk that fills up and loses files. Hypothesis chooses the events, and which
+faults an example has at all.
 """
 
 import errno
@@ -84,7 +85,9 @@ class Protocol(Promises, RuleBasedStateMachine):
 
     @initialize(faults=st.sets(st.sampled_from(sorted(SOMETIMES)), min_size=8))
     def start(self, faults: set[str]) -> None:
-        """With the faults of this example; most scenes begin late enough that much can happen from the first step on."""
+        """With the faults of this example; most scenes begin late enough that much can happen from
+        the first step on.
+        """
         weights = ALWAYS | {name: SOMETIMES[name] for name in faults}
         self.happenings = [name for name, weight in sorted(weights.items()) for _ in range(weight)]
         self.lead(0)

@@ -1,4 +1,7 @@
-"""Operators under test, and the queue and the objects that they see. Each acts on its last observation, and observes again."""
+"""Operators under test, and the queue and the objects that they see.
+
+Each acts on its last observation, and observes again.
+"""
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
@@ -175,8 +178,8 @@ class Operators(LossyRedis):
     def turn(self, operator: Operator, job: str, *, actions: int | None = None, writes: bool = True) -> None:
         """Act on the last observation of the job, and observe again.
 
-        After `actions` steps the operator is killed and started again, before it writes the status. Without `writes` the API
-        server does not store the status.
+        After `actions` steps the operator is killed and started again, before it writes the status. Without `writes`
+        the API server does not store the status.
         """
         self._budget = actions
         if self.objects[job].deleted:
@@ -286,7 +289,10 @@ class Operators(LossyRedis):
         self.messages.append(Message(task.job_id, task.attempt))
 
     def _forgot(self, task: TaskId) -> bool:
-        """Whether neither status nor record showed that the attempt was sent. A second message is harmless: the claim drops it."""
+        """Whether neither status nor record showed that the attempt was sent.
+
+        A second message is harmless: the claim drops it.
+        """
         status = self._planned_from
         is_stored = status.attempt == task.attempt and status.dispatch_time is not None
         return not is_stored and (task in self.unmarked or self.emptied)

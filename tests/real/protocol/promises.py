@@ -210,7 +210,8 @@ class Promises(Installation):
             assert self.delivered(job) == token or job in self.asked | self.confirmed, (
                 f"the copy of {job} went with its files"
             )
-        # A result that was published may have been reported, if only to the deleted object. With the folder, the note may go.
+        # A result that was published may have been reported, if only to the deleted object. With the folder, the note
+        # may go.
         may_stay = {job for job in self.published if self.objects[job].status.phase is not Phase.CANCELLED}
         left = [path.name for path in self.meshes.iterdir() if path.name not in may_stay]
         left = [name for name in left if not any(job in name for job in self.vanished)]
@@ -259,7 +260,9 @@ class Promises(Installation):
         return not (left or recorded or folders or self.messages or self.runs)
 
     def _has_no_owner(self, folder: Path) -> bool:
-        """Left by a worker that was killed before it wrote the ownership note, of a job whose record was lost as well."""
+        """Left by a worker that was killed before it wrote the ownership note, of a job whose
+        record was lost as well.
+        """
         empty = all(one.is_dir() or one.name == OWNER for one in folder.rglob("*"))
         return empty and self.emptied
 

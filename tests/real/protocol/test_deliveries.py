@@ -77,7 +77,9 @@ class Attempt:
 
 
 def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[Fiber]:
-    """A fiber of what `begin` returns, paused at its first point, then a new one at its second, and so on to the last."""
+    """A fiber of what `begin` returns, paused at its first point, then a new one at its second, and
+    so on to the last.
+    """
     number = 0
     while True:
         number += 1

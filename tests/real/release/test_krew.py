@@ -1,4 +1,6 @@
-"""krew: the real one installs a release's archive without a network, and the real kubectl runs the plugin by a Python without packages."""
+"""krew: the real one installs a release's archive without a network, and the real kubectl runs the plugin by a Python
+without packages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Hostile objects of a tenant, which no policy rejects or which are older than the policies: no other job is affected."""
+"""Hostile objects of a tenant, which no policy rejects or which are older than the policies: no
+other job is affected.
+"""
 
 import json
 from collections.abc import Callable, Iterator

@@ -17,7 +17,8 @@ _JUDGE = calls.Script.of(
     + """
 local value = ARGV[1]
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'attempt', ARGV[2] or value, 'queue', ARGV[3] or value, 'token', value, 'outcome', value, 'stop', value)
+redis.call('HSET', KEYS[1], 'attempt', ARGV[2] or value, 'queue', ARGV[3] or value,
+           'token', value, 'outcome', value, 'stop', value)
 local function as_bit(found) return found and 1 or 0 end
 local job = job_at(KEYS[1])
 local is_record = job.wanted and queue_of(job.queue)

@@ -55,7 +55,8 @@ def test_claims_and_beats_report_a_cancel_a_stop_and_a_shutdown(do: Caller) -> N
     do.order(operator_calls.request_stop, task=TASK, reason=StopReason.DEADLINE)
     do(worker_calls.start_draining, "w", "life", 20.0)
     assert do.claim() == ClaimReply(ClaimVerdict.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
-    reply, now = do.beat(), do(reads.observe, []).now
+    reply = do.beat()
+    now = do(reads.observe, []).now
     assert (reply.owned, reply.cancelled, reply.stop) == (True, True, StopReason.DEADLINE)
     assert timedelta(seconds=10) < reply.drain_at - now <= timedelta(seconds=20)
 

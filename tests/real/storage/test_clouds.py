@@ -1,4 +1,6 @@
-"""Each object storage, S3 on a real server, Azure and Google Cloud Storage on emulators: inputs, results, and whole jobs."""
+"""Each object storage, S3 on a real server, Azure and Google Cloud Storage on emulators: inputs, results, and whole
+jobs.
+"""
 
 from __future__ import annotations
 

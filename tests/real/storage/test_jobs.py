@@ -26,7 +26,8 @@ def system(start_system: SharedSystems, s3: S3) -> System:
 
 def test_the_shipped_example_takes_photos_from_a_bucket_and_fills_another(jobs: Jobs, s3: S3) -> None:
     server = S3Server(s3.url(), s3.access_key, s3.secret_key)
-    photos, meshes = server.bucket("photos"), server.bucket("meshes")
+    photos = server.bucket("photos")
+    meshes = server.bucket("meshes")
     for number in range(3):
         photos.put(f"banana/{number}.jpg", make_photo())
     spec = yaml.safe_load((REPOSITORY / "manifests" / "examples" / "bucket.yaml").read_text())["spec"]

@@ -1,4 +1,6 @@
-"""Workers that are killed, cancelled, or run out of disk in the middle of a job whose photos and result are in a bucket."""
+"""Workers that are killed, cancelled, or run out of disk in the middle of a job whose photos and result are in a
+bucket.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def earlier_crd(system: System) -> Iterator[dict[str, Any]]:
 
 
 def test_jobs_run_on_while_operator_and_workers_become_the_next_version_and_go_back(system: System, jobs: Jobs) -> None:
-    operator, worker = system.start_operator("operator-1"), system.start_worker("worker-1", concurrency=2)
+    operator = system.start_operator("operator-1")
+    worker = system.start_worker("worker-1", concurrency=2)
     name = jobs.create_in("Running", parameters={"stepSeconds": 2})
 
     operator.stop()

@@ -11,8 +11,9 @@ from devcluster.harness.workers import Farm
 
 _JOBS = 30
 _MOST_COMMANDS = 55
-"""28 by the worker on an idle machine, and 7 for record and message. On a busy machine an attempt takes longer, so it sends progress
-(4 commands each time) and checks for a cancel in between, and this test checks for the ends more often."""
+"""28 by the worker on an idle machine, and 7 for record and message. On a busy machine an attempt takes longer, so it
+sends progress (4 commands each time) and checks for a cancel in between, and this test checks for the ends more
+often."""
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Prefetch: a worker takes no message that another one could run, whatever happened to its connection and its tasks before."""
+"""Prefetch: a worker takes no message that another one could run, whatever happened to its connection and its tasks
+before.
+"""
 
 from __future__ import annotations
 

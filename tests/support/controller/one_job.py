@@ -103,7 +103,9 @@ async def _no_uids(keys: Iterable[JobKey]) -> dict[str, str]:
 
 
 class System:
-    """The loop with its real planner, admission, actor, observer and writer, an API server, and a broker that only counts."""
+    """The loop with its real planner, admission, actor, observer and writer, an API server, and a broker that only
+    counts.
+    """
 
     def __init__(self, redis: Redis, server: Server, installation: Installation = INSTALLATION) -> None:
         self.redis, self.keys, self.server = redis, Keys(prefix=""), server

@@ -17,7 +17,10 @@ STATUS_WRITES = EVERYTHING | {"verbs": ["patch"], "resources": ["reconstructionj
 
 @contextlib.contextmanager
 def throttled(cluster: Cluster, rule: dict[str, Any], *, shares: int) -> Iterator[None]:
-    """Reject requests of `rule` beyond a few at a time; none waits. One share of the API server is three requests, 0 is none."""
+    """Reject requests of `rule` beyond a few at a time; none waits.
+
+    One share of the API server is three requests, 0 is none.
+    """
     level = {
         "type": "Limited",
         "limited": {

@@ -1,8 +1,8 @@
 """Google buckets on an emulator, and uploads of the XML API, which the emulator lacks.
 
-The workers' client uses Google's XML API. fake-gcs-server supports its reads, lists and deletions, but uploads only by the JSON API. So a
-proxy in front of it converts each upload of the XML API to one of the JSON API, with its condition. The emulator decides what is stored,
-listed and refused.
+The workers' client uses Google's XML API. fake-gcs-server supports its reads, lists and deletions, but uploads only by
+the JSON API. So a proxy in front of it converts each upload of the XML API to one of the JSON API, with its condition.
+The emulator decides what is stored, listed and refused.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
     def _upload(self, bucket: str, key: str, content: bytes, *, is_completion: bool = False) -> None:
-        condition, kind = self.headers.get(_CONDITION), self.headers.get("Content-Type", "")
+        condition = self.headers.get(_CONDITION)
+        kind = self.headers.get("Content-Type", "")
         try:
             made = _upload(self.server.upstream, bucket, key, content, kind=kind, condition=condition)
         except _AnswerError as error:

@@ -1,4 +1,6 @@
-"""S3 storage for tests: a server in this process (moto), and buckets, accessed by a client other than the workers' client."""
+"""S3 storage for tests: a server in this process (moto), and buckets, accessed by a client other than the workers'
+client.
+"""
 
 from __future__ import annotations
 

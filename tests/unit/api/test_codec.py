@@ -74,7 +74,8 @@ def test_a_status_survives_a_round_trip_through_json(status: Status) -> None:
 
 @given(st.data())
 def test_two_statuses_are_the_same_if_their_json_is(data: st.DataObject) -> None:
-    one, another = data.draw(objects_of(Status)), data.draw(objects_of(Status))
+    one = data.draw(objects_of(Status))
+    another = data.draw(objects_of(Status))
     names = data.draw(st.sets(st.sampled_from([one.name for one in dataclasses.fields(Status)]), max_size=3))
     other = dataclasses.replace(one, **{name: getattr(another, name) for name in names})
 

@@ -1,4 +1,7 @@
-"""CEL rules: they follow from the fields, and each has a message that a user can act on. The API server runs them in tests/real."""
+"""CEL rules: they follow from the fields, and each has a message that a user can act on.
+
+The API server runs them in tests/real.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ class Kiln:
 def test_each_immutable_field_has_a_rule_of_its_parent() -> None:
     assert rules.immutability_rules(Kiln) == (
         Rule(
-            rule="has(self.firePlace) ? has(oldSelf.firePlace) && self.firePlace == oldSelf.firePlace : !has(oldSelf.firePlace)",
+            rule="has(self.firePlace) ? has(oldSelf.firePlace) && self.firePlace == oldSelf.firePlace : "
+            "!has(oldSelf.firePlace)",
             message="firePlace cannot be changed, added or removed later: create a new job under another name",
             field_path=".firePlace",
             reason="FieldValueForbidden",

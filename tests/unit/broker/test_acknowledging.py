@@ -15,7 +15,9 @@ from reconstruction_operator.tasks.reconstruction import process_reconstruction
 
 
 def closed_channel(*_: object, **__: object) -> None:
-    """Fails as kombu does on a channel that it has closed: it looks up the address of a connection that no longer exists."""
+    """Fails as kombu does on a channel that it has closed: it looks up the address of a connection that no longer
+    exists.
+    """
     channel = mock.Mock(spec=kombu_redis.Channel)
     channel.connection = mock.Mock(client=None)
     kombu_redis.Channel._connparams(channel)

@@ -1,4 +1,7 @@
-"""Backlog on fakeredis: queues, foreign messages, and the memory of Redis. With a real kombu and ACL: tests/real/broker."""
+"""Backlog on fakeredis: queues, foreign messages, and the memory of Redis.
+
+With a real kombu and ACL: tests/real/broker.
+"""
 
 from __future__ import annotations
 

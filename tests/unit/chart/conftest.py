@@ -1,6 +1,7 @@
 """Fixtures of the chart, rendered by a real helm without a cluster.
 
-pytest's cache keeps helm's answers until the chart or helm changes: one takes 60 to 200 ms of CPU, and the tests need 250.
+pytest's cache keeps helm's answers until the chart or helm changes: one takes 60 to 200 ms of CPU, and the tests need
+250.
 """
 
 from __future__ import annotations

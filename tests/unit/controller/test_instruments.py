@@ -83,7 +83,8 @@ FIRST = replace(RUNNING, attempt=1, start_time=after(7))
 )
 def test_the_wait_in_the_queue_ends_when_a_worker_begins(statuses: tuple[Status, ...]) -> None:
     of, by = "reconstruction_queue_wait_seconds", {"queue": metrics.QUEUES.label("celery")}
-    before, times = sample(f"{of}_sum", **by), sample(f"{of}_count", **by)
+    before = sample(f"{of}_sum", **by)
+    times = sample(f"{of}_count", **by)
 
     for old, new in pairwise(statuses):
         instruments.measure(make_job(old), new)

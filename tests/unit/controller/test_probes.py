@@ -25,7 +25,8 @@ class Program:
 
 
 async def test_each_probe_names_its_problems_and_gauges_are_updated_before_they_are_read() -> None:
-    server, program = ProbeServer(host="127.0.0.1", port=0, metrics_port=0), Program()
+    server = ProbeServer(host="127.0.0.1", port=0, metrics_port=0)
+    program = Program()
     port, metrics_port = await server.start()
 
     async def get(path: str) -> tuple[int, Any]:

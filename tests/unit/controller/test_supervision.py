@@ -1,4 +1,6 @@
-"""Supervision: a task that ends also ends the process; the others are stopped in order; the lag of the event loop is measured."""
+"""Supervision: a task that ends also ends the process; the others are stopped in order; the lag of the event loop is
+measured.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Response cache: values expire, concurrent requests share a call, errors are not cached, and no client has all calls."""
+"""Response cache: values expire, concurrent requests share a call, errors are not cached, and no
+client has all calls.
+"""
 
 import asyncio
 import weakref
@@ -15,7 +17,8 @@ class Value:
 
 
 async def test_a_value_expires_after_its_time_to_live() -> None:
-    clock, calls = Clock(0.0), count(1)
+    clock = Clock(0.0)
+    calls = count(1)
     cache: ResponseCache[str, int] = ResponseCache(10, monotonic=clock)
 
     async def call() -> int:
@@ -31,7 +34,8 @@ async def test_a_value_expires_after_its_time_to_live() -> None:
 
 
 async def test_concurrent_requests_share_a_call_even_if_the_first_is_cancelled() -> None:
-    calls, response = count(1), asyncio.Event()
+    calls = count(1)
+    response = asyncio.Event()
     cache: ResponseCache[str, int] = ResponseCache(10)
 
     async def call() -> int:

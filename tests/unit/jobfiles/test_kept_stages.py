@@ -264,7 +264,8 @@ def test_stages_are_kept_for_the_time_of_the_settings(
 ) -> None:
     configure(monkeypatch, KEEP_STAGES_SECONDS=seconds)
     (jobs_dir / "uid-1" / "output").mkdir(parents=True)
-    run, before = shared(space), time.time()
+    run = shared(space)
+    before = time.time()
     run.keep()
     untils = [entry.until for entry in kept_stages.entries(jobs_dir / ".stages")]
     assert untils == ([pytest.approx(before + 60, abs=5)] if seconds else [])

@@ -143,7 +143,9 @@ def test_two_workers_may_empty_the_trash_at_the_same_time(jobs_dir: Path) -> Non
 
 
 def retain_many(namespace: str, count: int) -> list[str]:
-    """Put that many results into the trash of the namespace, those with higher numbers to expire later; return the ids of their jobs."""
+    """Put that many results into the trash of the namespace, those with higher numbers to expire later; return the ids
+    of their jobs.
+    """
     job_ids = [f"{namespace}-{number}" for number in range(count)]
     for number, job_id in enumerate(job_ids):
         folder = layout.trash_shard(namespace, job_id) / f"{job_id}~{UNTIL + number}~4096"
@@ -181,7 +183,8 @@ def test_only_the_newest_results_of_the_namespaces_that_are_asked_for_are_read(
 ) -> None:
     for namespace, count in (("red", 30), ("blue", 30), ("green", 300)):
         retain_many(namespace, count)
-    listed, opened = counted(monkeypatch), list[Path]()
+    listed = counted(monkeypatch)
+    opened = list[Path]()
     read_sealed = manifests.read_sealed
 
     def read(path: Path, job_id: str) -> Manifest | None:

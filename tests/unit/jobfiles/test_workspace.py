@@ -25,7 +25,8 @@ def test_an_earlier_attempt_does_not_start_beside_a_later_one() -> None:
 
 
 def test_a_later_attempt_retires_earlier_runs_and_a_bare_task_its_own() -> None:
-    first, bare = prepare("job", "job-1", 1), prepare("job", "bare", None)
+    first = prepare("job", "job-1", 1)
+    bare = prepare("job", "bare", None)
     second = prepare("job", "job-2", 2)
     again = prepare("job", "bare", None)
 

@@ -17,7 +17,8 @@ def listing(objects: int, object_bytes: int, asked: list[int]) -> Callable[[Page
     """Return a server that lists so many objects."""
 
     def read(pages: Pages) -> bytes:
-        limit, begin = int(pages.query["limit"]), int(pages.query.get("continue", "0").removeprefix("newer-"))
+        limit = int(pages.query["limit"])
+        begin = int(pages.query.get("continue", "0").removeprefix("newer-"))
         asked.append(limit)
         end = min(begin + limit, objects)
         if (end - begin) * object_bytes > pages.max_bytes:
@@ -73,7 +74,8 @@ def expired(token: str) -> ApiError:
 
 
 def test_a_list_whose_next_page_has_expired_continues_with_a_newer_version() -> None:
-    read, refused = listing(300, 100, []), iter([expired("newer-150")])
+    read = listing(300, 100, [])
+    refused = iter([expired("newer-150")])
 
     def expiring(pages: Pages) -> bytes:
         if pages.query.get("continue") == "150" and (error := next(refused, None)):

@@ -52,8 +52,10 @@ _BODIES = b",".join([hostile("first", 1), hostile("second", _DEEP), hostile("thi
     ("read", "text", "named"),
     [
         pytest.param(parsing.parse, hostile("one", _DEEP), ["team/one"], id="an-object"),
-        pytest.param(parsing.page, b'{"items":[%s],"metadata":{}}' % _BODIES, ["team/second", "team/fourth"], id="a-list"),
-        pytest.param(parsing.event, b'{"type":"ADDED","object":%s}' % hostile("one", _DEEP), ["team/one"], id="an-event"),
+        pytest.param(parsing.page, b'{"items":[%s],"metadata":{}}' % _BODIES, ["team/second", "team/fourth"],
+            id="a-list"),
+        pytest.param(parsing.event, b'{"type":"ADDED","object":%s}' % hostile("one", _DEEP), ["team/one"],
+            id="an-event"),
         pytest.param(parsing.parse, nested(_DEEP), ["an object without a name"], id="something-else"),
     ],
 )  # fmt: skip

@@ -61,7 +61,8 @@ def test_a_model_that_cannot_be_loaded_does_not_affect_others(rough_models: Path
 def test_finding_models_imports_no_native_library() -> None:
     code = (
         "import sys; from reconstruction_operator.models import registry; registry.available();"
-        "print([name for name in ('numpy', 'cv2', 'pycolmap', 'PIL', 'scipy', 'trimesh', 'embreex', 'torch') if name in sys.modules])"
+        "print([name for name in ('numpy', 'cv2', 'pycolmap', 'PIL', 'scipy', 'trimesh', 'embreex', 'torch') if name "
+        "in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)

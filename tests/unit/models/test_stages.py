@@ -120,7 +120,8 @@ def test_a_stage_that_cannot_be_trusted_is_deleted(folder: StageFolder, spoil: C
 
 def test_a_stage_over_the_limit_stays_usable_and_is_not_sealed(folder: StageFolder) -> None:
     small = replace(folder, max_bytes=15)
-    first, second = keep(small), keep(small, "matches")
+    first = keep(small)
+    second = keep(small, "matches")
     assert [path.name for path in folder.path.iterdir() if not path.name.startswith(".")] == [first.name]
     assert (second / "below" / "features.db").read_bytes() == b"descriptors"
     assert Stages(small).find("matches") is None
@@ -150,7 +151,8 @@ def test_files_are_on_the_disk_before_the_stage_gets_its_name(
     monkeypatch.setattr(os, "fsync", flush)
     monkeypatch.setattr(Path, "rename", move)
     keep(folder)
-    before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
+    before = events[: events.index("rename")]
+    after = events[events.index("rename") + 1 :]
     assert {"features.db", "below", SEAL} <= set(before)
     assert before[-1].startswith(".features-")
     assert after == ["stages"]

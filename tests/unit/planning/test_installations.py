@@ -115,7 +115,8 @@ def test_a_job_that_is_ignored_reports_it_once() -> None:
     again = contested_report(replace(job, status=first.status), MINE, NOW + timedelta(seconds=60))
 
     text = (
-        "Installation theirs (Lease there/operator) manages this job. Installation mine (Lease here/operator) watches its "
+        "Installation theirs (Lease there/operator) manages this job. Installation mine "
+        "(Lease here/operator) watches its "
         "namespace as well, and ignores the job. Let only one of them watch the namespace (WATCH_NAMESPACES). "
         "To move an installation, stop it, and start the new one with the same INSTALL_ID"
     )

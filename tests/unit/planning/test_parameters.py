@@ -38,7 +38,8 @@ VALUES = st.sampled_from(["fast", "standard", 1_000, 1_000_000, True, 0, 3_600])
         pytest.param({"crop": 1}, "parameter crop: 1 was given, allowed is true or false", id="kind"),
         pytest.param(
             {"qualty": "fast"},
-            "unknown parameter 'qualty': did you mean quality? known are compress, crop, faces, markerSize, maxImageSize, obj, quality, seed, textureSize",
+            "unknown parameter 'qualty': did you mean quality? known are compress, crop, faces, markerSize, "
+            "maxImageSize, obj, quality, seed, textureSize",
             id="name",
         ),
     ],

@@ -49,7 +49,12 @@ FLAGS: list[dict[str, Any]] = [
     {"confirmed": True, "flag_ttl_seconds": 10.0},
 ]
 STOPS = [None, StopReason.DEADLINE]
-RECORDS = [None, Record("i", "team", "banana", 1, "celery"), Record("i", "team", "banana", 2, "celery", SENT), Record("i", "team", "banana", 9, "gpu", NOW)]  # fmt: skip
+RECORDS = [
+    None,
+    Record("i", "team", "banana", 1, "celery"),
+    Record("i", "team", "banana", 2, "celery", SENT),
+    Record("i", "team", "banana", 9, "gpu", NOW),
+]
 SPECS: list[dict[str, Any]] = [
     {},
     {"suspend": True},
@@ -62,9 +67,11 @@ REPORT = ProgressReport(55, "Running reconstruction", 3, 0.5, SENT, NOW, "depth 
 FAILURE = Failure("OUT_OF_MEMORY", "killed", retriable=True)
 STATUSES = {
     "new": Status(),
-    "pending": Status(phase=Phase.PENDING, attempt=2, failures=1, failure=FAILURE, next_attempt_time=NOW + timedelta(seconds=9)),
+    "pending": Status(phase=Phase.PENDING, attempt=2, failures=1, failure=FAILURE,
+        next_attempt_time=NOW + timedelta(seconds=9)),
     "queued": Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT),
-    "running": Status(phase=Phase.RUNNING, attempt=2, worker="worker-1", start_time=SENT, progress=Progress(20, "Running reconstruction", 3)),
+    "running": Status(phase=Phase.RUNNING, attempt=2, worker="worker-1", start_time=SENT,
+        progress=Progress(20, "Running reconstruction", 3)),
     "suspended": Status(phase=Phase.SUSPENDED, attempt=1),
     "cancelling": Status(phase=Phase.CANCELLING, attempt=1, worker="worker-1", start_time=SENT),
     "succeeded": Status(phase=Phase.SUCCEEDED, attempt=1, worker="worker-1", completion_time=SENT),
@@ -125,7 +132,9 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
 
 
 def left_undone(seen: Observation, plan: Plan, then: Plan) -> list[str]:
-    """What would be missed of the plan that follows from the stored status, if nothing else made the job be planned again."""
+    """What would be missed of the plan that follows from the stored status, if nothing else made the job be planned
+    again.
+    """
     if plan.again:
         return []
     missed = [f"missed: {action}" for action in set(then.actions).difference(plan.actions)]

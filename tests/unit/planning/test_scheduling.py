@@ -57,7 +57,9 @@ def quarantined(name: str, age: int = 0, of: Quarantine | None = QUARANTINE) -> 
     return waiting(f"team/{name}", age, quarantine=of)
 
 
-A, B, C = waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)
+A = waiting("a/1", 9)
+B = waiting("a/2", 8)
+C = waiting("b/1", 1)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +70,23 @@ A, B, C = waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)
         pytest.param([A, B], Load({"celery": 4}), window(5), ["a/1"], id="up-to-the-window"),
         pytest.param([A], Load({"celery": 7}), window(5), [], id="the-window-is-full"),
         pytest.param([A, B, C], Load(), window(2), ["a/1", "b/1"], id="namespaces-take-turns"),
-        pytest.param([A, waiting("b/1", 2), waiting("b/2", 1)], Load(in_flight={"a": 3}), window(3), ["b/1", "b/2", "a/1"], id="the-namespace-with-least-in-flight-first"),
-        pytest.param([A, waiting("a/2", 8, "celery-high")], Load({"celery": 5}), window(5), ["a/2"], id="a-priority-has-a-window-of-its-own"),
+        pytest.param([A, waiting("b/1", 2), waiting("b/2", 1)], Load(in_flight={"a": 3}), window(3),
+            ["b/1", "b/2", "a/1"], id="the-namespace-with-least-in-flight-first"),
+        pytest.param([A, waiting("a/2", 8, "celery-high")], Load({"celery": 5}), window(5), ["a/2"],
+            id="a-priority-has-a-window-of-its-own"),
         pytest.param([waiting("b/1", 5), waiting("a/1", 5)], Load(), window(1), ["a/1"], id="equal-ones-go-by-name"),
-        pytest.param([A, B, C], Load(), window(namespace=1), ["a/1", "b/1"], id="a-namespace-has-a-share-of-the-window"),
-        pytest.param([A, C], Load(waiting={("celery", "a"): 2, ("gpu", "b"): 2}), window(namespace=2), ["b/1"], id="its-messages-in-the-queue-count"),
-        pytest.param([A, waiting("b/1", 8, "gpu"), waiting("b/2", 7, "gpu")], Load({"celery": 5, "cpu": 3}), window(total=10), ["b/1", "b/2"], id="the-shortest-queue-first-where-all-have-little-room"),
+        pytest.param([A, B, C], Load(), window(namespace=1), ["a/1", "b/1"],
+            id="a-namespace-has-a-share-of-the-window"),
+        pytest.param([A, C], Load(waiting={("celery", "a"): 2, ("gpu", "b"): 2}), window(namespace=2), ["b/1"],
+            id="its-messages-in-the-queue-count"),
+        pytest.param([A, waiting("b/1", 8, "gpu"), waiting("b/2", 7, "gpu")], Load({"celery": 5, "cpu": 3}),
+            window(total=10), ["b/1", "b/2"], id="the-shortest-queue-first-where-all-have-little-room"),
         pytest.param([A, B], Load({"cpu": 999}), window(), ["a/1"], id="up-to-the-window-over-all-queues"),
-        pytest.param([quarantined("a", 1), quarantined("b", 2)], Load(), window(), ["team/b"], id="the-oldest-in-quarantine"),
+        pytest.param([quarantined("a", 1), quarantined("b", 2)], Load(), window(), ["team/b"],
+            id="the-oldest-in-quarantine"),
         pytest.param([A, B], Load(bytes=850), window(), ["a/1"], id="up-to-the-bytes-over-all-queues"),
-        pytest.param([A, waiting("b/1", 1, new=False)], Load(waiting={("celery", "b"): 1}), window(1, 1), ["b/1"], id="what-is-sent-again-has-had-its-turn"),
+        pytest.param([A, waiting("b/1", 1, new=False)], Load(waiting={("celery", "b"): 1}), window(1, 1), ["b/1"],
+            id="what-is-sent-again-has-had-its-turn"),
     ],
 )  # fmt: skip
 def test_jobs_are_admitted_fairly_up_to_the_window(
@@ -110,7 +119,8 @@ def test_a_quota_of_priority_high_holds_back_those_alone() -> None:
 def test_the_line_gives_the_order_of_turns_and_what_a_quota_holds_back() -> None:
     candidates = [waiting(f"a/{number}", 9 - number) for number in range(4)] + [waiting("b/1", 1)]
 
-    load, quotas = Load({"celery": 99}, in_flight={"a": 1}), Quotas(running=(("a", 3),))
+    load = Load({"celery": 99}, in_flight={"a": 1})
+    quotas = Quotas(running=(("a", 3),))
     turns, held = first_turns(lines(candidates)["celery"], load, quotas, at_most=10)
 
     assert names(turns) == ["b/1", "a/0", "a/1"]
@@ -162,7 +172,8 @@ def test_no_limit_is_ever_exceeded(
     admitted = set(admit(lines(candidates), load, limits, Quotas(running=(("a", running),)), weigh=lambda _: 100))
 
     sent = [one for one in candidates if one.key in admitted]
-    by_queue, of_a = Counter(one.queue for one in sent), sum(one.key.namespace == "a" for one in sent)
+    by_queue = Counter(one.queue for one in sent)
+    of_a = sum(one.key.namespace == "a" for one in sent)
     assert not sent or sum(messages.values()) + len(sent) <= limits.total
     assert not sent or size + 100 * len(sent) <= limits.total_bytes
     assert all(messages.get(queue, 0) + number <= limits.queue for queue, number in by_queue.items())

@@ -11,7 +11,8 @@ from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TIMING, observed
 
-MISSING, WAITS = observed(order_missing=True), observed()
+MISSING = observed(order_missing=True)
+WAITS = observed()
 SINCE = NOW - timedelta(days=2)
 
 

@@ -49,7 +49,8 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
 @pytest.mark.parametrize(
     ("uri", "wrong", "instead"),
     [
-        pytest.param("gs://bucket/photos", "gs:// is not enabled", "use file:///folder, s3://bucket/folder/ or https://", id="gs"),
+        pytest.param("gs://bucket/photos", "gs:// is not enabled",
+            "use file:///folder, s3://bucket/folder/ or https://", id="gs"),
         pytest.param("s3:///photos", "names no bucket", "write s3://bucket/folder/", id="no-bucket"),
         pytest.param("s3://bucket:80/photos", "names no bucket", "write s3://bucket/folder/", id="a-port"),
         pytest.param("s3://bucket/a?x", "s3:// takes no '?' or '#'", "write %3F", id="an-object-and-a-query"),
@@ -61,7 +62,8 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("file:///photos/../etc", "contains '..'", "the folder itself", id="upwards"),
         pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
         pytest.param("file:///photos/a%C2%9B2J", "has control characters", "write file:///folder", id="a-c1-control"),
-        pytest.param("file:///photos/a%E2%80%AEb", "has control characters", "write file:///folder", id="a-turned-direction"),
+        pytest.param("file:///photos/a%E2%80%AEb", "has control characters", "write file:///folder",
+            id="a-turned-direction"),
         pytest.param("file:///photos\\banana", "has backslashes", "write file:///folder", id="backslashes"),
         pytest.param("file:///photos/what?x", "takes no '?' or '#'", "write %3F", id="a-query"),
         pytest.param("file:///photos/a#b", "takes no '?' or '#'", "%23", id="a-fragment"),
@@ -114,7 +116,8 @@ def nested(depth: int) -> dict[str, Any]:
     [
         pytest.param({"quality": "fast"}, "", id="usual"),
         pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}'))}, "", id="as-large-as-allowed"),
-        pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}') + 1)}, "has 16385 bytes of JSON, and at most 16384 are allowed", id="too-large"),
+        pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}') + 1)},
+            "has 16385 bytes of JSON, and at most 16384 are allowed", id="too-large"),
         pytest.param({"a": "ü" * 3000}, "bytes of JSON", id="too-large-in-bytes-alone"),
         pytest.param(nested(8), "", id="as-deep-as-allowed"),
         pytest.param(nested(9), "nested more than 8 deep", id="too-deep"),

@@ -22,7 +22,9 @@ _COMPRESSED_BYTES = 128 * 1024
 
 @dataclass
 class Server:
-    """Sends `answers` (status, body) one after the other, or those of `respond`. `asked`: method, path with query, body.
+    """Sends `answers` (status, body) one after the other, or those of `respond`.
+
+    `asked`: method, path with query, body.
 
     As the API server, it compresses large bodies for clients that accept that; `sent_bytes`: sizes of the bodies.
     """

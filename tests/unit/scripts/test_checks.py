@@ -1,12 +1,16 @@
-"""Checks of the images' packages reject lock files that violate them. That this checkout passes is checked by `make lint`."""
+"""Checks of the images' packages reject lock files that violate them.
+
+That this checkout passes is checked by `make lint`.
+"""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from scripts.checks import bases, circles, licences, lockfiles, settings
+from scripts.checks import assignments, bases, circles, licences, lockfiles, settings
 
 HASH = f"--hash=sha256:{'0' * 64}"
 
@@ -51,7 +55,10 @@ def test_a_licence_that_is_not_on_the_list_is_reported(tmp_path: Path, monkeypat
 def test_every_image_without_a_digest_is_reported() -> None:
     digest, other = f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"
     texts = {
-        "Dockerfile": f"ARG BASE_IMAGE=docker.io/library/debian:trixie@{digest}\nFROM ${{BASE_IMAGE}} AS tools\nFROM tools AS wheel\n",
+        "Dockerfile": (
+            f"ARG BASE_IMAGE=docker.io/library/debian:trixie@{digest}\n"
+            "FROM ${BASE_IMAGE} AS tools\nFROM tools AS wheel\n"
+        ),
         "a.yml": f"    container: debian:trixie@{digest} # as root\n",
         "b.yml": "    container:\n      image: debian:trixie\n",
         "c.yml": f"    container: debian:trixie@{other}\n",
@@ -64,7 +71,9 @@ def test_every_image_without_a_digest_is_reported() -> None:
 
 def test_every_name_of_no_setting_in_a_text_for_users_is_reported() -> None:
     texts = {
-        "plugin/kubectl_recon/a.py": '"""Of REDIS_HOST."""\nCURE = f"check its address (REDIS_HOST, REDIS_STATE_DB) {1}"\nX = "NO_TEXT"\n',
+        "plugin/kubectl_recon/a.py": (
+            '"""Of REDIS_HOST."""\nCURE = f"check its address (REDIS_HOST, REDIS_STATE_DB) {1}"\nX = "NO_TEXT"\n'
+        ),
         "gallery/reconstruction_gallery/static/a.js": "const LESS_WORK = 1; say('set REDIS_PORT first');\n",
         "charts/a/templates/NOTES.txt": '{{ fail "set OPERATOR_NAME" }}\n',
         "docs/a.md": "Set `WORKER_NAME` and `WORKER_POOLS`; `TOO_FEW_IMAGES` is a reason.\n",
@@ -92,3 +101,19 @@ def test_modules_that_import_each_other_are_reported_wherever_the_import_is(tmp_
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert circles.problems(tmp_path) == ["demo.a, demo.b, demo.sub.c import each other"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "lines"),
+    [
+        pytest.param("a, b = f(), g()", [1], id="two-calls"),
+        pytest.param(
+            "if x:\n    a, b.c = x, f(g)[0] + 1\n    a, b, c = 1, await f(), not g()", [3], id="in-expressions"
+        ),
+        pytest.param("a, b = f()", [], id="one-call-of-two-results"),
+        pytest.param("a, b = f(), 0", [], id="one-call"),
+        pytest.param("a, b = b, a", [], id="names"),
+    ],
+)
+def test_calls_are_not_packed_into_one_assignment(statement: str, lines: list[int]) -> None:
+    assert list(assignments.packed(ast.parse(statement))) == lines

@@ -91,6 +91,7 @@ def test_each_action_in_redis_has_the_name_of_its_call() -> None:
 
 
 def test_a_script_begins_with_the_prelude_and_the_operators_with_the_fence_too() -> None:
-    plain, fenced = calls.script("beat"), calls.script("forget", fenced=True)
+    plain = calls.script("beat")
+    fenced = calls.script("forget", fenced=True)
     assert [calls.part("fence") in one.text for one in (plain, fenced)] == [False, True]
     assert plain.text.startswith(calls.part(calls.PRELUDE))

@@ -1,4 +1,6 @@
-"""The task `reconstruction.cleanup`, as Celery runs it. tests/integration/worker/test_deletion.py tests what it deletes."""
+"""The task `reconstruction.cleanup`, as Celery runs it. tests/integration/worker/test_deletion.py tests what it
+deletes.
+"""
 
 from __future__ import annotations
 

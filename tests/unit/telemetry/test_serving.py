@@ -137,7 +137,8 @@ async def test_a_thread_serves_metrics_also_while_the_loop_that_updates_them_han
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(serving, "_MEASURE_SECONDS", 0.05)
-    hanging, over = asyncio.new_event_loop(), threading.Event()
+    hanging = asyncio.new_event_loop()
+    over = threading.Event()
     hanging.call_soon(over.wait)
     other = threading.Thread(target=hanging.run_forever)
     other.start()

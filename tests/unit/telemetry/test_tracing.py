@@ -54,7 +54,8 @@ def test_a_job_without_a_uid_has_a_valid_trace() -> None:
 
 def test_children_differ_by_their_arguments_and_keep_the_trace() -> None:
     root = tracing.of_job(UID)
-    first, second = root.child("attempt", 1), root.child("attempt", 2)
+    first = root.child("attempt", 1)
+    second = root.child("attempt", 2)
     assert first == root.child("attempt", 1)
     assert len({root.span_id, first.span_id, second.span_id}) == 3
     assert {first.trace_id, second.trace_id} == {root.trace_id}

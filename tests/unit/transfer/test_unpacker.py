@@ -1,4 +1,7 @@
-"""Unpacker: archives of all kinds, and a table of hostile ones. It runs in this process, without limits on memory and time."""
+"""Unpacker: archives of all kinds, and a table of hostile ones.
+
+It runs in this process, without limits on memory and time.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ def test_the_functions_own_exception_is_raised() -> None:
 
 
 def test_a_blocked_function_does_not_delay_the_interruption() -> None:
-    started, released, ended = threading.Event(), threading.Event(), threading.Event()
+    started = threading.Event()
+    released = threading.Event()
+    ended = threading.Event()
 
     def blocked() -> None:
         started.set()

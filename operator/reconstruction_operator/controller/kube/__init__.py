@@ -1,4 +1,5 @@
-"""Kubernetes: reads jobs into the cache, and holds the Lease, by the client and the parser of `reconstruction_operator.kube`. In reading order:
+"""Kubernetes: reads jobs into the cache, and holds the Lease, by the client and the parser of
+`reconstruction_operator.kube`. In reading order:
 
 | module | task |
 |---|---|

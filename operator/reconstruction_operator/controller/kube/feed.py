@@ -1,11 +1,11 @@
 """Feed: reads what the API server sends to kopf, and keeps whatever tenants stored away from kopf's own parser.
 
-kopf lists, watches, reconnects and lists again. Each event of its watch reaches its handler, cut to the few fields that name the
-object and its version; the job of the event waits here until the handler takes it.
+kopf lists, watches, reconnects and lists again. Each event of its watch reaches its handler, cut to the few fields that
+name the object and its version; the job of the event waits here until the handler takes it.
 
-The lists are ours: kopf's would hold every job at once, and start a task for each. kopf gets an empty list instead. The unfinished
-jobs are listed first. As soon as they are in the cache, kopf watches from that version, and new jobs are served. The list of all
-jobs follows in pages meanwhile.
+The lists are ours: kopf's would hold every job at once, and start a task for each. kopf gets an empty list instead. The
+unfinished jobs are listed first. As soon as they are in the cache, kopf watches from that version, and new jobs are
+served. The list of all jobs follows in pages meanwhile.
 """
 
 from __future__ import annotations
@@ -137,7 +137,10 @@ class Feed:
             task.cancel()
 
     def receive(self, line: bytes) -> bytes:
-        """Keep the job of an event, and return the event for kopf. It is empty if the line cannot be read: that event is skipped."""
+        """Keep the job of an event, and return the event for kopf.
+
+        It is empty if the line cannot be read: that event is skipped.
+        """
         try:
             kind, body = parsing.event(line)
             if kind not in _CHANGES:
@@ -162,7 +165,10 @@ class Feed:
             self._cache.store(job)
 
     def _store(self, body: parsing.Encoded) -> None:
-        """Store an object of a list. One that cannot be read must not end the list: it would end every later one too."""
+        """Store an object of a list.
+
+        One that cannot be read must not end the list: it would end every later one too.
+        """
         try:
             head = parsing.head(body)
             if head is None:

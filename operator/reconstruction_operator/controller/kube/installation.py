@@ -30,7 +30,9 @@ class NotInstalledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation of the operator: its id in the records, its Lease, and the namespaces that it watches (empty: all)."""
+    """One installation of the operator: its id in the records, its Lease, and the namespaces that it watches (empty:
+    all).
+    """
 
     id: str
     namespaces: Sequence[str] = ()
@@ -85,7 +87,8 @@ def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
 
 
 async def install_id(api: Api, configured: str, lease: tuple[str, str]) -> str:
-    """Return the id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
+    """Return the id of this installation: as configured, or made from the uid of the namespace kube-system and our
+    Lease.
 
     Raises NotInstalledError if the role does not allow reading that namespace.
     """

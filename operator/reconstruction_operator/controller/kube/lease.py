@@ -1,9 +1,9 @@
 """Leader election: the replica that holds the Lease works, the others stand by and take over.
 
-No library both exposes the number of transitions, which is the fencing token of all writes to Redis, and releases the Lease
-at a clean stop. The rules are those of client-go: no clock of another machine is trusted. A candidate takes the Lease after
-it saw the same record for the record's whole duration on its own monotonic clock. The holder counts from the moment
-before it sent its last successful renewal, so it stops before a candidate may take over.
+No library both exposes the number of transitions, which is the fencing token of all writes to Redis, and releases the
+Lease at a clean stop. The rules are those of client-go: no clock of another machine is trusted. A candidate takes the
+Lease after it saw the same record for the record's whole duration on its own monotonic clock. The holder counts from
+the moment before it sent its last successful renewal, so it stops before a candidate may take over.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ _START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def looks_of(lease: Mapping[str, Any]) -> int:
-    """Return the number of looks that Redis had counted (`state.timeline`), by the Lease's annotation; 0 without one."""
+    """Return the number of looks that Redis had counted (`state.timeline`), by the Lease's
+    annotation; 0 without one.
+    """
     text = str((lease.get("metadata", {}).get("annotations") or {}).get(LOOKS, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < _LOOKS_DIGITS else 0
 
@@ -60,7 +62,10 @@ def first_transitions(now: datetime) -> int:
 def lease_spec(
     identity: str, duration_seconds: float, transitions: int, now: datetime, acquired: str | None = None
 ) -> dict[str, Any]:
-    """Return a Lease's spec with `identity` as holder. A renewal keeps `acquired`, the time at which the tenure began."""
+    """Return a Lease's spec with `identity` as holder.
+
+    A renewal keeps `acquired`, the time at which the tenure began.
+    """
     return {
         "holderIdentity": identity,
         "leaseDurationSeconds": max(1, math.ceil(duration_seconds)),
@@ -98,7 +103,10 @@ class LeaderElection:
 
     @property
     def fence(self) -> int | None:
-        """Our fencing token; None unless this replica certainly leads. Read it before every batch of actions; never store it."""
+        """Our fencing token; None unless this replica certainly leads.
+
+        Read it before every batch of actions; never store it.
+        """
         return self._tenure if self._tenure is not None and self.monotonic() < self._trusted_until else None
 
     @property
@@ -190,7 +198,8 @@ class LeaderElection:
         if self.holder != self.identity and self.monotonic() < self._expires_at:
             return
         # Above the count even if we are the last holder: another replica may have led in between.
-        # No Lease of ours counts more than seconds; after a foreign count near the maximum there would be no valid token.
+        # No Lease of ours counts more than seconds; after a foreign count near the maximum there would be no valid
+        # token.
         latest = first_transitions(datetime.now(UTC) + _CLOCK_SKEW)
         transitions = max(min(int(self._spec.get("leaseTransitions") or 0), latest), self._at_least) + 1
         await self._hold(transitions, None, started)
@@ -212,7 +221,8 @@ class LeaderElection:
         self._trusted_until = started + self.duration_seconds * HOLDER_MARGIN
 
     async def _write(self, spec: dict[str, Any], timeout_seconds: float | None = None) -> None:
-        # Optimistic concurrency: the body holds the resource version that we read, so of two candidates one gets a conflict.
+        # Optimistic concurrency: the body holds the resource version that we read, so of two candidates one gets a
+        # conflict.
         lease = self._lease or {}
         body = {**lease, "metadata": self._metadata(lease.get("metadata") or {}), "spec": spec}
         limit = self.duration_seconds / 2 if timeout_seconds is None else timeout_seconds

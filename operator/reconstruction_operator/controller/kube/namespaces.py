@@ -1,7 +1,8 @@
-"""Namespaces: the uid of each namespace that has jobs, which tells a tenant from an earlier one whose namespace had the same name.
+"""Namespaces: the uid of each namespace that has jobs, which tells a tenant from an earlier one whose namespace had the
+same name.
 
-A uid is read once, and again after a minute or when the job for which it was read is gone. If a namespace is deleted, so are all its jobs, and
-a watch shows that before the jobs of the next namespace of that name.
+A uid is read once, and again after a minute or when the job for which it was read is gone. If a namespace is deleted,
+so are all its jobs, and a watch shows that before the jobs of the next namespace of that name.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Namespaces:
     _read: dict[str, _Read] = field(default_factory=dict, init=False)
 
     async def uids(self, keys: Iterable[JobKey]) -> dict[str, str | ApiError]:
-        """Return the uid of the namespace of each of these jobs, by name: empty if it may not be read, or the error of the API server."""
+        """Return the uid of the namespace of each of these jobs, by name: empty if it may not be read, or the error of
+        the API server.
+        """
         witnesses = {key.namespace: key for key in keys}
         missing = [key for name, key in witnesses.items() if not self._is_fresh(name)]
         errors = dict(zip(missing, await asyncio.gather(*map(self._fetch, missing)), strict=True))

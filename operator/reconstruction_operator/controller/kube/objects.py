@@ -27,7 +27,8 @@ from reconstruction_operator.planning.types import Job
 T = TypeVar("T")
 
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
-_SHARED: Final = 4_096  # parts of compact jobs that are kept to be shared; a dozen conditions for each second in which jobs were applied
+# parts of compact jobs that are kept to be shared; a dozen conditions for each second in which jobs were applied
+_SHARED: Final = 4_096
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 # What the clean-up of a finished job needs (`planning.rules.finished`)
 _KEPT_OF_SPEC: Final = (
@@ -66,7 +67,8 @@ class _Metadata(msgspec.Struct, rename="camel", gc=False):
 
 def _part(kind: type, names: tuple[str, ...]) -> type[msgspec.Struct]:
     """Return what decodes these fields of a type alone."""
-    hints, defaults = get_type_hints(kind), {field.name: field.default for field in fields(kind)}
+    hints = get_type_hints(kind)
+    defaults = {field.name: field.default for field in fields(kind)}
     aware: dict[Any, Any] = {datetime | None: _Time | None}
     members = [(name, aware.get(hints[name], hints[name]), defaults[name]) for name in names]
     return msgspec.defstruct(kind.__name__, members, rename="camel", gc=False)
@@ -107,7 +109,10 @@ def decode(body: parsing.Encoded, head: parsing.Head) -> Job:
 
 
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
-    """Decode the job of a body, compact if it is finished. A malformed field gets its default, so no object stops the loop."""
+    """Decode the job of a body, compact if it is finished.
+
+    A malformed field gets its default, so no object stops the loop.
+    """
     metadata = body.get("metadata", {})
     generation = int(metadata.get("generation") or 0)
     spec = codec.decode(Spec, body.get("spec"))
@@ -135,7 +140,8 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
 def compact(job: Job) -> Job:
     """Return a smaller copy: a finished job keeps what its clean-up needs, a waiting one shares its conditions.
 
-    Any other job is returned unchanged. So is a finished job whose spec was edited since: its whole status is written once more.
+    Any other job is returned unchanged. So is a finished job whose spec was edited since: its whole status is written
+    once more.
     """
     status = job.status
     if status.phase is Phase.PENDING:

@@ -1,7 +1,7 @@
 """Watch: watches the jobs with kopf, whose handler marks each changed job for the loop. No other module imports kopf.
 
-An event handler costs no request and nothing for each object that exists. kopf's timers, daemons, indices and change handlers do,
-so they are not used. The operator's own tasks run between `startup` and `cleanup`.
+An event handler costs no request and nothing for each object that exists. kopf's timers, daemons, indices and change
+handlers do, so they are not used. The operator's own tasks run between `startup` and `cleanup`.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def _configure(settings: kopf.OperatorSettings) -> None:
 
 
 def _session(access: ClusterAccess, feed: Feed) -> kopf.AiohttpSession:
-    # Our own session, with the credentials of all our requests. kopf closes it, and requests another when the server rejects
-    # its token.
+    # Our own session, with the credentials of all our requests. kopf closes it, and requests another when the server
+    # rejects its token.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=access.ssl_context(), limit=0),
         headers={"Authorization": authorization} if (authorization := access.authorization()) else {},

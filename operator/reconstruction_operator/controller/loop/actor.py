@@ -1,7 +1,7 @@
 """Actor: carries out the actions of plans. All of them are idempotent.
 
-All changes of a batch are one round trip. Messages are sent after their records are written, and marked as sent after the
-broker has them: a crash in between sends a message twice (at-least-once delivery), and the claim drops the second.
+All changes of a batch are one round trip. Messages are sent after their records are written, and marked as sent after
+the broker has them: a crash in between sends a message twice (at-least-once delivery), and the claim drops the second.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Actor:
     keys: Keys
     install_id: str
     namespaces: Namespaces
-    # kombu's connections are not thread-safe, so only this thread uses the broker. A read therefore sees all messages sent before it.
+    # kombu's connections are not thread-safe, so only this thread uses the broker. A read therefore sees all messages
+    # sent before it.
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "dispatch"), init=False)
 
     def close(self) -> None:
@@ -108,7 +109,9 @@ class Actor:
         return results
 
     async def _confirm_expiry(self, actions: JobActions, results: ActResults) -> None:
-        """Read each object again before its files are deleted (as for batch/v1): its time to live may just have been edited."""
+        """Read each object again before its files are deleted (as for batch/v1): its time to live may just have been
+        edited.
+        """
         try:
             body = await self.api.get(paths.of(actions.key))
         except ApiError as error:
@@ -173,7 +176,8 @@ class Actor:
             message(job, action, install_id=self.install_id, namespace_uid=str(uids.get(job.key.namespace, "")))
             for job, action in going
         ]
-        # The broker checks no fencing token: a leader that was deposed meanwhile must not send messages beside its successor.
+        # The broker checks no fencing token: a leader that was deposed meanwhile must not send messages beside its
+        # successor.
         if not leads:
             await calls.arun(self.state, operator_calls.assert_leader(self.keys, **leader))
         try:

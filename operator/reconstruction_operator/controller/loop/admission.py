@@ -1,4 +1,7 @@
-"""Admission: decides which jobs are dispatched next. Jobs wait for room in the dispatch window and for a worker of their queue."""
+"""Admission: decides which jobs are dispatched next.
+
+Jobs wait for room in the dispatch window and for a worker of their queue.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ class Admission:
         self._places_at = 0.0
 
     def planned(self, entry: Entry, plan: Plan, *, held: bool = False) -> None:
-        """Note from the job's newest plan whether it waits here or in Redis. `held`: it waits for a worker with its model."""
+        """Note from the job's newest plan whether it waits here or in Redis.
+
+        `held`: it waits for a worker with its model.
+        """
         phase, stored = plan.status.phase, entry.job.status.phase
         self._forget_phase(entry)
         if plan.wants_dispatch:
@@ -71,7 +77,10 @@ class Admission:
         self._waiting.put(entry, scheduling.Candidate.of(entry.job))
 
     def refusal(self, entry: Entry) -> Refusal | None:
-        """Why a job that has not started is rejected; None if it is not. The quota of waiting jobs rejects only new ones."""
+        """Why a job that has not started is rejected; None if it is not.
+
+        The quota of waiting jobs rejects only new ones.
+        """
         job, namespace = entry.job, entry.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
         if refused is not None or job.status.phase is not None or entry.waiting:
@@ -103,8 +112,8 @@ class Admission:
     def admit(self, now: float) -> list[Entry]:
         """Return the jobs that are dispatched as soon as they are planned, in this order (`now` is monotonic).
 
-        Jobs that joined are put in order at most once a second. Otherwise the cost grows with the namespaces whose jobs wait
-        and with the messages that may be sent.
+        Jobs that joined are put in order at most once a second. Otherwise the cost grows with the namespaces whose jobs
+        wait and with the messages that may be sent.
         """
         if self.is_due(now):
             self._pass_at = now + _PASS_SECONDS
@@ -120,11 +129,13 @@ class Admission:
     def give_places(self, now: float) -> list[Entry]:
         """Set the places of the next jobs. Return the jobs whose place changed.
 
-        Rarely, in rounded numbers, and only for the first jobs of each queue, since each change is a write to the API server.
+        Rarely, in rounded numbers, and only for the first jobs of each queue, since each change is a write to the API
+        server.
         """
         if now < self._places_at:
             return []
-        load, given = self._load()[0], dict[Entry, Place]()
+        load = self._load()[0]
+        given = dict[Entry, Place]()
         for of_queue in self._waiting.lines(self.queues.served).values():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
             for index, entry in enumerate(self._entries(turns)):
@@ -143,12 +154,14 @@ class Admission:
     def _load(self) -> tuple[scheduling.Load, set[scheduling.Quarantine]]:
         """Return what is in the queues and in flight, by the stored statuses and by the plans that are not stored yet.
 
-        In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time, and
-        must not take the room of all other queues.
+        In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time,
+        and must not take the room of all other queues.
         """
         counts = self.cache.counts
-        queued, tried = Counter(counts.queued), set(counts.quarantines)
-        in_flight, high = Counter(counts.in_flight), Counter(counts.high_in_flight)
+        queued = Counter(counts.queued)
+        tried = set(counts.quarantines)
+        in_flight = Counter(counts.in_flight)
+        high = Counter(counts.high_in_flight)
         for entry in tuple(self._unstored):
             job, phase, namespace = entry.job, entry.planned, entry.key.namespace
             stored = job.status.phase

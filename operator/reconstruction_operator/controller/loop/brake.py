@@ -1,7 +1,7 @@
 """Brake: holds the clean-up of jobs that look deleted, if there are too many at once.
 
-The API server may have lost data: after a restore of etcd, jobs younger than the backup look deleted. A deletion that the watch
-reported is never held.
+The API server may have lost data: after a restore of etcd, jobs younger than the backup look deleted. A deletion that
+the watch reported is never held.
 """
 
 from __future__ import annotations
@@ -34,12 +34,16 @@ class Brake:
         return any(job_id in ids for ids in self._held.values())
 
     def allow(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
-        """Return these orphans if they may be cleaned up, else none. They are all of their kind (`found_in`), out of `among` entries."""
+        """Return these orphans if they may be cleaned up, else none.
+
+        They are all of their kind (`found_in`), out of `among` entries.
+        """
         limit = max(self.at_once, int(self.share * among))
         too_many = len(orphans) > limit
         if too_many and found_in not in self._over:
             why = (
-                f"{len(orphans)} of {among} {found_in} are of jobs that no longer exist, more than the limit of {limit}: their "
+                f"{len(orphans)} of {among} {found_in} are of jobs that no longer exist, more than the limit of "
+                f"{limit}: their "
                 f"files are kept. If they are to be deleted, set ORPHANS_AT_ONCE={len(orphans)} until they are"
             )
             _log.error("%s", why, extra={"reason": "DeletionsHeld"})

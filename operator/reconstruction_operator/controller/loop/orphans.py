@@ -1,7 +1,9 @@
-"""Orphans: records in Redis whose object was deleted, perhaps while no operator ran. They are stopped, cleaned up and forgotten.
+"""Orphans: records in Redis whose object was deleted, perhaps while no operator ran.
 
-The caller has verified the deletion: the watch reported it, or a complete consistent list lacks the object. Records of jobs
-that another installation manages are stopped and forgotten too, but their files stay.
+They are stopped, cleaned up and forgotten.
+
+The caller has verified the deletion: the watch reported it, or a complete consistent list lacks the object. Records of
+jobs that another installation manages are stopped and forgotten too, but their files stay.
 """
 
 from __future__ import annotations
@@ -80,7 +82,10 @@ class Orphans:
         self._measure()
 
     def add_deleted(self, entries: Iterable[Entry], now: float) -> None:
-        """Add jobs whose deletion was watched. A record that Redis has lost meanwhile is put back, since the clean-up needs it."""
+        """Add jobs whose deletion was watched.
+
+        A record that Redis has lost meanwhile is put back, since the clean-up needs it.
+        """
         for entry in entries:
             job, orphan = entry.job, self._orphan(entry.key.job_id, now)
             orphan.silence, orphan.order, orphan.contested = entry.silence, entry.order, False
@@ -177,11 +182,13 @@ class Orphans:
         lost = orphan.dispatched if record is None and not orphan.forgotten else None
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
-            # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them delete copies too.
+            # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them
+            # delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
         if record is None and not orphan.contested:
-            # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are deleted.
+            # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are
+            # deleted.
             del self._orphans[job_id]
             return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(),))
         if record is None or not self.installation.owns(record):

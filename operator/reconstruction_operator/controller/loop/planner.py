@@ -69,7 +69,10 @@ class Planner:
         return [(entry, job, plans[entry]) for entry, job in jobs.items() if entry in plans]
 
     def report_contested(self, entries: Iterable[Entry]) -> list[tuple[Entry, Plan]]:
-        """Plan the report, once for each of these jobs, that another installation manages it. Nothing else is done for them."""
+        """Plan the report, once for each of these jobs, that another installation manages it.
+
+        Nothing else is done for them.
+        """
         reports = []
         for entry in entries:
             self.admission.discard(entry)

@@ -32,7 +32,10 @@ _RUNNING: Final = (Phase.RUNNING, Phase.CANCELLING)
 
 
 async def poll_results(cache: Cache, view: RedisView) -> None:
-    """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed changes, so it requests a resync."""
+    """Enqueue jobs whose Celery state changes, until cancelled.
+
+    A new subscription may have missed changes, so it requests a resync.
+    """
     async for task_id in results.subscribe(view.results):
         if task_id is None:
             view.connection.resync.request("resubscribed")
@@ -72,7 +75,8 @@ async def poll_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
 async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orphans, now: float) -> None:
     """Read the queues once; `now` is monotonic.
 
-    Jobs whose queue gained or lost workers or models are enqueued, since their status reports it. So are those whose message is missing.
+    Jobs whose queue gained or lost workers or models are enqueued, since their status reports it. So are those whose
+    message is missing.
     """
     queued = [entry for entry in cache.active() if _is_queued(entry.job)]
     facts = view.queues
@@ -80,7 +84,8 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     workers = workers_by_queue(live)
     unread = view.catalogue.unread(live)
     announced = await calls.arun(view.state, reads.announcements(view.keys, unread)) if unread else {}
-    # Queues with workers, and queues with messages (orders to delete files included). Nothing is sent to any other queue.
+    # Queues with workers, and queues with messages (orders to delete files included). Nothing is sent to any other
+    # queue.
     with_messages = {queue for queue, messages in facts.messages.items() if messages}
     queues = {*workers, *with_messages, *(entry.job.queue for entry in queued), *orphans.queues()}
     backlog = await actor.measure(queues)

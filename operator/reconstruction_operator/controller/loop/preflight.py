@@ -1,7 +1,7 @@
 """Preflight: asks a worker to check the input of a waiting job. A bad input fails the job before a slot is free.
 
-A job that can run at once is never checked, and no job waits for a check. Requests and answers may be lost: a request without an
-answer is repeated a few times.
+A job that can run at once is never checked, and no job waits for a check. Requests and answers may be lost: a request
+without an answer is repeated a few times.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class Preflight:
         _log.debug("%s: its input is %s: %s", entry.key, result.verdict, result.message)
 
     def _next(self, pool: str) -> tuple[Entry, InputCheck] | None:
-        """Return the oldest job of the namespace with the fewest open requests; None if the workers have enough requests."""
+        """Return the oldest job of the namespace with the fewest open requests; None if the workers have enough
+        requests.
+        """
         requests = Counter(entry.key.namespace for entry in self._open if entry.check and entry.check.pool == pool)
         if requests.total() >= _MOST_IN_A_POOL:
             return None
@@ -137,7 +139,10 @@ class Preflight:
         return None
 
     async def _request(self, entry: Entry, check: InputCheck, fence: int) -> bool:
-        """Request a check of the job's input. Return False if Redis holds too many requests, or the job waits no more."""
+        """Request a check of the job's input.
+
+        Return False if Redis holds too many requests, or the job waits no more.
+        """
         token = secrets.token_hex(8)
         key, spec, pool = entry.key, entry.job.spec, check.pool
         request = CheckRequest(
@@ -186,6 +191,8 @@ def _is_waiting(status: Status) -> bool:
 
 
 def _is_unchecked(status: Status) -> bool:
-    """Whether the input must be checked, again if it was unusable: a job that failed for that continues only if its end was lost."""
+    """Whether the input must be checked, again if it was unusable: a job that failed for that continues only if its end
+    was lost.
+    """
     checked = status.condition(ConditionType.INPUT_CHECKED)
     return checked is None or checked.status == "False"

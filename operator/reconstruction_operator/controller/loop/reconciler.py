@@ -136,7 +136,9 @@ class Reconciler:
         self._fence = fence
 
     async def _wait(self) -> None:
-        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a pause."""
+        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a
+        pause.
+        """
         cache, now = self.cache, self.monotonic()
         if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
@@ -154,7 +156,10 @@ class Reconciler:
         await asyncio.sleep(max(0.0, self._began_at + period - self.monotonic()))
 
     async def round(self, fence: int) -> None:
-        """Reconcile the jobs that are due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
+        """Reconcile the jobs that are due, once.
+
+        Raises RedisError and DeposedError, after enqueueing the jobs again.
+        """
         now = self._began_at = self.monotonic()
         for entry in self.cache.timers.due(now):
             self.cache.enqueue(entry)
@@ -198,7 +203,9 @@ class Reconciler:
         await self.orphans.round(fence, now)
 
     def _leave(self, contested: Sequence[Entry], now: float) -> None:
-        """Report these jobs, which another installation manages, and stop attempts of them that this one may have sent."""
+        """Report these jobs, which another installation manages, and stop attempts of them that
+        this one may have sent.
+        """
         for entry, report in self._planner.report_contested(contested):
             self.writer.offer(entry, report.status, report.events)
         left = [entry for entry in contested if entry.left]

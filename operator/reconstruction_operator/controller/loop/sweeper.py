@@ -1,6 +1,9 @@
-"""Sweeper: carries out resyncs. A sweep enqueues unfinished jobs, and compares records in Redis with the objects in the API server.
+"""Sweeper: carries out resyncs.
 
-Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/sub keeps nothing. A sweep finds what was missed.
+A sweep enqueues unfinished jobs, and compares records in Redis with the objects in the API server.
+
+Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/sub keeps nothing. A sweep finds what was
+missed.
 """
 
 from __future__ import annotations
@@ -83,7 +86,10 @@ class Sweeper:
             await requests.wait(pause)
 
     async def _begin(self, fence: int) -> None:
-        """Begin a tenure. Raises RestoredError if the API server has lost data: a restore of etcd always ends a tenure."""
+        """Begin a tenure.
+
+        Raises RestoredError if the API server has lost data: a restore of etcd always ends a tenure.
+        """
         self._list_at = self.monotonic() + self.list_seconds
         seen = self.cache.newest
         version = await listing.newest_version(self.api, self.installation.namespaces)
@@ -125,7 +131,9 @@ class Sweeper:
 
     @staticmethod
     def _waits(entry: Entry) -> bool:
-        """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was first seen."""
+        """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was
+        first seen.
+        """
         is_planned = entry.write is not None and entry.write.urgency is Urgency.WAITING
         return entry.job.waits or (entry.job.status.phase is None and is_planned)
 
@@ -140,7 +148,9 @@ class Sweeper:
         return [job.key.job_id for job in jobs if job.contested]
 
     def _enqueue_finished_lately(self) -> None:
-        """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""
+        """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and
+        messages.
+        """
         since = datetime.now(UTC) - timedelta(seconds=config.CANCEL_TTL_SECONDS)
         for entry in self.cache:
             ended = entry.job.status.completion_time

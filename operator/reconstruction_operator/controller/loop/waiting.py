@@ -16,7 +16,10 @@ _Name = tuple[str, bool]  # of a line in its queue: the namespace, and whether i
 
 
 class WaitingJobs:
-    """The jobs, and how many there are by namespace. Lines are in order except for the jobs that joined since the newest `sort`."""
+    """The jobs, and how many there are by namespace.
+
+    Lines are in order except for the jobs that joined since the newest `sort`.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[str, dict[_Name, dict[JobKey, Candidate]]] = {}

@@ -19,7 +19,10 @@ from reconstruction_operator.state.replies import WorkerInfo
 
 
 class Catalogue:
-    """The newest reading. Before the first one, and with workers that announce no models, no job is rejected or held."""
+    """The newest reading.
+
+    Before the first one, and with workers that announce no models, no job is rejected or held.
+    """
 
     def __init__(self) -> None:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
@@ -68,7 +71,9 @@ class Catalogue:
         return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
 
     def lacking(self, job: Job) -> str:
-        """Return what the job waits for if no worker of its queue has its model; empty if one has it, may have it, or the job needs none."""
+        """Return what the job waits for if no worker of its queue has its model; empty if one has it, may have it, or
+        the job needs none.
+        """
         if job.spec.reuse == REQUIRED:
             return ""
         return models.missing(job.spec, job.spec.queue, self._of_queue.get(job.queue, ()), self._offers)

@@ -1,4 +1,6 @@
-"""Redis connection: checks every second whether Redis responds, and whether it lost data or has older data (a new epoch)."""
+"""Redis connection: checks every second whether Redis responds, and whether it lost data or has older data (a new
+epoch).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Sent messages: finds those that are missing, neither in their queue nor at a worker.
 
 Only a message that is known to be missing is sent again, because a long and slow queue loses none. The queues are
-searched periodically. On its way from a queue to a worker a message is in neither for a moment, so it is missing only if
-a second search does not find it either.
+searched periodically. On its way from a queue to a worker a message is in neither for a moment, so it is missing only
+if a second search does not find it either.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ class SentMessages:
         self._search_at = 0.0
 
     def is_missing(self, subject: Subject, task: TaskId, queue: str) -> bool:
-        """Whether the newest searches did not find the attempt's message. `queue`: where it was sent, according to the record."""
+        """Whether the newest searches did not find the attempt's message.
+
+        `queue`: where it was sent, according to the record.
+        """
         sent = subject.sent
         if sent is None or sent.name != str(task):
             return False
@@ -70,7 +73,8 @@ class SentMessages:
         self._ordered[subject] = None
 
     def queues_to_search(self, queued: Sequence[Entry], now: float, *, epoch: str | None = None) -> set[str]:
-        """Return the queues to search now, given the jobs whose attempt no worker is known to run; none if no search is due.
+        """Return the queues to search now, given the jobs whose attempt no worker is known to run; none if no search is
+        due.
 
         In a new epoch of Redis all searches start again: a message that was missing may be back.
         """

@@ -97,8 +97,8 @@ class Observer:
     def _silent_seconds(self, subject: Subject, attempt: int) -> float:
         """For how long the worker of a claimed attempt without a heartbeat has been silent.
 
-        Counted from zero if the connection was interrupted since the last poll, or if that poll is too long ago (this process
-        was paused): the worker may have sent a heartbeat in between.
+        Counted from zero if the connection was interrupted since the last poll, or if that poll is too long ago (this
+        process was paused): the worker may have sent a heartbeat in between.
         """
         now, interruptions = self.monotonic(), self.connection.interruptions
         silence = subject.silence

@@ -27,8 +27,8 @@ def workers_by_queue(workers: tuple[replies.WorkerInfo, ...]) -> dict[str, int]:
 class QueueFacts:
     """The newest reading of the queues; `messages` and `bytes` also count what was sent since.
 
-    `memory_share` is the share of Redis's memory beyond which nothing more is dispatched: the rest is for cancels, stops
-    and deletions.
+    `memory_share` is the share of Redis's memory beyond which nothing more is dispatched: the rest is for cancels,
+    stops and deletions.
     """
 
     def __init__(self, *, memory_share: float = 1.0, pools: Iterable[str] = ()) -> None:
@@ -47,7 +47,10 @@ class QueueFacts:
         return frozenset(self._workers or ())
 
     def workers(self, queue: str) -> int:
-        """How many live workers consume the queue. Before the first reading it counts as served, so that no job reports NoWorker."""
+        """How many live workers consume the queue.
+
+        Before the first reading it counts as served, so that no job reports NoWorker.
+        """
         return 1 if self._workers is None else self._workers.get(queue, 0)
 
     def begin(self) -> None:
@@ -72,7 +75,9 @@ class QueueFacts:
 
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Store a new reading, and set the metrics from it."""
-        self._workers, self.messages, self.bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
+        self._workers = dict(workers)
+        self.messages = dict(backlog.messages)
+        self.bytes = dict(backlog.bytes)
         self._reading += 1
         self.known = True
         self._pause(backlog.memory_share)

@@ -18,9 +18,11 @@ class RedisView:
 
     def __init__(self, election: LeaderElection, *, install_id: str) -> None:
         settings = config.settings
-        self.state, self.results = connections.async_state_client(), connections.async_results_client()
+        self.state = connections.async_state_client()
+        self.results = connections.async_results_client()
         self.keys = Keys()
-        # Reachability and epoch; workers and lengths; sent messages that are missing; the silence of workers; their models
+        # Reachability and epoch; workers and lengths; sent messages that are missing; the silence of workers; their
+        # models
         self.connection = RedisConnection(self.state, election, keys=self.keys, install_id=install_id)
         self.queues = QueueFacts(memory_share=settings.DISPATCH_MEMORY_SHARE, pools=settings.METRICS_POOLS)
         self.messages = SentMessages(resend_seconds=settings.RESEND_SECONDS)

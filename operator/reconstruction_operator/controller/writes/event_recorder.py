@@ -1,4 +1,7 @@
-"""Event recorder: posts Kubernetes Events, one at a time and at a low rate. With more jobs than a person can read about, only some get them."""
+"""Event recorder: posts Kubernetes Events, one at a time and at a low rate.
+
+With more jobs than a person can read about, only some get them.
+"""
 
 from __future__ import annotations
 

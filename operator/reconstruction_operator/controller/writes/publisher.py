@@ -1,4 +1,7 @@
-"""Publisher: writes the installation's info into kube-public, when it changes and as a slow beat. Only the leader writes."""
+"""Publisher: writes the installation's info into kube-public, when it changes and as a slow beat.
+
+Only the leader writes.
+"""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
 """Status writer: the only writer of statuses. It writes the newest status of each job, a fixed number at a time.
 
 Finished states go first, then other changes of phase, then progress (evenly over the jobs), then what jobs wait for
-(`write_queue`). A slow server thus gets fewer writes, and only the newest. A write for which the server had no room is retried after
-its Retry-After, and its place stays taken meanwhile. A rejected write is dropped, and the job is requeued, to be planned again from
-the server's version.
+(`write_queue`). A slow server thus gets fewer writes, and only the newest. A write for which the server had no room is
+retried after its Retry-After, and its place stays taken meanwhile. A rejected write is dropped, and the job is
+requeued, to be planned again from the server's version.
 
 A write is a JSON patch (RFC 6902) that applies to one version of one object. Its first operations test `metadata.uid`,
 so that a new object of the same name is never written by mistake, and `metadata.resourceVersion` (optimistic
-concurrency): a leader that was paused in the middle of a write would otherwise overwrite its successor's progress when it
-resumes. A merge patch cannot enforce the uid: for a status write the server takes the metadata from the stored object and
-does not compare it (seen on 1.36).
+concurrency): a leader that was paused in the middle of a write would otherwise overwrite its successor's progress when
+it resumes. A merge patch cannot enforce the uid: for a status write the server takes the metadata from the stored
+object and does not compare it (seen on 1.36).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-# The server's message if a patch does not fit the object: another uid, or a newer version. It has no details (seen on 1.36).
-# A rejection by a rule or the schema has its own message.
+# The server's message if a patch does not fit the object: another uid, or a newer version. It has no details (seen on
+# 1.36). A rejection by a rule or the schema has its own message.
 DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
 AT_ONCE: Final = 8  # writes at once: enough to hide the round trip, few enough to stay fair
@@ -86,7 +86,8 @@ class StatusWriter:
         """
         stored = entry.job.status
         if codec.same(stored, status):
-            # Nothing to write, not even after a write in flight: the status of a finished job is cached with few of its fields.
+            # Nothing to write, not even after a write in flight: the status of a finished job is cached with few of its
+            # fields.
             self.writes.discard(entry)
             entry.replan |= entry.writing
             return

@@ -16,7 +16,10 @@ WAITING_SECONDS: Final = 0.2  # between two writes of waits meanwhile
 
 
 def urgency_of(stored: Status, status: Status) -> Urgency:
-    """Return the urgency of a change. A changed condition is urgent, since clients wait for it; a message or a percentage is not."""
+    """Return the urgency of a change.
+
+    A changed condition is urgent, since clients wait for it; a message or a percentage is not.
+    """
     if status.phase is not None and status.phase.finished:
         return Urgency.FINISHED
     same = stored.phase is status.phase and stored.attempt == status.attempt

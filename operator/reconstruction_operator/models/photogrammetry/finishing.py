@@ -118,14 +118,19 @@ def placed(
 def _warning(run: Run, sparse: SparseModel, measured: markers.Scale | None) -> str:
     """Return what reduces the quality of the result; empty if nothing does."""
     unscaled = bool(run.settings.marker_size) and measured is None
-    text = f"no marker of {', '.join(markers.DICTIONARIES)} was seen sharply by photos from two sides: the mesh is not in metres"
+    text = (
+        f"no marker of {', '.join(markers.DICTIONARIES)} was seen sharply by photos from two sides: the mesh "
+        "is not in metres"
+    )
     return "; ".join(filter(None, [acceptance.warning(sparse, run.sources), text if unscaled else ""]))
 
 
 def _texture(
     run: Run, seen: list[View], fit: Fit, pictures: list[Photograph], frame: Frame
 ) -> tuple[glb.Textured, Singles, float]:
-    """Return the textured mesh in model coordinates, the photos' gains, and the share of the texture that they cover."""
+    """Return the textured mesh in model coordinates, the photos' gains, and the share of the
+    texture that they cover.
+    """
     settings, progress = run.settings, run.progress(Stage.TEXTURE)
     reduced = cleanup.decimated(fit.mesh, settings.texture_faces)
     weights = fit.view_weights(reduced, seen, progress.part(0.0, 0.1))

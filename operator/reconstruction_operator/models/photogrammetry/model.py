@@ -31,7 +31,9 @@ _PACKAGES = {
 
 
 class PhotogrammetryModel:
-    """Structure from motion, plane-sweep stereo and a Poisson surface on the CPU; `high` computes depth maps on a GPU if there is one."""
+    """Structure from motion, plane-sweep stereo and a Poisson surface on the CPU; `high` computes depth maps on a GPU
+    if there is one.
+    """
 
     name: ClassVar[str] = "photogrammetry"
     version: ClassVar[str] = "15"
@@ -65,7 +67,8 @@ class PhotogrammetryModel:
     def run(self, work: Work, report: Report) -> Result:
         """Write the files that docs/results.md lists to `work.output_dir`: `model.glb` and others.
 
-        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of `quality_gates`.
+        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of
+        `quality_gates`.
         """
         settings = parameter_table.settings(work.parameters)
         if len(work.photos) < self.min_photos:
@@ -91,7 +94,10 @@ class PhotogrammetryModel:
             ) from error
 
     def depths(self, task: DepthTask, write: Write) -> None:
-        """Pass the depth map of each view to `write`, from any thread. A model of another package may override this method."""
+        """Pass the depth map of each view to `write`, from any thread.
+
+        A model of another package may override this method.
+        """
         from reconstruction_operator.models.photogrammetry.dense import depthmaps, patchmatch  # noqa: PLC0415  # as above
 
         source = patchmatch if task.settings.patch_match and patchmatch.available() else depthmaps
@@ -99,9 +105,11 @@ class PhotogrammetryModel:
 
 
 def _limit_threads(threads: int) -> None:
-    """Limit the threads of OpenMP, and those of BLAS to one: with two, products of small matrices take several times the CPU.
+    """Limit the threads of OpenMP, and those of BLAS to one: with two, products of small matrices take several times
+    the CPU.
 
-    Both libraries read these variables once, when they are loaded. In a process that has loaded numpy already, nothing changes.
+    Both libraries read these variables once, when they are loaded. In a process that has loaded numpy already, nothing
+    changes.
     """
     if "numpy" in sys.modules:
         return

@@ -30,8 +30,9 @@ def each(
 
     Each call needs about `bytes_each` of memory. If memory is short, fewer threads are used.
 
-    `done(finished, of)` is called in this thread after each item. Threads are enough, because both libraries release the interpreter lock. OpenCV's own threads are off meanwhile, since one level of parallelism is enough. An exception of
-    `function` or `done` cancels the items that have not begun, and is raised.
+    `done(finished, of)` is called in this thread after each item. Threads are enough, because both libraries release
+    the interpreter lock. OpenCV's own threads are off meanwhile, since one level of parallelism is enough. An exception
+    of `function` or `done` cancels the items that have not begun, and is raised.
     """
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(threads_for(threads, bytes_each))
@@ -56,7 +57,10 @@ def threads_for(threads: int, bytes_each: int, root: Path = Path("/")) -> int:
 
 
 def available_bytes(root: Path = Path("/")) -> int:
-    """Return the memory left on the machine, or in the container's control group if less. `root` contains /proc and /sys."""
+    """Return the memory left on the machine, or in the container's control group if less.
+
+    `root` contains /proc and /sys.
+    """
     left = [sys.maxsize]
     with contextlib.suppress(OSError):
         match = re.search(r"^MemAvailable:\s+(\d+) kB$", (root / "proc/meminfo").read_text(), re.MULTILINE)

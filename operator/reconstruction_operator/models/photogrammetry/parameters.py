@@ -99,7 +99,9 @@ DEFAULT_QUALITY = "standard"
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A parameter that overrides `setting` of the chosen quality: a number within `limits`, or without them yes or no."""
+    """A parameter that overrides `setting` of the chosen quality: a number within `limits`, or
+    without them yes or no.
+    """
 
     setting: str
     help: str
@@ -154,7 +156,8 @@ OVERRIDES: Mapping[str, Override] = {
     "crop": Override("crop", "keep only the region that the photos look at, not the far surroundings"),
     "markerSize": Override(
         "marker_size",
-        "side in metres, without the white border, of printed ArUco or AprilTag markers: the mesh is in metres; 0: none",
+        "side in metres, without the white border, of printed ArUco or AprilTag markers: the mesh is "
+        "in metres; 0: none",
         (0, 100),
         kind="number",
     ),

@@ -43,8 +43,8 @@ from reconstruction_operator.models.stages import Stages, stage, stage_folder
 PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
 VIEWS, DEPTHS, SAMPLES, SURFACE = "views", "depth-maps", "surface-points", "surface"
 
-# The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in addition to
-# those of the stages before it
+# The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in
+# addition to those of the stages before it
 _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     {
         PHOTOS: (Stage.PHOTOS, ("max_image_size",)),
@@ -78,7 +78,10 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: D
 
 
 def stages_of(work: Work, settings: QualitySettings) -> Stages:
-    """Return the stages of the run. Another job uses one if it has the same photos and the settings that the stage reads."""
+    """Return the stages of the run.
+
+    Another job uses one if it has the same photos and the settings that the stage reads.
+    """
 
     def reads(name: str) -> list[object]:
         return [getattr(settings, read) for kept in NAMES[: NAMES.index(name) + 1] for read in _KEPT[kept][1]]

@@ -36,8 +36,9 @@ class StageProgress:
     def during(self, call: Callable[[], _T], measure: Callable[[], tuple[float, str]]) -> _T:
         """Return the result of `call`, a native function without callbacks, and report every second while it runs.
 
-        `measure` returns fraction and message. The call runs in a thread, so it must release the interpreter lock. If a report raises,
-        this method raises at once and abandons the call: native code cannot be interrupted, and the process is about to exit.
+        `measure` returns fraction and message. The call runs in a thread, so it must release the interpreter lock. If a
+        report raises, this method raises at once and abandons the call: native code cannot be interrupted, and the
+        process is about to exit.
         """
         outcome: Future[_T] = Future()
 

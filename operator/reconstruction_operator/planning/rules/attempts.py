@@ -1,4 +1,6 @@
-"""Attempt steps that several rules share: end it unwanted or unclaimed, stop it, give up its worker, recover its claim."""
+"""Attempt steps that several rules share: end it unwanted or unclaimed, stop it, give up its
+worker, recover its claim.
+"""
 
 from __future__ import annotations
 

@@ -16,9 +16,11 @@ def decide(case: Case) -> Decision:
     """Ensure, as the last rule, that a message of the attempt is in its queue.
 
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
-    - The status is written after the message was sent. If it is lost, the record shows that, or a second message is sent.
+    - The status is written after the message was sent. If it is lost, the record shows that, or a second message is
+      sent.
     - A job whose model no worker of its queue has is not dispatched: it would fail.
-    - A message is sent again only if it is known to be missing, and not during the grace period in which a worker may register the attempt.
+    - A message is sent again only if it is known to be missing, and not during the grace period in which a worker may
+      register the attempt.
 
     A duplicate is harmless: only one worker can claim the attempt.
     """

@@ -20,7 +20,9 @@ _BY_THE_OPERATOR = ("WORKER_LOST", "TIMEOUT", "QUEUE_TIMEOUT")  # failures that 
 
 
 def plan(case: Case) -> Plan:
-    """Delete the flags (except that of a cancel), restore what Redis lost, and delete files after a cancel or the time to live."""
+    """Delete the flags (except that of a cancel), restore what Redis lost, and delete files after a cancel or the time
+    to live.
+    """
     expiry = _expires(case.job)
     expired = expiry is not None and expiry <= case.now
     delete_files = _must_delete_files(case, expired=expired)
@@ -46,12 +48,16 @@ def plan(case: Case) -> Plan:
 
 
 def _may_begin(case: Case) -> bool:
-    """Return whether a worker may still begin the attempt: Redis may hold older data, with its message and without its end."""
+    """Return whether a worker may still begin the attempt: Redis may hold older data, with its message and without its
+    end.
+    """
     return case.in_grace and case.job.sent and case.seen.end is None
 
 
 def _generation_observed(case: Case) -> Status:
-    """Return the stored status with the current generation: without it, kstatus and Helm would wait forever after an edit of the spec."""
+    """Return the stored status with the current generation: without it, kstatus and Helm would wait forever after an
+    edit of the spec.
+    """
     stored, generation = case.stored, case.job.generation
     if stored.observed_generation >= generation:
         return stored
@@ -67,14 +73,16 @@ def _flags(case: Case, *, delete_files: bool) -> tuple[planned.Action, ...]:
     withdrawn = (planned.WithdrawRequest(),) if seen.requested else ()
     if not delete_files and not case.record_lost and not _may_begin(case):
         return withdrawn
-    # The flag tells the worker to delete copies of the result as well, so it must not expire before the files are deleted.
-    # It is set before the record is restored: without a record, no order to delete is carried out.
+    # The flag tells the worker to delete copies of the result as well, so it must not expire before the files are
+    # deleted. It is set before the record is restored: without a record, no order to delete is carried out.
     renewed, _ = flags.keep(planned.AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
     return (*withdrawn, *renewed)
 
 
 def _restored(case: Case) -> tuple[planned.Action, ...]:
-    """Return what restores data that Redis lost: an end, so that the attempt never runs again, and the record, which a deletion needs."""
+    """Return what restores data that Redis lost: an end, so that the attempt never runs again, and the record, which a
+    deletion needs.
+    """
     put = (planned.PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
     if case.stored.attempt == 0 or case.seen.end is not None or case.wanted > case.attempt:
         return put
@@ -102,7 +110,9 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
 
 
 def _may_lack_clean_up(job: Job) -> bool:
-    """Return whether a failed job's last attempt may have ended without a worker, and left photos and stages for a next attempt."""
+    """Return whether a failed job's last attempt may have ended without a worker, and left photos and stages for a next
+    attempt.
+    """
     status = job.status
     began = status.worker is not None or status.attempt > 1
     reason = status.failure.reason if status.failure else ""
@@ -118,8 +128,8 @@ def _lacks_clean_up(case: Case) -> bool:
 def _has_deleted(case: Case) -> bool:
     """Return whether a worker has deleted a cancelled job's files, or will.
 
-    A worker deletes them when it ends a cancelled attempt; the operator, which has no volume, cannot. An attempt that ended
-    otherwise may have left files: Redis may have lost the cancel, or an attempt that then ran a second time.
+    A worker deletes them when it ends a cancelled attempt; the operator, which has no volume, cannot. An attempt that
+    ended otherwise may have left files: Redis may have lost the cancel, or an attempt that then ran a second time.
     """
     if case.seen.end is None and (case.in_grace or (case.worker and not case.lost)):
         return True
@@ -129,8 +139,9 @@ def _has_deleted(case: Case) -> bool:
 def next_plan(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | None:
     """Return when a finished job, of which only the object is known, needs a plan; None: never.
 
-    A finished job has been planned since its end, by this operator or by an earlier one. What may remain: a later edit of the
-    spec, the files of a cancelled job or of a lost attempt, flags that have not expired yet, and the end of its time to live.
+    A finished job has been planned since its end, by this operator or by an earlier one. What may remain: a later edit
+    of the spec, the files of a cancelled job or of a lost attempt, flags that have not expired yet, and the end of its
+    time to live.
     """
     if not job.ours:
         return None

@@ -1,4 +1,7 @@
-"""Deletions: what runs is stopped. Once the object is gone, its record is an orphan: the files and the keys in Redis are deleted."""
+"""Deletions: what runs is stopped.
+
+Once the object is gone, its record is an orphan: the files and the keys in Redis are deleted.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ def plan_orphan(
 ) -> tuple[planned.Action, ...]:
     """Return the next step of the clean-up; plan again until `Forget` is carried out.
 
-    `observed` is of the attempt that the record wants. `begun`: a worker has begun the job, even if Redis does not show it. `retain_seconds`: as in `DeleteFiles`.
+    `observed` is of the attempt that the record wants. `begun`: a worker has begun the job, even if Redis does not show
+    it. `retain_seconds`: as in `DeleteFiles`.
     """
     task = TaskId(job_id, record.attempt)
     seen = observed.redis
@@ -46,7 +50,8 @@ def plan_orphan(
     if record.cleaned:
         return (planned.Forget(),)
     claimed = seen.claim is not None and seen.claim.by_operator
-    # A record that was put back after a loss of data has no time of sending, or orders, and does not show that a worker began.
+    # A record that was put back after a loss of data has no time of sending, or orders, and does not show that a worker
+    # began.
     untouched = record.attempt == 1 and record.sent_at is not None and not record.orders and not record.begun
     if not begun and claimed and untouched:  # no files, and perhaps no worker to delete them
         return (planned.TakeBack(task, record.queue), planned.Forget())
@@ -62,7 +67,9 @@ def plan_orphan(
 
 
 def plan_contested(job_id: str, record: Record, observed: Observation, timing: Timing) -> tuple[planned.Action, ...]:
-    """Return the next step for a job that another installation manages: the attempt that this one sent ends, and the files stay."""
+    """Return the next step for a job that another installation manages: the attempt that this one sent ends, and the
+    files stay.
+    """
     if observed.redis.end is not None:
         return (planned.Forget(),)
     text = "Another installation manages the job."

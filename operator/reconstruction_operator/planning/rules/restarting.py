@@ -1,4 +1,7 @@
-"""Restart: plans the next attempt. Its number is stored before it is dispatched (write-ahead): the record may be lost."""
+"""Restart: plans the next attempt.
+
+Its number is stored before it is dispatched (write-ahead): the record may be lost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Running attempts: progress, deadline and loss of an attempt that a worker runs; recovery of an attempt that Redis lost."""
+"""Running attempts: progress, deadline and loss of an attempt that a worker runs; recovery of an attempt that Redis
+lost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Suspension: stop and resume. A stop is final for its attempt: a resumed job continues with the next attempt, from the last kept stage."""
+"""Suspension: stop and resume.
+
+A stop is final for its attempt: a resumed job continues with the next attempt, from the last kept stage.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from reconstruction_operator.planning.status.details import failure_of
 
 
 def refuse_attempt(case: Case) -> Decision | None:
-    """Fail a job that was given the last number of an attempt by hand, or a larger one: it would wait forever for its next attempt."""
+    """Fail a job that was given the last number of an attempt by hand, or a larger one: it would wait forever for its
+    next attempt.
+    """
     if case.attempt < MAX_ATTEMPT or case.worker or case.job.spec.cancel_confirmed:
         return None
     text = f"status.attempt is {case.attempt}, and no attempt can follow: the operator never writes such a number."

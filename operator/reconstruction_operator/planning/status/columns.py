@@ -30,7 +30,10 @@ def time_detail(status: Status, phase: Phase) -> str:
 
 
 def reason(decision: Decision, wait: Wait | None) -> str:
-    """Return why the job failed or waits; empty for other jobs. It has no times, so that an idle job causes no writes."""
+    """Return why the job failed or waits; empty for other jobs.
+
+    It has no times, so that an idle job causes no writes.
+    """
     if wait is not None:
         return wait.short
     code = decision.status.failure.reason if decision.status.failure else ""

@@ -1,8 +1,8 @@
 """Phase and conditions of a job. `reasons` has the table of the conditions' reasons.
 
-kstatus (Helm, Flux) reads Reconciling and Stalled; `kubectl wait` and Argo CD read Complete, Failed, Cancelled and Finished.
-A suspended job is as its spec wants it, so it is not reconciling, and `helm --wait` for it ends (kstatus treats a suspended
-batch/v1 Job in the same way). A cancelled job has not failed.
+kstatus (Helm, Flux) reads Reconciling and Stalled; `kubectl wait` and Argo CD read Complete, Failed, Cancelled and
+Finished. A suspended job is as its spec wants it, so it is not reconciling, and `helm --wait` for it ends (kstatus
+treats a suspended batch/v1 Job in the same way). A cancelled job has not failed.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ def conditions(
 ) -> tuple[Phase, tuple[Condition, ...]]:
     """Return the phase and all conditions: first those that matter now, each part in the order of `ConditionType`.
 
-    `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
-    (Resumed, Withdrawn, why the last attempt ended). Contested belongs to another installation, and stays until the job's end.
+    `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the
+    past (Resumed, Withdrawn, why the last attempt ended). Contested belongs to another installation, and stays until
+    the job's end.
     """
     phase, listed = _conditions(facts, before)
     at = whole(now)

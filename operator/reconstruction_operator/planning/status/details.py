@@ -67,7 +67,10 @@ def with_findings(status: Status, findings: Findings) -> Status:
 
 
 def next_attempt(case: Case, attempt: int) -> Status:
-    """Return the status of an attempt that is decided and not dispatched yet. It keeps the last failure and the inputs."""
+    """Return the status of an attempt that is decided and not dispatched yet.
+
+    It keeps the last failure and the inputs.
+    """
     return replace(
         case.stored,
         attempt=attempt,

@@ -28,7 +28,8 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_rea
     """
     if old == new:
         return ()
-    ended, cancelled = _end(old, new), _cancel(old, new, cancel_by, cancel_reason)
+    ended = _end(old, new)
+    cancelled = _cancel(old, new, cancel_by, cancel_reason)
     return (*_accepted(old, new), *cancelled, *_life(old, new, queue), *ended)
 
 
@@ -125,7 +126,8 @@ def _reused(source: ReusedFrom) -> str:
 
 
 def _became(old: Status, new: Status, kind: ConditionType, status: str) -> bool:
-    before, after = old.condition(kind), new.condition(kind)
+    before = old.condition(kind)
+    after = new.condition(kind)
     return after is not None and after.status == status and (before is None or before.status != status)
 
 

@@ -1,4 +1,6 @@
-"""Progress of the status, from a worker's reports: never backwards, debounced, and with an estimate of the time left."""
+"""Progress of the status, from a worker's reports: never backwards, debounced, and with an estimate
+of the time left.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ _COARSE_GRAIN_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """The progress of a run. `text` is its message, None to keep the stored one; `wake_at` is set if a change is held back."""
+    """The progress of a run.
+
+    `text` is its message, None to keep the stored one; `wake_at` is set if a change is held back.
+    """
 
     progress: Progress | None
     text: str | None
@@ -37,11 +42,14 @@ class Advance:
 def advance(
     stored: Status, report: ProgressReport | None, now: datetime, timing: Timing, *, show_text: bool = True
 ) -> Advance:
-    """Return the stored progress of the attempt, advanced by the newest report. `show_text`: its text is the job's message.
+    """Return the stored progress of the attempt, advanced by the newest report.
+
+    `show_text`: its text is the job's message.
 
     - A report that is behind the stored progress changes nothing.
     - A new step is written at once.
-    - Whole percents and text within a step are written at most once in `timing.progress_seconds`, tenths of a percent more rarely.
+    - Whole percents and text within a step are written at most once in `timing.progress_seconds`, tenths of a percent
+      more rarely.
     - An estimate alone is written only if it changed noticeably.
     """
     old = stored.progress
@@ -118,8 +126,8 @@ def _noticeable(old: int | None, new: int | None) -> bool:
 def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
     """Return the estimated seconds left, rounded more coarsely the more there are; None if they are unknown.
 
-    The time since the report is subtracted. But silence may mean that the step has slowed down: so the estimate never falls
-    below the silence times the fraction that is left.
+    The time since the report is subtracted. But silence may mean that the step has slowed down: so the estimate never
+    falls below the silence times the fraction that is left.
     """
     reported = min(report.at or now, now)
     rest = report.remaining_seconds

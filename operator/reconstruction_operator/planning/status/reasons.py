@@ -1,4 +1,7 @@
-"""Reasons of the conditions: one table, which docs/conditions.md shows. A reason decides the status of its condition."""
+"""Reasons of the conditions: one table, which docs/conditions.md shows.
+
+A reason decides the status of its condition.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ _TABLE = (
         _T.ACCEPTED,
         "InvalidSpec",
         "False",
-        "The spec has a mistake that the API server cannot detect, or its namespace may not have such a job; the job has failed.",
+        "The spec has a mistake that the API server cannot detect, or its namespace may not have such a "
+        "job; the job has failed.",
     ),
     ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
     ConditionReason(_T.DISPATCHED, "NoWorker", "True", "The message waits in a queue that no live worker consumes."),
@@ -59,7 +63,8 @@ _TABLE = (
         _T.DISPATCHED,
         "ModelUnserved",
         "False",
-        "No live worker of the queue has the model; the condition's message names their models. The attempt is sent when a worker has it.",
+        "No live worker of the queue has the model; the condition's message names their models. The attempt is sent "
+        "when a worker has it.",
     ),
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),

@@ -33,7 +33,10 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a job waits for: the kind, a word or two, and a sentence. No time that passes, so that an idle job causes no writes."""
+    """What a job waits for: the kind, a word or two, and a sentence.
+
+    No time that passes, so that an idle job causes no writes.
+    """
 
     kind: Kind
     short: str
@@ -106,7 +109,10 @@ def _in_turn(case: Case, _: Decision) -> str:
 
 def _quota(case: Case, _: Decision) -> str:
     namespace = case.job.key.namespace
-    return f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)"
+    return (
+        f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, "
+        "NAMESPACE_MAX_HIGH)"
+    )
 
 
 def _place(case: Case, _: Decision) -> str:

@@ -1,9 +1,10 @@
 """Folder delivery: copies the result to the folder that the job names, a `file://` URI below OUTPUT_ROOTS.
 
-The copy is made in a staging directory beside the target (`staging`). One rename moves it into place, so no reader sees a partial copy.
-A target with foreign content is never changed; an earlier result of the same job is replaced.
+The copy is made in a staging directory beside the target (`staging`). One rename moves it into place, so no reader sees
+a partial copy. A target with foreign content is never changed; an earlier result of the same job is replaced.
 
-A tenant may write to that folder at any time. So the path is resolved once, and all further access is by descriptors (`directories`).
+A tenant may write to that folder at any time. So the path is resolved once, and all further access is by descriptors
+(`directories`).
 """
 
 from __future__ import annotations

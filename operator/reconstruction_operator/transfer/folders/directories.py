@@ -1,7 +1,7 @@
 """Directory descriptors: a link that a tenant creates, at any moment, never redirects a worker (TOCTOU).
 
-A path is opened once, name by name, without following links. After that only entries of open directories are used, so a later
-change of the path has no effect.
+A path is opened once, name by name, without following links. After that only entries of open directories are used, so a
+later change of the path has no effect.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ class Directory:
         os.rename(name, new_name, src_dir_fd=self.fd, dst_dir_fd=into.fd)
 
     def remove(self, name: str) -> None:
-        """Remove an empty directory. Afterwards nothing can be created in it or moved into it, even by a descriptor of it."""
+        """Remove an empty directory.
+
+        Afterwards nothing can be created in it or moved into it, even by a descriptor of it.
+        """
         os.rmdir(name, dir_fd=self.fd)
 
     def delete(self, name: str) -> None:
@@ -78,7 +81,10 @@ class Directory:
         return disk.read_regular(Path(name), max_bytes, within=self.fd)
 
     def open_file(self, path: PurePosixPath) -> BinaryIO:
-        """Open the regular file at a relative path for reading. Raises OSError for a link or any other kind of entry."""
+        """Open the regular file at a relative path for reading.
+
+        Raises OSError for a link or any other kind of entry.
+        """
         with contextlib.ExitStack() as stack:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer must not block
             file = os.fdopen(os.open(path.name, flags, dir_fd=self._above(path, stack).fd), "rb")

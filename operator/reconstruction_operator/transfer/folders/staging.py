@@ -3,9 +3,10 @@
 Any run can pause between two system calls and continue long after another run has taken over. Therefore:
 
 - A run renames only into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
-- A later run first takes over the staging directories of all other runs: it moves their contents out and removes them. Every rename in a
-  removed directory fails, so a superseded run can no longer change anything.
-- A superseded run that makes its staging directory only afterwards fails too: a later attempt deletes earlier workspaces first.
+- A later run first takes over the staging directories of all other runs: it moves their contents out and removes them.
+  Every rename in a removed directory fails, so a superseded run can no longer change anything.
+- A superseded run that makes its staging directory only afterwards fails too: a later attempt deletes earlier
+  workspaces first.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ class Staging:
 
 @contextlib.contextmanager
 def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
-    """Make a staging directory for this run, and delete it at the end. Failures of a superseded run become SupersededError."""
+    """Make a staging directory for this run, and delete it at the end.
+
+    Failures of a superseded run become SupersededError.
+    """
     name = new_name(run)
     place.make(name)
     try:
@@ -89,7 +93,9 @@ def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
 
 
 def take_others(staging: Staging, *, at_most: int) -> None:
-    """Move everything that other runs up to attempt `at_most` have staged into this run's directory, and remove theirs."""
+    """Move everything that other runs up to attempt `at_most` have staged into this run's
+    directory, and remove theirs.
+    """
     for name, attempt in staged(staging.place, staging.run.job_id):
         if name == staging.name or attempt > at_most:
             continue

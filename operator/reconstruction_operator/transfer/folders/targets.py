@@ -49,7 +49,9 @@ def find(uri: str, namespace: str) -> Path:
 
 @contextlib.contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Raise StorageError (OUTPUT_UPLOAD_FAILED) if a disk or quota is full: it is the target's, and not the job volume's."""
+    """Raise StorageError (OUTPUT_UPLOAD_FAILED) if a disk or quota is full: it is the target's, and not the job
+    volume's.
+    """
     try:
         yield
     except OSError as error:
@@ -62,7 +64,10 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def probe(place: Directory, name: str) -> None:
-    """Make a directory of that name and remove it. Raises StorageError (OUTPUT_REFUSED) if the worker may not write there."""
+    """Make a directory of that name and remove it.
+
+    Raises StorageError (OUTPUT_REFUSED) if the worker may not write there.
+    """
     try:
         place.make(name)
         with contextlib.suppress(FileNotFoundError):  # a later run took it over just now

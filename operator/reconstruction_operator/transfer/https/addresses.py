@@ -1,8 +1,8 @@
 """SSRF protection: the addresses that a download may connect to.
 
-By default these are the public addresses only, so that a job cannot reach the cluster's network. A host of the allowlist
-INPUT_HTTPS_HOSTS may also have a private address, but never one that no file server has: link-local (clouds serve credentials at
-169.254.169.254), unspecified, multicast or broadcast.
+By default these are the public addresses only, so that a job cannot reach the cluster's network. A host of the
+allowlist INPUT_HTTPS_HOSTS may also have a private address, but never one that no file server has: link-local (clouds
+serve credentials at 169.254.169.254), unspecified, multicast or broadcast.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def may_be_private(text: str) -> bool:
 
 
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
-    """Return the addresses to connect to. One forbidden address is enough to refuse the host: an attacker's name server can mix addresses.
+    """Return the addresses to connect to.
+
+    One forbidden address is enough to refuse the host: an attacker's name server can mix addresses.
 
     Raises StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
     """

@@ -1,7 +1,9 @@
-"""HTTPS connection: the final response of a server, after all redirections. A server that sends too slowly fails (slow loris).
+"""HTTPS connection: the final response of a server, after all redirections.
 
-Against SSRF, every address is checked, including those of redirections. Against DNS rebinding (TOCTOU), the checked address is the one
-that is connected to.
+A server that sends too slowly fails (slow loris).
+
+Against SSRF, every address is checked, including those of redirections. Against DNS rebinding (TOCTOU), the checked
+address is the one that is connected to.
 """
 
 from __future__ import annotations
@@ -81,7 +83,10 @@ def answer(
     *,
     etag: str = "",
 ) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, SpeedLimit]]:
-    """Yield the response after all redirections, its URI, and its speed limit. NOT_MODIFIED is accepted only with an `etag`."""
+    """Yield the response after all redirections, its URI, and its speed limit.
+
+    NOT_MODIFIED is accepted only with an `etag`.
+    """
     context = tls or ssl.create_default_context()
     speed = SpeedLimit(uri)
     context.sslsocket_class = _checking_sockets(speed)

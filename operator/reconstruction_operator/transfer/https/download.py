@@ -34,9 +34,12 @@ def download(
     resolve: addresses.Resolve = addresses.resolve,
     tls: ssl.SSLContext | None = None,
 ) -> str | None:
-    """Write the content to `target` and return its strong ETag; empty if the server sends none. `tls` has the trusted roots.
+    """Write the content to `target` and return its strong ETag; empty if the server sends none.
 
-    Return None and write nothing if the content still has `etag`: the same strong ETag means the same bytes (RFC 9110, 8.8.1).
+    `tls` has the trusted roots.
+
+    Return None and write nothing if the content still has `etag`: the same strong ETag means the same bytes (RFC 9110,
+    8.8.1).
 
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
@@ -44,7 +47,8 @@ def download(
         if response.status == NOT_MODIFIED:
             return None
         expected, done = _length(response, final, limits), 0
-        label, most = uris.redacted(final), megabytes(limits.max_bytes, 1)
+        label = uris.redacted(final)
+        most = megabytes(limits.max_bytes, 1)
         with target.open("xb") as file:
             for chunk in _chunks(response, label):
                 done += len(chunk)
@@ -62,7 +66,10 @@ def download(
 def probe(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> tuple[int | None, bytes]:
-    """Return the size of the content in bytes (None: not announced) and its first bytes. Raises StorageError as `download`."""
+    """Return the size of the content in bytes (None: not announced) and its first bytes.
+
+    Raises StorageError as `download`.
+    """
     with answer(uri, limits, lambda *_: None, resolve, tls) as (response, final, _):
         expected, head = _length(response, final, limits), b""
         for chunk in _chunks(response, uris.redacted(final)):
@@ -89,6 +96,7 @@ def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
     if expected is not None and expected > limits.max_bytes:
-        had, most = megabytes(expected, 1), megabytes(limits.max_bytes, 1)
+        had = megabytes(expected, 1)
+        most = megabytes(limits.max_bytes, 1)
         raise StorageError(REFUSED, f"{uris.redacted(uri)} has {had}; this worker accepts at most {most}")
     return expected

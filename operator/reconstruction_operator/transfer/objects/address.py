@@ -1,4 +1,6 @@
-"""Object address: scheme, bucket and key of a URI such as `s3://bucket/folder/`, and the check that a job may use it."""
+"""Object address: scheme, bucket and key of a URI such as `s3://bucket/folder/`, and the check that
+a job may use it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ class ObjectAddress:
 
     @classmethod
     def parse(cls, uri: str, reason: str) -> ObjectAddress:
-        """Parse a URI. Raises StorageError (`reason`) if it names no bucket, or a key that could lead out of a folder."""
+        """Parse a URI.
+
+        Raises StorageError (`reason`) if it names no bucket, or a key that could lead out of a folder.
+        """
         parts = uris.split(uri, reason)
         label = uris.redacted(uri)
         if parts.scheme not in OBJECT_SCHEMES:

@@ -17,7 +17,9 @@ class StoppedError(Exception):
 
 
 class Progress:
-    """How many objects and bytes are transferred, of how many. The threads of a transfer write it, another thread reads it.
+    """How many objects and bytes are transferred, of how many.
+
+    The threads of a transfer write it, another thread reads it.
 
     Once `stopping` is set, each thread ends at its next piece.
     """

@@ -28,7 +28,10 @@ _NOT_IMPLEMENTED = "status code: 501"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The pointer object as it is stored. Without `version` there is none; without `pointer` another program wrote it."""
+    """The pointer object as it is stored.
+
+    Without `version` there is none; without `pointer` another program wrote it.
+    """
 
     pointer: Pointer | None = None
     version: UpdateVersion | None = None
@@ -64,7 +67,9 @@ class Destination:
         return Standing(Pointer.parse(content), version)
 
     def refuse_others(self, standing: Standing) -> None:
-        """Raise StorageError if the address contains foreign objects, SupersededError if a later attempt has delivered."""
+        """Raise StorageError if the address contains foreign objects, SupersededError if a later
+        attempt has delivered.
+        """
         pointer = standing.pointer
         if standing.version is None:
             self._refuse_foreign_objects()
@@ -77,7 +82,8 @@ class Destination:
     def probe(self) -> None:
         """Write a small object and delete it, so that a job without write permission fails before its work.
 
-        If the worker dies in between, the object stays. It counts as a part of this attempt's result, and is deleted with it.
+        If the worker dies in between, the object stays. It counts as a part of this attempt's result, and is deleted
+        with it.
         """
         key = self.address.below(f"{self.run.job_id}/{layout.probe_of(self.run.attempt)}")
         self.store.put(key, _PROBE, attributes={"Content-Type": "text/plain"}, use_multipart=False)
@@ -85,7 +91,8 @@ class Destination:
             self.store.delete([key])
 
     def point(self, new: Pointer, standing: Standing, check: Callable[[], None]) -> None:
-        """Write the pointer `new`, by optimistic concurrency where the server supports it: only over the version that was read.
+        """Write the pointer `new`, by optimistic concurrency where the server supports it: only over the version that
+        was read.
 
         `check` raises if another run has taken over, since the pointer does not show a run of the same attempt.
         """
@@ -108,7 +115,9 @@ class Destination:
         return {meta["path"]: meta["size"] for page in self.pages(folder) for meta in page if meta["path"] in keys}
 
     def outdated(self, current: str) -> Iterator[list[str]]:
-        """Yield pages, none empty, of the keys of all files and probes of this and earlier attempts, except in the folder `current`."""
+        """Yield pages, none empty, of the keys of all files and probes of this and earlier attempts, except in the
+        folder `current`.
+        """
         folder = self.address.below(f"{self.run.job_id}/")
         for page in self.pages(f"{self.run.job_id}/"):
             keys = []
@@ -121,7 +130,8 @@ class Destination:
                 yield keys
 
     def _write(self, new: Pointer, standing: Standing) -> bool:
-        key, content = self.address.below(layout.POINTER), new.to_bytes()
+        key = self.address.below(layout.POINTER)
+        content = new.to_bytes()
         attributes = {"Content-Type": "application/json"}
         try:
             mode: PutMode = "create" if standing.version is None else standing.version

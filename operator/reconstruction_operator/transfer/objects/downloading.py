@@ -1,7 +1,7 @@
 """Object download: fetches objects into a folder that outlives the attempt, so that a retry does not fetch them again.
 
-Each file is written under a temporary name, flushed and renamed, so that only complete files have their final names. These depend on
-key, size and ETag.
+Each file is written under a temporary name, flushed and renamed, so that only complete files have their final names.
+These depend on key, size and ETag.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def fetch(store: Store, request: FetchRequest, progress: Progress) -> Listing:
         left = disk.free_bytes(request.kept)
         if left is not None and missing_bytes > left:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(request.kept))
-        progress.of_objects, progress.objects = len(listing.objects), len(listing.objects) - len(missing)
+        progress.of_objects = len(listing.objects)
+        progress.objects = len(listing.objects) - len(missing)
         progress.of_bytes, progress.bytes = listing.bytes, listing.bytes - missing_bytes
         token = uuid.uuid4().hex  # another run may still be writing partial files of its own
 

@@ -31,7 +31,9 @@ def chosen(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Return whether a model's process must not get the variable: a credential of object storage, or a proxy with a password."""
+    """Return whether a model's process must not get the variable: a credential of object storage, or a proxy with a
+    password.
+    """
     return name.startswith(_CREDENTIALS) or (name.upper() in _NETWORK and "@" in value)
 
 

@@ -1,4 +1,7 @@
-"""Storage failures: the reason and message for an error of the client. Messages name the address, never the endpoint."""
+"""Storage failures: the reason and message for an error of the client.
+
+Messages name the address, never the endpoint.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ DELETION: Final = Side("cleared of objects", "OUTPUT_REFUSED", "OUTPUT_REFUSED",
 
 
 def is_of_the_client(error: BaseException) -> bool:
-    """Return whether the client raised the error, or a caller's time for it is over; other errors come from the disk or are defects."""
+    """Return whether the client raised the error, or a caller's time for it is over; other errors come from the disk or
+    are defects.
+    """
     return isinstance(error, BaseError) or (isinstance(error, FileNotFoundError | TimeoutError) and error.errno is None)
 
 
@@ -73,7 +78,8 @@ def translating(address: ObjectAddress, side: Side) -> Iterator[None]:
 def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageError:
     """Return the job's failure for an error of the client."""
     text, cannot = str(error) or type(error).__name__, f"{address} cannot be {side.verb}"
-    status, code = _first(_STATUS, text), _first(_CODE, text)
+    status = _first(_STATUS, text)
+    code = _first(_CODE, text)
     label = f" ({' '.join(filter(None, (status, code)))})" if status or code else ""
     if is_missing_bucket(error):
         return StorageError(side.missing, f"{cannot}: bucket {address.bucket} does not exist")

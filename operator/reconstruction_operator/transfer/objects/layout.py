@@ -3,7 +3,8 @@
     <address>/<job id>/<attempt>-<digest>/…              the files of one result, `manifest.json` last
     <address>/result.json                                the pointer
 
-The digest depends on the content of all files. So different results never share a folder, and a delivery can be repeated.
+The digest depends on the content of all files. So different results never share a folder, and a delivery can be
+repeated.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def folder_of(manifest: Manifest) -> str:
 
 
 def is_folder_of(folder: str, job_id: str) -> bool:
-    """Return whether `folder` is one of that job's results: any program may have written the pointer (path traversal)."""
+    """Return whether `folder` is one of that job's results: any program may have written the
+    pointer (path traversal).
+    """
     return folder.startswith(f"{job_id}/") and _FOLDER.fullmatch(folder.removeprefix(f"{job_id}/")) is not None
 
 

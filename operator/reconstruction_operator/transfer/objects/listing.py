@@ -68,7 +68,8 @@ def list_input(store: Store, request: FetchRequest) -> Listing:
     else:
         listing = _photos(_all(store, request), address)
     if listing.bytes > request.max_bytes:
-        label, most = megabytes(listing.bytes, 1), megabytes(request.max_bytes, 1)
+        label = megabytes(listing.bytes, 1)
+        most = megabytes(request.max_bytes, 1)
         what = str(address) if address.is_archive else f"{len(listing.objects)} photos in {address}"
         has = "has" if address.is_archive else "have"
         raise StorageError(_REFUSED, f"{what} {has} {label}; this worker accepts at most {most}")

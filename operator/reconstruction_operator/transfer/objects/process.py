@@ -1,4 +1,5 @@
-"""Worker's side of object storage: has a process fetch the photos of an input, check an output, or deliver a result there.
+"""Worker's side of object storage: has a process fetch the photos of an input, check an output, or deliver a result
+there.
 
 The process is started for one request, and killed once the transfer is no longer wanted.
 """
@@ -35,7 +36,8 @@ def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:
 
     Raises StorageError, SupersededError or OSError, as the process reports it.
     """
-    program, begun = Program.start(_PROGRAM, credentials=True), time.monotonic()
+    program = Program.start(_PROGRAM, credentials=True)
+    begun = time.monotonic()
 
     def limited(*done: int) -> None:
         report(*done)
@@ -66,7 +68,8 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
         share(count / max(1, of_count), _text(address, objects, of_objects, count, of_count))
 
     outcome = perform(request, report)
-    digest, ignored = str(outcome["digest"]), names.Ignored(*outcome["ignored"])
+    digest = str(outcome["digest"])
+    ignored = names.Ignored(*outcome["ignored"])
     if digests.is_known(digest, limits.known):
         return Fetched((), ignored, digest)
     fetched: list[tuple[str, str]] = outcome["fetched"]  # the name below the address, and the file in `kept`

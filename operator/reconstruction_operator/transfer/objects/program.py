@@ -1,4 +1,5 @@
-"""Transfer program: transfers objects in a process of its own, `python -P -m reconstruction_operator.transfer.objects.program`.
+"""Transfer program: transfers objects in a process of its own, `python -P -m
+reconstruction_operator.transfer.objects.program`.
 
 The client is not fork-safe, and its calls cannot be interrupted, but a process can be killed.
 """

@@ -11,7 +11,9 @@ from reconstruction_operator.transfer.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """Fetch the photos of a folder, or one archive, into the folder `kept`; nothing if the listing has a `known` digest."""
+    """Fetch the photos of a folder, or one archive, into the folder `kept`; nothing if the listing has a `known`
+    digest.
+    """
 
     address: ObjectAddress
     kept: Path

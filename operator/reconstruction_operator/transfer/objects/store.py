@@ -1,4 +1,5 @@
-"""Storage client: the client of one bucket, configured by settings and environment (credentials, endpoint, region), never by a job.
+"""Storage client: the client of one bucket, configured by settings and environment (credentials, endpoint, region),
+never by a job.
 
 It is not fork-safe: use it only in a process that does not fork, such as `program` or the deletion program.
 """

@@ -1,6 +1,9 @@
-"""Result upload: sends the files first, then `manifest.json`, and the pointer last. Files that exist already are not sent again.
+"""Result upload: sends the files first, then `manifest.json`, and the pointer last.
 
-A reader that follows the pointer never sees a mix of two results: each result has its own folder, and its files never change.
+Files that exist already are not sent again.
+
+A reader that follows the pointer never sees a mix of two results: each result has its own folder, and its files never
+change.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ _ROUNDS: Final = 3  # of a withdrawal: an upload in progress may complete after 
 def check(request: DeliverRequest) -> bool:
     """Return whether the address contains a result of this job.
 
-    Permission to write and delete is tested by a probe. Raises StorageError if a delivery would be refused, SupersededError if superseded.
+    Permission to write and delete is tested by a probe. Raises StorageError if a delivery would be refused,
+    SupersededError if superseded.
     """
     with failures.translating(request.address, failures.OUTPUT):
         destination = Destination(open_store(request.address), request.address, request.run)
@@ -66,8 +70,8 @@ def deliver(request: DeliverRequest, source: Path, progress: Progress) -> None:
 def withdraw(address: ObjectAddress, run: Run, *, copy: bool) -> None:
     """Delete what attempts up to this one have delivered; without `copy`, only files outside the pointer's folder.
 
-    Raises OSError on failure; the caller must retry, since nothing else records these objects. Raises SupersededError once
-    the run's workspace is deleted: another run of the same attempt may have delivered.
+    Raises OSError on failure; the caller must retry, since nothing else records these objects. Raises SupersededError
+    once the run's workspace is deleted: another run of the same attempt may have delivered.
     """
     try:
         _withdraw(Destination(open_store(address), address, run), copy=copy)
@@ -101,7 +105,8 @@ def _deliver(request: DeliverRequest, destination: Destination, source: Path, pr
     manifest = Manifest.parse(sealed)
     if manifest is None:
         raise OSError(f"{source / MANIFEST} is not a manifest")
-    pointer, standing = Pointer.of(manifest), destination.standing()
+    pointer = Pointer.of(manifest)
+    standing = destination.standing()
     destination.refuse_others(standing)
     prefix = request.address.below(pointer.folder)
     sizes = {prefix + name: size for name, size in manifest.sizes}
@@ -131,7 +136,9 @@ def _deliver(request: DeliverRequest, destination: Destination, source: Path, pr
 
 
 def _leave(destination: Destination) -> None:
-    """Delete the files that a superseded run has sent, if a later attempt's result is current; otherwise that attempt does."""
+    """Delete the files that a superseded run has sent, if a later attempt's result is current; otherwise that attempt
+    does.
+    """
     try:
         pointer = destination.standing().of(destination.run.job_id)
         if pointer is not None and pointer.attempt > destination.run.attempt:

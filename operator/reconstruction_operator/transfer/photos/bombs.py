@@ -30,7 +30,10 @@ def describe(file: BinaryIO) -> str:
 
 
 def _has_many_segments(data: bytes) -> bool:
-    """Count the segments of a JPEG up to the end of its picture. Each scan is one, and costs a pass over the whole picture."""
+    """Count the segments of a JPEG up to the end of its picture.
+
+    Each scan is one, and costs a pass over the whole picture.
+    """
     count = place = 0
     while count <= _MAX_SEGMENTS and (marker := _MARKER.search(data, place)) and marker[0] != _END:
         count += 1

@@ -48,10 +48,12 @@ def check_all(
 ) -> tuple[Photo, ...]:
     """Check all photos, in order. A file whose suffix does not match its content is renamed.
 
-    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG, and a video by frames. `allow` is called with the
-    bytes of memory that the next call of a decoder may need. It decodes hostile photos in this process: see `process.check_all`.
+    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG, and a video by frames. `allow`
+    is called with the bytes of memory that the next call of a decoder may need. It decodes hostile photos in this
+    process: see `process.check_all`.
 
-    Raises StorageError: CORRUPT_IMAGE, IMAGEsizes.TOO_LARGE, NO_PARALLAX or UNSUPPORTED_FORMAT, naming the first bad photo.
+    Raises StorageError: CORRUPT_IMAGE, IMAGEsizes.TOO_LARGE, NO_PARALLAX or UNSUPPORTED_FORMAT, naming the first bad
+    photo.
     """
     taken = {path.name.lower() for path in paths}
     clips = sum(names.is_video(path.name) for path in paths)
@@ -166,7 +168,10 @@ def _decode(
 
 
 def _examine(file: BinaryIO, label: str, limits: Limits, work: Callable[[Image.Image], object]) -> tuple[int, int, str]:
-    """Call `work` with the photo if it is within the limits, and translate errors. Return its stored size and format."""
+    """Call `work` with the photo if it is within the limits, and translate errors.
+
+    Return its stored size and format.
+    """
     from PIL import UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
 
     try:

@@ -1,6 +1,7 @@
 """Masks: pictures that show where the object is in a photo. They are copied with the photos, but not counted as photos.
 
-The mask of `IMG_1.jpg` is `IMG_1.mask.png` or `IMG_1.jpg.mask.png` beside it, or `IMG_1.png` or `IMG_1.jpg.png` in a folder `masks` there.
+The mask of `IMG_1.jpg` is `IMG_1.mask.png` or `IMG_1.jpg.mask.png` beside it, or `IMG_1.png` or `IMG_1.jpg.png` in a
+folder `masks` there.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def count_photos(names: Iterable[str]) -> int:
 
 
 def beside(name: str) -> str:
-    """Return the relative path of a mask in a folder `masks` as if it were beside its photo; any other path unchanged."""
+    """Return the relative path of a mask in a folder `masks` as if it were beside its photo; any
+    other path unchanged.
+    """
     path = PurePosixPath(name)
     if path.suffix.lower() == ".png" and path.parent.name.lower() == _FOLDER:
         return str(path.parent.parent / mask_of(path.name))

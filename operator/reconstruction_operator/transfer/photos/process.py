@@ -1,7 +1,7 @@
 """Check process: checks photos in a process of its own, which the worker's side starts and watches.
 
-A hostile photo can make a decoder crash, use gigabytes or compute for hours, and a thread in a decoder cannot be stopped. The kernel
-limits the memory and the CPU time of the process, since neither Pillow nor libheif does.
+A hostile photo can make a decoder crash, use gigabytes or compute for hours, and a thread in a decoder cannot be
+stopped. The kernel limits the memory and the CPU time of the process, since neither Pillow nor libheif does.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ _MEMORY_BYTES: Final = 384 << 20  # address space of the interpreter and the lib
 
 
 def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Photo, ...]:
-    """Check all photos as `checks.check_all`, in a process that has no credentials. If `tick` raises, the process is killed.
+    """Check all photos as `checks.check_all`, in a process that has no credentials.
 
-    Raises StorageError as `checks.check_all`, also for a photo that is beyond the limits of the process or makes it crash.
+    If `tick` raises, the process is killed.
+
+    Raises StorageError as `checks.check_all`, also for a photo that is beyond the limits of the process or makes it
+    crash.
     """
     index = 1
 
@@ -67,7 +70,10 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Photo,
 
 
 def check_starts(starts: Sequence[Start], limits: Limits) -> None:
-    """Check photos by their first bytes as `checks.check_start`, in such a process. Raises StorageError; OSError if it crashes."""
+    """Check photos by their first bytes as `checks.check_start`, in such a process.
+
+    Raises StorageError; OSError if it crashes.
+    """
     program = Program.start(_PROGRAM)
     try:
         program.ask(((), tuple(starts), limits))

@@ -1,7 +1,8 @@
-"""Photo rewriting: rewrites a photo that some models cannot read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a channel.
+"""Photo rewriting: rewrites a photo that some models cannot read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a
+channel.
 
-It keeps the EXIF data that a reconstruction needs (camera, lens, orientation, place and time), and the XMP packet, in which drones store
-the angles of the gimbal.
+It keeps the EXIF data that a reconstruction needs (camera, lens, orientation, place and time), and the XMP packet, in
+which drones store the angles of the gimbal.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def _grey(image: Image.Image) -> Image.Image:
 def _exif(image: Image.Image) -> bytes:
     from PIL import Image  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
 
-    exif, kept = image.getexif(), Image.Exif()
+    exif = image.getexif()
+    kept = Image.Exif()
     for tag in _KEPT_TAGS:
         if tag in exif:
             kept[tag] = exif[tag]

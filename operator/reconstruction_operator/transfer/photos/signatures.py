@@ -1,4 +1,6 @@
-"""File signatures: recognize files that are not readable photos by their first bytes, and photos whose end is missing."""
+"""File signatures: recognize files that are not readable photos by their first bytes, and photos
+whose end is missing.
+"""
 
 from __future__ import annotations
 

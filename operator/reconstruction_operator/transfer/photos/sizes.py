@@ -12,7 +12,9 @@ DECODER_BYTES = 24  # of memory for each pixel, in all copies that decoding and 
 
 
 def check_rewritten(left_bytes: int, label: str, limits: Limits) -> None:
-    """Raise StorageError (INPUT_REFUSED) if rewritten photos and frames of videos, up to that of `label`, exceed the limit of an input."""
+    """Raise StorageError (INPUT_REFUSED) if rewritten photos and frames of videos, up to that of `label`, exceed the
+    limit of an input.
+    """
     if left_bytes < 0:
         most = megabytes(limits.max_bytes)
         text = f"{label}: frames of videos, and photos that models read only as JPEGs, have more than {most} as such"

@@ -1,7 +1,8 @@
 """Video frames: replaces a video by sharp frames of it, each a step further on the way of the camera than the last.
 
-Corners (Shi and Tomasi 1994, "Good features to track") are followed from frame to frame (Bouguet 2000, "Pyramidal implementation of the
-Lucas Kanade feature tracker"). The way is the sum of their median moves, as shares of a frame's longer side.
+Corners (Shi and Tomasi 1994, "Good features to track") are followed from frame to frame (Bouguet 2000, "Pyramidal
+implementation of the Lucas Kanade feature tracker"). The way is the sum of their median moves, as shares of a frame's
+longer side.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Allow = Callable[[int], None]
 
 
 def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, left_bytes: int) -> list[Path]:
-    """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames, within `left_bytes` and `limits.frame_side`.
+    """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames, within `left_bytes` and
+    `limits.frame_side`.
 
     Raises StorageError as `checks.check_all`.
     """
@@ -64,7 +66,10 @@ def _reduced(frame: Any, side_px: int) -> Any:
 
 
 def _chosen(frames: Iterator[tuple[int, Any]], most: int) -> list[int]:
-    """Return the numbers of at most `most` frames: for each step of the way, the sharpest in its middle half. None without motion."""
+    """Return the numbers of at most `most` frames: for each step of the way, the sharpest in its middle half.
+
+    None without motion.
+    """
     begun, found, ways, sharpness, before = 0.0, 0, [], [], None
     corners = origins = none = np.zeros((0, 1, 2), np.float32)  # where they are, and where they were at the way `begun`
     for _, frame in frames:
@@ -91,7 +96,10 @@ def _chosen(frames: Iterator[tuple[int, Any]], most: int) -> list[int]:
 def _read(
     path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, numbers: Collection[int]
 ) -> Iterator[tuple[int, Any]]:
-    """Yield the frames (h, w, 3) with these numbers. Raises StorageError for a video that is broken or beyond the limits."""
+    """Yield the frames (h, w, 3) with these numbers.
+
+    Raises StorageError for a video that is broken or beyond the limits.
+    """
     os.environ |= {"OPENCV_FFMPEG_CAPTURE_OPTIONS": _FORMAT, "OPENCV_FFMPEG_LOGLEVEL": _QUIET}
     # One thread: each more needs memory for frames of its own.
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, (cv2.CAP_PROP_N_THREADS, 1))

@@ -11,7 +11,9 @@ from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import Owner
 
 BARE: Final = Envelope(attempt=0, queue="", orders=Orders(last=True))
-"""The envelope of a bare task, from `delay()` or a direct call: the photos are in the job's folder, and no object owns it."""
+"""The envelope of a bare task, from `delay()` or a direct call: the photos are in the job's folder, and no object owns
+it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

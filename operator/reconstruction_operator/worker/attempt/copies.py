@@ -1,4 +1,6 @@
-"""Copies of results at `spec.output`: a run checks the target before its work, delivers, and withdraws a copy that does not count."""
+"""Copies of results at `spec.output`: a run checks the target before its work, delivers, and withdraws a copy that does
+not count.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 class Copies:
-    """The copies of one run. `predecessors`: earlier jobs whose results the run may take over; its copy replaces their copies."""
+    """The copies of one run.
+
+    `predecessors`: earlier jobs whose results the run may take over; its copy replaces their copies.
+    """
 
     def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
         self._assignment = assignment
@@ -37,9 +42,12 @@ class Copies:
         self._published = True  # whether that copy is of a published result; until the check, it may be
 
     def begin(self, space: Workspace, owner: Owner | None) -> None:
-        """Write the note of the workspace: its owner, and where copies of the job are. Check the target as `check` does.
+        """Write the note of the workspace: its owner, and where copies of the job are.
 
-        The first note precedes the check, whose probe stays at the target if the worker dies: it is deleted with the job's files.
+        Check the target as `check` does.
+
+        The first note precedes the check, whose probe stays at the target if the worker dies: it is deleted with the
+        job's files.
         """
         uri, folder = self._assignment.envelope.output_uri, JobFolder.of(self._assignment.job_id)
         if uri:
@@ -99,8 +107,8 @@ class Copies:
     def withdraw(self, end: End | None, space: Workspace | None) -> bool:
         """Delete the delivered copy of a result that does not count.
 
-        Return False if the note of the copy must stay, so that another deletion follows: this one failed, or a probe may
-        still arrive.
+        Return False if the note of the copy must stay, so that another deletion follows: this one failed, or a probe
+        may still arrive.
         """
         assignment = self._assignment
         if not assignment.envelope.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):

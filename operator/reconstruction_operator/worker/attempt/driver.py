@@ -118,7 +118,8 @@ def carry_out(
             end = ending.with_run(end, observer)
         end = ending.record(end, ownership, heartbeat, patience_seconds=patience_seconds)
     if end is None:
-        heartbeat.cease()  # if Redis lost the claim, a later beat would claim the attempt again, and no run would end it
+        # if Redis lost the claim, a later beat would claim the attempt again, and no run would end it
+        heartbeat.cease()
     observer.ended(end)
     run.clean_up(end)
     if run.published and end is None and assignment.owner is not None:

@@ -77,8 +77,12 @@ def with_run(end: End, observer: AttemptObserver) -> End:
 
 
 def with_result(end: End, manifest: Manifest) -> End:
-    """Return the end of an attempt that published a result but delivered no copy. It names the result in the job's folder."""
-    made, uri = end_of_success(manifest, end.worker), _in_job_folder(manifest)
+    """Return the end of an attempt that published a result but delivered no copy.
+
+    It names the result in the job's folder.
+    """
+    made = end_of_success(manifest, end.worker)
+    uri = _in_job_folder(manifest)
     message = f"{end.message}; the result is in {uri}"
     named = made.outputs and replace(made.outputs, uri=uri)
     return replace(made, outcome=end.outcome, reason=end.reason, message=message, outputs=named)
@@ -110,19 +114,21 @@ def end_of_exhaustion(where: str, worker: str) -> End:
 def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float) -> End | None:
     """Record `end`. Return the end that counts, or None if the attempt belongs to another run.
 
-    A confirmed cancel overrides any other end. The job's files are deleted before Cancelled is recorded, so that no job is
-    reported as cancelled while it still has files. If they cannot be deleted, the end records that, and the operator orders the
-    deletion until it succeeds. While Redis is unavailable, this function retries.
+    A confirmed cancel overrides any other end. The job's files are deleted before Cancelled is recorded, so that no job
+    is reported as cancelled while it still has files. If they cannot be deleted, the end records that, and the operator
+    orders the deletion until it succeeds. While Redis is unavailable, this function retries.
 
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.
     """
     deadline = time.monotonic() + patience_seconds
     if ownership.attempt is None and end.outcome is Outcome.STOPPED:
-        # The end releases the claim for the task's next delivery. A later beat would claim it again, and the delivery would be dropped.
+        # The end releases the claim for the task's next delivery. A later beat would claim it again, and the delivery
+        # would be dropped.
         heartbeat.cease()
     while True:
         if end.outcome is Outcome.CANCELLED:
-            heartbeat.confirm()  # a run that was paused could delete its successor's result; without Redis, the last reply counts
+            # a run that was paused could delete its successor's result; without Redis, the last reply counts
+            heartbeat.confirm()
             if heartbeat.superseded:
                 logger.warning("attempt %s was superseded: its cancel is outdated", ownership.task_id)
                 return None
@@ -144,7 +150,10 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
 
 
 def report_folder(owner: Owner) -> None:
-    """Report to Redis that the job has files. The operator orders their deletion if the job's object no longer exists."""
+    """Report to Redis that the job has files.
+
+    The operator orders their deletion if the job's object no longer exists.
+    """
     if not owner.install_id:
         return
     try:
@@ -158,7 +167,10 @@ def _in_job_folder(manifest: Manifest) -> str:
 
 
 def _delete_files(ownership: Ownership) -> bool:
-    """Delete the job's files; return whether that succeeded. A failure is only logged, because a cancelled job must end anyway."""
+    """Delete the job's files; return whether that succeeded.
+
+    A failure is only logged, because a cancelled job must end anyway.
+    """
     try:
         job_deletion.delete(ownership.job_id, ownership.namespace, cancelled=True)
     except (OSError, SupersededError) as error:

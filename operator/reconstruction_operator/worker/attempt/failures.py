@@ -34,7 +34,10 @@ class ReconstructionFailedError(Exception):
 
 
 def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
-    """Return the failure for an exception that ended a run in `folder`. Unexpected exceptions are also logged with their traceback."""
+    """Return the failure for an exception that ended a run in `folder`.
+
+    Unexpected exceptions are also logged with their traceback.
+    """
     match error:
         case ModelFailure() | StorageError():
             return _failure(error.reason, error.message)
@@ -53,7 +56,9 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
 def with_room(
     failure: ReconstructionFailedError, namespace: str, space: Workspace | None, wait: Callable[[float], object]
 ) -> ReconstructionFailedError:
-    """Return the failure. If it is a full job volume, the run's files are deleted, and what is kept if that does not suffice (`room`).
+    """Return the failure.
+
+    If it is a full job volume, the run's files are deleted, and what is kept if that does not suffice (`room`).
 
     The message says how many results in the trash were deleted before they expire. `wait` gets seconds, and may raise.
     """

@@ -1,4 +1,6 @@
-"""Loading photos: copies them into the run's workspace and decodes each once, or takes over the photos of an earlier attempt."""
+"""Loading photos: copies them into the run's workspace and decodes each once, or takes over the photos of an earlier
+attempt.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,9 @@ def input_of(job_id: str, envelope: Envelope | None, workspace: Workspace) -> Ta
 def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limits, tick: Tick) -> Loaded:
     """Return the checked photos of an input.
 
-    Photos of an input in `limits.known` are not decoded. They are not even copied, if the digest can be computed before. The same
-    holds for photos that an earlier attempt has checked and kept. An exception of `tick` ends the work.
+    Photos of an input in `limits.known` are not decoded. They are not even copied, if the digest can be computed
+    before. The same holds for photos that an earlier attempt has checked and kept. An exception of `tick` ends the
+    work.
 
     Raises StorageError if the input cannot be used.
     """

@@ -20,7 +20,10 @@ LIFE: Final = uuid.uuid4().hex
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """One delivery. `attempt` is None for a bare task, which has no record. Each method raises RedisError if Redis is unavailable."""
+    """One delivery.
+
+    `attempt` is None for a bare task, which has no record. Each method raises RedisError if Redis is unavailable.
+    """
 
     job_id: str
     task_id: str

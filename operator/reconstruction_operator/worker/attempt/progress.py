@@ -1,4 +1,6 @@
-"""Progress sender: sends an attempt's progress to Celery's result backend from its own thread, so that a slow Redis never delays the run."""
+"""Progress sender: sends an attempt's progress to Celery's result backend from its own thread, so that a slow Redis
+never delays the run.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,9 @@ _LAST_SECONDS: Final = 5.0  # limit of the wait for a send that is under way whe
 class ProgressSender:
     """Sends inside a `with` block.
 
-    Reports offered with `keep` (start and end of a step) are sent in order and retried until they arrive. Of all others, only the
-    latest is sent, once, at a limited rate. With `flush`, kept reports that are unsent when the run ends are tried once.
+    Reports offered with `keep` (start and end of a step) are sent in order and retried until they arrive. Of all
+    others, only the latest is sent, once, at a limited rate. With `flush`, kept reports that are unsent when the run
+    ends are tried once.
     """
 
     def __init__(self, send: Send, *, flush: bool) -> None:

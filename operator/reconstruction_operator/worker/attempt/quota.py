@@ -1,7 +1,8 @@
 """Quota: ends a run if its namespace takes more of the job volume than it may (NAMESPACE_VOLUME_BYTES).
 
-A thread measures the job's folder every few seconds. If the namespace takes too much, its own kept stages and retained results go first, if
-that suffices. Otherwise its newest run ends, and then one after the other if that does not suffice.
+A thread measures the job's folder every few seconds. If the namespace takes too much, its own kept stages and retained
+results go first, if that suffices. Otherwise its newest run ends, and then one after the other if that does not
+suffice.
 """
 
 from __future__ import annotations
@@ -95,7 +96,10 @@ class VolumeQuota:
             pause = max(_PAUSE_SECONDS, (self._clock() - begun) / _SHARE)
 
     def _measure(self) -> str:
-        """Measure the job's folder, and make room in the namespace. Return what it takes if that is too much, or an empty text."""
+        """Measure the job's folder, and make room in the namespace.
+
+        Return what it takes if that is too much, or an empty text.
+        """
         if self._over.is_set():
             return ""
         ledger.record(self._namespace, self._job_id, began=self._began)
@@ -112,5 +116,6 @@ class VolumeQuota:
             return ""
         return (
             f"namespace {self._namespace} takes {megabytes(account.bytes)} of the job volume, this job "
-            f"{megabytes(account.bytes_of(self._job_id))} of them; it may take {megabytes(self._limit)} (NAMESPACE_VOLUME_BYTES)"
+            f"{megabytes(account.bytes_of(self._job_id))} of them; it may take {megabytes(self._limit)} "
+            "(NAMESPACE_VOLUME_BYTES)"
         )

@@ -1,7 +1,7 @@
 """Reuse: a job takes over the result of an earlier job of its tenant and name, instead of running its model.
 
-The earlier job may be deleted. After a restored backup, or if a manifest is applied again, its result is in the folder of another job
-or in the trash.
+The earlier job may be deleted. After a restored backup, or if a manifest is applied again, its result is in the folder
+of another job or in the trash.
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ def known_inputs(earlier: Iterable[EarlierResult]) -> tuple[KnownInput, ...]:
 def take_over(
     result: EarlierResult, output: Path, assignment: Assignment, check: Callable[[], None]
 ) -> Manifest | None:
-    """Fill the empty folder `output` with the same result, sealed as this job's; return None if the result is no longer complete.
+    """Fill the empty folder `output` with the same result, sealed as this job's; return None if the result is no longer
+    complete.
 
-    The files are hard links to the earlier result, or copies where links are not possible. `check` is called often, and may
-    raise. Raises OSError if the disk fails.
+    The files are hard links to the earlier result, or copies where links are not possible. `check` is called often, and
+    may raise. Raises OSError if the disk fails.
     """
     source = result.manifest
     try:

@@ -100,7 +100,8 @@ class AttemptRun:
             raise with_room(failure, assignment.envelope.namespace, self._workspace, self._heartbeat.wait) from error
 
     def clean_up(self, end: End | None) -> None:
-        """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other jobs.
+        """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other
+        jobs.
 
         `end` is the recorded end.
         """
@@ -127,7 +128,10 @@ class AttemptRun:
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
-        """Return whether another attempt may follow and use the files of this one. Without room, everything is deleted."""
+        """Return whether another attempt may follow and use the files of this one.
+
+        Without room, everything is deleted.
+        """
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
         if end.outcome is Outcome.FAILED and self._assignment.envelope.orders.last:

@@ -60,7 +60,9 @@ class Steps:
         remaining_seconds: float | None = None,
         quality: Mapping[str, int | float | str] | None = None,
     ) -> None:
-        """Begin all steps up to that one and report progress; ignore progress that goes backwards. Implements `models.interface.Report`.
+        """Begin all steps up to that one and report progress; ignore progress that goes backwards.
+
+        Implements `models.interface.Report`.
 
         Raises what `check` raises if the run has to end.
         """

@@ -1,7 +1,7 @@
 """Bootstep base class: begins with the worker's first connection and ends after its pool.
 
-Celery itself offers two other lifetimes. A bootstep of the worker that starts after the pool is stopped before the pool, which
-may drain long after that. A bootstep of the consumer is stopped and started at each lost connection
+Celery itself offers two other lifetimes. A bootstep of the worker that starts after the pool is stopped before the
+pool, which may drain long after that. A bootstep of the consumer is stopped and started at each lost connection
 (https://github.com/celery/celery/issues/3944). Only `shutdown` of a consumer's bootstep comes once, after the pool.
 """
 

@@ -1,7 +1,10 @@
-"""Intake: a worker that can start no thread and no process takes no messages until it can. Its running attempts continue.
+"""Intake: a worker that can start no thread and no process takes no messages until it can.
 
-Each attempt that it took would end before its first step. Such an attempt is given back without a failure (`WORKER_EXHAUSTED`), but this
-worker would take it again at once. The worker stays healthy: a restart would lose its running attempts.
+Its running attempts continue.
+
+Each attempt that it took would end before its first step. Such an attempt is given back without a failure
+(`WORKER_EXHAUSTED`), but this worker would take it again at once. The worker stays healthy: a restart would lose its
+running attempts.
 """
 
 from __future__ import annotations
@@ -50,7 +53,8 @@ def try_to_start() -> None:
     else:
         exhausted.set()
         logger.error(
-            "this worker takes no jobs: its limit of processes is reached, so that it can start no thread and no process; "
+            "this worker takes no jobs: its limit of processes is reached, so that it can start no "
+            "thread and no process; "
             "running jobs continue"
         )
     worker_metrics.EXHAUSTED.set(exhausted.is_set())

@@ -1,9 +1,9 @@
 """Metrics server: the worker's metrics at `http://WORKER_METRICS_HOST:WORKER_METRICS_PORT/metrics`, its health at
 `http://WORKER_METRICS_HOST:WORKER_PROBE_PORT/healthz`.
 
-A thread of the main process serves both, with the limits of `telemetry.serving`; measurements of the pool's processes reach it through a
-relay. If a port is in use, the worker runs without it. `/healthz` fails while the main process hangs, however busy the pool is: its loop
-then beats no more.
+A thread of the main process serves both, with the limits of `telemetry.serving`; measurements of the pool's processes
+reach it through a relay. If a port is in use, the worker runs without it. `/healthz` fails while the main process
+hangs, however busy the pool is: its loop then beats no more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Registration: reports to the operator, through Redis, that a worker exists, which queues it consumes, and when it drains.
+"""Registration: reports to the operator, through Redis, that a worker exists, which queues it consumes, and when it
+drains.
 
-One thread of the worker's main process does this, with any pool. Only this thread calls Redis, so neither a signal handler nor
-the worker's start waits for Redis.
+One thread of the worker's main process does this, with any pool. Only this thread calls Redis, so neither a signal
+handler nor the worker's start waits for Redis.
 """
 
 from __future__ import annotations

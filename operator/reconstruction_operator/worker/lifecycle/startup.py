@@ -1,4 +1,6 @@
-"""Start-up: protects a worker from other programs and jobs from each other, before any other part of the worker starts."""
+"""Start-up: protects a worker from other programs and jobs from each other, before any other part
+of the worker starts.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ _SILENT: Final = {"without_gossip": True, "without_mingle": True, "without_heart
 
 
 class Startup(bootsteps.Step):  # type: ignore[misc]  # Celery has no types
-    """A bootstep of the worker. It is created before the pool forks, so that every process of the pool inherits the protection."""
+    """A bootstep of the worker.
+
+    It is created before the pool forks, so that every process of the pool inherits the protection.
+    """
 
     def create(self, worker: Any) -> None:
         """Hide the worker's memory; switch the broadcasts off unless the settings allow remote control.

@@ -1,7 +1,8 @@
 """Watchdog: kills a worker that hangs during shutdown. Such a worker consumes no messages but still appears registered.
 
-Celery waits for its pool without a time limit. A stuck pool process, or a result that is no longer read, keeps the worker
-alive forever. The kubelet kills it only after a SIGTERM of its own, not after an error that Celery calls unrecoverable.
+Celery waits for its pool without a time limit. A stuck pool process, or a result that is no longer read, keeps the
+worker alive forever. The kubelet kills it only after a SIGTERM of its own, not after an error that Celery calls
+unrecoverable.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _POLL_SECONDS: Final = 1.0
 
 
 def kill_all() -> None:
-    """Kill all child processes, then this one. Their attempts stay claimed, until the operator finds them lost and retries them."""
+    """Kill all child processes, then this one.
+
+    Their attempts stay claimed, until the operator finds them lost and retries them.
+    """
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):

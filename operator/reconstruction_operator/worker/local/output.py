@@ -1,6 +1,8 @@
-"""Output folder of a local run: new or empty, used by one run at a time, with a folder for the files of the run until it ends.
+"""Output folder of a local run: new or empty, used by one run at a time, with a folder for the files of the run until
+it ends.
 
-A lock on the output folder tells a run that was killed from one that still runs. The kernel releases it with the process.
+A lock on the output folder tells a run that was killed from one that still runs. The kernel releases it with the
+process.
 """
 
 from __future__ import annotations
@@ -85,7 +87,10 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _check_empty(folder: Path, *, is_locked: bool) -> None:
-    """Delete what killed runs have left. Raises StorageError if other files are there, or if a run may still use them."""
+    """Delete what killed runs have left.
+
+    Raises StorageError if other files are there, or if a run may still use them.
+    """
     names = disk.names(folder)
     if any(not name.startswith(_PREFIX) for name in names):
         raise StorageError(REFUSED, f"{folder} is not empty: name a new folder")

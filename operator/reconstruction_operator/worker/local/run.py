@@ -2,10 +2,11 @@
 
 The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
-    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2,
+    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12",
+    "remainingSeconds": 51.2,
      "fact": ""}
-    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message": "Succeeded", "images": 12}}
-    {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
+    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message":
+    "Succeeded", "images": 12}} {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
 The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `fact` is what the run has
 found: the stage after which it continues, how many photos are aligned, or why it keeps no stages. It may be repeated.
@@ -100,7 +101,10 @@ def _ended(request: LocalRequest, emit: Callable[[OutputLine], None], work: Call
 
 
 def _choice(request: LocalRequest) -> Choice:
-    """Return the model. Raises ModelFailure for one that cannot run here, for its parameters, and for addresses of photos."""
+    """Return the model.
+
+    Raises ModelFailure for one that cannot run here, for its parameters, and for addresses of photos.
+    """
     for path in request.photos:
         if "://" in path:
             text = f"{path} is an address: download the photos, or submit it to a cluster (kubectl recon submit)"
@@ -124,14 +128,18 @@ def _output(request: LocalRequest) -> Path:
         return Path(request.output).absolute()  # the model runs in another working directory
     if scheme == "file":
         raise StorageError(output_folder.REFUSED, f"{request.output} is an address: write the path, {path}")
-    text = f"{request.output} is an address, and the result goes to a folder of this machine: name one, and copy it afterwards"
+    text = (
+        f"{request.output} is an address, and the result goes to a folder of this machine: name one, "
+        "and copy it afterwards"
+    )
     raise StorageError(
         output_folder.REFUSED, f"{text}, or submit the photos to a cluster (kubectl recon submit --output)"
     )
 
 
 def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> dict[str, Any]:
-    choice, output = _choice(request), _output(request)
+    choice = _choice(request)
+    output = _output(request)
     with output_folder.opened(output) as space:
         return _in_space(Workspace(space), output, choice, request, emit)
 
@@ -168,7 +176,10 @@ def _in_space(
 
 
 def _usable_cache(choice: Choice, tell: Callable[[str], None]) -> Path | None:
-    """Return the folder of kept stages; None if none are kept. A folder that this user may not use, as after sudo, is told."""
+    """Return the folder of kept stages; None if none are kept.
+
+    A folder that this user may not use, as after sudo, is told.
+    """
     settings = config.settings
     if choice.simulated or not (settings.KEEP_STAGES_SECONDS and settings.STAGES_MAX_BYTES):
         return None

@@ -1,4 +1,7 @@
-"""Model process: runs an isolated model in its own process group, which can be killed at any point. Any death becomes a reason."""
+"""Model process: runs an isolated model in its own process group, which can be killed at any point.
+
+Any death becomes a reason.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +62,8 @@ def run_model(
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. MODEL_MEMORY_BYTES limits the resident
     memory of all its processes together. `used` is called with the measured usage of the processes, however they ended.
 
-    Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
-    be started (ExhaustedError for lack of processes).
+    Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it
+    could not be started (ExhaustedError for lack of processes).
     """
     if not model.isolated:
         return _with_licences(model, model.run(work, report))
@@ -139,7 +142,8 @@ class _ModelProcess:
         self.pid = self._process.pid  # of the group's leader
         assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker
         assert self._process.stderr is not None  # noqa: S101
-        self._stdin, self._stderr = self._process.stdin.fileno(), self._process.stderr.fileno()
+        self._stdin = self._process.stdin.fileno()
+        self._stderr = self._process.stderr.fileno()
         for descriptor in (self._messages, self._stdin, self._stderr):
             os.set_blocking(descriptor, False)
         self._closed = threading.Event()
@@ -237,7 +241,9 @@ class _ModelProcess:
                 os.write(self._stdin, b".")
 
     def exit_code(self) -> int:
-        """Return the exit code of the model, as in `subprocess`; of the leader, if that ended before the model began."""
+        """Return the exit code of the model, as in `subprocess`; of the leader, if that ended
+        before the model began.
+        """
         if self.exit is not None:
             return self.exit.code
         self._wait_until_dead()
@@ -277,13 +283,15 @@ def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, ne
 
 
 def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure:
-    code, log = process.exit_code(), process.read_log()
+    code = process.exit_code()
+    log = process.read_log()
     logger.error("%s (exit code %d); the end of its output:\n%s", what, code, log)
     if process.was_paused:
         silence = f"{process.silence_seconds:g} s"
         return ModelFailure(
             "WORKER_ERROR",
-            f"{what}: its worker gave no sign of life for {silence} (paused, or the machine is overloaded), so the model ended itself",
+            f"{what}: its worker gave no sign of life for {silence} (paused, or the machine is overloaded), so the "
+            "model ended itself",
         )
     if code == -signal.SIGKILL:
         used = f"; it used {megabytes(newest_bytes)} when it was last seen" if newest_bytes else ""

@@ -32,7 +32,9 @@ class Choice:
         return float(seconds) if isinstance(seconds, int | float) else config.settings.PLACEHOLDER_STEP_SECONDS
 
     def stages_key(self, input_digest: str) -> str:
-        """Return the key of the model's stages: the digest of the input (empty for a simulation) and of what computes them."""
+        """Return the key of the model's stages: the digest of the input (empty for a simulation) and of what computes
+        them.
+        """
         name = self.model.name
         installed = registry.versions(name)
         packages = [
@@ -43,7 +45,8 @@ class Choice:
 
 
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
-    """Return the model of that name; or the placeholder, if the model cannot run here and the settings allow simulation.
+    """Return the model of that name; or the placeholder, if the model cannot run here and the settings allow
+    simulation.
 
     Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS (by the model's schema, then by the model).
     """

@@ -1,4 +1,6 @@
-"""Resources of a model: the threads that it may use; the memory and CPU time that its processes use, with the worker's limit."""
+"""Resources of a model: the threads that it may use; the memory and CPU time that its processes use, with the worker's
+limit.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ class UsageWatch:
 
 
 def usable_threads(setting: int, cgroup_limit: Path = _CGROUP_LIMIT) -> int:
-    """Return the setting; for 0, the number of CPUs that this process may use by affinity and container limit (cgroup v2)."""
+    """Return the setting; for 0, the number of CPUs that this process may use by affinity and container limit (cgroup
+    v2).
+    """
     if setting > 0:
         return setting
     return max(1, min(len(os.sched_getaffinity(0)), _limit_of(cgroup_limit)))

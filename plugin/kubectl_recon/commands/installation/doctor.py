@@ -1,4 +1,7 @@
-"""`doctor`: checks the health of the installation. It prints each check, and the remedy if one fails. It is read-only."""
+"""`doctor`: checks the health of the installation.
+
+It prints each check, and the remedy if one fails. It is read-only.
+"""
 
 from __future__ import annotations
 
@@ -199,7 +202,10 @@ def _clock(examined: Examined) -> _Result:
 
 
 def _reported(name: str) -> Callable[[Examined], _Result | None]:
-    """Return the check of a part whose problems the operator publishes. It is skipped if the operator does not report."""
+    """Return the check of a part whose problems the operator publishes.
+
+    It is skipped if the operator does not report.
+    """
 
     def check(examined: Examined) -> _Result | None:
         installation = examined.installation

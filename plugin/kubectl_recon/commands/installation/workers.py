@@ -1,4 +1,6 @@
-"""`workers` and `models`: queues, live workers and models, as the operator publishes them, and the jobs that the user may see."""
+"""`workers` and `models`: queues, live workers and models, as the operator publishes them, and the jobs that the user
+may see.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,8 @@ def workers(connection: Connection, how: Format | None) -> int:
     if how in (Format.JSON, Format.YAML):
         print(document(_document(snapshot, queues, running), how))  # noqa: T201  # the result
         return 0
-    where, now = screen(), connection.api.now()
+    where = screen()
+    now = connection.api.now()
     columns: list[Column[Queue]] = [
         Column("QUEUE", lambda queue: queue.name),
         Column(

@@ -1,7 +1,7 @@
 """Makes the HEIC files in this folder: `python tests/data/photos/heic/make.py` (pillow-heif has an encoder).
 
-`overlays.heic` is no result of it: three levels of overlays, each of five references to the level below, and below them one picture of
-2048 x 2048 px, which a decoder decodes 125 times.
+`overlays.heic` is no result of it: three levels of overlays, each of five references to the level below, and below them
+one picture of 2048 x 2048 px, which a decoder decodes 125 times.
 
 The picture is 96 x 64 px as the sensor saw it: red on the left, blue on the right, so that its turns can be seen.
 """

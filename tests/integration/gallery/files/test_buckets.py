@@ -167,7 +167,8 @@ async def test_a_pointer_that_drips_is_given_up(uri: str, monkeypatch: pytest.Mo
         connections.append(asyncio.current_task())
         await reader.readuntil(b"\r\n\r\n")  # an answer before the request is an error of the connection
         writer.write(
-            b"HTTP/1.1 200 OK\r\nETag: x\r\nLast-Modified: Sun, 29 Nov 2026 00:00:00 GMT\r\nContent-Length: 1000\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nETag: x\r\nLast-Modified: Sun, 29 Nov 2026 00:00:00 GMT\r\nContent-Length: "
+            b"1000\r\n\r\n"
         )
         with suppress(ConnectionError):
             while not stopped.is_set():

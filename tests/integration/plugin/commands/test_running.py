@@ -89,7 +89,10 @@ def test_photos_at_an_address_are_to_be_downloaded(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.splitlines()) == (
         2,
         [
-            "error: s3://photos/banana is an address: download the photos, or submit it to a cluster (kubectl recon submit)"
+            (
+                "error: s3://photos/banana is an address: download the photos, or submit it to a "
+                "cluster (kubectl recon submit)"
+            )
         ],
     )
 

@@ -105,7 +105,8 @@ def test_an_address_off_the_allowlist_is_refused_as_its_author_wrote_it(into: Pa
     with pytest.raises(StorageError) as caught:
         fetched("s3://photos/mapsandmore/set/", into, granted)
     assert caught.value.message == (
-        "namespace maps may not read s3://photos/mapsandmore/set/: this worker allows it only s3://photos/maps/, /photos/maps"
+        "namespace maps may not read s3://photos/mapsandmore/set/: this worker allows it only s3://photos/maps/, "
+        "/photos/maps"
     )
 
 

@@ -182,7 +182,8 @@ def test_the_result_of_a_predecessor_is_replaced_and_deleted(bucket: Bucket, tmp
     output.deliver(seal(tmp_path / "first", FILES))
     folder = output.pointer["folder"]
     again = seal(tmp_path / "again", FILES, job_id="successor")
-    target, run = ObjectTarget(output.uri, "maps"), Run("successor", 1, None, frozenset({JOB}))
+    target = ObjectTarget(output.uri, "maps")
+    run = Run("successor", 1, None, frozenset({JOB}))
     assert not target.check(run, lambda: None)
 
     target.deliver(again, run, lambda: None, lambda *_: None)

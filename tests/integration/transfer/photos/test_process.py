@@ -81,7 +81,9 @@ class EnoughError(Exception):
 
 def test_cancel_ends_the_decoding_of_a_bomb(into: Path, limits: Limits) -> None:
     shutil.copy(OVERLAYS, into / "bad.heic")
-    others, threads, begun = children(), set(threading.enumerate()), time.process_time()
+    others = children()
+    threads = set(threading.enumerate())
+    begun = time.process_time()
 
     def tick(*_: object) -> None:
         if any(sum(child.cpu_times()[:2]) > 1.0 for pid, child in children().items() if pid not in others):
@@ -177,7 +179,8 @@ def test_a_damaged_video_prints_no_lines_of_ffmpeg(
     into: Path, limits: Limits, capfd: pytest.CaptureFixture[str]
 ) -> None:
     content = write_clip(into / "a.mov").read_bytes()
-    middle, end = content.index(b"moov") // 2, content.index(b"moov") - 4
+    middle = content.index(b"moov") // 2
+    end = content.index(b"moov") - 4
     (into / "a.mov").write_bytes(content[:middle] + bytes(end - middle) + content[end:])
     with pytest.raises(StorageError, match="is truncated"):
         check(into, limits)

@@ -1,4 +1,6 @@
-"""Full disks: an error counts against the file system on which it happened, and only a full job volume costs results in the trash."""
+"""Full disks: an error counts against the file system on which it happened, and only a full job volume costs results in
+the trash.
+"""
 
 from __future__ import annotations
 

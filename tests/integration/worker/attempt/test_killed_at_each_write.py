@@ -28,7 +28,9 @@ _WRITES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.trun
 
 
 def killed_before(number: int, action: Callable[[], object]) -> bool:
-    """Run the action in a process that is killed just before its write of that number; return False if it makes fewer writes."""
+    """Run the action in a process that is killed just before its write of that number; return False if it makes fewer
+    writes.
+    """
     child = os.fork()
     if child == 0:
         left = number

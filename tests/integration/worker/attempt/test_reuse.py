@@ -1,4 +1,6 @@
-"""Reuse: a job that is created again takes over the result of the earlier job, if photos, model and parameters are unchanged."""
+"""Reuse: a job that is created again takes over the result of the earlier job, if photos, model and parameters are
+unchanged.
+"""
 
 from __future__ import annotations
 

@@ -177,7 +177,8 @@ def test_an_operator_of_several_namespaces_is_bound_in_each(ask: Ask) -> None:
 
 def test_a_changed_setting_changes_the_pods_that_read_it(render: Render) -> None:
     path = "spec.template.metadata.annotations"
-    before, after = render(), render({"settings": {"LOG_LEVEL": "DEBUG"}})
+    before = render()
+    after = render({"settings": {"LOG_LEVEL": "DEBUG"}})
 
     assert all(node(before, name, path) != node(after, name, path) for name in (OPERATOR, CPU))
 

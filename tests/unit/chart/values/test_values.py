@@ -57,7 +57,9 @@ def test_every_value_is_documented() -> None:
 
 
 def undescribed(node: dict[str, Any], path: str) -> Iterator[str]:
-    """Yield every key and definition of the schema without a description; items and map values may refer to a definition."""
+    """Yield every key and definition of the schema without a description; items and map values may refer to a
+    definition.
+    """
     named = {f"{path}.{name}": child for name, child in node.get("properties", {}).items()}
     named |= {f"#{name}": child for name, child in node.get("definitions", {}).items()}
     others = {f"{path}.{key}": node[key] for key in ("items", "additionalProperties") if key in node}

@@ -61,7 +61,8 @@ def server() -> ApiServer:
 @asynccontextmanager
 async def serve(server: ApiServer) -> AsyncIterator[Watching]:
     """The server, and a feed that sends it requests."""
-    cache, clock = Cache(), Clock()
+    cache = Cache()
+    clock = Clock()
     async with server.run() as api:
         feed = Feed(api, cache, (), monotonic=clock)
         task = asyncio.create_task(feed.run())

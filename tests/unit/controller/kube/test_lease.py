@@ -51,7 +51,8 @@ HELD = {"holderIdentity": "a", "leaseTransitions": 3, "leaseDurationSeconds": 10
     ],
 )
 async def test_a_candidate_takes_a_lease_once_it_has_expired(after: dict[str, Any], expires: float) -> None:
-    api, clock = Leases(), Clock(100.0)
+    api = Leases()
+    clock = Clock(100.0)
     candidate = elect(api, "b", clock)
     api.lease = lease("7", **HELD)
     for clock.now in (100.0, 105.0, 109.9, 110.0, 114.9, 115.0):
@@ -66,7 +67,8 @@ async def test_a_candidate_takes_a_lease_once_it_has_expired(after: dict[str, An
 
 @pytest.mark.parametrize("transitions", [2_000_000_000, 2**31 - 1])
 async def test_a_foreign_count_and_duration_end_after_minutes_in_a_valid_token(transitions: int) -> None:
-    api, clock = Leases(), Clock(100.0)
+    api = Leases()
+    clock = Clock(100.0)
     candidate = elect(api, "b", clock)
     api.lease = lease(holderIdentity="other", leaseTransitions=transitions, leaseDurationSeconds=2**31 - 1)
     for clock.now in (100.0, 699.0, 700.0):

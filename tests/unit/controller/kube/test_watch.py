@@ -28,7 +28,8 @@ async def test_kopf_watches_from_the_versions_of_the_feed_and_its_handler_applie
     """Also after an expired watch: with kopf's own lists, each object would cost a queue and a task."""
     server = ApiServer(*(make_body(f"over-{number}", phase="Succeeded", observedGeneration=1) for number in range(5)))
     server.put("ADDED", make_body("new", version=107))
-    cache, stopping = Cache(), asyncio.Event()
+    cache = Cache()
+    stopping = asyncio.Event()
 
     async def nothing() -> None:
         """Start nothing."""
@@ -54,7 +55,8 @@ async def test_kopf_watches_from_the_versions_of_the_feed_and_its_handler_applie
     async with server.run() as api:
         monkeypatch.setenv("KUBECONFIG", str(write_kubeconfig(tmp_path, urlsplit(server.url).port or 0)))
         feed = Feed(api, cache, ())
-        feeding, stops = asyncio.create_task(feed.run()), asyncio.create_task(stop())
+        feeding = asyncio.create_task(feed.run())
+        stops = asyncio.create_task(stop())
         await watch.watch(feed, namespaces=(), startup=nothing, cleanup=end, stopping=stopping)
         await stops
 

@@ -22,7 +22,8 @@ def make(*times: tuple[Entry, float]) -> Timers:
 
 
 def test_the_earliest_of_several_times_for_a_job_counts() -> None:
-    a, b = make_entry("a"), make_entry("b")
+    a = make_entry("a")
+    b = make_entry("b")
     timers = make((b, 4.0), (a, 5.0), (a, 3.0), (a, 9.0))
 
     assert (timers.due(2.9), timers.next_at()) == ([], 3.0)
@@ -31,7 +32,8 @@ def test_the_earliest_of_several_times_for_a_job_counts() -> None:
 
 
 def test_a_cancelled_timer_is_never_due() -> None:
-    a, b = make_entry("a"), make_entry("b")
+    a = make_entry("a")
+    b = make_entry("b")
     timers = make((a, 1.0), (b, 2.0))
     timers.discard(a)
 
@@ -106,7 +108,8 @@ def test_namespaces_take_turns_inside_a_class() -> None:
 
 
 def test_a_job_that_is_queued_in_a_more_urgent_class_keeps_its_place() -> None:
-    a, made = make_entry("a"), WorkQueue()
+    a = make_entry("a")
+    made = WorkQueue()
     made.put(a, Rank.ACTIVE)
     made.put(make_entry("b"), Rank.LIVING)
     made.put(a, Rank.LIVING)

@@ -28,7 +28,10 @@ async def state() -> AsyncIterator[fakeredis.FakeAsyncRedis]:
 
 
 async def act(state: fakeredis.FakeAsyncRedis, *batch: JobActions, **parts: Any) -> ActResults:
-    """Act as the leader with fence 1. `parts` replace the API server, the dispatcher, the backlog and the namespaces, which do nothing."""
+    """Act as the leader with fence 1.
+
+    `parts` replace the API server, the dispatcher, the backlog and the namespaces, which do nothing.
+    """
     dispatcher = mock.Mock(send=mock.Mock(return_value={}))
     namespaces = mock.Mock(uids=mock.AsyncMock(return_value={}))
     parts = {"api": mock.Mock(), "dispatcher": dispatcher, "backlog": mock.Mock(), "namespaces": namespaces} | parts
@@ -100,7 +103,8 @@ async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ende
 
 async def test_a_deposed_leader_sends_nothing(state: fakeredis.FakeAsyncRedis) -> None:
     """Its successor may have sent the same message: the broker checks no fencing token."""
-    job, dispatcher = make_job(), mock.Mock()
+    job = make_job()
+    dispatcher = mock.Mock()
     await state.set(Keys().fence("test"), "2")
 
     with pytest.raises(DeposedError):
@@ -110,7 +114,9 @@ async def test_a_deposed_leader_sends_nothing(state: fakeredis.FakeAsyncRedis) -
 
 
 async def test_a_job_is_forgotten_after_its_messages_were_taken_back(state: fakeredis.FakeAsyncRedis) -> None:
-    key, task, backlog = make_job().key, TaskId("uid-banana", 1), mock.Mock()
+    key = make_job().key
+    task = TaskId("uid-banana", 1)
+    backlog = mock.Mock()
     actions = JobActions(key, None, 1, (TakeBack(task, "typo"), Forget()))
     backlog.remove.side_effect = redis.ConnectionError
     await state.hset("job:uid-banana", mapping={"attempt": 1, "queue": "typo"})

@@ -190,7 +190,8 @@ def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache)
     admission = make_admission(cache, rules=RULES)
     wait_for(admission, "a", "b", "c")
     plan(admission, "c", Phase.SUSPENDED)
-    waits, new = entry_of(cache, "b"), entry_of(cache, "c")
+    waits = entry_of(cache, "b")
+    new = entry_of(cache, "c")
 
     assert admission.refusal(waits) is None
     assert (

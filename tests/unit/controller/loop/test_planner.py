@@ -1,4 +1,6 @@
-"""Planner: a batch is planned with the facts of admission, and jobs that can be dispatched are sent in the same round."""
+"""Planner: a batch is planned with the facts of admission, and jobs that can be dispatched are sent
+in the same round.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,9 @@ def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jo
 
 def test_a_job_that_cannot_be_reported_is_skipped_and_the_others_are_reported_once() -> None:
     desk = Desk("a", "b", management=Management.FOREIGN)
-    bad, good, broken = desk.entry("a"), desk.entry("b"), cast(Any, object())
+    bad = desk.entry("a")
+    good = desk.entry("b")
+    broken = cast(Any, object())
     bad.job = replace(bad.job, status=broken)
     good.job = replace(good.job, status=Status(installation=InstallationMark("other", "there/operator")))
     desk.planner.admission.wants(good)
@@ -135,7 +139,8 @@ def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(capl
 
 def test_a_job_that_was_deleted_while_it_was_observed_is_not_planned() -> None:
     desk = Desk("a", "b")
-    deleted, other = desk.entry("a"), desk.entry("b")
+    deleted = desk.entry("a")
+    other = desk.entry("b")
     desk.cache.remove(deleted.key)
 
     planned = desk.planner.plan([(entry, entry.job, Observation()) for entry in (deleted, other)], NOON)

@@ -26,7 +26,9 @@ class Queues:
     """The facts, a broker with messages in its queues, and a cache."""
 
     def __init__(self, state: fakeredis.FakeAsyncRedis) -> None:
-        self.cache, self.facts, self.lengths = Cache(), QueueFacts(), {"celery": 3}
+        self.cache = Cache()
+        self.facts = QueueFacts()
+        self.lengths = {"celery": 3}
         self.messages, self.now = SentMessages(resend_seconds=15), 0.0
         connection = SimpleNamespace(memory_share=0.5, epoch="epoch-1")
         self.view: Any = SimpleNamespace(

@@ -1,4 +1,7 @@
-"""Reconciler: failures of actions, room of deleted jobs, and pauses between rounds. What a job costs: tests/behaviour."""
+"""Reconciler: failures of actions, room of deleted jobs, and pauses between rounds.
+
+What a job costs: tests/behaviour.
+"""
 
 from __future__ import annotations
 

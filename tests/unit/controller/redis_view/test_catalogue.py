@@ -28,7 +28,8 @@ def job(model: str = "photogrammetry", priority: str = "normal", **parameters: s
 
 
 def test_each_announcement_is_read_once_for_all_workers_that_share_it() -> None:
-    catalogue, workers = Catalogue(), (WORKER, replace(WORKER, node="cpu@c"), OLD)
+    catalogue = Catalogue()
+    workers = (WORKER, replace(WORKER, node="cpu@c"), OLD)
     assert catalogue.unread(workers) == (DIGEST,)
     catalogue.update(workers, {DIGEST: MODELS})
     assert catalogue.unread(workers) == ()

@@ -100,7 +100,8 @@ async def test_only_a_lost_connection_is_an_interruption(
     ],
 )
 def test_the_cause_of_each_resync(requested: list[str], failed_during: list[str] | None, causes: list[str]) -> None:
-    requests, taken = ResyncRequests(), list[str]()
+    requests = ResyncRequests()
+    taken = list[str]()
     for cause in requested:
         requests.request(cause)
     taken.append(requests.take())

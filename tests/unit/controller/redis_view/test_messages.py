@@ -9,7 +9,8 @@ from reconstruction_operator.controller.redis_view.messages import TAKEN_SECONDS
 
 from tests.support.controller.entries import make_entry, names
 
-A, B = TaskId("uid-a", 1), TaskId("uid-b", 1)
+A = TaskId("uid-a", 1)
+B = TaskId("uid-b", 1)
 
 
 class Sent(SentMessages):
@@ -17,7 +18,8 @@ class Sent(SentMessages):
 
     def __init__(self) -> None:
         super().__init__(resend_seconds=15)
-        self.a, self.b = make_entry("a"), make_entry("b")
+        self.a = make_entry("a")
+        self.b = make_entry("b")
         assert self.due(0.0) == set()
         assert self.due(15.0) == {"celery"}
         assert self.searched({"celery": FoundMessages(frozenset({"uid-a-1", "uid-b-1"}))}, 15.0) == []
@@ -103,7 +105,8 @@ def test_after_a_loss_of_data_every_message_is_searched_for_again(sent: Sent) ->
 
 
 def test_an_order_to_delete_files_is_searched_for_while_jobs_ask_about_it() -> None:
-    messages, job = SentMessages(resend_seconds=15), make_entry("a")
+    messages = SentMessages(resend_seconds=15)
+    job = make_entry("a")
     asked = [messages.is_order_missing(job, "a", "celery", 0.0)]
     for now in (15.0, 16.0):
         assert messages.queues_to_search([], now) == {"celery"}
@@ -117,7 +120,8 @@ def test_an_order_to_delete_files_is_searched_for_while_jobs_ask_about_it() -> N
 
 
 def test_an_order_that_waits_in_a_long_queue_is_not_missing() -> None:
-    messages, job = SentMessages(resend_seconds=15), make_entry("a")
+    messages = SentMessages(resend_seconds=15)
+    job = make_entry("a")
     for now in range(0, 3_600, 15):
         assert not messages.is_order_missing(job, "a", "celery", now)
         queues = messages.queues_to_search([], now)

@@ -1,4 +1,6 @@
-"""Queue facts: what is known before, between and after readings, and a bounded number of metrics: tenants choose the names."""
+"""Queue facts: what is known before, between and after readings, and a bounded number of metrics: tenants choose the
+names.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def test_sent_messages_are_counted_until_the_next_reading() -> None:
 
 
 def test_a_message_sent_and_taken_between_two_readings_no_longer_counts() -> None:
-    facts, before, new = QueueFacts(), make_entry("read"), make_entry("new")
+    facts = QueueFacts()
+    before = make_entry("read")
+    new = make_entry("new")
     facts.sent("celery", 1_500, before)
     read(facts, celery=1)
     facts.sent("celery", 500, new)

@@ -24,7 +24,8 @@ def test_long_texts_are_cut_to_the_apis_limits() -> None:
 
 async def test_of_too_many_events_warnings_have_more_room() -> None:
     api: Any = None  # nothing is posted
-    recorder, dropped = EventRecorder(api, instance="pod-1_x"), metrics.EVENTS_DROPPED.labels("full")
+    recorder = EventRecorder(api, instance="pod-1_x")
+    dropped = metrics.EVENTS_DROPPED.labels("full")
     before = dropped._value.get()
 
     recorder.record(KEY, tuple(Event("Normal", "Started", str(number)) for number in range(203)))

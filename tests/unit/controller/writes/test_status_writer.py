@@ -28,13 +28,16 @@ RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress
 
 
 class Server:
-    """Stands in for the API server: keeps the patches, and returns the next error of `answers`, or else the next version."""
+    """Stands in for the API server: keeps the patches, and returns the next error of `answers`, or else the next
+    version.
+    """
 
     def __init__(self) -> None:
         self.patches: list[tuple[str, dict[str, Any]]] = []
         self.times: list[float] = []
         self.answers: list[ApiError] = []
-        self.asked, self.answering = asyncio.Event(), asyncio.Event()
+        self.asked = asyncio.Event()
+        self.answering = asyncio.Event()
         self.answering.set()
         self.version = 100
 
@@ -236,7 +239,9 @@ async def test_a_job_is_planned_again_if_its_write_was_withdrawn_too_late(fixtur
 
 
 async def test_an_end_that_the_watch_shows_before_its_answer_is_written_once(fixture: Fixture) -> None:
-    """The cache keeps few fields of a finished job: a second write from there would remove the others from the object."""
+    """The cache keeps few fields of a finished job: a second write from there would remove the
+    others from the object.
+    """
     failed = Status(observed_generation=1, phase=Phase.FAILED, attempt=3, failures=3, progress=Progress(percent=60))
     entry = fixture.entry("a", phase="Running", attempt=3)
     fixture.server.answering.clear()

@@ -1,4 +1,6 @@
-"""Uploads: limits hold for photos from several threads and after a restart, and a tenant's links and files change nothing elsewhere."""
+"""Uploads: limits hold for photos from several threads and after a restart, and a tenant's links and files change
+nothing elsewhere.
+"""
 
 import os
 from collections.abc import Callable

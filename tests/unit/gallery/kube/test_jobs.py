@@ -139,7 +139,8 @@ def test_writers_has_the_newest_client_of_each_field() -> None:
 
 
 def test_labels_and_annotations_are_not_kept() -> None:
-    jobs, large = Jobs(), body("a")
+    jobs = Jobs()
+    large = body("a")
     large["metadata"] |= {
         kind: {f"{kind}-{number}": "x" * 50 for number in range(9_000)} for kind in ("labels", "annotations")
     }
@@ -156,7 +157,9 @@ def test_managed_fields_of_any_form_name_no_writer(fields: object) -> None:
 
 
 class Api:
-    """Has one job in each namespace, of which `bad` cannot be summarized; each first list fails, and each watch brings the job `late`."""
+    """Has one job in each namespace, of which `bad` cannot be summarized; each first list fails, and each watch brings
+    the job `late`.
+    """
 
     def __init__(self) -> None:
         self.failed: set[str] = set()
@@ -183,7 +186,8 @@ async def test_jobs_are_followed_after_an_error_and_beside_one_that_cannot_be_re
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reflector, "_FIRST_PAUSE_SECONDS", 0.0)
-    api, jobs = Api(), Jobs()
+    api = Api()
+    jobs = Jobs()
     task = asyncio.create_task(watch(api, jobs, ["red", "blue"]))
     while not (jobs.synced and jobs.get("default", "late")):
         assert await jobs.changed(jobs.revision, 10)

@@ -29,7 +29,8 @@ class Server:
 
 async def test_all_tokens_of_a_user_share_reviews() -> None:
     server = Server()
-    tokens, rights = Tokens(cast(Api, server), 100.0, "gallery"), Rights(cast(Api, server), 100.0, monotonic=Clock(0.0))
+    tokens = Tokens(cast(Api, server), 100.0, "gallery")
+    rights = Rights(cast(Api, server), 100.0, monotonic=Clock(0.0))
 
     for number in range(60):
         assert await rights.visible(await tokens.user(f"token-{number}"), NAMESPACES) == {"a"}
@@ -46,8 +47,10 @@ async def test_the_streams_of_a_user_share_one_set_of_namespaces() -> None:
 
 
 async def test_an_answer_made_from_others_is_never_older_than_they_are() -> None:
-    server, clock = Server(), Clock(0.0)
-    rights, user = Rights(cast(Api, server), 10.0, monotonic=clock), User("anna")
+    server = Server()
+    clock = Clock(0.0)
+    rights = Rights(cast(Api, server), 10.0, monotonic=clock)
+    user = User("anna")
     await rights.may(user, SEE, "a")
     server.allowed = "none"
     clock.now = 9.0

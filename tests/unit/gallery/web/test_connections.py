@@ -1,4 +1,6 @@
-"""Connections beyond the limit: those of the address with the most end, at a cost that does not grow with their number."""
+"""Connections beyond the limit: those of the address with the most end, at a cost that does not
+grow with their number.
+"""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ async def test_clients_with_one_request_each_are_not_ended() -> None:
 
 
 async def test_a_request_waits_for_a_slot_of_its_user() -> None:
-    limit, held = RequestLimit(1, 100, wait_seconds=60), asyncio.Event()
+    limit = RequestLimit(1, 100, wait_seconds=60)
+    held = asyncio.Event()
     async with limit.slot(ANNA):
         waiting = asyncio.create_task(hold(limit, ANNA, held))
         async with limit.slot(account(1)):  # another user does not wait
@@ -93,7 +94,8 @@ async def test_a_request_that_ends_while_it_waits_takes_no_slot() -> None:
 
 
 async def test_while_others_wait_a_request_ends_after_its_turn() -> None:
-    limit, held = RequestLimit(1, 2, wait_seconds=60, turn_seconds=0.05), [asyncio.Event() for _ in range(3)]
+    limit = RequestLimit(1, 2, wait_seconds=60, turn_seconds=0.05)
+    held = [asyncio.Event() for _ in range(3)]
     running = []
     for number, event in enumerate(held):
         running.append(asyncio.create_task(hold(limit, User(f"user-{number}"), event)))
@@ -113,7 +115,8 @@ async def test_a_request_for_which_nobody_waits_has_no_turn() -> None:
 
 
 async def test_a_request_that_waits_for_its_own_user_ends_no_other() -> None:
-    limit, held = RequestLimit(1, 2, wait_seconds=1.5, turn_seconds=0.01), asyncio.Event()
+    limit = RequestLimit(1, 2, wait_seconds=1.5, turn_seconds=0.01)
+    held = asyncio.Event()
     other = asyncio.create_task(hold(limit, User("ben"), held))
     await held.wait()
     async with limit.slot(ANNA):

@@ -28,7 +28,8 @@ def test_a_users_oldest_session_ends_when_there_are_too_many() -> None:
 
 
 def test_csrf_tokens_differ_between_sessions_and_processes() -> None:
-    one, other = Sessions(100), Sessions(100)
+    one = Sessions(100)
+    other = Sessions(100)
 
     assert one.proof("session a") == one.proof("session a")
     assert len({one.proof("session a"), one.proof("session b"), other.proof("session a")}) == 3

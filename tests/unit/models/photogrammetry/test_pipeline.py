@@ -77,7 +77,8 @@ def test_a_size_is_in_metres_where_the_scale_is_known(
 
 def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
     """Of four views around the origin."""
-    work, timetable = Work((), tmp_path, tmp_path, {}, 1), Timetable(ignore, lambda _: dict.fromkeys(Stage, 1.0))
+    work = Work((), tmp_path, tmp_path, {}, 1)
+    timetable = Timetable(ignore, lambda _: dict.fromkeys(Stage, 1.0))
     neighbours = ((1, 2), (0, 2), (1, 3), (1, 2))
     seen = [
         View(f"{index}.jpg", tmp_path, camera, 2.0, 9.0, sources)
@@ -88,7 +89,8 @@ def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
 
 
 def test_noisy_depths_of_any_source_become_points_on_the_surface(tmp_path: Path) -> None:
-    ball, noise = sphere(), np.random.default_rng(1)
+    ball = sphere()
+    noise = np.random.default_rng(1)
 
     def true_depths(task: DepthTask, write: Write) -> None:
         for index, camera in enumerate(task.cameras):

@@ -19,9 +19,12 @@ GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
     [
         pytest.param(Status(), observed(), (), id="never-dispatched"),
         pytest.param(Status(attempt=1), observed(record=RECORD), (EndAttempt(TASK, *GONE),), id="unclaimed"),
-        pytest.param(RUNNING, observed(record=RECORD, claim=CLAIM, alive=True), (RequestStop(TASK, StopReason.DELETED),), id="running"),
-        pytest.param(RUNNING, observed(record=RECORD, claim=CLAIM, alive=True, stop=StopReason.SUSPEND), (), id="stopping"),
-        pytest.param(RUNNING, observed(record=RECORD, claim=CLAIM, silent_seconds=10), (EndAttempt(TASK, *GONE, is_lost=True),), id="its-worker-is-lost"),
+        pytest.param(RUNNING, observed(record=RECORD, claim=CLAIM, alive=True),
+            (RequestStop(TASK, StopReason.DELETED),), id="running"),
+        pytest.param(RUNNING, observed(record=RECORD, claim=CLAIM, alive=True, stop=StopReason.SUSPEND), (),
+            id="stopping"),
+        pytest.param(RUNNING, observed(record=RECORD, claim=CLAIM, silent_seconds=10),
+            (EndAttempt(TASK, *GONE, is_lost=True),), id="its-worker-is-lost"),
         pytest.param(RUNNING, observed(record=RECORD, end=End(Outcome.STOPPED)), (), id="ended"),
     ],
 )  # fmt: skip

@@ -14,7 +14,8 @@ from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.plans import NOW, look, observed
 
-FIRST, SECOND = TaskId("uid", 1), TaskId("uid", 2)
+FIRST = TaskId("uid", 1)
+SECOND = TaskId("uid", 2)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, task_id="uid-1", dispatch_time=NOW - timedelta(seconds=5))
 RETRY = Status(phase=Phase.PENDING, attempt=2, task_id="uid-2", failures=1)
 
@@ -37,20 +38,26 @@ CLAIMED = observed(record=record(), claim=Claim("token", "worker-1", by_operator
         pytest.param(Status(), observed(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-exists"),
         pytest.param(Status(), observed(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
         pytest.param(QUEUED, observed(record=record(sent=ago(5))), (), id="sent-and-stored"),
-        pytest.param(RETRY, observed(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")), id="an-attempt-that-is-stored"),
-        pytest.param(QUEUED, observed(missing=True), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)), id="redis-lost-it-long-ago"),
+        pytest.param(RETRY, observed(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")),
+            id="an-attempt-that-is-stored"),
+        pytest.param(QUEUED, observed(missing=True), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)),
+            id="redis-lost-it-long-ago"),
         pytest.param(QUEUED, observed(), (PutRecord(1, "celery"),), id="redis-lost-the-record-alone"),
-        pytest.param(QUEUED, observed(epoch_age_seconds=3, missing=True), (PutRecord(1, "celery"),), id="redis-lost-all-just-now"),
+        pytest.param(QUEUED, observed(epoch_age_seconds=3, missing=True), (PutRecord(1, "celery"),),
+            id="redis-lost-all-just-now"),
         pytest.param(QUEUED, observed(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
-        pytest.param(QUEUED, observed(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-restored"),
+        pytest.param(QUEUED, observed(record=record(), epoch_age_seconds=3), (),
+            id="redis-lost-it-and-the-record-is-restored"),
         pytest.param(QUEUED, observed(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
-        pytest.param(QUEUED, observed(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
+        pytest.param(QUEUED, observed(record=record(sent=ago(15)), missing=True),
+            (Dispatch(FIRST, "celery", again=True),), id="missing"),
         pytest.param(
             QUEUED, observed(record=replace(record(sent=ago(15)), queue="old"), missing=True),
             (Dispatch(FIRST, "old", again=True),),
             id="missing-from-the-queue-before-an-edit",
         ),
-        pytest.param(QUEUED, observed(record=record(sent=ago(-3600)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing-since-before-the-clock-was-set-back"),
+        pytest.param(QUEUED, observed(record=record(sent=ago(-3600)), missing=True),
+            (Dispatch(FIRST, "celery", again=True),), id="missing-since-before-the-clock-was-set-back"),
         pytest.param(QUEUED, observed(record=record(sent=ago(90_000)), workers=1), (), id="not-known-to-be-missing"),
         pytest.param(QUEUED, observed(record=record(sent=ago(9000)), workers=0), (), id="no-worker-so-it-waits-there"),
         pytest.param(QUEUED, CLAIMED, (), id="claimed"),

@@ -89,11 +89,15 @@ INVALID = Status(phase=Phase.FAILED, completion_time=ENDED, failure=Failure("INV
 @pytest.mark.parametrize(
     ("seen", "status", "deleting", "actions"),
     [
-        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery", expired=True, retain_seconds=0),), id="the-files-first"),
-        pytest.param(observed(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), False, (DeleteObject(),), id="then-the-object"),
-        pytest.param(observed(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), True, (), id="it-is-being-deleted"),
+        pytest.param(DONE, over(Phase.SUCCEEDED), False, (DeleteFiles("celery", expired=True, retain_seconds=0),),
+            id="the-files-first"),
+        pytest.param(observed(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), False,
+            (DeleteObject(),), id="then-the-object"),
+        pytest.param(observed(DONE, record=replace(RECORD, cleaned=True)), over(Phase.SUCCEEDED), True, (),
+            id="it-is-being-deleted"),
         pytest.param(observed(), INVALID, False, (DeleteObject(),), id="no-worker-started-the-job"),
-        pytest.param(NOT_STARTED, over(Phase.CANCELLED, worker=None, dispatch_time=ENDED), False, (DeleteObject(),), id="no-attempt-started"),
+        pytest.param(NOT_STARTED, over(Phase.CANCELLED, worker=None, dispatch_time=ENDED), False, (DeleteObject(),),
+            id="no-attempt-started"),
     ],
 )  # fmt: skip
 def test_ttl_deletes_the_files_before_the_object(
@@ -178,7 +182,8 @@ OBEYED = observed(ended(Phase.CANCELLED), silent_seconds=3600.0)
 UNDELETED = observed(OBEYED, record=RECORD)
 LEFT = observed(UNDELETED, end=replace(ENDS[Phase.CANCELLED], files_left=True))
 AGED = observed(record=replace(RECORD, sent_at=NOW - timedelta(days=15)), workers=1)  # all else has expired
-FLAG, ORDER = AssertCancelled(), DeleteFiles("celery", retain_seconds=0)
+FLAG = AssertCancelled()
+ORDER = DeleteFiles("celery", retain_seconds=0)
 
 
 @pytest.mark.parametrize(
@@ -188,18 +193,28 @@ FLAG, ORDER = AssertCancelled(), DeleteFiles("celery", retain_seconds=0)
         pytest.param(CANCELLED, LEFT, {FLAG, ORDER}, id="its-worker-could-not"),
         pytest.param(CANCELLED, observed(LEFT, record=replace(RECORD, cleaned=True)), set(), id="another-could"),
         pytest.param(UNSTARTED, NOT_STARTED, {FLAG, ORDER}, id="the-operator-ended-the-attempt"),
-        pytest.param(UNSTARTED, observed(NOT_STARTED, confirmed=True, flag_ttl_seconds=3600), {ORDER}, id="and-the-flag-is-set"),
-        pytest.param(replace(UNSTARTED, dispatch_time=None), NOT_STARTED, {FLAG, ORDER}, id="the-status-shows-no-message-but-there-is-a-record"),
-        pytest.param(replace(UNSTARTED, dispatch_time=None), observed(NOT_STARTED, record=None), set(), id="no-message-was-sent"),
-        pytest.param(UNSTARTED, observed(NOT_STARTED, record=replace(RECORD, cleaned=True)), set(), id="and-a-worker-has-deleted-them"),
-        pytest.param(replace(UNSTARTED, attempt=2), observed(NOT_STARTED, record=replace(RECORD, attempt=2)), {FLAG, ORDER}, id="the-operator-ended-the-second-attempt"),
-        pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")), {FLAG, ORDER}, id="another-run-ended"),
-        pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")), {FLAG, ORDER}, id="or-was-stopped"),
+        pytest.param(UNSTARTED, observed(NOT_STARTED, confirmed=True, flag_ttl_seconds=3600), {ORDER},
+            id="and-the-flag-is-set"),
+        pytest.param(replace(UNSTARTED, dispatch_time=None), NOT_STARTED, {FLAG, ORDER},
+            id="the-status-shows-no-message-but-there-is-a-record"),
+        pytest.param(replace(UNSTARTED, dispatch_time=None), observed(NOT_STARTED, record=None), set(),
+            id="no-message-was-sent"),
+        pytest.param(UNSTARTED, observed(NOT_STARTED, record=replace(RECORD, cleaned=True)), set(),
+            id="and-a-worker-has-deleted-them"),
+        pytest.param(replace(UNSTARTED, attempt=2), observed(NOT_STARTED, record=replace(RECORD, attempt=2)),
+            {FLAG, ORDER}, id="the-operator-ended-the-second-attempt"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")),
+            {FLAG, ORDER}, id="another-run-ended"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")),
+            {FLAG, ORDER}, id="or-was-stopped"),
         pytest.param(CANCELLED, observed(UNDELETED, end=None), {FLAG, ORDER}, id="its-end-is-lost-and-its-worker-too"),
         pytest.param(CANCELLED, observed(UNDELETED, end=None, alive=True), set(), id="another-run-will-end"),
-        pytest.param(CANCELLED, observed(UNDELETED, end=None, claim=None, epoch_age_seconds=1), {FLAG}, id="redis-is-young"),
-        pytest.param(CANCELLED, observed(AGED, record=replace(RECORD, cleaned=True)), set(), id="deleted-weeks-ago-as-ordered"),
-        pytest.param(CANCELLED, observed(AGED, record=replace(RECORD, deleted=True)), set(), id="deleted-weeks-ago-by-its-run"),
+        pytest.param(CANCELLED, observed(UNDELETED, end=None, claim=None, epoch_age_seconds=1), {FLAG},
+            id="redis-is-young"),
+        pytest.param(CANCELLED, observed(AGED, record=replace(RECORD, cleaned=True)), set(),
+            id="deleted-weeks-ago-as-ordered"),
+        pytest.param(CANCELLED, observed(AGED, record=replace(RECORD, deleted=True)), set(),
+            id="deleted-weeks-ago-by-its-run"),
         pytest.param(CANCELLED, AGED, {FLAG, ORDER}, id="never-deleted"),
     ],
 )  # fmt: skip
@@ -219,7 +234,8 @@ RUNS = observed(record=RECORD, claim=CLAIM, alive=True)
         pytest.param(observed(workers=1), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
         pytest.param(observed(record=RECORD, workers=1), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
         pytest.param(observed(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
-        pytest.param(observed(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
+        pytest.param(observed(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (),
+            id="it-was-never-sent"),
         pytest.param(RUNS, over(Phase.FAILED), (RequestStop(TASK, StopReason.SUPERSEDED),), id="it-runs-after-all"),
     ],
 )  # fmt: skip
@@ -230,7 +246,9 @@ def test_what_redis_lost_of_a_finished_job_is_restored(
 
 
 def test_what_redis_lost_of_a_cancelled_job_is_restored_after_its_flag() -> None:
-    """With the record back, an old order may be carried out at once, and the flag makes the worker delete copies too."""
+    """With the record back, an old order may be carried out at once, and the flag makes the worker
+    delete copies too.
+    """
     restored = EndAttempt(TASK, Outcome.CANCELLED, "CANCELLED", RESTORED.message)
 
     assert look(observed(workers=1), CANCELLED).actions == (FLAG, restored, PutRecord(1, "celery"), ORDER)

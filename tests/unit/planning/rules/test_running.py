@@ -37,7 +37,8 @@ def test_the_status_has_the_worker_and_its_start_in_whole_seconds() -> None:
 
 
 def test_a_progress_report_is_written_to_the_status() -> None:
-    started, inputs = NOW - timedelta(seconds=20), Inputs(images=29, bytes=1000)
+    started = NOW - timedelta(seconds=20)
+    inputs = Inputs(images=29, bytes=1000)
     found = Findings(inputs)
     report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", found)
 

@@ -27,17 +27,20 @@ LOST = EndAttempt(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 has sent
     [
         pytest.param(Status(), observed(), Phase.SUSPENDED, (), id="never-dispatched"),
         pytest.param(Status(), observed(record=RECORD), Phase.QUEUED, (TAKE,), id="dispatched-but-not-stored"),
-        pytest.param(Status(phase=Phase.SUSPENDED), observed(record=RECORD), Phase.QUEUED, (TAKE,), id="resumed-but-not-stored"),
+        pytest.param(Status(phase=Phase.SUSPENDED), observed(record=RECORD), Phase.QUEUED, (TAKE,),
+            id="resumed-but-not-stored"),
         pytest.param(QUEUED, observed(record=RECORD), Phase.QUEUED, (TAKE,), id="in-the-queue"),
         pytest.param(RUNNING, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="running"),
         pytest.param(RUNNING, observed(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
         pytest.param(RUNNING, observed(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
-        pytest.param(RUNNING, observed(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
+        pytest.param(RUNNING, observed(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),),
+            id="redis-lost-it-just-now"),
         pytest.param(RUNNING, observed(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-lost-it"),
         pytest.param(RUNNING, observed(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
         pytest.param(SUSPENDED, observed(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
         pytest.param(SUSPENDED, observed(), Phase.SUSPENDED, (), id="suspended-and-redis-lost-it"),
-        pytest.param(SUSPENDED, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="something-runs-after-all"),
+        pytest.param(SUSPENDED, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),),
+            id="something-runs-after-all"),
     ],
 )  # fmt: skip
 def test_a_suspended_job_is_stopped_in_each_state(

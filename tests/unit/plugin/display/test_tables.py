@@ -42,7 +42,8 @@ def test_a_very_narrow_terminal_cuts_texts() -> None:
 
 
 def test_colours_do_not_move_the_columns() -> None:
-    plain, coloured = lines(80), lines(80, colour=True)
+    plain = lines(80)
+    coloured = lines(80, colour=True)
     assert coloured[2] == plain[2].replace("Failed", "\x1b[31mFailed\x1b[0m")
 
 

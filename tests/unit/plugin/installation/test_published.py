@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-WHOLE, PART = InstallationInfo(lease="recon/operator"), InstallationInfo(lease="maps/operator", narrowed=True)
+WHOLE = InstallationInfo(lease="recon/operator")
+PART = InstallationInfo(lease="maps/operator", narrowed=True)
 
 
 def stored(*infos: InstallationInfo, at: datetime = NOW) -> dict[str, Any]:

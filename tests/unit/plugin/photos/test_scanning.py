@@ -28,7 +28,8 @@ def test_a_photo_is_measured() -> None:
 def test_a_blurred_copy_is_less_sharp_and_looks_alike(tmp_path: Path) -> None:
     with Image.open(real_photo()) as image:
         image.filter(ImageFilter.GaussianBlur(12)).save(tmp_path / "blurred.jpg")
-    sharp, blurred = measure(real_photo(), "a"), measure(tmp_path / "blurred.jpg", "b")
+    sharp = measure(real_photo(), "a")
+    blurred = measure(tmp_path / "blurred.jpg", "b")
     assert blurred.sharpness < sharp.sharpness / 5
     assert (sharp.fingerprint ^ blurred.fingerprint).bit_count() <= 6
 

@@ -22,7 +22,8 @@ def test_several_objects_are_transferred_at_once() -> None:
 
 
 def test_an_error_ends_all_transfers() -> None:
-    progress, begun = Progress(), list[int]()
+    progress = Progress()
+    begun = list[int]()
 
     def work(number: int) -> None:
         begun.append(number)

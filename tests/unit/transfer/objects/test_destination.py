@@ -101,5 +101,6 @@ def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(destination: D
         replace(destination, store=_Guarded("delete")).probe()  # type: ignore[arg-type]
     assert caught.value.reason == "OUTPUT_REFUSED"
     assert caught.value.message == (
-        "s3://meshes/banana/ cannot be cleared of objects: the server rejects the workers' credentials (403 AccessDenied)"
+        "s3://meshes/banana/ cannot be cleared of objects: the server rejects the workers' credentials (403 "
+        "AccessDenied)"
     )

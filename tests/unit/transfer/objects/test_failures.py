@@ -36,7 +36,8 @@ _ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server 
         pytest.param(
             GenericError("PUT http://169.254.169.254/latest/api/token: refused"),
             "INPUT_REFUSED",
-            "s3://photos/set/ cannot be read: the workers have no credentials for s3:// (their settings or service account)",
+            "s3://photos/set/ cannot be read: the workers have no credentials for s3:// (their "
+            "settings or service account)",
             id="no credentials",
         ),
         pytest.param(

@@ -131,7 +131,8 @@ def test_16_bit_grey_is_scaled_by_the_depth_of_its_sensor(
 def test_ten_bit_heic_of_a_camera_is_read(into: Path, limits: Limits) -> None:
     checked = check(Path(shutil.copy(PHOTOS / "heic" / "ten_bit.hif", into)), limits)
     with Image.open(checked.path) as image:
-        dark, bright = image.getpixel((4, 4)), image.getpixel((60, 4))
+        dark = image.getpixel((4, 4))
+        bright = image.getpixel((60, 4))
     assert dark < 40
     assert bright > 220
 

@@ -95,11 +95,13 @@ def test_a_cancel_overrides_every_other_end_and_deletes_the_files(outcome: Outco
     [
         (InterruptionKind.CANCELLED, None, Outcome.CANCELLED, "CANCELLED", "cancelled at step 3 of 6"),
         (InterruptionKind.DRAINED, None, Outcome.STOPPED, "DRAINED", "its worker was shut down; stopped at step 3"),
-        (InterruptionKind.EXHAUSTED, None, Outcome.STOPPED, "WORKER_EXHAUSTED", "its worker had reached its limit of processes; stopped at"),
+        (InterruptionKind.EXHAUSTED, None, Outcome.STOPPED, "WORKER_EXHAUSTED",
+            "its worker had reached its limit of processes; stopped at"),
         (InterruptionKind.STOPPED, StopReason.SUSPEND, Outcome.STOPPED, "SUSPENDED", "stopped at step 3"),
         (InterruptionKind.STOPPED, StopReason.DELETED, Outcome.STOPPED, "DELETED", "stopped at step 3"),
         (InterruptionKind.STOPPED, StopReason.SUPERSEDED, Outcome.STOPPED, "SUPERSEDED", "stopped at step 3"),
-        (InterruptionKind.STOPPED, StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT", "activeDeadlineSeconds has expired; stopped"),
+        (InterruptionKind.STOPPED, StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT",
+            "activeDeadlineSeconds has expired; stopped"),
     ],
 )  # fmt: skip
 def test_an_interruption_becomes_an_end_with_reason_and_step(

@@ -25,7 +25,9 @@ class Gate:
 
     def __init__(self) -> None:
         self.sent: list[Meta] = []
-        self.entered, self.open, self.left = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+        self.entered = threading.Semaphore(0)
+        self.open = threading.Event()
+        self.left = threading.Semaphore(0)
 
     def send(self, meta: Meta) -> None:
         self.entered.release()

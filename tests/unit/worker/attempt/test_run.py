@@ -60,7 +60,8 @@ def test_a_model_has_a_folder_of_stages_unless_the_settings_allow_none(
 @pytest.mark.usefixtures("deletes_here")
 def test_a_cancel_does_not_wait_for_a_dead_mount(jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, BEAT_SECONDS=0.02)
-    back, done = threading.Event(), threading.Event()
+    back = threading.Event()
+    done = threading.Event()
     prepare = workspace.prepare
 
     def wait(*args: Any) -> workspace.Workspace:

@@ -1,7 +1,8 @@
 """Blank areas: masks sky and black borders, which have no depth.
 
-Black borders come from letterboxes and earlier undistortion. Sky is even and bright, is not a warm colour, and reaches the upper border
-of the photo. Without the mask, the window of a sky pixel near an object would match the object, and the object would get a halo.
+Black borders come from letterboxes and earlier undistortion. Sky is even and bright, is not a warm colour, and reaches
+the upper border of the photo. Without the mask, the window of a sky pixel near an object would match the object, and
+the object would get a halo.
 """
 
 from __future__ import annotations

@@ -84,5 +84,6 @@ def _sum_by_key(keys: Integers, values: Integers) -> tuple[Integers, Integers]:
     keys = keys[order]
     firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     # The product of a sparse matrix takes half the time of `np.add.reduceat`.
-    rows, shape = np.append(firsts, len(keys)), (len(firsts), len(keys))
+    rows = np.append(firsts, len(keys))
+    shape = (len(firsts), len(keys))
     return keys[firsts], sparse.csr_array((np.ones(len(keys), np.int64), order, rows), shape) @ values

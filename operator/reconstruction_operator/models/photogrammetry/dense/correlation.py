@@ -1,7 +1,8 @@
 """Matching cost: how little the neighbourhood of each pixel correlates with the same neighbourhood in another photo.
 
-Normalised cross-correlation over a small window is independent of exposure. Each pixel uses only its best two sources, so that an
-occluded source has no influence (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view stereo").
+Normalised cross-correlation over a small window is independent of exposure. Each pixel uses only its best two sources,
+so that an occluded source has no influence (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view
+stereo").
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ DepthSource = Callable[[DepthTask, Write], None]
 
 
 def checked(task: DepthTask, index: int, depth: DepthMap) -> DepthMap:
-    """Return the depth map of a view; raises ValueError if its shape, type or values are not as `DepthMap` describes them."""
+    """Return the depth map of a view; raises ValueError if its shape, type or values are not as `DepthMap` describes
+    them.
+    """
     name, shape = task.views[index].name, (task.cameras[index].height, task.cameras[index].width)
     for array, kind in ((depth.depths, "float32"), (depth.sure, "bool")):
         if (array.shape, str(array.dtype)) != (shape, kind):
@@ -92,7 +94,8 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
     if not sources:
         return DepthMap(np.zeros_like(reference.grey), np.zeros(reference.grey.shape, dtype=np.bool_))
     near, far = view.near, view.far
-    small, others = reference.reduced(settings.depth_size), [source.reduced(settings.depth_size) for source in sources]
+    small = reference.reduced(settings.depth_size)
+    others = [source.reduced(settings.depth_size) for source in sources]
     planes = planesweep.planes_needed(
         small.camera, [other.camera for other in others], near, far, settings.depth_planes
     )
@@ -118,8 +121,8 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
 def choose_planes(total: Costs, inverse: Doubles) -> tuple[Singles, Mask]:
     """Choose the cheapest plane of each pixel by `total` (h, w, planes).
 
-    Return its inverse depth (h, w), interpolated between planes by a parabola, and whether it is sure (h, w): every plane that is not
-    beside it costs clearly more.
+    Return its inverse depth (h, w), interpolated between planes by a parabola, and whether it is sure (h, w): every
+    plane that is not beside it costs clearly more.
     """
     winner = total.argmin(axis=2)
     inside = np.clip(winner, 1, len(inverse) - 2)[:, :, None]

@@ -1,7 +1,7 @@
 """Depth map fusion: checks depth maps against each other, and joins them to one cloud of points with normals.
 
-A pixel is kept if other views see a surface at its point, and dropped if they see through it. Its depth becomes the mean of the agreeing
-depths (Merrell et al. 2007, "Real-time visibility-based fusion of depth maps").
+A pixel is kept if other views see a surface at its point, and dropped if they see through it. Its depth becomes the
+mean of the agreeing depths (Merrell et al. 2007, "Real-time visibility-based fusion of depth maps").
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def fuse(
 ) -> Cloud:
     """Return the mean point of each cube of side `cell`, from all depths that enough other views confirm.
 
-    `cameras` are the cameras of the depth maps, and `depth_map` reads one map. Each thread uses only a view's map and those of its
-    neighbours, so memory does not grow with the number of views.
+    `cameras` are the cameras of the depth maps, and `depth_map` reads one map. Each thread uses only a view's map and
+    those of its neighbours, so memory does not grow with the number of views.
     """
     neighbours = mutual(sources)
     voxels = Voxels(cell)
@@ -101,7 +101,8 @@ def points_with_normals(camera: Camera, depths: Singles) -> Cloud:
     smooth = np.asarray(cv2.medianBlur(depths, 3), dtype=np.float32)
     away = camera.rays().astype(np.float32).reshape(*depths.shape, 3) * smooth[:, :, None]  # from the camera
     reach = _NORMAL_REACH_PX
-    across, down = np.zeros_like(away), np.zeros_like(away)
+    across = np.zeros_like(away)
+    down = np.zeros_like(away)
     across[:, reach:-reach] = away[:, 2 * reach :] - away[:, : -2 * reach]
     down[reach:-reach] = away[2 * reach :] - away[: -2 * reach]
     window = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)

@@ -1,7 +1,7 @@
 """PatchMatch: has COLMAP compute depth maps on a GPU.
 
-Schoenberger et al. 2016, "Pixelwise view selection for unstructured multi-view stereo". It needs pycolmap built for CUDA (package
-`pycolmap-cuda12`) and a device; without them `depthmaps` computes on the CPU.
+Schoenberger et al. 2016, "Pixelwise view selection for unstructured multi-view stereo". It needs pycolmap built for
+CUDA (package `pycolmap-cuda12`) and a device; without them `depthmaps` computes on the CPU.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def compute(task: DepthTask, write: Write, match: Match = pycolmap.patch_match_s
     lines = [f"{view.name}\n{', '.join(views[source].name for source in view.sources)}\n" for view in with_sources]
     (folder / "stereo" / "patch-match.cfg").write_text("".join(lines))
     options = pycolmap.PatchMatchOptions()
-    options.depth_min, options.depth_max = min(view.near for view in views), max(view.far for view in views)
+    options.depth_min = min(view.near for view in views)
+    options.depth_max = max(view.far for view in views)
     options.cache_size = _CACHE_GIB
 
     def measure() -> tuple[float, str]:

@@ -1,9 +1,9 @@
 """Plane sweep: the matching cost of each pixel for each plane of constant depth, and its semi-global aggregation.
 
-Collins 1996, "A space-sweep approach to true multi-image matching". Aggregation (Hirschmueller 2008, "Stereo processing by semi-global
-matching and mutual information") smooths depth between neighbouring pixels, except at edges of the photo: costs are summed along straight
-paths from all sides. On a path, the cost of a plane at a pixel is its own cost plus the cheapest transition from the previous pixel: a
-change by one plane costs little, a jump costs more.
+Collins 1996, "A space-sweep approach to true multi-image matching". Aggregation (Hirschmueller 2008, "Stereo processing
+by semi-global matching and mutual information") smooths depth between neighbouring pixels, except at edges of the
+photo: costs are summed along straight paths from all sides. On a path, the cost of a plane at a pixel is its own cost
+plus the cheapest transition from the previous pixel: a change by one plane costs little, a jump costs more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _EDGE_GREY = 0.04  # difference of grey (0 to 1) that halves the cost of a jump
 
 
 def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far: float, most: int) -> int:
-    """Return the number of planes, up to `most`, at which a pixel moves about 1 px a plane in the source where it moves most."""
+    """Return the number of planes, up to `most`, at which a pixel moves about 1 px a plane in the source where it moves
+    most.
+    """
     middle = np.array([[reference.width / 2, reference.height / 2, 1.0]]) @ np.linalg.inv(reference.intrinsics).T
     ends = reference.centre + np.concatenate([middle * near, middle * far]) @ reference.rotation
     moves = []

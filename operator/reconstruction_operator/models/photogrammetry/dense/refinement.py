@@ -1,7 +1,7 @@
 """Depth refinement: finds a finer depth of each pixel, among a few depths around a coarse one.
 
-The depths follow the coarse surface. So a window is on the slope of the surface instead of facing the camera (Bleyer, Rhemann and Rother
-2011, "PatchMatch stereo: stereo matching with slanted support windows").
+The depths follow the coarse surface. So a window is on the slope of the surface instead of facing the camera (Bleyer,
+Rhemann and Rother 2011, "PatchMatch stereo: stereo matching with slanted support windows").
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class _Shifts:
         self._grey = source.grey
         self._x, self._y, z = camera.seen_by(source.camera, start)
         # Over a few steps, pixels move almost linearly.
-        near, scale = camera.transfer(source.camera)[1].astype(np.float32), np.float32(step) / z
+        near = camera.transfer(source.camera)[1].astype(np.float32)
+        scale = np.float32(step) / z
         self._dx, self._dy = (near[0] - near[2] * self._x) * scale, (near[1] - near[2] * self._y) * scale
 
     def warped(self, steps: int) -> Singles:

@@ -1,6 +1,7 @@
 """Selection: which aligned photos give depth and colour.
 
-A blurred photo may be aligned, by its coarse features, but its camera is off by several pixels, and its depth and colours are wrong.
+A blurred photo may be aligned, by its coarse features, but its camera is off by several pixels, and its depth and
+colours are wrong.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def trusted(model: SparseModel, pictures: Path, *, threads: int, progress: Stage
 
 
 def relative_sharpness(model: SparseModel, contrasts: Sequence[Singles]) -> Doubles:
-    """(photos,): the contrast of each photo, relative to that of its sharper neighbours at common points, in its worst direction.
+    """(photos,): the contrast of each photo, relative to that of its sharper neighbours at common points, in its worst
+    direction.
 
     `contrasts` has the contrast of each photo around each point that it sees, in each direction.
     """
@@ -77,7 +79,9 @@ def relative_sharpness(model: SparseModel, contrasts: Sequence[Singles]) -> Doub
 
 
 def _kept(model: SparseModel, quality: Doubles) -> tuple[AlignedPhoto, ...]:
-    """Return the photos without those of `quality` (photos,) below 1, the worst first, as long as others show their points."""
+    """Return the photos without those of `quality` (photos,) below 1, the worst first, as long as others show their
+    points.
+    """
     counts = np.bincount(np.concatenate([photo.seen for photo in model.photos]), minlength=len(model.points))
     kept = list(model.photos)
     for index in np.argsort(quality):
@@ -91,7 +95,9 @@ def _kept(model: SparseModel, quality: Doubles) -> tuple[AlignedPhoto, ...]:
 
 
 def _contrast(photo: AlignedPhoto, pictures: Path) -> Singles:
-    """(len(seen), directions): the contrast of neighbouring pixels, in levels, around each point that the photo sees."""
+    """(len(seen), directions): the contrast of neighbouring pixels, in levels, around each point
+    that the photo sees.
+    """
     grey = read_pixels(pictures / photo.name, cv2.IMREAD_REDUCED_GRAYSCALE_2)
     edges = np.stack(
         [

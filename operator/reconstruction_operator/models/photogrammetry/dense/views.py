@@ -1,4 +1,6 @@
-"""Views: undistorted photos, each with the neighbouring views that are suitable for stereo; in grey at the size of depth maps."""
+"""Views: undistorted photos, each with the neighbouring views that are suitable for stereo; in grey at the size of
+depth maps.
+"""
 
 from __future__ import annotations
 
@@ -118,8 +120,8 @@ def of_model(model: SparseModel, folder: Path, sources: int) -> list[View]:
 def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) -> list[tuple[int, ...]]:
     """Return for each photo up to `count` other photos with the highest scores.
 
-    Each sparse point that both photos see adds to the score, by the angle between the two lines of sight: most at a few degrees
-    (the score of Yao et al. 2018, "MVSNet").
+    Each sparse point that both photos see adds to the score, by the angle between the two lines of sight: most at a few
+    degrees (the score of Yao et al. 2018, "MVSNet").
     """
     chosen: list[tuple[int, ...]] = []
     rows = np.repeat(np.arange(len(model.photos)), [len(photo.seen) for photo in model.photos])
@@ -213,7 +215,10 @@ class GreyView:
 
 
 def grey_reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
-    """Return a function that reads a grey view of at most `size` px. It caches a few: a large set does not fit into memory."""
+    """Return a function that reads a grey view of at most `size` px.
+
+    It caches a few: a large set does not fit into memory.
+    """
 
     @lru_cache(_HELD)
     def read(index: int) -> GreyView:

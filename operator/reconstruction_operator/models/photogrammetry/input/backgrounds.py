@@ -1,6 +1,7 @@
 """Still backgrounds: masks the background of photos of a turntable, which would show a camera that does not move.
 
-The median of each pixel over all photos is the background wherever the object covers it in fewer than half of the photos.
+The median of each pixel over all photos is the background wherever the object covers it in fewer than half of the
+photos.
 """
 
 from __future__ import annotations

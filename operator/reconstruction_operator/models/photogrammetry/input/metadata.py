@@ -34,10 +34,14 @@ class Metadata:
 
 
 def read(image: Image.Image) -> Metadata:
-    """Return the metadata of an opened photo, which need not be loaded. Raises OSError, ValueError or SyntaxError, as Pillow."""
+    """Return the metadata of an opened photo, which need not be loaded.
+
+    Raises OSError, ValueError or SyntaxError, as Pillow.
+    """
     try:
         exif = image.getexif()
-        lens, gps = dict(exif.get_ifd(ExifTags.IFD.Exif)), dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
+        lens = dict(exif.get_ifd(ExifTags.IFD.Exif))
+        gps = dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
     except struct.error as error:
         raise ValueError(f"the EXIF data are cut off: {error}") from None
     return Metadata(
@@ -66,7 +70,9 @@ def relative_focal_length(lens: Mapping[int, object], long_side_px: int) -> floa
 
 
 def place(gps: Mapping[int, object]) -> Place | None:
-    """Return the place in the EXIF tags `gps`; None without an altitude, or for 0, 0, which cameras write without a fix."""
+    """Return the place in the EXIF tags `gps`; None without an altitude, or for 0, 0, which cameras write without a
+    fix.
+    """
     latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "NS", 90.0)
     longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "EW", 180.0)
     altitude = _number(gps.get(ExifTags.GPS.GPSAltitude))

@@ -160,8 +160,11 @@ def _cut_out(image: Image.Image) -> Image.Image | None:
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Return the photo (8 bits a channel) in sRGB, converted by its profile: many phones use Display P3, which would look pale."""
-    plain, profile = image.convert("RGB") if image.mode == "RGBA" else image, image.info.get("icc_profile")
+    """Return the photo (8 bits a channel) in sRGB, converted by its profile: many phones use Display P3, which would
+    look pale.
+    """
+    plain = image.convert("RGB") if image.mode == "RGBA" else image
+    profile = image.info.get("icc_profile")
     if profile:
         # A damaged profile, or one that does not match the photo's channels, is ignored.
         with contextlib.suppress(ImageCms.PyCMSError):

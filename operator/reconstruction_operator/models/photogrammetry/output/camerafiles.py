@@ -1,7 +1,8 @@
 """Camera files: writes `cameras.json`, and the sparse model in COLMAP's binary format.
 
-Both use the coordinates of the mesh, and the names and sizes of the users' photos. docs/results.md describes `cameras.json`, and
-colmap.github.io/format.html describes COLMAP's format, which viewers and trainers of radiance fields read.
+Both use the coordinates of the mesh, and the names and sizes of the users' photos. docs/results.md describes
+`cameras.json`, and colmap.github.io/format.html describes COLMAP's format, which viewers and trainers of radiance
+fields read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _FORMAT, _VERSION = "reconstruction-operator/cameras", 1
 
 
 def placed(sparse: SparseModel, frame: Frame, originals: Mapping[str, Photo]) -> SparseModel:
-    """Return `sparse` in the coordinates of `frame`. `originals` maps the name of each prepared photo to the user's photo."""
+    """Return `sparse` in the coordinates of `frame`.
+
+    `originals` maps the name of each prepared photo to the user's photo.
+    """
     photos = tuple(_placed(photo, frame, originals[photo.name]) for photo in sparse.photos)
     left_out = tuple(replace(photo, name=originals[photo.name].path.name) for photo in sparse.left_out)
     return replace(sparse, photos=photos, points=frame.apply(sparse.points), left_out=left_out)
@@ -78,7 +82,9 @@ def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
 
 
 def write_colmap(folder: Path, model: SparseModel, colours: Pixels) -> None:
-    """Write `cameras.bin`, `images.bin` and `points3D.bin` of the placed `model`; `colours` (points, 3) are of its points."""
+    """Write `cameras.bin`, `images.bin` and `points3D.bin` of the placed `model`; `colours` (points, 3) are of its
+    points.
+    """
     folder.mkdir()
     written = pycolmap.Reconstruction()
     tracks = [pycolmap.Track() for _ in model.points]

@@ -30,7 +30,10 @@ _PYRAMID_FACES = np.array([[0, 2, 1], [0, 3, 2], [0, 4, 3], [0, 1, 4], [1, 2, 3]
 
 
 def write(path: Path, sparse: SparseModel, up: Doubles, pictures: Path) -> None:
-    """Write a GLB of `sparse`, whose `up` (3,) becomes +Y; the prepared photos are in `pictures`. A reader never sees half of it."""
+    """Write a GLB of `sparse`, whose `up` (3,) becomes +Y; the prepared photos are in `pictures`.
+
+    A reader never sees half of it.
+    """
     middle = np.median(sparse.points, axis=0)
     distances = np.linalg.norm(sparse.points - middle, axis=1)
     near = np.flatnonzero(distances <= _FAR * np.percentile(distances, _MOST_PERCENT))

@@ -61,7 +61,10 @@ class _Document:
         return len(self.views) - 1
 
     def add_vectors(self, values: npt.NDArray[np.floating], *, bounded: bool = False) -> int:
-        """Add an accessor of `values` (n, 2 or 3); return its number. `bounded` adds their range, which positions need."""
+        """Add an accessor of `values` (n, 2 or 3); return its number.
+
+        `bounded` adds their range, which positions need.
+        """
         stored = values.astype("<f4")
         accessor = {
             "bufferView": self.add_bytes(stored.tobytes(), target=_VERTICES),
@@ -98,7 +101,9 @@ def textured(model: Textured, *, jpeg_quality: int = _JPEG_QUALITY) -> bytes:
 
 
 def compressed(model: Textured) -> bytes:
-    """Return a GLB of `model` with a slightly coarser mesh in Draco's compression (KHR_draco_mesh_compression) and a smaller texture."""
+    """Return a GLB of `model` with a slightly coarser mesh in Draco's compression (KHR_draco_mesh_compression) and a
+    smaller texture.
+    """
     packed = DracoPy.encode(
         model.mesh.vertices.astype(np.float32),
         model.mesh.faces.astype(np.uint32),
@@ -132,7 +137,9 @@ def compressed(model: Textured) -> bytes:
 
 
 def linear(colours: Singles) -> Singles:
-    """Return intensities 0 to 1 of sRGB values 0 to 255: in glTF, vertex colours are linear, and only textures are sRGB."""
+    """Return intensities 0 to 1 of sRGB values 0 to 255: in glTF, vertex colours are linear, and only textures are
+    sRGB.
+    """
     encoded = np.clip(colours / 255.0, 0.0, 1.0)
     curved = ((encoded + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)) ** _SRGB_POWER
     return np.asarray(np.where(encoded <= _SRGB_BREAK, encoded / _SRGB_SLOPE, curved), dtype=np.float32)
@@ -172,7 +179,10 @@ def _primitive(document: _Document, mesh: Mesh, normals: Doubles, **accessors: i
 
 
 def _encoded(document: _Document, primitive: dict[str, Any], surface: dict[str, Any], **more: Any) -> bytes:
-    """Return the GLB. `primitive` is the mesh, `surface` the texture of its material, if any, and `more` the parts for it."""
+    """Return the GLB.
+
+    `primitive` is the mesh, `surface` the texture of its material, if any, and `more` the parts for it.
+    """
     content = {
         "asset": {"version": "2.0", "generator": _GENERATOR},
         "scene": 0,

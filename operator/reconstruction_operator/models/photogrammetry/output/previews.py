@@ -37,8 +37,8 @@ _LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the
 def directions(camera_centres: Doubles, count: int) -> Doubles:
     """(count, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) are in model coordinates.
 
-    They are all around the model if the photos surround it, and otherwise along the arc of the photos, since elsewhere there is no
-    surface.
+    They are all around the model if the photos surround it, and otherwise along the arc of the photos, since elsewhere
+    there is no surface.
     """
     flat = np.hypot(camera_centres[:, 0], camera_centres[:, 2])
     elevation = float(np.clip(np.median(np.degrees(np.arctan2(camera_centres[:, 1], flat))), *_ELEVATION_DEG))
@@ -47,7 +47,8 @@ def directions(camera_centres: Doubles, count: int) -> Doubles:
         chosen = _azimuths(camera_centres)[0] + np.arange(count) * 360.0 / count
     else:
         chosen = begin + np.linspace(-_ARC_MARGIN_DEG, length + _ARC_MARGIN_DEG, count)
-    radians, up = np.radians(chosen), np.radians(elevation)
+    radians = np.radians(chosen)
+    up = np.radians(elevation)
     return np.stack([np.sin(radians) * np.cos(up), np.full(count, np.sin(up)), np.cos(radians) * np.cos(up)], axis=1)
 
 
@@ -69,10 +70,13 @@ def _azimuths(camera_centres: Doubles) -> Doubles:
 
 
 def subject(points: Doubles, core: Mask) -> Doubles:
-    """Return those of `points` (n, 3) in the `core` (n,) of what the photos show, and what is above and below it: all if it is empty."""
+    """Return those of `points` (n, 3) in the `core` (n,) of what the photos show, and what is above and below it: all
+    if it is empty.
+    """
     if not core.any():
         return points
-    low, high = points[core].min(axis=0), points[core].max(axis=0)
+    low = points[core].min(axis=0)
+    high = points[core].max(axis=0)
     column = ((points >= low) & (points <= high))[:, [0, 2]].all(axis=1)
     return np.asarray(points[column])
 
@@ -92,7 +96,9 @@ def framed(points: Doubles, direction: Doubles) -> Camera:
 
 
 def around(points: Doubles, views: Doubles) -> list[Camera]:
-    """Return a camera of TURN_PX for each direction in `views` (n, 3), all at the same distance, so that the model only turns."""
+    """Return a camera of TURN_PX for each direction in `views` (n, 3), all at the same distance, so that the model only
+    turns.
+    """
     size = _TURN_SAMPLES
     target = (points.max(axis=0) + points.min(axis=0)) / 2
     distance = max(_distance(points, target, direction, size) for direction in views)
@@ -100,7 +106,9 @@ def around(points: Doubles, views: Doubles) -> list[Camera]:
 
 
 def from_inside(camera_centres: Doubles, count: int, *, moving: bool) -> list[Camera]:
-    """Return `count` cameras amid `camera_centres` (n, 3) that look around the horizon; `moving`: of TURN_PX instead of SIZE_PX."""
+    """Return `count` cameras amid `camera_centres` (n, 3) that look around the horizon; `moving`: of TURN_PX instead of
+    SIZE_PX.
+    """
     eye = np.median(camera_centres, axis=0)
     size = _TURN_SAMPLES if moving else _SAMPLES
     turns = 2 * np.pi * np.arange(count) / count
@@ -121,13 +129,16 @@ def _distance(points: Doubles, target: Doubles, direction: Doubles, size: int) -
 
 
 def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX) -> Pixels:
-    """(size, size, 3): RGB picture of `model`, reduced from the larger picture of `camera`, so that edges are smooth."""
+    """(size, size, 3): RGB picture of `model`, reduced from the larger picture of `camera`, so that
+    edges are smooth.
+    """
     rays, mesh = camera.rays(), model.mesh
     face, weights = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     hit = np.flatnonzero(face >= 0)
     face, weights = face[hit], weights[hit].astype(np.float32)
     height, width = model.texture.shape[:2]
-    texels, light = model.uv * np.array([width, height]) - 0.5, _gain(model.texture) * _shade(model.normals, camera)
+    texels = model.uv * np.array([width, height]) - 0.5
+    light = _gain(model.texture) * _shade(model.normals, camera)
     of_vertices = np.column_stack([texels, light]).astype(np.float32)
     of_pixels = np.einsum("nc,ncx->nx", weights, of_vertices[mesh.faces[face]])
     colours = sample(model.texture, of_pixels[:, :2])

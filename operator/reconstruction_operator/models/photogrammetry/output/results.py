@@ -69,7 +69,9 @@ def _write_obj(path: Path, model: glb.Textured) -> None:
 
 
 def write_previews(folder: Path, model: Model, turn_frames: int, progress: StageProgress) -> Pixels:
-    """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the first preview."""
+    """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the
+    first preview.
+    """
     caster = Caster(model.textured.mesh)
     centres = np.stack([photo.camera.centre for photo in model.sparse.photos])
     pictures = []
@@ -94,7 +96,9 @@ def write_previews(folder: Path, model: Model, turn_frames: int, progress: Stage
 
 
 def _stills(model: Model, centres: Doubles) -> list[Camera]:
-    """Return the cameras of the previews: from inside, or from around the subject, the first of which shows the whole model."""
+    """Return the cameras of the previews: from inside, or from around the subject, the first of which shows the whole
+    model.
+    """
     if model.inside:
         return previews.from_inside(centres, _PREVIEWS, moving=False)
     first, *others = previews.directions(centres, _PREVIEWS)

@@ -1,7 +1,8 @@
 """Georeference: finds scale, direction and place of a scene on Earth, from the GPS positions of its photos.
 
-It is the least-squares similarity that maps the cameras to their positions (Umeyama 1991, "Least-squares estimation of transformation
-parameters between two point patterns"). It is used only if the cameras are far apart compared with the errors of GPS.
+It is the least-squares similarity that maps the cameras to their positions (Umeyama 1991, "Least-squares estimation of
+transformation parameters between two point patterns"). It is used only if the cameras are far apart compared with the
+errors of GPS.
 
 Heights are assumed to be ellipsoidal (WGS 84).
 """
@@ -25,7 +26,8 @@ _LEAST_WIDTH = 0.1  # the same, relative to the longest extent
 _WORST_RESIDUAL = 0.15  # maximum, relative to the spread of the positions; above it, GPS is too coarse for the scene
 _OUTLIER = 4.0  # maximum residual, relative to the median; positions above it are ignored
 _EXACT_M = 0.01  # a residual up to this is never an outlier
-# Minimum extent across, root mean square: in a smaller scene, an altitude that drifts by metres tilts up by many degrees.
+# Minimum extent across, root mean square: in a smaller scene, an altitude that drifts by metres tilts up by many
+# degrees.
 _WIDE_M = 40.0
 _TRIALS = 200
 _SEED = 0
@@ -68,11 +70,14 @@ class Georeference:
 
 
 def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] | None]) -> Georeference | None:
-    """Return the georeference of the cameras, from the known `places` (latitude, longitude, altitude); None if undetermined."""
+    """Return the georeference of the cameras, from the known `places` (latitude, longitude, altitude); None if
+    undetermined.
+    """
     placed = [(camera.centre, place) for camera, place in zip(cameras, places, strict=True) if place is not None]
     if len(placed) < _FEWEST_POSITIONS:
         return None
-    centres, positions = np.stack([centre for centre, _ in placed]), np.array([place for _, place in placed])
+    centres = np.stack([centre for centre, _ in placed])
+    positions = np.array([place for _, place in placed])
     origin: Doubles = np.median(positions, axis=0)
     metres = to_local(positions, origin)
     if not _is_determined(centres, least=0.0):
@@ -89,7 +94,9 @@ def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] 
 
 
 def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:
-    """Return which positions agree with the best similarity of three positions (least median of squares, Rousseeuw 1984)."""
+    """Return which positions agree with the best similarity of three positions (least median of squares, Rousseeuw
+    1984).
+    """
     random = np.random.default_rng(_SEED)
     best, least = np.ones(len(metres), dtype=np.bool_), np.inf
     for _ in range(_TRIALS):
@@ -115,7 +122,8 @@ def _widths(points: Doubles) -> tuple[float, float]:
 
 def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubles]:
     """Return scale, rotation and translation that map `source` (n, 3) to `target` by least squares."""
-    from_middle, to_middle = source - source.mean(axis=0), target - target.mean(axis=0)
+    from_middle = source - source.mean(axis=0)
+    to_middle = target - target.mean(axis=0)
     left, sizes, right = np.linalg.svd(to_middle.T @ from_middle)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
     rotation: Doubles = (left * signs) @ right
@@ -125,7 +133,10 @@ def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubl
 
 
 def to_local(places: Doubles, origin: Doubles) -> Doubles:
-    """(n, 3): metres east, north and up of `origin`. `places` (n, 3) are latitude and longitude in degrees, and height in metres."""
+    """(n, 3): metres east, north and up of `origin`.
+
+    `places` (n, 3) are latitude and longitude in degrees, and height in metres.
+    """
     moved: Doubles = _EARTH.ellipsoid_to_enu(places, *origin)
     return moved
 
@@ -139,7 +150,10 @@ def from_local(metres: Doubles, origin: Doubles) -> Doubles:
 def _axes(origin: Doubles) -> Doubles:
     """(3, 3): east, north and up at `origin` as rows, in the coordinates of the Earth."""
     latitude, longitude = np.radians(origin[:2])
-    sin_lat, cos_lat, sin_lon, cos_lon = np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)
+    sin_lat = np.sin(latitude)
+    cos_lat = np.cos(latitude)
+    sin_lon = np.sin(longitude)
+    cos_lon = np.cos(longitude)
     return np.array(
         [
             [-sin_lon, cos_lon, 0.0],

@@ -1,8 +1,9 @@
 """Markers: finds the scale of a scene from printed ArUco or AprilTag markers of a known side.
 
-Garrido-Jurado et al. 2014, "Automatic generation and detection of highly reliable fiducial markers under occlusion"; Wang and Olson 2016,
-"AprilTag 2". A corner is where the lines of sight of its photos meet best. A marker counts if its corners are seen sharply and its four
-sides are nearly equal: a wrong detection, or a number that was printed twice, has neither.
+Garrido-Jurado et al. 2014, "Automatic generation and detection of highly reliable fiducial markers under occlusion";
+Wang and Olson 2016, "AprilTag 2". A corner is where the lines of sight of its photos meet best. A marker counts if its
+corners are seen sharply and its four sides are nearly equal: a wrong detection, or a number that was printed twice, has
+neither.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class _Sighting:
 
 
 def scale(model: SparseModel, pictures: Path, side_m: float, threads: int) -> Scale | None:
-    """Return the scale by the markers of `side_m` in the photos of `model` (files in `pictures`); None without a sharp marker."""
+    """Return the scale by the markers of `side_m` in the photos of `model` (files in `pictures`); None without a sharp
+    marker.
+    """
     by_photo = parallel.each(lambda photo: _sightings(photo, pictures), model.photos, threads, lambda *_: None)
     by_number: dict[tuple[int, int], list[_Sighting]] = {}
     for sighting in (sighting for of_photo in by_photo for sighting in of_photo):

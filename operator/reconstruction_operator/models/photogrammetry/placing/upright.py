@@ -1,9 +1,10 @@
-"""Upright model: finds which way is up in a scene, from the poses of its cameras and from its ground, and the coordinates of the model.
+"""Upright model: finds which way is up in a scene, from the poses of its cameras and from its ground, and the
+coordinates of the model.
 
-People and drones hold cameras level: the x axes of all photos are horizontal, in whatever direction the cameras look. So up is the
-direction most perpendicular to these axes (Szeliski 2006, "Image alignment and stitching", on straightening panoramas). If the gimbal pitch
-of a photo is known, it determines up by itself. The ground refines the result. In the coordinates of the model, +Y is up; it is centred, in
-a box of side 1 or in metres.
+People and drones hold cameras level: the x axes of all photos are horizontal, in whatever direction the cameras look.
+So up is the direction most perpendicular to these axes (Szeliski 2006, "Image alignment and stitching", on
+straightening panoramas). If the gimbal pitch of a photo is known, it determines up by itself. The ground refines the
+result. In the coordinates of the model, +Y is up; it is centred, in a box of side 1 or in metres.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def held(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held
 
 
 def by_cameras(cameras: Sequence[Camera]) -> Held:
-    """Return the direction most perpendicular to the cameras' x axes, or the mean up of the cameras if that is undetermined."""
+    """Return the direction most perpendicular to the cameras' x axes, or the mean up of the cameras if that is
+    undetermined.
+    """
     axes = np.stack([camera.rotation[0] for camera in cameras])
     smallest, second, _ = np.linalg.eigvalsh(axes.T @ axes / len(axes))
     if second < _LEAST_SPREAD or smallest > _CLEARLY_SMALLER * second:
@@ -81,7 +84,9 @@ def by_cameras(cameras: Sequence[Camera]) -> Held:
 
 
 def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held | None:
-    """Return up by the gimbal pitches (0: level, -90: straight down), if at least half of the photos have one and they agree."""
+    """Return up by the gimbal pitches (0: level, -90: straight down), if at least half of the photos have one and they
+    agree.
+    """
     pitched = [
         (camera, np.radians(pitch)) for camera, pitch in zip(cameras, pitches_deg, strict=True) if pitch is not None
     ]
@@ -95,7 +100,9 @@ def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) ->
 
 
 def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
-    """Return the largest nearly level plane in `points` (n, 3) with hardly any below (RANSAC; Fischler and Bolles 1981), or None."""
+    """Return the largest nearly level plane in `points` (n, 3) with hardly any below (RANSAC; Fischler and Bolles
+    1981), or None.
+    """
     random = np.random.default_rng(seed)
     sample = points[random.choice(len(points), min(len(points), _PLANE_SAMPLE), replace=False)]
     thickness = _PLANE_THICKNESS * float(np.linalg.norm(extents(sample)))
@@ -122,7 +129,9 @@ def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
 
 
 def _ring_axis(cameras: Sequence[Camera]) -> Doubles | None:
-    """Return the axis of cameras around an object, upwards, which is up if they all lie on their side; None if they are on no ring."""
+    """Return the axis of cameras around an object, upwards, which is up if they all lie on their side; None if they are
+    on no ring.
+    """
     centres = np.stack([camera.centre for camera in cameras])
     away = centres - centres.mean(axis=0)
     (smallest, second, largest), vectors = np.linalg.eigh(away.T @ away)
@@ -166,7 +175,8 @@ class Frame:
 
 def front(mesh: Mesh, up: Doubles, eye: Doubles) -> Doubles:
     """(3,): where the front of the model faces: where a facade does, or else towards the camera at `eye` (3,)."""
-    areas, normals = mesh.areas(), mesh.face_normals()
+    areas = mesh.areas()
+    normals = mesh.face_normals()
     level = normals - np.outer(normals @ up, up)
     mean = areas @ level
     if np.linalg.norm(mean) > _LEAST_FACADE * (areas @ np.linalg.norm(level, axis=1)):

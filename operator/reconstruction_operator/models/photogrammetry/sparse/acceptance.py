@@ -1,7 +1,9 @@
-"""Model acceptance: checks matches and a sparse model by the quality gates, and names the photos that the model leaves out.
+"""Model acceptance: checks matches and a sparse model by the quality gates, and names the photos that the model leaves
+out.
 
-Photos without parallax, taken from one place, show no depth. Two of them differ by a homography H = K R K^-1 with a rotation R (Hartley
-and Zisserman 2004, section 8.4). Two photos of a plane from different places also differ by a homography, but of another form.
+Photos without parallax, taken from one place, show no depth. Two of them differ by a homography H = K R K^-1 with a
+rotation R (Hartley and Zisserman 2004, section 8.4). Two photos of a plane from different places also differ by a
+homography, but of another form.
 """
 
 from __future__ import annotations
@@ -41,8 +43,11 @@ def check_matches(database: Path, count: int) -> None:
 
 
 def check(model: SparseModel, sources: Mapping[str, str]) -> None:
-    """Raise ModelFailure (NOT_ENOUGH_OVERLAP, NO_PARALLAX); `sources` maps names of prepared photos to the users' names."""
-    aligned, count = len(model.photos), len(sources)
+    """Raise ModelFailure (NOT_ENOUGH_OVERLAP, NO_PARALLAX); `sources` maps names of prepared photos to the users'
+    names.
+    """
+    aligned = len(model.photos)
+    count = len(sources)
     needed = quality_gates.fewest_aligned(count)
     if aligned < needed:
         text = f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed"
@@ -51,13 +56,15 @@ def check(model: SparseModel, sources: Mapping[str, str]) -> None:
     if each < quality_gates.POINTS_PER_PHOTO.limit:
         raise ModelFailure(
             "NO_PARALLAX",
-            f"the photos share only {each:.1f} points per photo, at least {quality_gates.POINTS_PER_PHOTO.limit:g} are needed",
+            f"the photos share only {each:.1f} points per photo, at "
+            f"least {quality_gates.POINTS_PER_PHOTO.limit:g} are needed",
         )
     angle = median_angle_deg(model)
     if angle < quality_gates.ANGLE_DEG.limit:
         raise ModelFailure(
             "NO_PARALLAX",
-            f"the camera moved too little for its distance: the photos see their points at angles of {angle:.1f} degrees, at "
+            f"the camera moved too little for its distance: the photos see their points at angles of {angle:.1f} "
+            "degrees, at "
             f"least {quality_gates.ANGLE_DEG.limit:g} are needed",
         )
 
@@ -76,7 +83,8 @@ def quality(model: SparseModel, count: int) -> dict[str, int | float]:
 
 def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
     """Return a warning that names the photos left out; empty if enough are aligned (`quality_gates.WHOLE_SHARE`)."""
-    aligned, count = len(model.photos), len(sources)
+    aligned = len(model.photos)
+    count = len(sources)
     if aligned >= quality_gates.WHOLE_SHARE.limit * count:
         return ""
     out = [photo for photo in model.left_out if photo.why is not Why.APART]

@@ -54,8 +54,8 @@ class Camera:
     def transfer(self, other: Camera) -> tuple[Doubles, Doubles]:
         """Return `first` (3, 3) and `second` (3,), which map pixels of this camera to the photo of `other`.
 
-        The homogeneous pixel there is `first @ (x, y, 1) + second / depth`. Its last component is the depth there, relative to the
-        depth here.
+        The homogeneous pixel there is `first @ (x, y, 1) + second / depth`. Its last component is the depth there,
+        relative to the depth here.
         """
         rotation = other.rotation @ self.rotation.T
         translation = other.translation - rotation @ self.translation
@@ -63,7 +63,8 @@ class Camera:
         return infinite, other.intrinsics @ translation
 
     def seen_by(self, other: Camera, inverse: Singles) -> tuple[Singles, Singles, Singles]:
-        """Return column, row and depth, relative to the depth here, of each pixel's point in the photo of `other`, all (h, w).
+        """Return column, row and depth, relative to the depth here, of each pixel's point in the photo of `other`, all
+        (h, w).
 
         `inverse` (h, w) is the inverse depth of each pixel here. A point behind `other` is far outside its photo.
         """
@@ -97,7 +98,8 @@ def pinhole(focal: float, column: float, row: float) -> Doubles:
 def reduced_camera(camera: Camera, size: int) -> Camera:
     """Return the camera of the same photo, reduced to at most `size` px on the longer side."""
     scale = min(1.0, size / max(camera.width, camera.height))
-    width, height = round(camera.width * scale), round(camera.height * scale)
+    width = round(camera.width * scale)
+    height = round(camera.height * scale)
     return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
 
 

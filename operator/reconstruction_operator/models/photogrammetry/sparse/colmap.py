@@ -1,11 +1,12 @@
 """COLMAP: the only module that imports pycolmap, after the libraries that must be loaded first.
 
-pycolmap's shared object exports the symbols of its own copies of zlib, SQLite, OpenSSL and others. If the system's libraries are loaded
-later (as in builds of Python whose `zlib` is a separate module), their internal calls bind to those copies, and the next compression
-aborts the process with "free(): invalid pointer". So the modules of the standard library that use these libraries are imported first.
+pycolmap's shared object exports the symbols of its own copies of zlib, SQLite, OpenSSL and others. If the system's
+libraries are loaded later (as in builds of Python whose `zlib` is a separate module), their internal calls bind to
+those copies, and the next compression aborts the process with "free(): invalid pointer". So the modules of the standard
+library that use these libraries are imported first.
 
-For the same reason COLMAP's database is opened only through pycolmap. With two copies of SQLite in one process, closing a file in one
-drops the other's locks on it (POSIX locks belong to the process), and the process dies of SIGBUS.
+For the same reason COLMAP's database is opened only through pycolmap. With two copies of SQLite in one process, closing
+a file in one drops the other's locks on it (POSIX locks belong to the process), and the process dies of SIGBUS.
 """
 
 from __future__ import annotations

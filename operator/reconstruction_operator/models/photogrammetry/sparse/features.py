@@ -1,8 +1,8 @@
 """Feature extraction: writes SIFT features of each photo to COLMAP's database. Photos of one camera share intrinsics.
 
-Lowe 2004, "Distinctive image features from scale-invariant keypoints", by OpenCV, with the RootSIFT normalisation of Arandjelovic and
-Zisserman 2012. COLMAP's own extraction keeps the largest features, where this keeps those with most contrast: it needs more of them for
-cameras as accurate, so that alignment takes twice the time.
+Lowe 2004, "Distinctive image features from scale-invariant keypoints", by OpenCV, with the RootSIFT normalisation of
+Arandjelovic and Zisserman 2012. COLMAP's own extraction keeps the largest features, where this keeps those with most
+contrast: it needs more of them for cameras as accurate, so that alignment takes twice the time.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def _import(group: Sequence[PreparedPhoto], folder: Path, database: Path) -> Non
 
 
 def _found(photo: PreparedPhoto, folder: Path, features: int) -> tuple[Singles, Pixels]:
-    """Return the keypoints (n, 4) of a photo, as column, row, scale in px and angle in radians, and their descriptors (n, 128).
+    """Return the keypoints (n, 4) of a photo, as column, row, scale in px and angle in radians, and their descriptors
+    (n, 128).
 
     Pixel centres are at halves, as in COLMAP.
     """

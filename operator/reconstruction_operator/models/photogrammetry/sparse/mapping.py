@@ -1,13 +1,16 @@
 """Structure from motion: finds a pose for each photo, and a sparse cloud of points.
 
-Incremental mapping aligns the photos one by one (Schoenberger and Frahm 2016, "Structure-from-motion revisited"). Global mapping aligns all
-at once (Pan et al. 2024, "Global structure-from-motion revisited"), and bridges weak links at which incremental mapping stops.
+Incremental mapping aligns the photos one by one (Schoenberger and Frahm 2016, "Structure-from-motion revisited").
+Global mapping aligns all at once (Pan et al. 2024, "Global structure-from-motion revisited"), and bridges weak links at
+which incremental mapping stops.
 
-Global mapping alone is not enough. On a walk straight ahead, it aligns photos whose lines of sight hardly intersect, so that depth cannot
-be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its failure shows a lack of parallax.
+Global mapping alone is not enough. On a walk straight ahead, it aligns photos whose lines of sight hardly intersect, so
+that depth cannot be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its
+failure shows a lack of parallax.
 
-One more bundle adjustment of the finished model also refines the principal points, where the optical axes meet the photos. Until then they
-are the centres of the photos. A lens that is off by a hundredth of the width shifts and turns all cameras.
+One more bundle adjustment of the finished model also refines the principal points, where the optical axes meet the
+photos. Until then they are the centres of the photos. A lens that is off by a hundredth of the width shifts and turns
+all cameras.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera,
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _WORST_ERROR_PX = 3.0
-_GROWTH = 2.0  # of a model between two adjustments of it as a whole; COLMAP's default is 1.1; cameras are as accurate as with 1.3
+# of a model between two adjustments of it as a whole; COLMAP's default is 1.1; cameras are as accurate as with 1.3
+_GROWTH = 2.0
 _FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP's default is 100
 _FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
 _FEWEST_PHOTOS = 8  # of one camera, so that its principal point is known better than by the centre
@@ -104,7 +108,9 @@ class Matched:
 
 
 def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: bool = False) -> list[SparseModel]:
-    """Return the models of incremental mapping, the largest first; optionally with fewer matches than COLMAP requires by default."""
+    """Return the models of incremental mapping, the largest first; optionally with fewer matches than COLMAP requires
+    by default.
+    """
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
@@ -185,7 +191,8 @@ def sparse_model(reconstruction: Any) -> SparseModel:
 def with_principal_points(model: SparseModel, threads: int) -> SparseModel:
     """Return `model` with refined principal points, cameras and points.
 
-    It is unchanged if no camera took enough photos, a principal point moves too far, or the reprojection error does not fall.
+    It is unchanged if no camera took enough photos, a principal point moves too far, or the reprojection error does not
+    fall.
     """
     before: Any = model.reconstruction
     taken = Counter(before.images[image].camera_id for image in before.reg_image_ids())
@@ -202,7 +209,10 @@ def with_principal_points(model: SparseModel, threads: int) -> SparseModel:
 
 
 def _adjusted(before: Any, threads: int) -> Any:
-    """Return COLMAP's reconstruction `before` after the adjustment. Intrinsics of all cameras are free: wrong ones shift the others."""
+    """Return COLMAP's reconstruction `before` after the adjustment.
+
+    Intrinsics of all cameras are free: wrong ones shift the others.
+    """
     after = pycolmap.Reconstruction(before)
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_principal_point = True

@@ -1,12 +1,13 @@
 """Pair selection: chooses the pairs of photos to match: all in small sets, similar photos in larger ones.
 
-Photos of the same object have similar global descriptors. VLAD (Jegou et al. 2010, "Aggregating local descriptors into a compact image
-representation") takes the difference of each SIFT feature from the nearest word of a small vocabulary, and sums the differences for each
-word. Each sum is scaled to length 1 (Arandjelovic and Zisserman 2013, "All about VLAD"). Then the signed square root is taken, and the
-whole vector is scaled to length 1 (Perronnin et al. 2010, "Large-scale image retrieval with compressed Fisher vectors").
+Photos of the same object have similar global descriptors. VLAD (Jegou et al. 2010, "Aggregating local descriptors into
+a compact image representation") takes the difference of each SIFT feature from the nearest word of a small vocabulary,
+and sums the differences for each word. Each sum is scaled to length 1 (Arandjelovic and Zisserman 2013, "All about
+VLAD"). Then the signed square root is taken, and the whole vector is scaled to length 1 (Perronnin et al. 2010,
+"Large-scale image retrieval with compressed Fisher vectors").
 
-The vocabulary is learned from the features of the set itself, by k-means (Lloyd 1982). So no weights are needed, and most words describe
-the subject of the set.
+The vocabulary is learned from the features of the set itself, by k-means (Lloyd 1982). So no weights are needed, and
+most words describe the subject of the set.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from reconstruction_operator.models.photogrammetry.sparse.features import UNIT
 _EXHAUSTIVE_UP_TO = 20  # photos; their 190 pairs are no more than a selection would have
 _NEAREST = 8  # most similar photos for each photo
 _BESIDE = (1, 2)  # places between neighbours in the order of names
-# The same as shares of the photos, 9 and 18 degrees of a round: in a dense set the next photos have too little parallax to begin with.
+# The same as shares of the photos, 9 and 18 degrees of a round: in a dense set the next photos have too little parallax
+# to begin with.
 _FARTHER_SHARES = (1 / 40, 1 / 20)
 _NEAREST_ALIGNED = 30  # most similar aligned photos for each photo that overlaps with none
 _WORDS = 64
@@ -71,12 +73,15 @@ def similar(descriptors: Descriptors) -> list[Pair]:
 def towards(descriptors: Descriptors, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
     """Return pairs of each photo in `left_out` with the most similar photos in `aligned`."""
     index = {name: position for position, name in enumerate(descriptors.names)}
-    rows, columns = [index[name] for name in sorted(left_out)], [index[name] for name in sorted(aligned)]
+    rows = [index[name] for name in sorted(left_out)]
+    columns = [index[name] for name in sorted(aligned)]
     return _named(descriptors.names, _most_similar(descriptors, rows, columns, _NEAREST_ALIGNED))
 
 
 def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pair]:
-    """Return pairs of the photos in `left_out` with the neighbours of their neighbours, by the pairs in `overlapping`."""
+    """Return pairs of the photos in `left_out` with the neighbours of their neighbours, by the
+    pairs in `overlapping`.
+    """
     near: dict[str, set[str]] = {}
     for first, second in overlapping:
         near.setdefault(first, set()).add(second)

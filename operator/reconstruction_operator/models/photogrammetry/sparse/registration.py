@@ -1,12 +1,16 @@
 """Registration: matches and aligns photos in rounds, until few are left out.
 
 1. The photos are aligned one by one, with the pairs from `pairs.choose`.
-2. If more than a hundredth are left out, they are matched again, by guided matching, with their neighbours and the neighbours of those.
-   Photos without neighbours are matched with the most similar aligned photos. All are aligned again.
-3. If more than a twentieth are still left out, all are aligned with fewer matches required: one by one, then all at once.
-4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned as in 1 and 3.
+2. If more than a hundredth are left out, they are matched again, by guided matching, with their neighbours and the
+   neighbours of those. Photos without neighbours are matched with the most similar aligned photos. All are aligned
+   again.
+3. If more than a twentieth are still left out, all are aligned with fewer matches required: one by one, then all at
+   once.
+4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned as in
+   1 and 3.
 
-The model with most photos is kept, and its cameras are refined. Matches are verified by two-view geometry, and kept in COLMAP's database.
+The model with most photos is kept, and its cameras are refined. Matches are verified by two-view geometry, and kept in
+COLMAP's database.
 """
 
 from __future__ import annotations
@@ -35,7 +39,10 @@ _AS_GOOD_AS_ALL_SHARE = 0.99  # with this share aligned, no more pairs are match
 
 
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
-    """Return the largest consistent model, which may be small or empty. The pairs from `pairs.choose` must be matched."""
+    """Return the largest consistent model, which may be small or empty.
+
+    The pairs from `pairs.choose` must be matched.
+    """
     count = matched.count
     models = mapping.one_by_one(matched, progress.part(0.0, 0.7))
     if _aligned(models) < _AS_GOOD_AS_ALL_SHARE * count:
@@ -119,7 +126,8 @@ def forget(pairs: Iterable[Pair], database: Path) -> None:
 
 
 def apart(models: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
-    """Return the photos of models that share at most half of their photos with `best`: such a model shows another object.
+    """Return the photos of models that share at most half of their photos with `best`: such a model shows another
+    object.
 
     A model of the same object from an earlier round has most of its photos in `best`.
     """
@@ -132,7 +140,8 @@ def _left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> t
 
     The photos in `apart` were aligned in another model.
     """
-    inside, elsewhere = set(aligned), set(apart)
+    inside = set(aligned)
+    elsewhere = set(apart)
     matched = {name for pair in overlapping(database) for name in pair}
     photos = []
     with pycolmap.Database.open(database) as opened:
@@ -146,7 +155,10 @@ def _left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> t
 
 
 def _by_few_matches(matched: Matched, models: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
-    """Align with fewer matches required. Return nothing if nearly all, or too few photos are aligned: see `mapping` on parallax."""
+    """Align with fewer matches required.
+
+    Return nothing if nearly all, or too few photos are aligned: see `mapping` on parallax.
+    """
     aligned, count = _aligned(models), matched.count
     if not quality_gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
         return []

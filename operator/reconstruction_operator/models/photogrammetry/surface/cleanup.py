@@ -1,6 +1,8 @@
-"""Mesh clean-up: removes surface without points, surface that the photos contradict, and islands; smooths, and reduces triangles.
+"""Mesh clean-up: removes surface without points, surface that the photos contradict, and islands; smooths, and reduces
+triangles.
 
-The fit of the surface closes gaps: sheets between roofs and chimneys, where photos show the sky; the floor of a balcony, which no photo shows.
+The fit of the surface closes gaps: sheets between roofs and chimneys, where photos show the sky; the floor of a
+balcony, which no photo shows.
 """
 
 from __future__ import annotations
@@ -33,13 +35,16 @@ _FEWEST_BLANK = 2  # photos with a blank area at the face
 _LEAST_BLANK_SHARE = 0.2  # of the photos that would show the face: a plain wall may look like sky in some
 _MAJORITY = 0.5  # minimum share among the faces around a face
 _MARGIN_PX = 1  # by which a face must be inside a blank area
-# Taubin 1995, "A signal processing approach to fair surface design": a step inwards and one outwards remove noise and keep the volume.
+# Taubin 1995, "A signal processing approach to fair surface design": a step inwards and one outwards remove noise and
+# keep the volume.
 _TAUBIN_SHRINK = 0.5
 _TAUBIN_GROW = -0.53
 
 
 def without_extrapolation(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
-    """Remove the extrapolated surface, which is far from all `points`. `spacing` is that of the points, overall or at each vertex.
+    """Remove the extrapolated surface, which is far from all `points`.
+
+    `spacing` is that of the points, overall or at each vertex.
 
     Small holes inside the surface stay closed; notches and spikes at the border are removed.
     """
@@ -60,7 +65,8 @@ def rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mask:
 
     `spacing` is that of the points, overall or at each face. Pieces inside the surface are not part of the rim.
     """
-    tree, middles = cKDTree(points), mesh.middles()
+    tree = cKDTree(points)
+    middles = mesh.middles()
     distances, nearest = tree.query(middles)
     unsupported = distances > _RIM_CELLS * np.asarray(spacing)
     farthest = tree.query(points[nearest[unsupported]], k=_AROUND_POINTS + 1)[0][:, -1]
@@ -75,7 +81,10 @@ def rim(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mask:
 
 
 def far_from(points: Doubles, places: Doubles, spacing: float | Doubles) -> Mask:
-    """(m,): which of `places` (m, 3) are far from all `points`. `spacing` is that of the points, overall or at each place."""
+    """(m,): which of `places` (m, 3) are far from all `points`.
+
+    `spacing` is that of the points, overall or at each place.
+    """
     reach = _REACH_CELLS * np.asarray(spacing)
     distances, _ = cKDTree(points).query(places, distance_upper_bound=float(reach.max()))
     return np.asarray(distances >= reach)
@@ -104,8 +113,10 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> tupl
             inside, pixels = _inside(view, mesh.vertices)
             suspected[inside] += view.blank(pixels, _MARGIN_PX)
     doubted = np.flatnonzero(far | (suspected >= _FEWEST_BLANK)[mesh.faces].any(axis=1))
-    part, caster = Mesh(mesh.vertices, mesh.faces[doubted]), Caster(mesh)
-    middles, normals = part.middles(), part.face_normals()
+    part = Mesh(mesh.vertices, mesh.faces[doubted])
+    caster = Caster(mesh)
+    middles = part.middles()
+    normals = part.face_normals()
     least = np.where(far[doubted], _DOUBTFUL_COSINE, _GRAZING_COSINE)
     blank, seen, seen_blank = np.zeros((3, len(far)), dtype=np.int64)
     for view in views:
@@ -119,7 +130,8 @@ def without_contradictions(mesh: Mesh, far: Mask, views: Sequence[View]) -> tupl
         open_to[open_to] = caster.sees(middles[steep], normals[steep], view.camera.centre)
         seen[faces] += open_to
         seen_blank[faces] += open_to & is_blank
-    # Nothing is between a camera and the sky. But a mask may hide what is in front of the object: then the points decide.
+    # Nothing is between a camera and the sky. But a mask may hide what is in front of the object: then the points
+    # decide.
     contradicted = far & (blank >= _FEWEST_BLANK)
     contradicted |= (seen_blank >= _FEWEST_BLANK) & (seen_blank >= _LEAST_BLANK_SHARE * seen)
     kept = ~_majority(mesh, contradicted)
@@ -133,7 +145,8 @@ def without_invented(mesh: Mesh, invented: Mask) -> Mesh:
 
 def _majority(mesh: Mesh, chosen: Mask) -> Mask:
     """(m,): the faces around which most faces are `chosen`: its border becomes smooth, and single faces go."""
-    corners, count = mesh.faces.ravel(), len(mesh.vertices)
+    corners = mesh.faces.ravel()
+    count = len(mesh.vertices)
     around = np.bincount(corners, np.repeat(chosen, 3), count) / np.maximum(np.bincount(corners, minlength=count), 1)
     return np.asarray(around[mesh.faces].mean(axis=1) > _MAJORITY)
 
@@ -199,7 +212,9 @@ def average_of_neighbours(mesh: Mesh) -> sparse.csr_matrix:
 
 
 def decimated(mesh: Mesh, faces: int) -> Mesh:
-    """Reduce to about `faces` triangles (Garland and Heckbert 1997, "Surface simplification using quadric error metrics")."""
+    """Reduce to about `faces` triangles (Garland and Heckbert 1997, "Surface simplification using quadric error
+    metrics").
+    """
     if len(mesh.faces) <= faces:
         return mesh
     vertices, triangles = fast_simplification.simplify(
@@ -239,11 +254,13 @@ def _on_border(mesh: Mesh) -> Mask:
 
 def _edge_counts(mesh: Mesh) -> sparse.csr_matrix:
     """(n, n): the number of faces of each edge, in the upper triangle."""
-    first, second = mesh.faces.T.ravel(), mesh.faces[:, [1, 2, 0]].T.ravel()
+    first = mesh.faces.T.ravel()
+    second = mesh.faces[:, [1, 2, 0]].T.ravel()
     return _graph(mesh, np.minimum(first, second), np.maximum(first, second))
 
 
 def _graph(mesh: Mesh, rows: Integers, columns: Integers) -> sparse.csr_matrix:
     """(n, n): how often each pair of vertices is given."""
-    count, ones = len(mesh.vertices), np.ones(len(rows), dtype=np.float32)
+    count = len(mesh.vertices)
+    ones = np.ones(len(rows), dtype=np.float32)
     return sparse.csr_matrix((ones, (rows.astype(np.int32), columns.astype(np.int32))), shape=(count, count))

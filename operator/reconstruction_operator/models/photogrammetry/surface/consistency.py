@@ -1,8 +1,9 @@
 """Photo-consistency: moves each vertex along its normal to where its best photos agree.
 
-The fit of the surface and its smoothing round off what the photos show. Here, a small square on the tangent plane is sampled in the best
-photos of each vertex, at some heights, and their correlation decides (as Vu, Labatut, Pons and Keriven 2012, "High accuracy and
-visibility-consistent dense multiview stereo", but with a search instead of a gradient). Confident vertices pull the others.
+The fit of the surface and its smoothing round off what the photos show. Here, a small square on the tangent plane is
+sampled in the best photos of each vertex, at some heights, and their correlation decides (as Vu, Labatut, Pons and
+Keriven 2012, "High accuracy and visibility-consistent dense multiview stereo", but with a search instead of a
+gradient). Confident vertices pull the others.
 """
 
 from __future__ import annotations
@@ -78,8 +79,11 @@ def refined(mesh: Mesh, views: Sequence[View], *, threads: int, progress: StageP
 def _best_views(
     mesh: Mesh, normals: Doubles, views: Sequence[View], progress: StageProgress
 ) -> tuple[Integers, Doubles]:
-    """Return the views (n, _VIEWS), best first, that see each vertex, -1 for none, and the size of a pixel (n,) of the first."""
-    caster, count = Caster(mesh), len(mesh.vertices)
+    """Return the views (n, _VIEWS), best first, that see each vertex, -1 for none, and the size of a pixel (n,) of the
+    first.
+    """
+    caster = Caster(mesh)
+    count = len(mesh.vertices)
     best = np.full((count, _VIEWS), -1, dtype=np.int64)
     scores = np.zeros((count, _VIEWS), dtype=np.float32)
     pixel = np.zeros(count)
@@ -118,7 +122,9 @@ def _squares(points: Doubles, normals: Doubles, pixel: Doubles, views: Integers)
 def _heights(
     squares: _Square, heights: Doubles, read: Callable[[int], GreyView], *, threads: int, progress: StageProgress
 ) -> tuple[Doubles, Doubles]:
-    """Return the height (n,) in pixels at which the views of each square agree best, and how sure that is (n,); 0: not at all."""
+    """Return the height (n,) in pixels at which the views of each square agree best, and how sure that is (n,); 0: not
+    at all.
+    """
     height, confidence = np.zeros((2, len(squares.points)))
     usable = np.flatnonzero(squares.views[:, 1] >= 0)
     usable = usable[_spread(squares.points[usable], squares.pixel[usable])]
@@ -156,7 +162,9 @@ def _spread(points: Doubles, pixel: Doubles) -> Mask:
 
 
 def _correlations(squares: _Square, chunk: Integers, heights: Doubles, read: Callable[[int], GreyView]) -> Singles:
-    """(n, heights): how well the views of the squares in `chunk` (n,) correlate at each height: the mean of the better half of pairs."""
+    """(n, heights): how well the views of the squares in `chunk` (n,) correlate at each height: the mean of the better
+    half of pairs.
+    """
     offsets = np.arange(_PATCH, dtype=np.float32) - _PATCH // 2
     along, across = (grid.ravel() for grid in np.meshgrid(offsets, offsets, indexing="ij"))
     rise = heights.astype(np.float32)[:, None]
@@ -187,7 +195,8 @@ def _correlations(squares: _Square, chunk: Integers, heights: Doubles, read: Cal
 
 
 def _in_photo(squares: _Square, chosen: Integers, camera: Camera) -> Singles:
-    """(2, 4, n, 1): column and row of each middle, and what a sample across, one along, and a pixel upwards add to them.
+    """(2, 4, n, 1): column and row of each middle, and what a sample across, one along, and a pixel upwards add to
+    them.
 
     The squares are so small that perspective is linear in them.
     """

@@ -82,7 +82,8 @@ class Caster:
         self._lift = _LIFT * float(np.linalg.norm(extents(mesh.vertices)))
 
     def cast(self, origins: Doubles, directions: Doubles) -> tuple[Integers, Doubles]:
-        """Return the first face (n,) on each ray, -1 for a miss, and the barycentric weights (n, 3) of its vertices there.
+        """Return the first face (n,) on each ray, -1 for a miss, and the barycentric weights (n, 3) of its vertices
+        there.
 
         The rays are from `origins` (n, 3) along `directions` (n, 3).
         """
@@ -94,7 +95,8 @@ class Caster:
                 np.ascontiguousarray(directions[chunk], dtype=np.float32),
                 output=1,
             )
-            second, third = hits["u"].astype(np.float64), hits["v"].astype(np.float64)
+            second = hits["u"].astype(np.float64)
+            third = hits["v"].astype(np.float64)
             faces.append(hits["primID"].astype(np.int64))
             weights.append(np.stack([1.0 - second - third, second, third], axis=1))
         return np.concatenate(faces), np.concatenate(weights)

@@ -1,4 +1,5 @@
-"""Poisson surface, fitted by COLMAP in a process of its own: the call holds the interpreter lock, and progress reports must continue.
+"""Poisson surface, fitted by COLMAP in a process of its own: the call holds the interpreter lock, and progress reports
+must continue.
 
 The process is in the process group of the run, so a signal to the group ends it too.
 """
@@ -16,10 +17,11 @@ _TAIL_CHARACTERS = 2000  # of a failed process's output
 
 
 def fit(points: Path, mesh: Path, octree_depth: int) -> None:
-    """Fit the surface to `points` (PLY with normals), and write it to `mesh`; the output of the process goes to a log beside it.
+    """Fit the surface to `points` (PLY with normals), and write it to `mesh`; the output of the process goes to a log
+    beside it.
 
-    Raises MemoryError if the process ran out of memory or was killed (by the kernel, for its memory), and RuntimeError with the end
-    of its output if it failed.
+    Raises MemoryError if the process ran out of memory or was killed (by the kernel, for its memory), and RuntimeError
+    with the end of its output if it failed.
     """
     log = mesh.with_suffix(".log")
     command = [sys.executable, "-P", "-m", __name__, str(points), str(mesh), str(octree_depth)]

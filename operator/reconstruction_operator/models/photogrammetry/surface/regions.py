@@ -1,9 +1,9 @@
 """Region of interest: what several photos see, without the far background.
 
-Photos around an object show a background that is at least as far away as the cameras on the other side. The region is limited by the
-borders of the photos, and by a ball that reaches to the cameras. A ball around the object would cut the ground into a disc. The ground may
-be many times larger than the object, so its detail decreases with the distance. The region of a scene around the
-cameras (a room) is unlimited.
+Photos around an object show a background that is at least as far away as the cameras on the other side. The region is
+limited by the borders of the photos, and by a ball that reaches to the cameras. A ball around the object would cut the
+ground into a disc. The ground may be many times larger than the object, so its detail decreases with the distance. The
+region of a scene around the cameras (a room) is unlimited.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ _SMALL_SET = 5  # a set with fewer photos is small
 _EXTENT_PERCENTILE = 98.0  # of the points' distances; farther points are outliers
 _MARGIN = 1.1  # factor beyond the outermost points
 _WIDE = 1.3  # a region up to this multiple of the core's radius has the same detail everywhere
-# Minimum share of the region's points in its core. With fewer, the core is empty, as inside a house that was photographed from outside.
+# Minimum share of the region's points in its core. With fewer, the core is empty, as inside a house that was
+# photographed from outside.
 _CORE_SHARE = 0.1
 _COARSEST = 2  # maximum number of doublings of the detail size
-_INSIDE_SHARE = 0.85  # minimum distance of half of the points from the middle, relative to that of the cameras, in a scene around them
+# minimum distance of half of the points from the middle, relative to that of the cameras, in a scene around them
+_INSIDE_SHARE = 0.85
 _SAMPLE = 100_000  # maximum number of points; more do not change the region
 _LEAST_SHARE = 0.25  # minimum share of the points in the region; with fewer, it is not the subject
 _SCENE_PERCENTILE = 97.0  # of the points' distances in an unlimited region; farther points are background
@@ -46,7 +48,10 @@ class Ball:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Region:
-    """The part of the ball that at least `fewest` cameras see. `core` is the largest ball that about half of them see completely."""
+    """The part of the ball that at least `fewest` cameras see.
+
+    `core` is the largest ball that about half of them see completely.
+    """
 
     ball: Ball
     core: Ball
@@ -121,8 +126,8 @@ class Region:
 def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region:
     """Return the region of interest: everywhere if the cameras do not converge (a facade, a flight, a panorama).
 
-    Its centre is the point nearest to all optical axes. It reaches to the median distance of the cameras, but not beyond the outermost
-    of the `points` (n, 3) inside it. Sparse points are enough.
+    Its centre is the point nearest to all optical axes. It reaches to the median distance of the cameras, but not
+    beyond the outermost of the `points` (n, 3) inside it. Sparse points are enough.
     """
     centre = point_of_convergence(cameras)
     if centre is None:
@@ -159,15 +164,15 @@ def are_inside(cameras: Sequence[Camera], points: Doubles) -> bool:
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:
     """(3,): the point nearest to all optical axes, by least squares; None if the axes are nearly parallel."""
-    centres, axes = (
-        np.stack([camera.centre for camera in cameras]),
-        np.stack([camera.rotation[2] for camera in cameras]),
-    )
+    centres = np.stack([camera.centre for camera in cameras])
+    axes = np.stack([camera.rotation[2] for camera in cameras])
     return nearest_to_lines(centres, axes, _LEAST_CONVERGENCE)
 
 
 def room_around(camera: Camera, point: Doubles) -> float:
-    """Return the radius of the largest ball around `point` that is entirely in the photo; negative if `point` is outside."""
+    """Return the radius of the largest ball around `point` that is entirely in the photo; negative if `point` is
+    outside.
+    """
     x, y, z = camera.rotation @ point + camera.translation
     focal_x, focal_y = camera.intrinsics[0, 0], camera.intrinsics[1, 1]
     left, top = camera.intrinsics[0, 2], camera.intrinsics[1, 2]

@@ -46,7 +46,8 @@ def crop(cloud: Cloud, region: Region) -> Cloud:
     if len(cloud.points) < quality_gates.DENSE_POINTS.limit:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"the photos agree on only {len(cloud.points)} points of the surface, at least {quality_gates.DENSE_POINTS.limit:g} are "
+            f"the photos agree on only {len(cloud.points)} points of the surface, at least "
+            f"{quality_gates.DENSE_POINTS.limit:g} are "
             "needed: shiny, transparent or plain surfaces have none",
         )
     inside = region.limited(cloud.points).contains(cloud.points, _SCENE_MARGIN)
@@ -68,9 +69,9 @@ def _cell(radius: float, region: Region, octree_depth: int) -> tuple[float, int]
 def thin(cloud: Cloud, region: Region, octree_depth: int) -> tuple[Cloud, float, int]:
     """Return about one point for each cell of the octree, the side of a cell, and the depth of the octree.
 
-    The octree is less deep than `octree_depth` if the photos lack the detail. For a region much wider than its core, it is deeper, and the
-    spacing of points grows with `region.coarseness`. Cells may be twice as large as without surroundings: finer cells take three times as
-    long, and do not improve the faces that are kept.
+    The octree is less deep than `octree_depth` if the photos lack the detail. For a region much wider than its core, it
+    is deeper, and the spacing of points grows with `region.coarseness`. Cells may be twice as large as without
+    surroundings: finer cells take three times as long, and do not improve the faces that are kept.
     """
     if region.doublings == 0:
         centre = np.median(cloud.points, axis=0)

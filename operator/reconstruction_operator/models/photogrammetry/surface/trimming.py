@@ -1,4 +1,6 @@
-"""Trimming: keeps the part of a fitted surface that rests on points and photos, and names what is closed without points."""
+"""Trimming: keeps the part of a fitted surface that rests on points and photos, and names what is closed without
+points.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def view_weights(mesh: Mesh, doubtful: Mask, views: Sequence[View], caster: Cast
 
     `doubtful` (vertices,) is where no point is near the surface. There, flat angles do not count.
     """
-    normals, least = mesh.normals(), np.where(doubtful, _DOUBTFUL_COSINE, _GRAZING_COSINE)
+    normals = mesh.normals()
+    least = np.where(doubtful, _DOUBTFUL_COSINE, _GRAZING_COSINE)
     weights = np.zeros((len(mesh.vertices), len(views)), dtype=np.float32)
     for index, view in enumerate(views):
         weights[:, index] = _view_weight(mesh.vertices, normals, least, view, caster)
@@ -75,8 +76,8 @@ def _view_weight(points: Doubles, normals: Doubles, least: Doubles, view: View, 
 def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> tuple[Singles, Singles]:
     """Return what each view shows around the pixel of each vertex of `mesh`, even if the vertex is hidden.
 
-    These are colours (vertices, views, 3), RGB 0 to 255, and the mean contrast of neighbouring pixels (vertices, views) in levels, which is
-    low out of focus.
+    These are colours (vertices, views, 3), RGB 0 to 255, and the mean contrast of neighbouring pixels (vertices, views)
+    in levels, which is low out of focus.
     """
     colours = np.zeros((len(mesh.vertices), len(views), 3), dtype=np.float32)
     detail = np.zeros(colours.shape[:2], dtype=np.float32)

@@ -1,8 +1,9 @@
 """Labelling: chooses one photo for each face, so that the texture has patches of single photos, without ghosts.
 
-A good photo for a face sees it well and in focus, and agrees with other photos about its colour (the check of Waechter et al. 2014, "Let
-there be color!"). Neighbouring faces prefer the same photo (the model of Lempitsky and Ivanov 2007, "Seamless mosaicing of image-based
-texture maps"). Belief propagation finds the labels (Felzenszwalb and Huttenlocher 2006, "Efficient belief propagation for early vision").
+A good photo for a face sees it well and in focus, and agrees with other photos about its colour (the check of Waechter
+et al. 2014, "Let there be color!"). Neighbouring faces prefer the same photo (the model of Lempitsky and Ivanov 2007,
+"Seamless mosaicing of image-based texture maps"). Belief propagation finds the labels (Felzenszwalb and Huttenlocher
+2006, "Efficient belief propagation for early vision").
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Labels:
 def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
     """Return the labels of the faces of `mesh`.
 
-    `weights` (vertices, views) state how well the views show the vertices (0: not at all), `colours` (vertices, views, 3) in which
-    colours.
+    `weights` (vertices, views) state how well the views show the vertices (0: not at all), `colours` (vertices, views,
+    3) in which colours.
     """
     corners = weights[mesh.faces]
     sees = corners.min(axis=1)

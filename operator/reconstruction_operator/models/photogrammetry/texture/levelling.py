@@ -24,15 +24,16 @@ _TOLERANCE = 1e-4
 def gains(colours: Singles, seen: Mask) -> Singles:
     """(views, 3): factors that equalise the colours of the views; their logarithms sum to 0.
 
-    `colours` (vertices, views, 3) is the colour of each vertex in each view, and `seen` (vertices, views) whether the view sees it. The
-    gains are fitted by least squares to the median ratio of each pair of views.
+    `colours` (vertices, views, 3) is the colour of each vertex in each view, and `seen` (vertices, views) whether the
+    view sees it. The gains are fitted by least squares to the median ratio of each pair of views.
     """
     step = -(-len(seen) // _SAMPLE)
     colours, seen = colours[::step], seen[::step]
     count = seen.shape[1]
     usable = seen & (colours.min(axis=2) > _DARK) & (colours.max(axis=2) < _BRIGHT)
     levels = np.log(np.maximum(colours, 1.0))
-    system, right = np.zeros((count, count)), np.zeros((count, 3))
+    system = np.zeros((count, count))
+    right = np.zeros((count, 3))
     for first in range(count):
         for second in range(first + 1, count):
             common = np.flatnonzero(usable[:, first] & usable[:, second])
@@ -50,10 +51,11 @@ def gains(colours: Singles, seen: Mask) -> Singles:
 
 
 def offsets(mesh: Mesh, labels: Labels, colours: Singles) -> Singles:
-    """(vertices, views, 3): what to add to the colours of each view so that seams disappear; interpolated over each face.
+    """(vertices, views, 3): what to add to the colours of each view so that seams disappear; interpolated over each
+    face.
 
-    `colours` (vertices, views, 3) is the colour of each vertex in each view, with gains. Colours become equal at seams, and offsets change
-    as little as possible within a patch (Lempitsky and Ivanov 2007).
+    `colours` (vertices, views, 3) is the colour of each vertex in each view, with gains. Colours become equal at seams,
+    and offsets change as little as possible within a patch (Lempitsky and Ivanov 2007).
     """
     face, view = np.nonzero(labels.uses)
     corners = mesh.faces[face]

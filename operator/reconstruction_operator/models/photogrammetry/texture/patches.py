@@ -1,8 +1,8 @@
 """Patches: cuts the mesh into patches of one photo each, and packs them into a square atlas at the scale of the photos.
 
-A patch lies in the atlas as in its photo, so nothing is stretched. With room, photos are enlarged a little: viewers interpolate between texels
-linearly, which blurs less if the texels are finer than the pixels. If the atlas is too small, all photos are reduced.
-Faces that no photo shows share one grey cell.
+A patch lies in the atlas as in its photo, so nothing is stretched. With room, photos are enlarged a little: viewers
+interpolate between texels linearly, which blurs less if the texels are finer than the pixels. If the atlas is too
+small, all photos are reduced. Faces that no photo shows share one grey cell.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Atlas:
 def make(
     mesh: Mesh, labels: Labels, photographs: Sequence[Photograph], coarseness: Doubles, *, size: int, largest: int
 ) -> Atlas:
-    """Return the atlas of `mesh` on a square texture of `size` px, or of `largest` px if a texel would be more than two pixels.
+    """Return the atlas of `mesh` on a square texture of `size` px, or of `largest` px if a texel would be more than two
+    pixels.
 
     In a crowded atlas, a face with `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
     """
@@ -82,8 +83,11 @@ def make(
 
 
 def _in_photos(mesh: Mesh, labels: Labels, photographs: Sequence[Photograph], scale: Doubles) -> tuple[Doubles, Mask]:
-    """Return the pixels (faces, 3, 2) of the corners in the photo of each face, scaled by `scale` (faces,), and which faces it shows."""
-    corners, shown = np.zeros((len(mesh.faces), 3, 2)), np.zeros(len(mesh.faces), dtype=np.bool_)
+    """Return the pixels (faces, 3, 2) of the corners in the photo of each face, scaled by `scale` (faces,), and which
+    faces it shows.
+    """
+    corners = np.zeros((len(mesh.faces), 3, 2))
+    shown = np.zeros(len(mesh.faces), dtype=np.bool_)
     for index, factor in np.unique(np.stack([labels.face, scale], axis=1)[labels.face >= 0], axis=0):
         here = np.flatnonzero((labels.face == index) & (scale == factor))
         photograph = photographs[int(index)].resized(factor)
@@ -91,7 +95,8 @@ def _in_photos(mesh: Mesh, labels: Labels, photographs: Sequence[Photograph], sc
         pixels = photograph.distorted(straight)
         size = np.array([photograph.camera.width, photograph.camera.height])
         inside = (depth > 0.0) & ((pixels > -1.0) & (pixels < size)).all(axis=1)
-        corners[here], shown[here] = pixels.reshape(-1, 3, 2), inside.reshape(-1, 3).all(axis=1)
+        corners[here] = pixels.reshape(-1, 3, 2)
+        shown[here] = inside.reshape(-1, 3).all(axis=1)
     return corners, shown & (np.linalg.det(np.diff(corners, axis=1)) < 0.0)  # seen from outside
 
 
@@ -111,7 +116,10 @@ def _repeated(groups: Sequence[Integers], values: Sequence[Doubles]) -> Doubles:
 
 
 def _connected(mesh: Mesh, kind: Doubles, whole: Mask) -> Integers:
-    """(faces,): the number of the patch of each face. Connected `whole` faces of one `kind` (faces, k) are a patch, others are alone."""
+    """(faces,): the number of the patch of each face.
+
+    Connected `whole` faces of one `kind` (faces, k) are a patch, others are alone.
+    """
     first, second = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).face_adjacency.T
     joined = whole[first] & whole[second] & (kind[first] == kind[second]).all(axis=1)
     ends, count = (first[joined], second[joined]), len(mesh.faces)
@@ -129,7 +137,8 @@ def _covered(corners: Doubles) -> Pixels:
 
 
 def _packed(shapes: Sequence[Pixels], size: int) -> list[Doubles] | None:
-    """Return the upper left corner (2,: column, row) of each of `shapes` in a square of `size` texels; None if they do not fit.
+    """Return the upper left corner (2,: column, row) of each of `shapes` in a square of `size` texels; None if they do
+    not fit.
 
     The first place in row order where a shape touches no other is taken, on a grid of blocks, the largest shape first.
     """

@@ -1,6 +1,7 @@
 """Photographs: the users' photos, from which the texture takes its colours with one interpolation.
 
-The undistorted views of the dense reconstruction went through another JPEG and another interpolation, and are smaller than large photos.
+The undistorted views of the dense reconstruction went through another JPEG and another interpolation, and are smaller
+than large photos.
 """
 
 from __future__ import annotations

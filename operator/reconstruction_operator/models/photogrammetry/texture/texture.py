@@ -1,7 +1,7 @@
 """Texture: colours each texel of the atlas from the photo of its face.
 
-Where faces of two photos meet, the photos are blended across one triangle on either side: their shares are interpolated between its
-vertices. So seams are invisible, and nothing is blended elsewhere.
+Where faces of two photos meet, the photos are blended across one triangle on either side: their shares are interpolated
+between its vertices. So seams are invisible, and nothing is blended elsewhere.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Paint:
 
 
 def mix(mesh: Mesh, weights: Singles, colours: Singles, detail: Singles) -> Paint:
-    """Return the paint for `mesh`, from the `weights` (vertices, views) of the views and what `colour.surroundings` returned."""
+    """Return the paint for `mesh`, from the `weights` (vertices, views) of the views and what `colour.surroundings`
+    returned.
+    """
     gains = levelling.gains(colours, weights > 0)
     levelled = colours * gains
     labels = labelling.choose(mesh, weights * detail, levelled)
@@ -68,7 +70,8 @@ def rasterise(atlas: Atlas) -> Texels:
         cv2.fillConvexPoly(owner, triangle, number, lineType=cv2.LINE_8, shift=_SUBTEXEL_BITS)
     row, column = (places.astype(np.int32) for places in np.nonzero(owner >= 0))
     face = owner[row, column]
-    first, to_weights = corners[:, 0].astype(np.float32), _to_weights(corners).astype(np.float32)
+    first = corners[:, 0].astype(np.float32)
+    to_weights = _to_weights(corners).astype(np.float32)
     weights = np.empty((len(face), 3), dtype=np.float32)
     for start in range(0, len(face), _TEXELS_AT_ONCE):
         chunk = slice(start, start + _TEXELS_AT_ONCE)
@@ -135,13 +138,16 @@ def bake(
     painted = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)
     painted[texels.row, texels.column] = 1
-    filled, areas = fill_gaps(texture, painted), atlas.mesh.areas()
+    filled = fill_gaps(texture, painted)
+    areas = atlas.mesh.areas()
     progress(1.0, f"texture of {size} px")
     return filled, float(areas @ paint.labels.uses.any(axis=1) / areas.sum())
 
 
 def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:
-    """Fill the gaps between patches with the colours of the nearest texels, so that smaller mip levels do not bleed black."""
+    """Fill the gaps between patches with the colours of the nearest texels, so that smaller mip levels do not bleed
+    black.
+    """
     _, nearest = cv2.distanceTransformWithLabels(1 - painted, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((int(nearest.max()) + 1, 3), dtype=np.uint8)
     colours[nearest[painted > 0]] = texture[painted > 0]
@@ -150,7 +156,9 @@ def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:
 
 
 def _to_weights(corners: Doubles) -> Doubles:
-    """(faces, 2, 2): what turns a vector from the first of `corners` (faces, 3, 2) into the weights of the other two."""
+    """(faces, 2, 2): what turns a vector from the first of `corners` (faces, 3, 2) into the weights
+    of the other two.
+    """
     across, down = np.moveaxis(corners[:, 1:] - corners[:, :1], 2, 0)
     area = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
     factor = np.divide(1.0, area, out=np.zeros_like(area), where=np.abs(area) >= _UNDEFINED_AREA)

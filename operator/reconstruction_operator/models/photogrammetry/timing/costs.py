@@ -1,10 +1,10 @@
 """Expected costs: the expected duration of each stage, from the photos and the settings.
 
-Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`, and of 24 in `high`. They need not match the
-machine, since `estimate` learns its pace. Depth maps by PatchMatch on a GPU have no constant of their own: the time left is corrected
-while they are computed.
-`python -m benchmarks.recording` records a run, and the tests replay it. `python -m benchmarks.photogrammetry` shows the errors of the
-estimated time left.
+Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`, and of 24 in `high`. They need
+not match the machine, since `estimate` learns its pace. Depth maps by PatchMatch on a GPU have no constant of their
+own: the time left is corrected while they are computed.
+`python -m benchmarks.recording` records a run, and the tests replay it. `python -m benchmarks.photogrammetry` shows the
+errors of the estimated time left.
 """
 
 from __future__ import annotations

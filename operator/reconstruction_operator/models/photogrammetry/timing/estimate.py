@@ -1,8 +1,8 @@
 """Time estimate: the progress of a run and the seconds left, from expected costs and measurements.
 
-The expected costs of stages come from `costs`. The pace of the machine is learned from finished stages, and the rest of the current stage
-from its own reports. Many stages are one native call that reports nothing, so the clock advances the progress of a step. Its speed is such
-that the step ends at the expected time, and decreases if the step takes longer.
+The expected costs of stages come from `costs`. The pace of the machine is learned from finished stages, and the rest of
+the current stage from its own reports. Many stages are one native call that reports nothing, so the clock advances the
+progress of a step. Its speed is such that the step ends at the expected time, and decreases if the step takes longer.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ class Estimate:
         return STEPS[self._current]
 
     def expect(self, seconds: Mapping[Stage, float]) -> None:
-        """Replace the expected seconds of each stage, when more is known about the photos. The pace is computed again."""
+        """Replace the expected seconds of each stage, when more is known about the photos.
+
+        The pace is computed again.
+        """
         self._expected = seconds
 
     def resume(self, after: Stage, now: float) -> None:
@@ -47,7 +50,10 @@ class Estimate:
         self._begin(Stage(after + 1), now)
 
     def hear(self, stage: Stage, fraction: float, now: float) -> None:
-        """Process a report that `fraction` (0 to 1) of `stage` is done. A lower fraction, or a finished stage, is ignored."""
+        """Process a report that `fraction` (0 to 1) of `stage` is done.
+
+        A lower fraction, or a finished stage, is ignored.
+        """
         if stage > self._current:
             self._end(self._heard_at)
             self._begin(stage, self._heard_at)
@@ -102,7 +108,10 @@ class Estimate:
         return taken / expected
 
     def _rest_of_stage(self, now: float) -> float:
-        """Return the expected rest of the current stage in seconds. The more it has reported, the more its own pace counts."""
+        """Return the expected rest of the current stage in seconds.
+
+        The more it has reported, the more its own pace counts.
+        """
         left = 1.0 - self._measured
         rest = left * self._expected[self._current] * self._pace()
         if self._measured:

@@ -18,7 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class Timetable:
-    """Reports the progress of a run. In its `with` block a thread also reports every second, since many stages are silent native calls."""
+    """Reports the progress of a run.
+
+    In its `with` block a thread also reports every second, since many stages are silent native calls.
+    """
 
     def __init__(
         self,
@@ -66,7 +69,9 @@ class Timetable:
             self._estimate.expect(self._expected_seconds(self._facts))
 
     def resume(self, after: Stage, resumed: str) -> None:
-        """Report that an earlier attempt has finished all stages up to `after`; `resumed` names its last saved stage."""
+        """Report that an earlier attempt has finished all stages up to `after`; `resumed` names its
+        last saved stage.
+        """
         with self._lock:
             self._estimate.resume(after, self._clock())
             self._message = f"continues after {resumed}"

@@ -27,5 +27,6 @@ def test_the_photos_of_a_second_object_are_named(tmp_path: Path) -> None:
     sources = {photo.name: photo.source for photo in prepared}
     acceptance.check(model, sources)
     assert acceptance.warning(model, sources) == (
-        "only 4 of 7 photos were aligned; 3 others show another object, or another side: IMG_04.jpg, IMG_05.jpg, IMG_06.jpg"
+        "only 4 of 7 photos were aligned; 3 others show another object, or another "
+        "side: IMG_04.jpg, IMG_05.jpg, IMG_06.jpg"
     )

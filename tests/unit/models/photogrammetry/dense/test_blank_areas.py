@@ -16,7 +16,9 @@ BLUE, OVERCAST, CREAM = (235, 190, 140), (205, 205, 203), (190, 215, 230)  # BGR
 
 
 def before(colour: tuple[int, int, int]) -> tuple[Pixels, Mask]:
-    """A photo of textured ground with a tower, before a plain `colour` that is brighter below; and where ground and tower are."""
+    """A photo of textured ground with a tower, before a plain `colour` that is brighter below; and where ground and
+    tower are.
+    """
     solid = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
     solid[200:] = True
     solid[60:, 150:230] = True

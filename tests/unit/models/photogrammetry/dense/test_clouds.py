@@ -23,7 +23,8 @@ def test_a_voxel_with_contradicting_normals_is_dropped() -> None:
 def test_clouds_give_the_same_voxels_in_any_order() -> None:
     random = np.random.default_rng(0)
     parts = [Cloud(random.normal(size=(900, 3)), np.tile([0.6, 0.0, 0.8], (900, 1))) for _ in range(5)]
-    forwards, backwards = Voxels(0.3), Voxels(0.3)
+    forwards = Voxels(0.3)
+    backwards = Voxels(0.3)
     for part in parts:
         forwards.add(part)
     for part in reversed(parts):

@@ -21,7 +21,9 @@ def wall(depth: float, *, sure: bool = False) -> DepthMap:
     return DepthMap(np.full((60, 80), depth, np.float32), np.full((60, 80), sure))
 
 
-RIGHT, LEFT, FAR_LEFT = camera(0.1), camera(-0.1), camera(-0.2)
+RIGHT = camera(0.1)
+LEFT = camera(-0.1)
+FAR_LEFT = camera(-0.2)
 
 
 def ahead(distance: float) -> Camera:

@@ -54,7 +54,8 @@ def test_one_occluded_source_has_no_influence() -> None:
 
 @pytest.mark.parametrize(("most", "planes"), [(64, 40), (36, 36)])
 def test_a_plane_for_each_pixel_that_the_widest_source_moves(most: int, planes: int) -> None:
-    near, far = photo_of_the_wall(0.1).camera, photo_of_the_wall(0.5).camera
+    near = photo_of_the_wall(0.1).camera
+    far = photo_of_the_wall(0.5).camera
     # Focal length 120 px, 0.5 aside: 60 px at depth 1 and 20 px at depth 3.
     assert planesweep.planes_needed(photo_of_the_wall(0.0).camera, [near, far], 1.0, 3.0, most) == planes
 

@@ -237,7 +237,9 @@ def test_photos_are_decoded_at_the_same_time(tmp_path: Path, monkeypatch: pytest
 def test_only_as_many_photos_are_decoded_as_fit_into_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both, met, read = threading.Barrier(2), list[bool](), photos.metadata.read
+    both = threading.Barrier(2)
+    met = list[bool]()
+    read = photos.metadata.read
 
     def read_after_a_while(image: Image.Image) -> Metadata:
         try:

@@ -13,7 +13,9 @@ from tests.support.engine.geometry import photo_of
 
 @pytest.fixture
 def sparse() -> SparseModel:
-    """Photos, of which one is left out, of 400 x 400 px at 60 degrees from each other; each sees other 20 of 41 points, and none the last."""
+    """Photos, of which one is left out, of 400 x 400 px at 60 degrees from each other; each sees other 20 of 41 points,
+    and none the last.
+    """
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (41, 3))
     photos = []
     for index in range(3):

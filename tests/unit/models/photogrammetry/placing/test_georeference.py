@@ -1,4 +1,7 @@
-"""Georeference: scale, direction and place from GPS positions. The truth is known, and the scene has coordinates of its own."""
+"""Georeference: scale, direction and place from GPS positions.
+
+The truth is known, and the scene has coordinates of its own.
+"""
 
 from __future__ import annotations
 

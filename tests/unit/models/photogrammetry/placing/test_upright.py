@@ -18,7 +18,9 @@ UP: Doubles = TURN[:, 1]
 
 
 def camera(eye: tuple[float, float, float], target: tuple[float, float, float], roll_deg: float = 0.0) -> Camera:
-    """A camera in the turned world, `roll_deg` out of level; one that looks straight down has its upper edge in the north (-z)."""
+    """A camera in the turned world, `roll_deg` out of level; one that looks straight down has its upper edge in the
+    north (-z).
+    """
     up = np.array([0.0, 1.0, 0.0]) if eye[0] != target[0] or eye[2] != target[2] else np.array([0.0, 0.0, -1.0])
     roll = np.radians(roll_deg)
     level = looking_at(np.array(eye), np.array(target), up, focal=500.0, size=400)
@@ -91,7 +93,8 @@ def test_cameras_that_hardly_turn_leave_the_ground_more_freedom() -> None:
 
 @pytest.mark.parametrize("pitch_deg", [-90.0, -60.0, 0.0])
 def test_gimbal_pitches_determine_up_of_a_flight_in_one_direction(pitch_deg: float) -> None:
-    down, ahead = -np.sin(np.radians(pitch_deg)), np.cos(np.radians(pitch_deg))
+    down = -np.sin(np.radians(pitch_deg))
+    ahead = np.cos(np.radians(pitch_deg))
     flight = [camera((x, 50.0, 0.0), (x, 50.0 - down, -ahead)) for x in (0, 4, 8)]
     held = upright.by_gimbal(flight, [pitch_deg, pitch_deg, None])
     assert held is None  # two are too few
@@ -139,7 +142,8 @@ def test_model_frame_is_upright_centred_and_of_side_one() -> None:
 
 
 def test_a_facade_faces_the_front_and_a_closed_object_the_camera() -> None:
-    up, eye = np.array([0.0, 1.0, 0.0]), np.array([3.0, 1.0, 4.0])
+    up = np.array([0.0, 1.0, 0.0])
+    eye = np.array([3.0, 1.0, 4.0])
     flat = sheet()
     facade = Mesh(flat.vertices[:, [0, 2, 1]] * [1.0, -1.0, 1.0], flat.faces)  # faces +z
     assert upright.front(facade, up, eye) == pytest.approx([0.0, 0.0, 4.0])

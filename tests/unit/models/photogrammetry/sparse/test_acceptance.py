@@ -43,7 +43,8 @@ def model(
         ),
         pytest.param(
             model(4, why=Why.APART, left_out=3),
-            r"at least 7 are needed; 3 others show another object, or another side: IMG_4\.JPG, IMG_5\.JPG, IMG_6\.JPG$",
+            r"at least 7 are needed; 3 others show another object, or another "
+            r"side: IMG_4\.JPG, IMG_5\.JPG, IMG_6\.JPG$",
             id="two-objects",
         ),
         pytest.param(

@@ -51,7 +51,8 @@ def test_poses_cameras_and_points_are_those_of_the_photos(tmp_path: Path) -> Non
 
 
 def test_the_model_with_most_photos_is_first_and_an_inaccurate_one_is_left_out(tmp_path: Path) -> None:
-    small, large = synthesize(tmp_path / "small.db", 4), synthesize(tmp_path / "large.db", 5)
+    small = synthesize(tmp_path / "small.db", 4)
+    large = synthesize(tmp_path / "large.db", 5)
     for model in (small, large):
         model.update_point_3d_errors()
     assert [len(model.names) for model in mapping.trusted([small, large])] == [5, 4]
@@ -81,7 +82,8 @@ def off_centre(photos: int, principal_point: tuple[float, float] = NEAR, *, crop
     The left tenth of the last photo is cut off if `cropped`, so that it has a camera of its own.
     """
     pycolmap.set_random_seed(1)
-    options, noise = pycolmap.SyntheticDatasetOptions(), pycolmap.SyntheticNoiseOptions()
+    options = pycolmap.SyntheticDatasetOptions()
+    noise = pycolmap.SyntheticNoiseOptions()
     options.num_rigs, options.num_frames_per_rig, options.num_points3D = 1 + (cropped > 0), photos, 300
     options.camera_params = [1280.0, *principal_point, 0.05]
     noise.point2D_stddev = 0.3

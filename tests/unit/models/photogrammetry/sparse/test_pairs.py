@@ -56,7 +56,8 @@ def test_photos_are_paired_with_neighbours_by_name_in_a_ring() -> None:
 
 
 def test_photos_left_out_are_paired_with_aligned_ones_alone() -> None:
-    descriptors, where = walk(100), places(100)
+    descriptors = walk(100)
+    where = places(100)
     left_out, aligned = descriptors.names[:5], descriptors.names[5:]
     chosen = pairs.towards(descriptors, left_out, aligned)
     assert is_each_once(chosen)

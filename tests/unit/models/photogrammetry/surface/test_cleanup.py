@@ -106,7 +106,8 @@ def test_parts_below_the_ground_are_removed_and_uneven_ground_is_not() -> None:
     assert len(cleanup.above(sheet(), np.array([0.0, 1.0, 0.0]), 0.03).faces) == len(sheet().faces)
 
 
-NO_POINTS, POINTS = np.ones(3200, dtype=np.bool_), np.zeros(3200, dtype=np.bool_)
+NO_POINTS = np.ones(3200, dtype=np.bool_)
+POINTS = np.zeros(3200, dtype=np.bool_)
 
 
 @pytest.fixture

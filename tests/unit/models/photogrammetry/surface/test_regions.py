@@ -74,7 +74,8 @@ def test_the_far_background_is_not_of_interest() -> None:
 def test_the_region_reaches_no_farther_than_its_points_and_the_cameras() -> None:
     cameras = orbit(8)
     ground = cloud(5.0) * [1.0, 0.0, 1.0]
-    small, large = regions.of_interest(cameras, cloud(0.3)), regions.of_interest(cameras, ground)
+    small = regions.of_interest(cameras, cloud(0.3))
+    large = regions.of_interest(cameras, ground)
     assert small.ball.radius < 0.6
     assert 3.0 < large.ball.radius <= np.hypot(4.0, 1.0)
 

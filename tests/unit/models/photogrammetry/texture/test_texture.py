@@ -98,7 +98,8 @@ def test_each_texel_lies_on_its_triangle() -> None:
 
 
 def test_gaps_between_patches_take_the_colours_around_them() -> None:
-    picture, painted = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    painted = np.zeros((64, 64), np.uint8)
     picture[:, :20] = 200
     painted[:, :20] = 1
     filled = texture.fill_gaps(picture, painted)

@@ -50,14 +50,18 @@ def write(
     parameters: Mapping[str, object],
     seconds: Mapping[str, float],
 ) -> None:
-    """Write the page as one file. `poster` (h, w, 3) is shown until the model is loaded, and without WebGL; `seconds` are by step."""
+    """Write the page as one file.
+
+    `poster` (h, w, 3) is shown until the model is loaded, and without WebGL; `seconds` are by step.
+    """
     style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
     durations = {name: timedelta(seconds=round(taken)) for name, taken in seconds.items()}
     used = len(model.sparse.photos)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # WebAssembly: <model-viewer> has a decoder in it.
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; "
         "connect-src blob:; base-uri 'none'; form-action 'none'"
     )
     parts = [
@@ -102,11 +106,15 @@ def _small_model(model: glb.Textured) -> bytes:
 
 
 def _plan(model: SparseModel, mesh: Mesh) -> str:
-    """Draw the cameras from above, as SVG: the outline of `mesh`, and each photo of the placed `model` with its number. The front of the model is at the bottom."""
+    """Draw the cameras from above, as SVG: the outline of `mesh`, and each photo of the placed `model` with its number.
+
+    The front of the model is at the bottom.
+    """
     footprint = mesh.vertices[:, [0, 2]]
     centres = np.stack([photo.camera.centre[[0, 2]] for photo in model.photos])
     everything = np.concatenate([footprint, centres])
-    low, high = everything.min(axis=0), everything.max(axis=0)
+    low = everything.min(axis=0)
+    high = everything.max(axis=0)
     scale = (_ACROSS - 2 * _MARGIN) / max(float((high - low).max()), np.finfo(float).tiny)
 
     def placed(points: Doubles) -> Doubles:
@@ -187,5 +195,8 @@ def _section(title: str, content: str) -> str:
 
 
 def _packed(identifier: str, content: bytes) -> str:
-    """Return gzipped `content` as text that the page's script unpacks. Base64 has no character that could end the element."""
+    """Return gzipped `content` as text that the page's script unpacks.
+
+    Base64 has no character that could end the element.
+    """
     return f'<script type="text/plain" id="{identifier}">{base64.b64encode(content).decode()}</script>'
