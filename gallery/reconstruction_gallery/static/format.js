@@ -88,6 +88,7 @@ const LABELS = {
   extentY: "Height",
   extentZ: "Depth",
   markers: "Markers that set the scale (sizes in m)",
+  scaleUncertainty: "Uncertainty of sizes, as a share",
 };
 
 /** Sort pairs of name and value as `LABELS` has them, the other ones last. */

@@ -70,7 +70,11 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
             "extentX": width,
             "extentY": height,
             "extentZ": depth,
-            **({"markers": measured.markers} if measured else {}),
+            **(
+                {"markers": measured.markers, "scaleUncertainty": float(f"{measured.uncertainty:.2g}")}
+                if measured
+                else {}
+            ),
         },
         warning=_warning(run, sparse, measured),
         size=size_of(upright_mesh, measured, placement),
@@ -117,12 +121,22 @@ def placed(
 
 def _warning(run: Run, sparse: SparseModel, measured: markers.Scale | None) -> str:
     """Return what reduces the quality of the result; empty if nothing does."""
-    unscaled = bool(run.settings.marker_size) and measured is None
-    text = (
-        f"no marker of {', '.join(markers.DICTIONARIES)} was seen sharply by photos from two sides: the mesh "
-        "is not in metres"
+    texts = [acceptance.warning(sparse, run.sources), scale_warning(measured) if run.settings.marker_size else ""]
+    return "; ".join(filter(None, texts))
+
+
+def scale_warning(measured: markers.Scale | None) -> str:
+    """Return why the scale by markers is missing or uncertain; empty if it is firm."""
+    if measured is None:
+        known = ", ".join(markers.DICTIONARIES)
+        return f"no marker of {known} was seen sharply by photos from two sides: the mesh is not in metres"
+    if measured.is_firm:
+        return ""
+    return (
+        f"the markers are {measured.side_px:.0f} px wide, in {measured.photos} photos: lengths may be off by "
+        f"{100 * measured.uncertainty:.2g} %; larger markers ({markers.FIRM_PX} px or more in {markers.FIRM_PHOTOS} "
+        "photos or more) are safer"
     )
-    return "; ".join(filter(None, [acceptance.warning(sparse, run.sources), text if unscaled else ""]))
 
 
 def _texture(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_d
     [
         pytest.param(None, None, "", id="unknown"),
         pytest.param(None, 123.456, "24.7 x 12.3 x 0.000123 m", id="by-gps"),
-        pytest.param(markers.Scale(7.5, 3), 123.456, "0.2 x 0.1 x 1e-06 m", id="markers-are-more-exact-than-gps"),
+        pytest.param(
+            markers.Scale(7.5, 3, 5, 90.0, 0.001), 123.456, "0.2 x 0.1 x 1e-06 m", id="markers-are-more-exact-than-gps"
+        ),
         pytest.param(None, 123_456.0, "24700 x 12300 x 0.123 m", id="large"),
     ],
 )
@@ -73,6 +76,19 @@ def test_a_size_is_in_metres_where_the_scale_is_known(
     placement = None if metres_per_unit is None else Placement(52.5, 13.4, 30.0, metres_per_unit, (0.0,) * 9)
 
     assert finishing.size_of(mesh, measured, placement) == expected
+
+
+@pytest.mark.parametrize(
+    ("measured", "text"),
+    [
+        pytest.param(None, r"no marker of ArUco 4x4, .*: the mesh is not in metres", id="none"),
+        pytest.param(markers.Scale(1.0, 1, 5, 60.4, 0.0187), r"60 px wide, in 5 photos: .* off by 1.9 %;", id="small"),
+        pytest.param(markers.Scale(1.0, 1, 4, 90.0, 0.0187), r"90 px wide, in 4 photos: .* off by 1.9 %;", id="few"),
+        pytest.param(markers.Scale(1.0, 1, 5, 80.0, 0.0187), "^$", id="firm"),
+    ],
+)
+def test_a_missing_or_uncertain_scale_is_a_warning(measured: markers.Scale | None, text: str) -> None:
+    assert re.search(text, finishing.scale_warning(measured))
 
 
 def cloud(tmp_path: Path, source: DepthSource) -> Cloud:
