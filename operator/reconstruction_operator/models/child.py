@@ -116,7 +116,8 @@ def _outcome(request: exchange.RunRequest, report: Report) -> exchange.ModelMess
     except ModelFailure as failure:
         return exchange.FailureMessage(failure.reason, failure.message)
     except MemoryError:
-        return exchange.FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {len(work.photos)} photos")
+        photos = f"{len(work.photos)} photo{'' if len(work.photos) == 1 else 's'}"
+        return exchange.FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {photos}")
     except Exception as error:  # noqa: BLE001  # a defect of the model; the worker reports the traceback
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _disk_full(error, work.scratch_dir)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.models import child, exchange
 from reconstruction_operator.models.exchange import ExitMessage, ModelMessage
-from reconstruction_operator.models.interface import Result
+from reconstruction_operator.models.interface import Photo, Result, Work
 
 
 class Pipe:
@@ -46,6 +46,14 @@ def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(nam
     error = OSError(errno.ENOSPC, "No space left on device", name)
 
     assert child._disk_full(error, tmp_path).reason == "WORKER_ERROR"
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "with 1 photo"), (2, "with 2 photos")])
+@pytest.mark.usefixtures("rough_models")
+def test_a_model_without_memory_fails_with_the_number_of_photos(tmp_path: Path, count: int, text: str) -> None:
+    work = Work((Photo(tmp_path / "a.jpg", 64, 48, 9),) * count, tmp_path, tmp_path, {}, 1)
+    outcome = child._outcome(exchange.RunRequest("rough-memory", work, 1.0), lambda *_, **__: None)
+    assert outcome == exchange.FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory {text}")
 
 
 @pytest.mark.parametrize("patient", [pytest.param(False, id="progress-at-once"), pytest.param(True, id="an-outcome")])

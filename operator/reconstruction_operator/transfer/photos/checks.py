@@ -73,9 +73,10 @@ def check_all(
                 part = section(tick, (index - 1) / len(paths), index / len(paths))
                 most = replace(limits, max_photos=max(1, places // clips))
                 left = limits.max_bytes - rewritten
-                frames = videos.replaced(path, label, most, allow, part, left_bytes=left)
+                frames, warning = videos.replaced(path, label, most, allow, part, left_bytes=left)
                 rewritten += sum(frame.stat().st_size for frame in frames)
-                checked += check_all(frames, limits, lambda *_: None, allow)
+                photos = check_all(frames, limits, lambda *_: None, allow)
+                checked += (replace(photo, warning=warning) for photo in photos)
                 continue
             width, height, kind, plain = _decode(path, size, label, limits, allow)
         except MemoryError:

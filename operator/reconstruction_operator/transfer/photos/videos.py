@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ import numpy as np
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.photos import sizes
+from reconstruction_operator.units import counted
 
 _MOST_READ: Final = 36_000  # frames of a video: 10 minutes at 60 a second
 _MOST_CHOSEN: Final = 300  # frames of a video; more take hours, and show little more
@@ -30,24 +32,50 @@ _CORNERS, _RESPONSE, _APART_PX = 200, 0.01, 12  # number; least response, as a s
 _TRACKED: Final = 0.5  # of the corners; with fewer, new ones are found
 # A file of another format, such as a playlist, may name other files and servers, which FFmpeg would read.
 _FORMAT: Final = "format_whitelist;mov|protocol_whitelist;file"
-_QUIET: Final = "-8"  # AV_LOG_QUIET: a damaged video has a line for each block of each frame
+_STDERR: Final = 2
 Allow = Callable[[int], None]
 
 
-def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, left_bytes: int) -> list[Path]:
+class _Damage:
+    """Counts damaged frames. FFmpeg conceals the damage, and prints a line for each damaged block to stderr."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a frame that is decoded in the `with` block, if it is damaged."""
+        printed = os.memfd_create("ffmpeg")
+        stderr = os.dup(_STDERR)
+        os.dup2(printed, _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, _STDERR)
+            self.frames += os.fstat(printed).st_size > 0
+            os.close(stderr)
+            os.close(printed)
+
+
+def replaced(
+    path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, left_bytes: int
+) -> tuple[list[Path], str]:
     """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames, within `left_bytes` and
-    `limits.frame_side`.
+    `limits.frame_side`. Return them, and a warning if frames of the video are damaged.
 
     Raises StorageError as `checks.check_all`.
     """
     frames: list[Path] = []
+    damage = _Damage()
     try:
         most = min(limits.max_photos, _MOST_CHOSEN)
-        every = _read(path, label, limits, allow, section(tick, 0.0, _SEARCH), numbers=range(_MOST_READ))
+        every = _read(path, label, limits, allow, section(tick, 0.0, _SEARCH), damage=damage, numbers=range(_MOST_READ))
         chosen = _chosen(every, most)
         if not chosen:
             raise StorageError("NO_PARALLAX", f"{label} shows no motion")
-        for number, frame in _read(path, label, limits, allow, section(tick, _SEARCH, 1.0), numbers=chosen):
+        for number, frame in _read(
+            path, label, limits, allow, section(tick, _SEARCH, 1.0), damage=_Damage(), numbers=chosen
+        ):
             frames.append(path.with_name(f"{path.name}.{number:06d}.jpg"))
             content = cv2.imencode(".jpg", _reduced(frame, limits.frame_side), (cv2.IMWRITE_JPEG_QUALITY, 95))[1]
             left_bytes -= content.nbytes
@@ -56,7 +84,9 @@ def replaced(path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *
     except cv2.error as error:
         raise StorageError("CORRUPT_IMAGE", f"{label} cannot be decoded: {error.err}") from None
     path.unlink()
-    return frames
+    count = damage.frames
+    text = f"{counted(count, 'frame')} of video {path.name} {'is' if count == 1 else 'are'} damaged"
+    return frames, text if count else ""
 
 
 def _reduced(frame: Any, side_px: int) -> Any:
@@ -94,13 +124,13 @@ def _chosen(frames: Iterator[tuple[int, Any]], most: int) -> list[int]:
 
 
 def _read(
-    path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, numbers: Collection[int]
+    path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, damage: _Damage, numbers: Collection[int]
 ) -> Iterator[tuple[int, Any]]:
     """Yield the frames (h, w, 3) with these numbers.
 
     Raises StorageError for a video that is broken or beyond the limits.
     """
-    os.environ |= {"OPENCV_FFMPEG_CAPTURE_OPTIONS": _FORMAT, "OPENCV_FFMPEG_LOGLEVEL": _QUIET}
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _FORMAT
     # One thread: each more needs memory for frames of its own.
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, (cv2.CAP_PROP_N_THREADS, 1))
     if not video.isOpened():
@@ -114,7 +144,8 @@ def _read(
         if number % _AT_ONCE == 0:
             allow(sizes.DECODER_BYTES * limits.max_pixels)
             tick(number / max(announced, number + 1), f"frame {number}/{announced}")
-        more, frame = video.read() if number in numbers else (video.grab(), None)
+        with damage.counted():
+            more, frame = video.read() if number in numbers else (video.grab(), None)
         if not more:
             if number < max(1, _WHOLE * announced):
                 raise StorageError("CORRUPT_IMAGE", f"{label} is truncated: it has {number} of {announced} frames")

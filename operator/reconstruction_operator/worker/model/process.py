@@ -66,7 +66,7 @@ def run_model(
     could not be started (ExhaustedError for lack of processes).
     """
     if not model.isolated:
-        return _with_licences(model, model.run(work, report))
+        return _with_warnings(model, work, model.run(work, report))
     with _ModelProcess(RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)) as process:
         outcome: ModelMessage | None = None
         step = "its start"
@@ -93,17 +93,18 @@ def run_model(
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
                 used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
         result = _verdict(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
-        return _with_licences(model, result)
+        return _with_warnings(model, work, result)
 
 
-def _with_licences(model: Model, result: Result) -> Result:
-    """Return the result with a warning for each licence of the model's weights that forbids commercial use."""
+def _with_warnings(model: Model, work: Work, result: Result) -> Result:
+    """Return the result with the warnings of its photos, and of licences of weights that forbid commercial use."""
+    photos = dict.fromkeys(photo.warning for photo in work.photos)  # once for all frames of a video
     forbidding = [
         f"the licence {used.licence} of the weights {used.name} forbids commercial use"
         for used in registry.weights(model)
         if not used.commercial
     ]
-    return replace(result, warning="; ".join(filter(None, [result.warning, *forbidding])))
+    return replace(result, warning="; ".join(filter(None, [result.warning, *photos, *forbidding])))
 
 
 class _ModelProcess:

@@ -72,6 +72,11 @@ def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
+def test_the_warning_of_a_video_is_in_the_result_once(work: Work) -> None:
+    frame = replace(work.photos[0], warning="3 frames of video a.mp4 are damaged")
+    assert run("rough-good", replace(work, photos=(frame, frame))).warning == "3 frames of video a.mp4 are damaged"
+
+
 def test_a_model_without_a_thread_for_its_heartbeat_ends_and_is_not_a_failure(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +131,7 @@ def test_a_model_gets_its_threads_but_no_setting_of_the_worker(work: Work, monke
         pytest.param("rough-quitter", "BACKEND_CRASHED", "SystemExit: no licence for 3 GPUs", id="an end of Python"),
         pytest.param("rough-error", "BACKEND_CRASHED", "TypeError: a defect of the model", id="an exception"),
         pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="a failure that it reports"),
-        pytest.param("rough-memory", "OUT_OF_MEMORY", "ran out of memory with 1 photos", id="a MemoryError"),
+        pytest.param("rough-memory", "OUT_OF_MEMORY", "ran out of memory with 1 photo", id="a MemoryError"),
         pytest.param("rough-disk", "DISK_FULL", "scratch/big)", id="a full disk"),
         pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that cannot be loaded"),
     ],

@@ -1,5 +1,7 @@
 """Video frames: sharp ones, apart from each other, become photos; a broken or still video is named."""
 
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +67,20 @@ def test_frames_are_reduced_to_the_size_that_the_model_uses(into: Path, limits: 
 def test_at_most_300_frames_of_a_video_are_chosen(into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "_MOST_CHOSEN", 3)
     assert len(check(write_clip(into / "walk.mp4").parent, limits)) == 3
+
+
+@pytest.mark.parametrize(("size", "warned"), [(0, False), (60, True)])
+def test_a_video_with_damaged_frames_has_a_warning(
+    into: Path, limits: Limits, size: int, warned: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = write_clip(into / "walk.mp4").read_bytes()
+    middle = content.index(b"moov") // 2
+    (into / "walk.mp4").write_bytes(content[:middle] + b"\xa5" * size + content[middle + size :])
+    photos = checks.check_all(sorted(into.iterdir()), limits, lambda *_: None)
+    (warning,) = {photo.warning for photo in photos}
+    assert bool(re.fullmatch(r"\d+ frames? of video walk.mp4 (is|are) damaged", warning)) is warned
+    sys.stderr.write("printed afterwards")
+    assert capfd.readouterr().err == "printed afterwards"
 
 
 @pytest.mark.parametrize(
