@@ -11,7 +11,7 @@ import resource
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
 
-from kubectl_recon.photos import advice, scanning
+from kubectl_recon.photos import advice, estimates, scanning
 from PIL import Image
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.objects.concurrency import Progress
@@ -60,7 +60,8 @@ def perform(request: str, _: Progress) -> dict[str, Any]:
     for what, most in {"AS": _MEMORY_BYTES, "CPU": _SECONDS, "FSIZE": 0, "NOFILE": 0}.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
     measured = list(map(_measured, names, files))
-    return {"findings": [{"level": finding.level, "text": finding.text} for finding in advice.findings(measured)]}
+    found = [*advice.findings(measured), *estimates.estimates(measured)]
+    return {"findings": [{"level": finding.level, "text": finding.text} for finding in found]}
 
 
 def _measured(name: str, file: BinaryIO) -> scanning.Photo:

@@ -9,6 +9,7 @@ import typer
 
 from kubectl_recon.cli import completion
 from kubectl_recon.cli import options as o
+from kubectl_recon.errors import UsageError
 
 Target = Annotated[
     str,
@@ -70,6 +71,9 @@ def run(
     quality: o.Quality = None,
     parameters: o.Parameters = None,
     threads: Annotated[int, typer.Option("--threads", min=0, help="Number of CPU threads; 0: all.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check, and print the expected time, memory and disk.")
+    ] = False,
     force: o.Force = False,
     opens: o.Open = False,
 ) -> None:
@@ -81,8 +85,10 @@ def run(
     from kubectl_recon.commands import running, viewing
     from kubectl_recon.kube import manifests
 
+    if opens and dry_run:
+        raise UsageError("--open shows the mesh once it is made: omit --dry-run")
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
     into = folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh"
     model_type = spec.get("modelType", "photogrammetry")
-    running.run(running.LocalRun(photos, into, model_type, spec.get("parameters", {}), threads, force))
+    running.run(running.LocalRun(photos, into, model_type, spec.get("parameters", {}), threads, force, dry_run))
     raise typer.Exit(viewing.open_folder(Path(into), Path(into).name, browser=True) if opens else 0)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.verdict import Verdict
 
-from kubectl_recon.commands.submitting import check
+from kubectl_recon.commands.submitting import check, tell_costs
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError, install
@@ -39,6 +39,7 @@ class LocalRun:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 0
     force: bool = False
+    dry_run: bool = False  # only check, and print what the run is expected to take
 
 
 def run(request: LocalRun) -> None:
@@ -50,7 +51,12 @@ def run(request: LocalRun) -> None:
     with _interruptible():
         _check(request, program)
         with archives.unpacked(request.photos) as paths:
-            photos = [str(photo.path) for photo in check(paths, force=request.force)]
+            checked = check(paths, force=request.force)
+            if request.dry_run:
+                tell_costs(checked)
+                note("not reconstructed (dry run)")
+                return
+            photos = [str(photo.path) for photo in checked]
             _run(request, _command(request, program, photos))
 
 

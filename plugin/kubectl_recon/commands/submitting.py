@@ -33,6 +33,7 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.photos import advice, scanning
+from kubectl_recon.photos.estimates import estimates
 from kubectl_recon.storage import buckets
 
 _SAMPLE: Final = 20  # jobs whose status may name the installation
@@ -94,6 +95,7 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
     except (KubeconfigError, UnreachableError) as error:
         silence = str(error)
     files = [] if request.address is not None else check(request.photos, force=request.force)
+    tell_costs(files)
     is_example = not request.address and not request.upload
     _show(body, how, f"# {_EXAMPLE}\n" if is_example else "")
     if files:
@@ -176,6 +178,12 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     if not force and any(finding.level is advice.Level.ERROR for finding in findings):
         raise UsageError("this photo set would fail: fix it, or add --force")
     return [*usable, *masks]
+
+
+def tell_costs(photos: Sequence[scanning.Photo]) -> None:
+    """Print what a mesh of these photos is expected to take."""
+    for finding in estimates(photos):
+        note(f"  {finding.level}: {finding.text}")
 
 
 def stem(request: SubmitRequest) -> str:

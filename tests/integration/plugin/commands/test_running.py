@@ -32,6 +32,15 @@ def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
     assert "Simulated, not made from the photos" in done.stderr
 
 
+def test_a_dry_run_says_what_each_quality_takes_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    done = run_program("run", photos, "-o", tmp_path / "mesh", "--force", "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+    assert "note: quality preview takes about 1 CPU minute, " in done.stderr
+    assert "note: quality high takes about " in done.stderr
+    assert not (tmp_path / "mesh").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "made", "early_looks"),
     [

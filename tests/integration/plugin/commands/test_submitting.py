@@ -23,5 +23,6 @@ def test_a_dry_run_needs_neither_a_cluster_nor_an_upload_address(photos: Path) -
     assert shown["metadata"] == {"name": "my-vase"}
     assert shown["spec"] == {"input": {"uri": "file:///photos/my-vase"}, "parameters": {"quality": "fast"}}
     assert "3 photos (JPEG)" in done.stderr
+    assert "note: quality high takes about " in done.stderr
     assert "3 files would go to the gallery, if the cluster has one" in done.stderr
     assert "not checked by the API server: no API server: there is no kubeconfig at /nowhere" in done.stderr

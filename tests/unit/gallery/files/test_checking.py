@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kubectl_recon.photos import advice, scanning
+from kubectl_recon.photos import advice, estimates, scanning
 from reconstruction_gallery.files import checking
 
 from tests.support.paths import DATA
@@ -21,11 +21,13 @@ async def test_photos_are_checked_as_before_a_submit(tmp_path: Path) -> None:
     photos["phone.HEIC"] = (DATA / "photos/heic/plain.heic").read_bytes()
     for name, content in photos.items():
         (tmp_path / name).write_bytes(content)
-    expected = advice.findings(scanning.scan(scanning.find([str(tmp_path)])))
+    scanned = scanning.scan(scanning.find([str(tmp_path)]))
+    expected = [*advice.findings(scanned), *estimates.estimates(scanned)]
     for name in (".sheet.jpg", "a.mask.png"):
         (tmp_path / name).write_bytes(b"")
 
     assert await checking.findings(tmp_path) == [{"level": one.level, "text": one.text} for one in expected]
+    assert expected[-1].text.startswith("quality high takes about ")
     assert expected[0].text.startswith("1 of 5 files: cannot be read")
 
 

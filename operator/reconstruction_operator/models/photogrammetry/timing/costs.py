@@ -54,6 +54,17 @@ _ONE_THREAD = frozenset({Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.PRE
 VARYING = frozenset({Stage.ALIGNMENT})
 """Stages whose cost also depends on unknown values, such as the number of rounds. The pace is not learned from them."""
 
+# Memory, fitted to the peaks of docs/performance.md with two threads, which it meets within a factor of two
+_BASE_BYTES = 450_000_000
+_BYTES_A_PREPARED_PIXEL = 140  # of the features of one photo in each thread
+_BYTES_A_TEXEL = 26
+_BYTES_A_PHOTO = 1_200_000
+# Disk, fitted to a run of 12 photos; a photo with much noise takes more
+_BYTES_A_STORED_PIXEL = 0.8  # of a prepared photo and its view, as JPEG
+_BYTES_A_FEATURE = 450  # in three copies of the database
+_BYTES_A_DEPTH = 5
+_BYTES_A_POINT = 160  # in the kept stages and in the result
+
 _USUAL_INLIERS = 300  # verified matches of a pair
 _USUAL_DOUBLINGS = 1
 _COST_OF_DOUBLING = 1.8  # factor for the surface through the same points, if the octree is one level deeper
@@ -74,6 +85,30 @@ class Facts:
         return replace(self, **{name: value for name, value in asdict(more).items() if value is not None})
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run is expected to take, of one core of the machine where the constants were measured."""
+
+    cpu_seconds: float
+    memory_bytes: float  # peak
+    disk_bytes: float  # while it runs, with its kept stages and the result
+
+
+def cost(photos: Sequence[Photo], settings: QualitySettings, threads: int = 2) -> Cost:
+    """Return the expected cost of a run on these photos, of which there is at least one."""
+    prepared = [1e6 * _reduced_megapixels([photo], settings.max_image_size) for photo in photos]
+    memory = _BASE_BYTES + threads * _BYTES_A_PREPARED_PIXEL * max(prepared) + _BYTES_A_PHOTO * len(photos)
+    fine = 1e6 * _reduced_megapixels(photos, settings.refined_sizes[-1])
+    points = _usual_points(len(photos), fine / 1e6, settings)
+    disk = sum(photo.bytes for photo in photos) + _BYTES_A_STORED_PIXEL * sum(prepared) + settings.texture_size**2
+    disk += _BYTES_A_FEATURE * settings.features * len(photos) + _BYTES_A_DEPTH * fine + _BYTES_A_POINT * points
+    return Cost(
+        cpu_seconds=sum(_cpu_seconds(photos, settings, Facts()).values()),
+        memory_bytes=memory + _BYTES_A_TEXEL * settings.texture_size**2,
+        disk_bytes=disk,
+    )
+
+
 def expected_seconds(
     photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Facts | None = None
 ) -> Mapping[Stage, float]:
@@ -90,16 +125,12 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     pairs = count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count  # that are usually matched
     aligned = count if facts.aligned is None else facts.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
-    megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
+    megapixels = _reduced_megapixels(photos, settings.max_image_size)
     seen_megapixels = megapixels * aligned / count
-    coarse_megapixels = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
-    fine_megapixels = [
-        sum(_reduced(photo, size) for photo in photos) / 1e6 * aligned / count for size in settings.refined_sizes
-    ]
+    coarse_megapixels = _reduced_megapixels(photos, settings.depth_size) * aligned / count
+    fine_megapixels = [_reduced_megapixels(photos, size) * aligned / count for size in settings.refined_sizes]
     planes = settings.depth_planes * coarse_megapixels
-    cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
-    usual_points = min((240_000 + 2_000 * aligned) * cells, 1.6e6 * fine_megapixels[-1] / max(aligned, 1))
-    points = usual_points if facts.points is None else facts.points
+    points = _usual_points(aligned, fine_megapixels[-1], settings) if facts.points is None else facts.points
     deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
@@ -122,6 +153,14 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     }
 
 
-def _reduced(photo: Photo, size: int) -> float:
-    """Return the number of pixels of the photo, reduced to at most `size` px on its longer side."""
-    return photo.width * photo.height * min(1.0, size / max(photo.width, photo.height)) ** 2
+def _usual_points(aligned: int, fine_megapixels: float, settings: QualitySettings) -> float:
+    """Return the usual number of points to which the surface is fitted, from the pixels of the finest depth maps."""
+    cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
+    return min((240_000 + 2_000 * aligned) * cells, 1.6e6 * fine_megapixels / max(aligned, 1))
+
+
+def _reduced_megapixels(photos: Sequence[Photo], size: int) -> float:
+    """Return the megapixels of the photos, each reduced to at most `size` px on its longer side."""
+    return (
+        sum(photo.width * photo.height * min(1.0, size / max(photo.width, photo.height)) ** 2 for photo in photos) / 1e6
+    )
