@@ -14,6 +14,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.jobfiles import kept_stages, layout
 from reconstruction_operator.jobfiles.kept_stages import of_namespace
 from reconstruction_operator.worker.local.run import KEPT_STAGES
@@ -64,7 +65,7 @@ class FirstMesh(Running):
         """
         kept = list(kept_stages.entries(self.folder / KEPT_STAGES))
         for run in kept:
-            digest = of_namespace(run.digest, install_id, namespace, namespace_uid)
+            digest = of_namespace(run.digest, JobRef(namespace, "", "", install_id, namespace_uid))
             kept_stages.keep(
                 layout.kept_stages(self._places.jobs), run.path, digest, run.job_id, tenant=layout.tenant(namespace)
             )

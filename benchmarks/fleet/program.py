@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
 from reconstruction_operator import config
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.broker.celery_settings import CLEANUP_TASK, pool_queues
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
@@ -51,18 +52,16 @@ _CANCELLED: Final = End(Outcome.CANCELLED, worker=NODE)
 class Run:
     """One attempt that this process runs."""
 
-    job_id: str
-    task_id: str
-    attempt: int
+    attempt: AttemptRef
     seconds: float
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     begun: float = 0.0
     over: bool = False
 
     @property
-    def names(self) -> dict[str, Any]:
-        """The arguments that every call has."""
-        return {"task_id": self.task_id, "job_id": self.job_id, "attempt": self.attempt, "token": self.token}
+    def job_id(self) -> str:
+        """The id of its job."""
+        return self.attempt.job_id
 
     def percent(self, now: float) -> int:
         """Return the progress, by time alone."""
@@ -108,15 +107,15 @@ class Fleet:
                 break
             texts = cast("list[str] | None", await self._results.rpop(queue, self._free))
             for text in texts or ():
-                job_id, kwargs, task, task_id = parse_message(text)
+                job_id, kwargs, task = parse_message(text)
                 if task == CLEANUP_TASK:
                     await arun(self._state, worker_calls.mark_cleaned(self._keys, job_id))
                     continue
-                job = kwargs["job"]
-                seconds = BRIEF_SECONDS if str(job["name"]).startswith(BRIEF) else self._job_seconds
-                runs.append(Run(job_id, task_id, int(job["attempt"]), seconds))
+                attempt = AttemptRef.from_json(kwargs["job"]["attempt"])
+                seconds = BRIEF_SECONDS if attempt.job.name.startswith(BRIEF) else self._job_seconds
+                runs.append(Run(attempt, seconds))
                 self._free -= 1
-        claims = [worker_calls.claim(self._keys, **run.names, worker=NODE) for run in runs]
+        claims = [worker_calls.claim(self._keys, run.attempt, token=run.token, worker=NODE) for run in runs]
         replies = await arun_all(self._state, claims)
         for run, reply in zip(runs, replies, strict=True):
             if isinstance(reply, ClaimReply) and reply.verdict is ClaimVerdict.CLAIMED:
@@ -172,7 +171,7 @@ class Fleet:
     async def _beat(self, runs: Sequence[Run]) -> None:
         for run in runs:
             self._schedule(time.monotonic() + config.settings.BEAT_SECONDS / 2, self._look, run)
-        beats = [worker_calls.beat(self._keys, **run.names, worker=NODE, life=_LIFE) for run in runs]
+        beats = [worker_calls.beat(self._keys, run.attempt, token=run.token, worker=NODE, life=_LIFE) for run in runs]
         replies = await arun_all(self._state, beats)
         cancelled = []
         for run, reply in zip(runs, replies, strict=True):
@@ -194,18 +193,18 @@ class Fleet:
         for run in runs:
             run.over = True
             self._note(now, "ended", run)
-        ends = [worker_calls.finish(self._keys, **run.names, end=end) for run in runs]
+        ends = [worker_calls.finish(self._keys, run.attempt, token=run.token, end=end) for run in runs]
         replies = await arun_all(self._state, ends)
         await self._store([(run, _result(run, "SUCCESS", None)) for run in runs])
         self._free += len(runs)
         refused = [pair for pair in zip(runs, replies, strict=True) if _is_cancelled(pair[1])]
-        cancels = [worker_calls.finish(self._keys, **run.names, end=_CANCELLED) for run, _ in refused]
+        cancels = [worker_calls.finish(self._keys, run.attempt, token=run.token, end=_CANCELLED) for run, _ in refused]
         await arun_all(self._state, cancels)
 
     async def _store(self, results: Sequence[tuple[Run, str]]) -> None:
         pipeline = self._results.pipeline(transaction=False)
         for run, text in results:
-            key = result_key(run.task_id)
+            key = result_key(run.attempt.task_id)
             pipeline.set(key, text, ex=int(config.settings.RESULT_EXPIRES_SECONDS))
             pipeline.publish(key, text)
         await pipeline.execute()
@@ -214,11 +213,11 @@ class Fleet:
         self._journal.write(f"{json.dumps([now, what, run.job_id, percent])}\n")
 
 
-def parse_message(text: str) -> tuple[str, dict[str, Any], str, str]:
-    """Return job id, keyword arguments, task name and task id of a kombu message."""
+def parse_message(text: str) -> tuple[str, dict[str, Any], str]:
+    """Return job id, keyword arguments and task name of a kombu message."""
     message = json.loads(text)
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
-    return str(args[0]), kwargs, str(message["headers"]["task"]), str(message["headers"]["id"])
+    return str(args[0]), kwargs, str(message["headers"]["task"])
 
 
 def _is_cancelled(reply: object) -> bool:
@@ -240,7 +239,7 @@ def _progress(run: Run, percent: int, now: float, clock: float) -> str:
             "at": clock,
             "message": "",
             "worker": NODE,
-            "attempt": run.attempt,
+            "attempt": run.attempt.number,
             "findings": {"inputs": {"images": 11, "bytes": 3_000_000}},
         },
     )
@@ -255,7 +254,7 @@ def _result(run: Run, status: str, result: Any) -> str:
             "traceback": None,
             "children": [],
             "date_done": None,
-            "task_id": run.task_id,
+            "task_id": run.attempt.task_id,
         }
     )
 

@@ -12,14 +12,15 @@ import time
 import uuid
 from pathlib import Path
 from signal import SIGKILL
-from typing import Final
+from typing import Any, Final
 
 import redis
 from celery import Celery
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.state import calls, operator_calls
 
 from chaos.faults.processes import end_process
@@ -56,7 +57,7 @@ def _hang(context: Context) -> Heal:
         note = scene.jobs_dir / job_id / "attempts" / "1-x" / "owner.json"
         with contextlib.suppress(OSError):  # the disk may be full or read-only: nothing to delete then
             note.parent.mkdir(parents=True)
-            note.write_text(json.dumps({**_owner(job_id).to_json(), "outputUri": f"file://{place / job_id}"}))
+            note.write_text(json.dumps({**_note(job_id), "outputUri": f"file://{place / job_id}"}))
     _order(scene, job_ids)
 
     def heal() -> None:
@@ -128,7 +129,7 @@ def _kill_in_deletions(context: Context) -> Heal:
     scene = context.scene
     job_ids = [f"large-{uuid.uuid4().hex[:8]}-{number}" for number in range(_LARGE)]
     for number, job_id in enumerate(job_ids):
-        workspace, note = scene.jobs_dir / job_id / "attempts" / "1-x", json.dumps(_owner(job_id).to_json())
+        workspace, note = scene.jobs_dir / job_id / "attempts" / "1-x", json.dumps(_note(job_id))
         with contextlib.suppress(OSError):  # the disk may be full or read-only
             (workspace / "output").mkdir(parents=True)
             (workspace / "owner.json").write_text(note[: len(note) // 2] if number % 2 else note)
@@ -166,9 +167,7 @@ def _send(scene: Scene, model: str, job_ids: list[str], *, outputs: Path | None 
         for job_id in job_ids:
             _put_record(scene, job_id)
             job = Envelope(
-                install_id=_INSTALL,
-                namespace="red",
-                name=job_id,
+                attempt=_attempt(job_id),
                 input_uri=f"file://{scene.photos}",
                 output_uri="" if outputs is None else f"file://{outputs / job_id}",
                 orders=Orders(last=True),
@@ -178,14 +177,15 @@ def _send(scene: Scene, model: str, job_ids: list[str], *, outputs: Path | None 
 
 
 def _put_record(scene: Scene, job_id: str) -> None:
-    put = operator_calls.put_record(
-        Keys(""), job_id=job_id, namespace="red", name=job_id, attempt=1, queue=_QUEUE, **_LEADER
-    )
-    calls.run(scene.state, put)
+    calls.run(scene.state, operator_calls.put_record(Keys(""), _attempt(job_id), **_LEADER))
 
 
-def _owner(job_id: str) -> Owner:
-    return Owner(job_id, _INSTALL, "red", job_id, _QUEUE, 1)
+def _attempt(job_id: str) -> AttemptRef:
+    return AttemptRef(JobRef("red", job_id, job_id, _INSTALL), 1, _QUEUE)
+
+
+def _note(job_id: str) -> dict[str, Any]:
+    return {"attempt": codec.encode(_attempt(job_id))}
 
 
 def _order(scene: Scene, job_ids: list[str]) -> None:

@@ -123,7 +123,9 @@ def _sealed(folder: Path, uri: str) -> DeliveredCopy:
     more = _names(folder) - {file["name"] for file in content["files"]} - {MANIFEST}
     problems = [f"{wrong} differ from the manifest"] if wrong else []
     problems += [f"{sorted(more)} are not in the manifest"] if more else []
-    return DeliveredCopy(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems), uri)
+    return DeliveredCopy(
+        clock.now(), content["attempt"]["job"]["uid"], hashlib.sha256(raw).hexdigest(), "; ".join(problems), uri
+    )
 
 
 def _names(folder: Path) -> set[str]:

@@ -46,7 +46,7 @@ def _read(manifest: Path) -> Output | None:
         return None
     return Output(
         at=clock.now(),
-        attempt=content["attempt"],
+        attempt=content["attempt"]["number"],
         digest=hashlib.sha256(raw).hexdigest(),
         signature=signature,
         bytes=sum(sizes.values()),

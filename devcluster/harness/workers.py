@@ -14,7 +14,7 @@ import redis
 from celery import Celery
 from celery.result import AsyncResult
 from PIL import Image
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef, JobRef, parse_task_id
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.state import calls, operator_calls, reads
@@ -30,10 +30,14 @@ _START_SECONDS = 120.0  # two shared cores may be busy with anything
 _GRACE_SECONDS = 60.0  # for a worker that drains
 
 
+def attempt_of(job_id: str, number: int = 1, *, name: str = "banana") -> AttemptRef:
+    """Return the attempt of a job in the namespace default."""
+    return AttemptRef(JobRef("default", name, job_id, "test"), number, "celery")
+
+
 def put_record(state: redis.Redis, job_id: str, attempt: int) -> None:
     """Write the job's record, which requests the attempt, as the operator does."""
-    where = {"namespace": "default", "name": "banana", "queue": "celery"}
-    call = operator_calls.put_record(Keys(), fence=1, install_id="test", job_id=job_id, attempt=attempt, **where)
+    call = operator_calls.put_record(Keys(), attempt_of(job_id, attempt), fence=1, install_id="test")
     calls.run(state, call)
 
 
@@ -85,10 +89,10 @@ class Farm(Product):
 
     def seen(self, job_id: str, task_id: str) -> ObservedJob:
         """Return a task as the operator observes it in Redis."""
-        task = TaskId.parse(task_id)
-        if task is None:
+        parsed = parse_task_id(task_id)
+        if parsed is None:
             raise ValueError(f"{task_id!r} is not an attempt")
-        (seen,) = calls.run(self.state, reads.observe(Keys(), [(job_id, task.attempt)])).jobs
+        (seen,) = calls.run(self.state, reads.observe(Keys(), [(job_id, parsed[1])])).jobs
         return seen
 
     def put_record(self, job_id: str, attempt: int) -> None:

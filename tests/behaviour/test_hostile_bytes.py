@@ -123,14 +123,15 @@ def in_redis(content: bytes, _: Path) -> None:
     count = len(fields.JOB_FIELDS)
     values = [*text.split("\n"), *[None] * count][:count]
     job = fields.load_job("key", values)
-    fields.parse_record(job)
+    fields.parse_record("uid-banana", job)
     fields.parse_claim(job, NOON)
     end = dict.fromkeys(fields.JOB_FIELDS) | {"outcome": "Succeeded", "ended_at": values[0], "details": text}
     assert fields.parse_end(end, "key", NOON) is not None
-    for parse in (preflight.Checked.of, results._parse, reads._reported, functools.partial(reads._worker, "node")):
+    of_names = (functools.partial(read, "uid-banana") for read in (reads._reported, reads._worker))
+    for parse in (preflight.Checked.of, results._parse, *of_names):
         fields.load_json("key", text, parse)
     assert isinstance(backlog._id_of(parsed), str)
-    each(envelope.EnvelopeError, lambda: envelope.Envelope.from_json(parsed))
+    each(envelope.EnvelopeError, lambda: envelope.Envelope.from_json(parsed, "uid-banana"))
     with suppress(RecursionError):
         each(ValueError, lambda: preflight.CheckRequest.from_text(text), lambda: announcement.from_text(text))
 
@@ -250,19 +251,19 @@ def sparse() -> bytes:
 
 
 _USER, _JOB = b"\nAuthorization: Bearer t\nContent-Type: application/json\n", b"/api/namespaces/default/jobs/banana"
-OWNER = (
-    b'{"jobId":"uid-banana","installId":"i","namespace":"default","name":"banana","queue":"celery","attempt":1,'
-    b'"outputUri":"s3://b/a"}'
+ATTEMPT = (
+    b'{"job":{"namespace":"default","name":"banana","uid":"uid-banana","installId":"i"},"number":2,"queue":"celery"}'
 )
+NOTE = b'{"attempt":%s,"outputUri":"s3://b/a"}' % ATTEMPT
 MANIFEST = (
-    b"""{"version":1,"jobId":"uid-banana","taskId":"t","attempt":1,"model":"m","simulated":false,
+    b"""{"version":1,"attempt":%s,"model":"m","simulated":false,
 "parameters":{"a":[1,{"b":2.5}]},
 "versions":{"model":"1"},"steps":[{"name":"Loading","seconds":1}],"usage":{"cpuSeconds":2,"peakMemoryBytes":9},"inputs":{"images":3},
 "quality":{"a":"12"},"size":"1 m",
-"placement":{"latitude":5.5},"uri":"","owner":%s,"retainSeconds":9,
+"placement":{"latitude":5.5},"uri":"","retainSeconds":9,
 "reusedFrom":{"uid":"a","attempt":1,"completionTime":"2026-01-01T00:00:00Z"},
 "files":[{"name":"model.glb","bytes":9,"sha256":"5e5e"},{"name":"previews/front.png","bytes":3,"sha256":"5e5e"}]}"""
-    % OWNER
+    % ATTEMPT
 )
 BODY = b"""{"metadata":{"namespace":"default","name":"banana","uid":"uid-banana","resourceVersion":"7",
 "creationTimestamp":"2026-03-01T12:00:00Z"},
@@ -291,18 +292,18 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
             b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,'
             b'"startedAt":1.7e9,"seconds":[1]}}'
         ),
-        b'{"queues":["celery"],"attempt":1,"queue":"celery","install_id":"i","namespace":"n","name":"n"}',
+        b'{"queues":["celery"],' + ATTEMPT[1:],
         (
             b'{"inputs":{"images":3},"outputs":{"files":[{"name":"a","bytes":1}]},"quality":{"a":1},'
             b'"steps":[{"name":"a","seconds":1}]}'
         ),
-        b'{"version":1,"attempt":2,"inputUri":"file:///a","parameters":{"a":1},"orders":{"last":false}}',
-        b'{"jobId":"a","token":"t","installId":"i","namespace":"n","model":"m","uri":"u","parameters":{"a":1}}',
+        b'{"version":1,"attempt":%s,"inputUri":"file:///a","parameters":{"a":1},"orders":{"last":false}}' % ATTEMPT,
+        b'{"job":{"namespace":"n","name":"a","uid":"a"},"token":"t","model":"m","uri":"u","parameters":{"a":1}}',
         b'{"photogrammetry":{"version":"1","parameters":{"type":"object"},"simulated":false}}',
     ),
     "notes in job folders": (
         noted,
-        OWNER,
+        NOTE,
         (
             b'{"digest":"d","etag":"e","photos":[{"path":"a.jpg","width":64,"height":48,"bytes":9}],'
             b'"sha256":{"a.jpg":"digest"}}'

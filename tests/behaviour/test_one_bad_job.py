@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.entry import Subject
 from reconstruction_operator.controller.kube.cache import Cache
@@ -25,6 +25,7 @@ from tests.support.controller.entries import entry_of, names
 from tests.support.controller.loops import make_reconciler
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING, observed
+from tests.support.refs import make_attempt
 
 
 class Actor:
@@ -47,12 +48,12 @@ class Observer:
         self.ends: dict[str, Any] = {}
         self.messages = SentMessages(resend_seconds=15)
 
-    async def observe(self, attempts: Sequence[tuple[Subject, TaskId, str]]) -> ObservedBatch:
-        job_ids = [task.job_id for _, task, _ in attempts]
+    async def observe(self, attempts: Sequence[tuple[Subject, AttemptRef]]) -> ObservedBatch:
+        job_ids = [attempt.job_id for _, attempt in attempts]
         if self.error is not None and "uid-bad" in job_ids:
             raise self.error
         self.seen += job_ids
-        records = {job_id: Record("install", "default", job_id, 1, "celery") for job_id in job_ids}
+        records = {job_id: Record(make_attempt(job_id, name=job_id, install_id="install")) for job_id in job_ids}
         seen = (observed(record=record, end=self.ends.get(job_id)) for job_id, record in records.items())
         return ObservedBatch(NOON, tuple(seen))
 

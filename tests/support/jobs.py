@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.types import Job
@@ -13,9 +13,9 @@ from reconstruction_operator.planning.types import Job
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def make_key(name: str = "banana", namespace: str = "default") -> JobKey:
+def make_key(name: str = "banana", namespace: str = "default") -> JobRef:
     """Return the key of the job that `make_body` and `make_job` make."""
-    return JobKey(namespace, name, f"uid-{name}")
+    return JobRef(namespace, name, f"uid-{name}")
 
 
 def make_body(

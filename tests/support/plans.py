@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, ObservedJob, Record
@@ -15,7 +15,8 @@ from reconstruction_operator.planning.types import Job, Observation, Plan, Timin
 from reconstruction_operator.planning.validation import problems
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK: Final = TaskId("uid", 1)  # the first attempt
+JOB: Final = JobRef("team", "banana", "uid")
+TASK: Final = AttemptRef(JOB, 1, "celery")  # the first attempt
 PERMANENT: Final = frozenset(ConditionType) - {ConditionType.INPUT_CHECKED, ConditionType.CONTESTED}  # in every status
 TIMING: Final = Timing(
     lost_after_seconds=10,
@@ -29,7 +30,14 @@ TIMING: Final = Timing(
 SENT: Final = NOW - timedelta(seconds=3)
 BEGAN: Final = NOW - timedelta(seconds=2)
 MARK: Final = InstallationMark("install", "here/operator")
-RECORD: Final = Record("install", "team", "banana", 1, "celery", SENT)
+
+
+def in_record(number: int = 1, queue: str = "celery") -> AttemptRef:
+    """Return an attempt of the job, as its record names it."""
+    return AttemptRef(replace(JOB, install_id="install"), number, queue)
+
+
+RECORD: Final = Record(in_record(), SENT)
 CLAIM: Final = Claim("token", "worker-1", by_operator=False, at=BEGAN)
 _OF_REDIS: Final = frozenset(part.name for part in fields(ObservedJob))
 
@@ -75,7 +83,7 @@ def job_with(status: Status, *, deleting: bool = False, generation: int = 1, **s
     """Return the job of `look`, as the API server stores it."""
     wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
     return Job(
-        key=JobKey("team", "banana", TASK.job_id),
+        key=JOB,
         generation=generation,
         created=NOW - timedelta(minutes=1),
         spec=wanted,

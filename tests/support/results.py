@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
 
+from tests.support.refs import make_attempt
+
 JOB: Final = "job1"
 
 
@@ -20,12 +22,12 @@ def seal(folder: Path, files: Mapping[str, bytes], **manifest: Any) -> Path:
     return seal_files(folder, *files, **manifest)
 
 
-def seal_files(folder: Path, *names: str, **manifest: Any) -> Path:
+def seal_files(folder: Path, *names: str, job_id: str = JOB, attempt: int = 1, **manifest: Any) -> Path:
     """Write the manifest of files in the folder, as `seal`; a file that does not exist counts as empty."""
     described = []
     for name in names:
         content = (folder / name).read_bytes() if (folder / name).is_file() else b""
         described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
-    fields = {"job_id": JOB, "attempt": 1, "files": tuple(described)} | manifest
-    (folder / MANIFEST).write_text(Manifest(**fields).to_text())
+    sealed = Manifest(make_attempt(job_id, attempt), **{"files": tuple(described)} | manifest)
+    (folder / MANIFEST).write_text(sealed.to_text())
     return folder

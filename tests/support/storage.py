@@ -15,6 +15,7 @@ from reconstruction_operator.contract.envelope import Envelope
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from tests.support.photos import make_photo
+from tests.support.refs import make_attempt
 from tests.support.results import JOB, seal
 
 
@@ -61,8 +62,7 @@ class StorageJob:
         """Start an attempt."""
         self.farm.put_record(JOB, attempt)
         envelope = Envelope(
-            attempt=attempt,
-            install_id="test",
+            make_attempt(JOB, attempt),
             input_uri=f"{self.bucket.address}/set/",
             output_uri=f"{self.bucket.address}/meshes/",
         )

@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 import anyio.to_thread
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout, process, store
@@ -85,7 +85,7 @@ class Buckets:
         )
         self._store = lru_cache(_STORES)(partial(store.open_store, retries=_RETRIES))
 
-    async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
+    async def manifest(self, key: JobRef, uri: str) -> Manifest | None:
         """Return the manifest of the result that the job delivered to `uri`; None if there is none.
 
         Raises UnreadableResultError.
@@ -93,7 +93,7 @@ class Buckets:
         result = await self._find(key, uri)
         return None if result is None else result.manifest
 
-    async def open(self, key: JobKey, uri: str, name: str) -> ObjectFile:
+    async def open(self, key: JobRef, uri: str, name: str) -> ObjectFile:
         """Return a file of that result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         result = await self._find(key, uri)
         sealed = result and next((file for file in result.manifest.files if file.name == name), None)
@@ -101,12 +101,12 @@ class Buckets:
             raise NoResultError(name)
         return ObjectFile(result, sealed)
 
-    async def _find(self, key: JobKey, uri: str) -> _Delivered | None:
+    async def _find(self, key: JobRef, uri: str) -> _Delivered | None:
         if not is_object(uri):
             return None
         return await self._results.get((key.uid, uri), lambda: self._read(key, uri), key.namespace)
 
-    async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
+    async def _read(self, key: JobRef, uri: str) -> _Delivered | None:
         try:
             address = process.ObjectTarget(uri, key.namespace).address
             bucket = self._store(replace(address, key=""))
@@ -124,7 +124,7 @@ class Buckets:
         if sealed is None or values > _MAX_VALUES:
             return None
         manifest = await anyio.to_thread.run_sync(Manifest.parse, sealed)
-        if manifest is None or manifest.job_id != key.job_id:
+        if manifest is None or manifest.attempt.job_id != key.job_id:
             return None
         return _Delivered(bucket, address, pointer.folder, manifest, len(sealed) + values * _VALUE_BYTES)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import anyio.to_thread
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.contract.manifest import Manifest
 
 from reconstruction_gallery.files import volume
@@ -18,12 +18,12 @@ class Results:
     def __init__(self, keep_seconds: float) -> None:
         self._buckets = Buckets(keep_seconds)
 
-    async def manifest(self, key: JobKey, delivered_to: str) -> Manifest | None:
+    async def manifest(self, key: JobRef, delivered_to: str) -> Manifest | None:
         """Return the manifest of the job's result; None if there is none. Raises UnreadableResultError."""
         manifest = await anyio.to_thread.run_sync(volume.manifest_of, key.job_id)
         return manifest or await self._buckets.manifest(key, delivered_to)
 
-    async def open(self, key: JobKey, delivered_to: str, name: str) -> VolumeFile | ObjectFile:
+    async def open(self, key: JobRef, delivered_to: str, name: str) -> VolumeFile | ObjectFile:
         """Return a file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         if not is_plain(name):
             raise NoResultError(name)

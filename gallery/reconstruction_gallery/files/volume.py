@@ -111,6 +111,6 @@ def _folder(job_id: str, name: str) -> Directory:
 def _manifest(folder: Directory, job_id: str) -> Manifest | None:
     with contextlib.suppress(OSError):
         manifest = Manifest.parse(folder.read(MANIFEST, MAX_MANIFEST_BYTES))
-        if manifest is not None and manifest.job_id == job_id:
+        if manifest is not None and manifest.attempt.job_id == job_id:
             return manifest
     return None

@@ -19,7 +19,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.verdict import sentence, verdict_in
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
@@ -35,7 +35,7 @@ _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 class Job:
     """One job. `summary`: its row in the list. `detail`: the object without fields that no user needs."""
 
-    key: JobKey
+    key: JobRef
     revision: int  # revision of the cache at the job's last change
     summary: bytes
     detail: bytes
@@ -50,7 +50,7 @@ class Jobs:
     def __init__(self) -> None:
         self.synced = False
         self.revision = 0
-        self._deleted: deque[tuple[int, JobKey]] = deque(maxlen=_MAX_DELETIONS)
+        self._deleted: deque[tuple[int, JobRef]] = deque(maxlen=_MAX_DELETIONS)
         self._by_uid: OrderedDict[str, Job] = OrderedDict()  # ordered by change, the newest last
         self._by_name: dict[tuple[str, str], str] = {}
         self._in_namespace = Counter[str]()
@@ -79,7 +79,7 @@ class Jobs:
             if job.revision < before:
                 yield job
 
-    def deleted(self, revision: int) -> list[JobKey] | None:
+    def deleted(self, revision: int) -> list[JobRef] | None:
         """Return the jobs that were deleted after that revision; None if not all of them are recorded."""
         if revision and len(self._deleted) == _MAX_DELETIONS and self._deleted[0][0] > revision:
             return None
@@ -95,7 +95,7 @@ class Jobs:
             return False
         return True
 
-    def put(self, key: JobKey, body: Mapping[str, Any]) -> None:
+    def put(self, key: JobRef, body: Mapping[str, Any]) -> None:
         """Add or replace a job."""
         earlier = self._by_name.get((key.namespace, key.name))
         if earlier is not None and earlier != key.uid:  # deleted and recreated between two lists

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.kube import loglines
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
@@ -60,7 +60,7 @@ class Log:
     left_out: str = ""
 
 
-async def of_job(api: Api, user: User, place: str | Path, key: JobKey, since: str) -> Log:
+async def of_job(api: Api, user: User, place: str | Path, key: JobRef, since: str) -> Log:
     """Read the job's log since that time.
 
     `place`: the namespace of operator and workers, or the folder of their logs. Raises ApiError.
@@ -85,7 +85,7 @@ async def of_job(api: Api, user: User, place: str | Path, key: JobKey, since: st
     return Log(tuple(sorted(lines)[-_MOST_LINES:]), "; ".join(missing))
 
 
-def _files(folder: Path, key: JobKey) -> Log:
+def _files(folder: Path, key: JobRef) -> Log:
     """Read the lines about the job in the ends of the log files of a folder.
 
     A line without a time has that of the line before.
@@ -105,7 +105,7 @@ def _files(folder: Path, key: JobKey) -> Log:
     return Log(tuple(sorted(lines)[-_MOST_LINES:]))
 
 
-async def _events(api: Api, user: User, key: JobKey) -> Log:
+async def _events(api: Api, user: User, key: JobRef) -> Log:
     path = f"/api/v1/namespaces/{key.namespace}/events"
     params = {"fieldSelector": f"involvedObject.uid={key.uid}", "limit": _EVENTS}
     answer = await api.request("GET", path, params=params, as_user=user.request_headers)
@@ -117,7 +117,7 @@ def _event(body: Mapping[str, Any]) -> Line:
     return Line(str(time), "event", f"{body.get('reason', '')}: {body.get('message', '')}"[:_MAX_TEXT_CHARS])
 
 
-async def _pods(api: Api, system: str, key: JobKey, since: str) -> Log:
+async def _pods(api: Api, system: str, key: JobRef, since: str) -> Log:
     """Read the lines about the job in the logs of the pods.
 
     Raises ApiError if the gallery may not list the pods, or if every log failed and at least one was forbidden.

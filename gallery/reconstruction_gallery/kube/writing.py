@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobRef
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import MERGE_PATCH, Api
 
@@ -34,7 +34,7 @@ def manager_of(user: User) -> str:
     return f"{MANAGER}/{name}"[:_MAX_MANAGER_CHARS]
 
 
-async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") -> None:
+async def act(api: Api, user: User, key: JobRef, action: str, reason: str = "") -> None:
     """Apply the action to the job with the key's uid, never to a later job of the same name.
 
     `reason`: of a cancel. Raises ApiError.
@@ -51,7 +51,7 @@ async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") 
     )
 
 
-async def delete(api: Api, user: User, key: JobKey) -> None:
+async def delete(api: Api, user: User, key: JobRef) -> None:
     """Delete the job with the key's uid, never a later job of the same name. Raises ApiError."""
     body = {"preconditions": {"uid": key.uid}}
     await api.request("DELETE", paths.of(key), body=body, as_user=user.request_headers)

@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Collection, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -124,8 +124,11 @@ async def _show(request: Request) -> Response:
 
 
 def _shown(manifest: Manifest) -> dict[str, Any]:
-    content = json.loads(manifest.to_text(), parse_constant=str)  # a browser reads no NaN
-    return {name: value for name, value in content.items() if name not in ("owner", "uri", "taskId", "version")}
+    """Return what the page and the plugin read: without the installation, the tenant and the queue."""
+    job = replace(manifest.attempt.job, install_id="", namespace_uid="")
+    shown = replace(manifest, attempt=replace(manifest.attempt, job=job, queue="", bare_id=""))
+    content = json.loads(shown.to_text(), parse_constant=str)  # a browser reads no NaN
+    return {name: value for name, value in content.items() if name not in ("uri", "version")}
 
 
 async def _share(request: Request) -> Response:

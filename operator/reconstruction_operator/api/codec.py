@@ -46,7 +46,10 @@ def parse_time(text: str) -> datetime:
 
 
 def encode(value: Any) -> dict[str, Any]:
-    """Return the JSON of a dataclass of this package, without empty fields (None, empty text, tuple or mapping)."""
+    """Return the JSON of a dataclass of this package.
+
+    Optional fields that are empty (None, empty text, tuple or mapping) are left out.
+    """
     encoded: dict[str, Any] = {}
     for name, key, may_be_empty, convert in _encoders(type(value)):  # type: ignore[arg-type]  # a class is hashable
         item = getattr(value, name)
@@ -98,7 +101,8 @@ def _encoders(kind: type[Any]) -> tuple[tuple[str, str, bool, _Convert | None], 
     for field in dataclasses.fields(kind):
         hint = plain_type(hints[field.name])
         base = typing.get_origin(hint) or hint
-        may_be_empty = issubclass(base, str | tuple | Mapping)
+        is_optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        may_be_empty = is_optional and issubclass(base, str | tuple | Mapping)
         encoders.append((field.name, camel(field.name), may_be_empty, _encoder(hint)))
     return tuple(encoders)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
+
+from reconstruction_operator.api import codec
 
 GROUP = "reconstruction.dev"
 VERSION = "v1alpha1"
@@ -35,12 +37,22 @@ def check_job_id(job_id: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class JobKey:
-    """One object in the API server. The uid distinguishes it from a later object of the same name."""
+class JobRef:
+    """One job. The uid distinguishes it from a later object of the same name.
+
+    What the API server says of an object does not tell the last two; messages, records and files name them.
+    """
 
     namespace: str
     name: str
     uid: str
+    install_id: str = ""  # of the installation that manages the job
+    namespace_uid: str = ""  # empty: not known, so the job takes over nothing
+
+    @classmethod
+    def bare(cls, job_id: str) -> Self:
+        """Return the job of a task that no operator sent: it has no object, and any text can be its id."""
+        return cls("", "", job_id)
 
     @property
     def job_id(self) -> str:
@@ -48,24 +60,50 @@ class JobKey:
         return self.uid
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.name else self.uid
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class TaskId:
-    """One attempt of a job; its text is the Celery task id."""
+class AttemptRef:
+    """One attempt of a job, or a bare task, which no operator sent."""
 
-    job_id: str
-    attempt: int  # from 1
+    job: JobRef
+    number: int  # from 1; 0: a bare task
+    queue: str = ""  # the Celery queue of its messages, with its priority; empty: a bare task's
+    bare_id: str = ""  # the Celery task id of a bare task
 
-    def __str__(self) -> str:
-        return f"{self.job_id}-{self.attempt}"
+    @property
+    def job_id(self) -> str:
+        """The id of the job."""
+        return self.job.uid
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a bare task."""
+        return self.number == 0
+
+    @property
+    def task_id(self) -> str:
+        """The Celery task id."""
+        return self.bare_id if self.is_bare else f"{self.job.uid}-{self.number}"
 
     @classmethod
-    def parse(cls, text: str) -> TaskId | None:
-        """Return the attempt of a task id; None if the operator did not make the id."""
-        match = _TASK_ID.fullmatch(text)
-        try:
-            return cls(check_job_id(match[1]), int(match[2])) if match else None
-        except ValueError:
-            return None
+    def from_json(cls, data: object) -> Self:
+        """Return the attempt of a job that `codec.encode` has written.
+
+        Raises TypeError or ValueError for anything else.
+        """
+        attempt = codec.decode(cls, data)  # a TypeError, if a part is missing or of another type
+        if not 1 <= attempt.number <= MAX_ATTEMPT:
+            raise ValueError(f"the attempt {attempt.number} is not a whole number from 1")
+        check_job_id(attempt.job.uid)
+        return attempt
+
+
+def parse_task_id(text: str) -> tuple[str, int] | None:
+    """Return job id and attempt of a Celery task id; None if the operator did not make it."""
+    match = _TASK_ID.fullmatch(text)
+    try:
+        return (check_job_id(match[1]), int(match[2])) if match else None
+    except ValueError:
+        return None

@@ -26,14 +26,34 @@ class SendError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to a worker: to run an attempt; without an envelope, to delete the job's files."""
+    """The message to run an attempt."""
+
+    envelope: Envelope
+    model_type: str
+
+    @property
+    def task_id(self) -> str:
+        """The Celery task id."""
+        return self.envelope.attempt.task_id
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue."""
+        return self.envelope.attempt.queue
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """The message that orders any worker of `queue` to delete the job's files."""
 
     job_id: str
-    task_id: str
-    queue: str  # the Celery queue, with its priority
-    model_type: str = ""
-    envelope: Envelope | None = None
+    queue: str
     retain_seconds: int | None = None  # how long the result stays in the trash; None: as in the result's manifest
+
+    @property
+    def task_id(self) -> str:
+        """The Celery task id."""
+        return cleanup_id(self.job_id)
 
 
 def header(task: Task, name: str) -> str:
@@ -46,18 +66,14 @@ def cleanup_id(job_id: str) -> str:
     return f"{job_id}-cleanup"
 
 
-def cleanup_message(job_id: str, *, queue: str, retain_seconds: int | None = None) -> Message:
-    """Return the message that orders any worker of `queue` to delete the job's files."""
-    return Message(job_id=job_id, task_id=cleanup_id(job_id), queue=queue, retain_seconds=retain_seconds)
-
-
-def _task(message: Message) -> dict[str, Any]:
+def _task(message: Message | CleanUp) -> dict[str, Any]:
     """Return the arguments of Celery's `send_task`."""
-    job_id = check_job_id(message.job_id)
     where = {"task_id": message.task_id, "queue": message.queue}
-    if message.envelope is None:
+    if isinstance(message, CleanUp):
+        job_id = check_job_id(message.job_id)
         order = {} if message.retain_seconds is None else {"kwargs": {"retain_seconds": message.retain_seconds}}
         return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
+    job_id = check_job_id(message.envelope.attempt.job_id)
     job = message.envelope.to_json()
     # In a header too, where other workers and instrumentation expect it.
     headers = {"headers": {"traceparent": message.envelope.traceparent}} if message.envelope.traceparent else {}
@@ -77,7 +93,7 @@ class Dispatcher:
         self._connection: Connection | None = None
         self._producer: Producer | None = None
 
-    def send(self, messages: Sequence[Message]) -> dict[str, str]:
+    def send(self, messages: Sequence[Message | CleanUp]) -> dict[str, str]:
         """Send the messages, in order within each queue; returns the queues that Redis refused, each with the reason.
 
         Users choose the names of queues. A queue whose key has the wrong type, or to which the operator's Redis user

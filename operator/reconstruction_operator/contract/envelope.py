@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import MAX_ATTEMPT
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.contract.attempt import Orders
 
@@ -23,42 +23,46 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The job as a worker needs it.
+    """What a worker needs.
 
     Unknown keys are ignored, so that an older worker accepts a newer operator's message.
     """
 
+    attempt: AttemptRef
     version: int = ENVELOPE_VERSION
-    install_id: str = ""
-    namespace: str = ""
-    namespace_uid: str = ""  # empty: not known, so the job takes over nothing
-    name: str = ""
-    attempt: int = 1
     input_uri: str = ""
     output_uri: str = ""
-    queue: str = "celery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     traceparent: str = ""  # W3C Trace Context
     orders: Orders = field(default_factory=Orders)
+
+    @classmethod
+    def bare(cls, job_id: str, task_id: str) -> Envelope:
+        """Return the envelope of a bare task: its photos are in the job's folder, and no object owns what it leaves."""
+        return cls(AttemptRef(JobRef.bare(job_id), 0, bare_id=task_id), orders=Orders(last=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return the mapping that is sent."""
         return codec.encode(self)
 
     @classmethod
-    def from_json(cls, data: object) -> Envelope:
-        """Return the envelope of a message.
+    def from_json(cls, data: object, job_id: str) -> Envelope:
+        """Return the envelope of a message about that job.
 
-        Raises EnvelopeError if `data` is not a mapping, its version is unknown, or its attempt is missing or wrong.
+        Raises EnvelopeError if `data` is not a mapping, its version is unknown, or its attempt is missing, wrong or
+        another job's.
         """
         if not isinstance(data, Mapping):
             raise EnvelopeError(f"the job argument is a {type(data).__name__}, not a mapping")
         version = data.get("version")
         if type(version) is not int or not 1 <= version <= ENVELOPE_VERSION:
             raise EnvelopeError(f"version {version!r:.40} of the job argument is unknown; upgrade the workers")
-        attempt = data.get("attempt")
-        if type(attempt) is not int or not 1 <= attempt <= MAX_ATTEMPT:
-            raise EnvelopeError(f"attempt {attempt!r:.40} of the job argument is not a whole number from 1")
+        try:
+            attempt = AttemptRef.from_json(data.get("attempt"))
+        except (TypeError, ValueError) as error:
+            raise EnvelopeError(f"the attempt of the job argument is malformed: {error}") from error
+        if attempt.job_id != job_id:
+            raise EnvelopeError(f"the job argument is of the job {attempt.job_id}")
         return codec.decode(cls, data)
 
 

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import ReusedFrom
 from reconstruction_operator.contract import fingerprint
 from reconstruction_operator.contract.attempt import Findings
-from reconstruction_operator.contract.records import Owner
 
 MANIFEST: Final = "manifest.json"
 MESH: Final = "model.glb"  # the mesh to look at; every result has one
@@ -47,16 +47,13 @@ class SealedFile:
 class Manifest:
     """A result, as `manifest.json` describes it. Unknown keys of the file are ignored."""
 
-    job_id: str
-    task_id: str = ""
+    attempt: AttemptRef
     model: str = ""
     simulated: bool = False
-    attempt: int | None = None  # None: a bare task
     findings: Findings = field(default_factory=Findings)  # until the result was sealed
     # Where on Earth the mesh is (docs/models.md); empty: unknown
     placement: Mapping[str, Any] = field(default_factory=dict)
     uri: str = ""  # where a copy was delivered; empty: no copy
-    owner: Owner | None = None  # the operator's job; None: a bare task's
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model used them
     # As the job's author wrote them: without defaults
     spec_parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -82,9 +79,7 @@ class Manifest:
         """Return the content of `manifest.json`."""
         content = {
             "version": _VERSION,
-            "jobId": self.job_id,
-            "taskId": self.task_id,
-            "attempt": self.attempt,
+            "attempt": codec.encode(self.attempt),
             "model": self.model,
             "simulated": self.simulated,
             "parameters": dict(self.parameters),
@@ -94,7 +89,6 @@ class Manifest:
             "input": {"uri": self.input_uri, "digest": self.input_digest},
             "placement": dict(self.placement) or None,
             "uri": self.uri,
-            "owner": None if self.owner is None else self.owner.to_json(),
             "retainSeconds": self.retain_seconds,
             "reusedFrom": None if self.reused_from is None else codec.encode(self.reused_from),
             "files": [{"name": file.name, "bytes": file.bytes, "sha256": file.sha256} for file in self.files],
@@ -110,26 +104,21 @@ class Manifest:
             return None
 
     @staticmethod
-    def identify(text: bytes) -> tuple[str, int] | None:
-        """Return job id and attempt (0: a bare task's) of a manifest, even if it was edited and no longer parses."""
+    def identify(text: bytes) -> AttemptRef | None:
+        """Return the attempt that a manifest names, even if it was edited and no longer parses."""
         try:
-            data = json.loads(text)
-            attempt = data.get("attempt")
-            return str(data["jobId"]), attempt if type(attempt) is int else 0
+            return codec.decode(AttemptRef, json.loads(text)["attempt"])
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return None
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any]) -> Manifest:
         source = _mapping(data.get("input"))
-        owner = data.get("owner")  # a bare task has none
         findings = codec.decode(Findings, data)
         return cls(
-            job_id=str(data["jobId"]),
-            task_id=str(data["taskId"]),
+            attempt=_attempt(data["attempt"]),
             model=str(data["model"]),
             simulated=data["simulated"] is True,
-            attempt=_whole_number(data["attempt"]),
             findings=replace(findings, quality={name: str(value) for name, value in findings.quality.items()}),
             placement=_mapping(data.get("placement")),
             uri=str(data["uri"]),
@@ -142,9 +131,13 @@ class Manifest:
             reused_from=codec.decode(ReusedFrom, reused)
             if isinstance(reused := data.get("reusedFrom"), Mapping)
             else None,
-            owner=None if owner is None else Owner.from_json(owner),
             files=tuple(codec.decode(SealedFile, file) for file in data["files"]),
         )
+
+
+def _attempt(data: object) -> AttemptRef:
+    attempt = codec.decode(AttemptRef, data)
+    return attempt if attempt.is_bare else AttemptRef.from_json(data)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from operator import attrgetter
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Final, Self
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.identity import JobRef, check_job_id
 
 _MAX_TEXT: Final = 2_048
 _MAX_MESSAGE: Final = 1_000
@@ -31,10 +30,8 @@ class Verdict(enum.StrEnum):
 class CheckRequest:
     """The request of a preflight. `token` is random, so that the result of an earlier request is ignored."""
 
-    job_id: str
+    job: JobRef
     token: str
-    install_id: str
-    namespace: str
     model: str
     uri: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -50,9 +47,9 @@ class CheckRequest:
             request = codec.decode(cls, json.loads(text))
         except TypeError as error:
             raise ValueError("a text of the request is missing") from error
-        if any(isinstance(part, str) and len(part) > _MAX_TEXT for part in attrgetter(*cls.__slots__)(request)):
+        if max(map(len, (*astuple(request.job), request.token, request.model, request.uri))) > _MAX_TEXT:
             raise ValueError("a text of the request is too long")
-        check_job_id(request.job_id)
+        check_job_id(request.job.uid)
         return request
 
 

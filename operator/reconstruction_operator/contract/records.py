@@ -1,17 +1,14 @@
-"""Records that operator and worker exchange through Redis and the job folder. `state.fields` reads and writes them."""
+"""Records that operator and worker exchange through Redis. `state.fields` reads and writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Outputs, ReusedFrom
 from reconstruction_operator.contract.attempt import Findings
-from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 OPERATOR_TOKEN: Final = "operator"  # noqa: S105  # no secret: it marks the operator's own claims and ends
@@ -21,11 +18,7 @@ OPERATOR_TOKEN: Final = "operator"  # noqa: S105  # no secret: it marks the oper
 class Record:
     """The attempt that the operator wants, and when its message was sent."""
 
-    install_id: str
-    namespace: str
-    name: str
-    attempt: int
-    queue: str
+    attempt: AttemptRef
     sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
     orders: int = 0  # number of orders to delete the job's files that were sent since then
     begun: bool = False  # a worker has begun one of the attempts
@@ -108,42 +101,3 @@ class ProgressReport:
     findings: Findings = field(default_factory=Findings)
     base: float = 0.0  # the fraction at which the run resumed, at `started_at`
     remaining_seconds: float | None = None  # time left at `at`, as the model estimates; None: not estimated
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The operator's job that a folder belongs to; `attempt` is the newest that has begun in it."""
-
-    job_id: str
-    install_id: str
-    namespace: str
-    name: str
-    queue: str
-    attempt: int
-    namespace_uid: str = ""  # empty: not known
-
-    @classmethod
-    def of(cls, job_id: str, envelope: Envelope) -> Owner:
-        """Return the owner of what an attempt writes."""
-        return cls(
-            job_id,
-            envelope.install_id,
-            envelope.namespace,
-            envelope.name,
-            envelope.queue,
-            attempt=envelope.attempt,
-            namespace_uid=envelope.namespace_uid,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of the job folder's note."""
-        return {codec.camel(part.name): getattr(self, part.name) for part in fields(self)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Owner:
-        """Return the owner that the content names. Raises TypeError or ValueError if the content is malformed."""
-        owner = codec.decode(cls, data)  # a TypeError, if a part is missing or of another type
-        if owner.attempt < 1:
-            raise ValueError("not an owner")
-        check_job_id(owner.job_id)
-        return owner

@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.planning.places import UNKNOWN, Place
@@ -137,7 +137,7 @@ class Entry(Subject):
     counted: CountedMessage | None = None  # its newest message
 
     @property
-    def key(self) -> JobKey:
+    def key(self) -> JobRef:
         """The key of the job."""
         return self.job.key
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import ConditionType, Status
 from reconstruction_operator.planning.status.events import reason_of
 from reconstruction_operator.planning.status.waiting import Kind
@@ -54,15 +54,15 @@ def _steps(before: Status, status: Status, events: Sequence[Event]) -> Iterator[
         yield str(status.phase), f"{before.phase} -> {status.phase}: {status.message}"
 
 
-def log_step(key: JobKey, reason: str, text: str, **fields: Any) -> None:
+def log_step(key: JobRef, reason: str, text: str, **fields: Any) -> None:
     """Log one step of a job on one line."""
     named = {"namespace": key.namespace, "job": key.name, "uid": key.uid}
     _log.info("%s: %s", key, " ".join(text.splitlines()), extra={**named, **fields, "reason": reason})
 
 
-def log_refusals(refused: Mapping[JobKey, str]) -> None:
+def log_refusals(refused: Mapping[JobRef, str]) -> None:
     """Log why the actions of these jobs failed, and will be retried: one line for each cause."""
-    causes: dict[str, list[JobKey]] = defaultdict(list)
+    causes: dict[str, list[JobRef]] = defaultdict(list)
     for key, why in refused.items():
         causes[why].append(key)
     for why, keys in causes.items():

@@ -28,10 +28,10 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
     retained = retain_until > 0.0 and trash.keep(folder, retain_until)
     existed = folder.condemn()
     kept_stages.forget(layout.kept_stages(), job_id)
-    if owner is not None and not retained and trashed.find(owner.namespace, job_id) is None:
-        results.forget(owner)
+    if owner is not None and not retained and trashed.find(owner.job.namespace, job_id) is None:
+        results.forget(owner.job)
     if owner is not None:
-        ledger.forget(owner.namespace, job_id)
+        ledger.forget(owner.job.namespace, job_id)
     for tombstone in folder.condemned():
         disk.delete_tree(tombstone)
     layout.drop_empty()

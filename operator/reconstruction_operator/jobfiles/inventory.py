@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import operator
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,8 +20,8 @@ import redis
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import folder_deletion, kept_stages, layout, ledger, notes, results, trash
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.telemetry import worker_metrics
@@ -72,18 +73,19 @@ class Inventory:
             results.drop_stale()
             ledger.drop_stale()
             if config.settings.NAMESPACE_VOLUME_BYTES:
-                ledger.complete((owner.namespace, owner.job_id) for _, owner in surveyed if owner is not None)
+                ledger.complete(owner.job for _, owner in surveyed if owner is not None)
         except OSError as error:
             logger.warning("the files of deleted jobs could not be listed: %s", error)
 
 
-def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
-    """Report the owners in batches for each installation; return their number.
+def report(client: redis.Redis, keys: Keys, owners: Iterable[AttemptRef]) -> int:
+    """Report the owners of job folders in batches for each installation; return their number.
 
     Raises RedisError if Redis is unavailable, possibly after some reports.
     """
-    by_install = sorted((owner for owner in owners if owner.install_id), key=lambda owner: owner.install_id)
-    for install_id, group in itertools.groupby(by_install, key=lambda owner: owner.install_id):
+    install_of = operator.attrgetter("job.install_id")
+    by_install = sorted((owner for owner in owners if install_of(owner)), key=install_of)
+    for install_id, group in itertools.groupby(by_install, key=install_of):
         mine = list(group)
         for first in range(0, len(mine), _BATCH):
             calls.run(client, worker_calls.report_folders(keys, install_id, mine[first : first + _BATCH]))

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, disk
-from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import layout, workspace
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
@@ -52,11 +52,10 @@ class Kept:
 class RunStages:
     """The stages of one run of a job, in its workspace."""
 
-    def __init__(self, space: Workspace, job_id: str) -> None:
+    def __init__(self, space: Workspace, attempt: AttemptRef) -> None:
         self._space = space
-        self._job_id = job_id
+        self._attempt = attempt
         self._inherited = self._names()
-        self._tenant = ""
         self._digest = ""  # by which other jobs find them; empty: not kept for others
 
     @property
@@ -64,15 +63,14 @@ class RunStages:
         """Where the model writes them."""
         return self._space.stages
 
-    def share(self, key: str, envelope: Envelope) -> None:
+    def share(self, key: str) -> None:
         """Use stages of other jobs that have that key, and let `keep` keep those of this run for them, if the settings
         allow it.
         """
         if not config.settings.KEEP_STAGES_SECONDS:
             return
-        self._tenant = layout.tenant(envelope.namespace)
-        self._digest = of_namespace(key, envelope.install_id, envelope.namespace, envelope.namespace_uid)
-        if self._digest and envelope.attempt == 1:  # a later attempt has them, unless one may have caused a crash
+        self._digest = of_namespace(key, self._attempt.job)
+        if self._digest and self._attempt.number == 1:  # a later attempt has them, unless one may have caused a crash
             link(layout.kept_stages(), self._digest, self._space.stages)
             self._inherited = self._names()
 
@@ -85,27 +83,27 @@ class RunStages:
 
     def keep(self) -> None:
         """Keep the stages of a published result for other jobs. Failures are only logged."""
-        folder = layout.kept_stages()
+        folder, job = layout.kept_stages(), self._attempt.job
         if not self._digest or not self._names():
             return
         try:
-            keep(folder, self._space.stages, self._digest, self._job_id, tenant=self._tenant)
+            keep(folder, self._space.stages, self._digest, job.uid, tenant=layout.tenant(job.namespace))
         except (OSError, RecursionError) as error:
-            logger.warning("the stages of job %s are not kept: %s", self._job_id, error)
-        if not JobFolder.of(self._job_id).output.exists():  # the job is being deleted
-            forget(folder, self._job_id)
+            logger.warning("the stages of job %s are not kept: %s", job.uid, error)
+        if not JobFolder.of(job.uid).output.exists():  # the job is being deleted
+            forget(folder, job.uid)
 
     def _names(self) -> set[str]:
         return {path.name for path in workspace.sealed_stages(self._space)}
 
 
-def of_namespace(key: str, install_id: str, namespace: str, namespace_uid: str) -> str:
-    """Return the digest by which the jobs of one namespace, and no others, find kept stages with that key.
+def of_namespace(key: str, job: JobRef) -> str:
+    """Return the digest by which the jobs of the job's namespace, and no others, find kept stages with that key.
 
     It is empty if the namespace is not known by what NAMESPACE_IDENTITY names.
     """
-    identity = namespace if config.settings.NAMESPACE_IDENTITY == "name" else namespace_uid
-    text = f"{install_id}/{namespace}/{identity}/{key}"
+    identity = job.namespace if config.settings.NAMESPACE_IDENTITY == "name" else job.namespace_uid
+    text = f"{job.install_id}/{job.namespace}/{identity}/{key}"
     return hashlib.sha256(text.encode()).hexdigest() if identity else ""
 
 

@@ -28,7 +28,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from reconstruction_operator import config, disk
-from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.identity import AttemptRef, check_job_id
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +84,9 @@ class JobFolder:
     attempts = _below("attempts")
     """The folders of all runs."""
 
-    def new_workspace(self, task_id: str, attempt: int | None) -> Workspace:
-        """Return a workspace with a unique name for a run of that attempt. `attempt` is None for a bare task."""
-        return Workspace(self.attempts / f"{_prefix(task_id, attempt)}{uuid.uuid4().hex[:_RUN_CHARS]}")
+    def new_workspace(self, attempt: AttemptRef) -> Workspace:
+        """Return a workspace with a unique name for a run of that attempt."""
+        return Workspace(self.attempts / f"{_prefix(attempt)}{uuid.uuid4().hex[:_RUN_CHARS]}")
 
     def workspaces(self) -> list[Workspace]:
         """Return the workspaces of runs that are not superseded."""
@@ -153,9 +153,9 @@ class Workspace:
         digits = self.root.name.partition("-")[0]
         return int(digits) if digits.isdecimal() else 0
 
-    def is_of(self, task_id: str, attempt: int | None) -> bool:
-        """Return whether this is the workspace of a run of that attempt, or of that bare task."""
-        return self.root.name.startswith(_prefix(task_id, attempt))
+    def is_of(self, attempt: AttemptRef) -> bool:
+        """Return whether this is the workspace of a run of that attempt."""
+        return self.root.name.startswith(_prefix(attempt))
 
     def retire(self) -> None:
         """Rename the workspace to a tombstone: the next rename of a run that still works here fails."""
@@ -262,7 +262,8 @@ def _deleted() -> Path:
     return volume() / _DELETED
 
 
-def _prefix(task_id: str, attempt: int | None) -> str:
-    if attempt is not None:
-        return f"{attempt}-"
-    return f"task-{hashlib.sha256(task_id.encode()).hexdigest()[:_DIGEST_CHARS]}-"  # any text can be a Celery task id
+def _prefix(attempt: AttemptRef) -> str:
+    if not attempt.is_bare:
+        return f"{attempt.number}-"
+    # any text can be a Celery task id
+    return f"task-{hashlib.sha256(attempt.task_id.encode()).hexdigest()[:_DIGEST_CHARS]}-"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator import disk
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.jobfiles import kept_stages, layout, trash, trashed
 from reconstruction_operator.jobfiles.kept_stages import Kept
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -128,15 +129,15 @@ def expel(namespace: str, limit_bytes: int) -> int:
     return deleted
 
 
-def complete(owners: Iterable[tuple[str, str]]) -> None:
-    """Enter the folders of these jobs (namespace and job id) that have no entry: of the time before there was a quota.
+def complete(jobs: Iterable[JobRef]) -> None:
+    """Enter the folders of these jobs that have no entry: of the time before there was a quota.
 
     Raises OSError if the ledger cannot be written.
     """
     entered = {(tenant, entry.job_id) for tenant, entry in _all()}
-    for namespace, job_id in owners:
-        if (layout.tenant(namespace), job_id) not in entered:
-            record(namespace, job_id)
+    for job in jobs:
+        if (layout.tenant(job.namespace), job.uid) not in entered:
+            record(job.namespace, job.uid)
 
 
 def drop_stale() -> None:

@@ -45,7 +45,7 @@ def read_sealed(folder: Path, job_id: str) -> Manifest | None:
     """Return the manifest in the folder if it names that job and all its files exist in full size; otherwise None."""
     with contextlib.suppress(OSError):
         manifest = read(folder)
-        if manifest is not None and manifest.job_id == job_id and disk.has_files(folder, manifest.sizes):
+        if manifest is not None and manifest.attempt.job_id == job_id and disk.has_files(folder, manifest.sizes):
             return manifest
     return None
 

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import OWNER, JobFolder, Workspace
 
@@ -23,19 +24,22 @@ _MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Names the owner of a job folder, and where a copy of its result may be (`uri`; empty: nowhere)."""
+    """Names the owner of a job folder, an attempt that has begun there, and where a copy of its result may be.
 
-    owner: Owner
+    `uri` is empty if there is none.
+    """
+
+    owner: AttemptRef
     uri: str
     published: bool  # whether the copy is of a published result, which may have been reported
     of_result: bool = False  # whether this is the note of the published result, not of a run
 
 
-def note(workspace: Workspace, owner: Owner, output_uri: str, *, published: bool = False) -> None:
+def note(workspace: Workspace, owner: AttemptRef, output_uri: str, *, published: bool = False) -> None:
     """Write the note of the workspace: its owner, where its run delivers, and whether the copy there is of a published
     result.
     """
-    noted = {**owner.to_json(), "outputUri": output_uri, "published": published}
+    noted = {"attempt": codec.encode(owner), "outputUri": output_uri, "published": published}
     workspace.owner_note.write_text(json.dumps(noted) + "\n")
 
 
@@ -61,7 +65,7 @@ def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
     return all(entry.published for entry in deliveries(folder) if entry.uri == output_uri)
 
 
-def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
+def surveyed() -> Iterator[tuple[JobFolder, AttemptRef | None]]:
     """Yield each job folder with the owner that it names, in its newest attempt.
 
     Folders may appear and vanish meanwhile.
@@ -70,7 +74,7 @@ def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
     """
     for folder in JobFolder.all():
         owners = (note.owner for note in _notes(folder, skipped=(OSError,)))
-        newest = max(owners, key=lambda owner: owner.attempt, default=None)
+        newest = max(owners, key=lambda owner: owner.number, default=None)
         yield folder, newest if newest is not None and newest.job_id == folder.job_id else None
 
 
@@ -84,7 +88,7 @@ def is_bare(folder: JobFolder) -> bool:
     return False
 
 
-def owner_of(folder: JobFolder) -> Owner | None:
+def owner_of(folder: JobFolder) -> AttemptRef | None:
     """Return the owner that the notes of the folder name; None if they name none or cannot be read."""
     return next(
         (entry.owner for entry in _notes(folder, skipped=(OSError,)) if entry.owner.job_id == folder.job_id), None
@@ -113,12 +117,13 @@ def _read(file: Path) -> Note | None:
     ):
         data = json.loads(disk.read_regular(file, _MAX_BYTES))
         uri = data.get("outputUri")
-        return Note(Owner.from_json(data), uri if isinstance(uri, str) else "", published=data.get("published") is True)
+        owner = AttemptRef.from_json(data["attempt"])
+        return Note(owner, uri if isinstance(uri, str) else "", published=data.get("published") is True)
     return None
 
 
 def _read_sealed(output: Path) -> Note | None:
     sealed = manifests.read(output)
-    if sealed is None or sealed.owner is None:
+    if sealed is None or sealed.attempt.is_bare:
         return None
-    return Note(sealed.owner, sealed.uri, published=True, of_result=True)
+    return Note(sealed.attempt, sealed.uri, published=True, of_result=True)

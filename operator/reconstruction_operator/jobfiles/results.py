@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, disk
-from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.identity import JobRef, check_job_id
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import layout, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -42,55 +41,57 @@ class EarlierResult:
     sealed_at: float  # seconds since 1970
 
 
-def note(owner: Owner) -> None:
-    """Add an entry for the owner's job.
+def note(job: JobRef) -> None:
+    """Add an entry for the job.
 
     A failure is only logged: without an entry, a later job of that name runs its model again.
     """
-    folder = _folder(owner.namespace, owner.name)
+    folder = _folder(job.namespace, job.name)
     try:
         while True:
             folder.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # another process has just removed the empty folder
-                (folder / check_job_id(owner.job_id)).touch()
+                (folder / check_job_id(job.uid)).touch()
                 break
         for _, job_id in _dated(folder)[_MOST_ENTRIES:]:
             (folder / job_id).unlink(missing_ok=True)
     except OSError as error:
-        logger.warning("could not add the result of %s/%s to the index: %s", owner.namespace, owner.name, error)
+        logger.warning("could not add the result of %s to the index: %s", job, error)
 
 
-def forget(owner: Owner) -> None:
+def forget(job: JobRef) -> None:
     """Remove the entry of a deleted result."""
-    folder = _folder(owner.namespace, owner.name)
+    folder = _folder(job.namespace, job.name)
     with contextlib.suppress(OSError):
-        (folder / check_job_id(owner.job_id)).unlink(missing_ok=True)
+        (folder / check_job_id(job.uid)).unlink(missing_ok=True)
         folder.rmdir()
         folder.parent.rmdir()
 
 
-def find(owner: Owner) -> Iterator[EarlierResult]:
-    """Yield the complete results of other jobs of the owner's tenant and name, newest first."""
-    namespace, name, besides = owner.namespace, owner.name, owner.job_id
+def find(job: JobRef) -> Iterator[EarlierResult]:
+    """Yield the complete results of other jobs of the job's tenant and name, newest first."""
+    namespace, name, besides = job.namespace, job.name, job.uid
     job_ids = (
         job_id for _, job_id in _dated(_folder(namespace, name)) if job_id != besides and _exists(namespace, job_id)
     )
     for job_id in itertools.islice(job_ids, _NEWEST):
         result = of_job(namespace, job_id)
-        earlier = result.manifest.owner if result is not None else None
-        if result is not None and earlier is not None and earlier.name == name and is_of_tenant(earlier, owner):
+        if result is None:
+            continue
+        earlier = result.manifest.attempt
+        if not earlier.is_bare and earlier.job.name == name and is_of_tenant(earlier.job, job):
             yield result
 
 
-def is_of_tenant(earlier: Owner, owner: Owner) -> bool:
+def is_of_tenant(earlier: JobRef, job: JobRef) -> bool:
     """Return whether both jobs are of one tenant: of a namespace with one uid or, by NAMESPACE_IDENTITY, with one name.
 
     A namespace whose uid is not known is nobody's.
     """
-    if earlier.namespace != owner.namespace:
+    if earlier.namespace != job.namespace:
         return False
     by_name = config.settings.NAMESPACE_IDENTITY == "name"
-    return by_name or (bool(owner.namespace_uid) and earlier.namespace_uid == owner.namespace_uid)
+    return by_name or (bool(job.namespace_uid) and earlier.namespace_uid == job.namespace_uid)
 
 
 def drop_stale() -> None:

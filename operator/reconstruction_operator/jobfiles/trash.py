@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconstruction_operator import disk
-from reconstruction_operator.api.identity import API_VERSION, KIND
+from reconstruction_operator.api.identity import API_VERSION, KIND, JobRef
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.jobfiles import layout, results, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -30,25 +30,25 @@ _TRIES: Final = 10  # other workers remove the folder when it becomes empty
 class Restorable:
     """A deleted job's result."""
 
-    owner: Owner
+    deleted: JobRef
     job: dict[str, Any]  # the manifest of a job that takes it over, and `until` when it is kept
 
     @property
     def namespace(self) -> str:
         """The namespace of the job."""
-        return self.owner.namespace
+        return self.deleted.namespace
 
     @property
     def name(self) -> str:
         """The name of the job."""
-        return self.owner.name
+        return self.deleted.name
 
     def is_of(self, namespace_uid: str | None) -> bool:
         """Return whether the job was in the namespace with that uid; None: any of its name.
 
         An unknown one (empty) is nobody's.
         """
-        return namespace_uid is None or (bool(namespace_uid) and self.owner.namespace_uid == namespace_uid)
+        return namespace_uid is None or (bool(namespace_uid) and self.deleted.namespace_uid == namespace_uid)
 
 
 def keep(folder: JobFolder, until: float) -> bool:
@@ -57,10 +57,10 @@ def keep(folder: JobFolder, until: float) -> bool:
     Idempotent. Raises OSError if the result could not be moved.
     """
     manifest = manifests.read_sealed(folder.output, folder.job_id)
-    if manifest is None or manifest.owner is None:
+    if manifest is None or manifest.attempt.is_bare:
         return False
     size = disk.usage(folder.output).bytes
-    target = layout.trash_shard(manifest.owner.namespace, folder.job_id) / f"{folder.job_id}~{int(until)}~{size}"
+    target = layout.trash_shard(manifest.attempt.job.namespace, folder.job_id) / f"{folder.job_id}~{int(until)}~{size}"
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError, FileExistsError):  # another worker was faster, or removes it
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +79,9 @@ def restorable(namespaces: Iterable[str], most: int) -> list[Restorable]:
     newest = reversed(heapq.nlargest(most, listed, key=by_expiry))
     sealed = ((kept, manifests.read_sealed(kept.path, kept.job_id)) for kept in newest)
     return [
-        Restorable(manifest.owner, {**_taking_over(manifest, manifest.owner), "until": kept.until})
+        Restorable(manifest.attempt.job, {**_taking_over(manifest), "until": kept.until})
         for kept, manifest in sealed
-        if manifest is not None and manifest.owner is not None
+        if manifest is not None and not manifest.attempt.is_bare
     ]
 
 
@@ -110,18 +110,25 @@ def delete(kept: Trashed) -> bool:
         layout.delete(kept.path, kept.job_id)
     except FileNotFoundError:  # another worker was faster
         return False
-    if manifest is not None and manifest.owner is not None:
-        results.forget(manifest.owner)
+    if manifest is not None and not manifest.attempt.is_bare:
+        results.forget(manifest.attempt.job)
     with contextlib.suppress(OSError):  # other results are left
         for folder in list(kept.path.parents)[: trashed.LEVELS]:
             folder.rmdir()
     return True
 
 
-def _taking_over(manifest: Manifest, owner: Owner) -> dict[str, Any]:
+def _taking_over(manifest: Manifest) -> dict[str, Any]:
     output = {"output": {"uri": manifest.uri}} if manifest.uri else {}
     parameters = {"parameters": dict(manifest.spec_parameters)} if manifest.spec_parameters else {}
     address = {"uri": manifest.input_uri or "file:///photos/unknown"}
-    spec = {"modelType": manifest.model, "input": address, "queue": owner.queue, **parameters, **output}
-    metadata = {"namespace": owner.namespace, "name": owner.name}
+    spec = {
+        "modelType": manifest.model,
+        "input": address,
+        "queue": pool_of(manifest.attempt.queue),
+        **parameters,
+        **output,
+    }
+    job = manifest.attempt.job
+    metadata = {"namespace": job.namespace, "name": job.name}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {**spec, "reuse": REQUIRED}}

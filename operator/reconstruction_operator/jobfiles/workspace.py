@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from reconstruction_operator import disk
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
@@ -14,8 +15,8 @@ from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 logger = logging.getLogger(__name__)
 
 
-def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
-    """Create an empty workspace for a run of that attempt (None: a bare task).
+def prepare(attempt: AttemptRef) -> Workspace:
+    """Create an empty workspace for a run of that attempt.
 
     The workspaces of earlier runs become tombstones, which `delete_predecessors` deletes. A superseded run that still
     works in one of them fails at its last rename. Workspaces have unique names: a superseded run can neither write into
@@ -23,12 +24,12 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
 
     Raises SupersededError if a later attempt has a workspace, OSError if the job folders cannot be written.
     """
-    folder = JobFolder.of(job_id)
-    workspace = folder.new_workspace(task_id, attempt)
+    folder = JobFolder.of(attempt.job_id)
+    workspace = folder.new_workspace(attempt)
     # Create first, then list: if two runs do so at the same time, at least one sees the other.
     _make(workspace.root)
     try:
-        _take_over(folder, workspace, task_id, attempt)
+        _take_over(folder, workspace, attempt)
     except BaseException:
         workspace.discard()
         raise
@@ -105,12 +106,12 @@ def _inherit(paths: list[Path], successor: Path) -> None:
                 raise
 
 
-def _take_over(folder: JobFolder, workspace: Workspace, task_id: str, attempt: int | None) -> None:
+def _take_over(folder: JobFolder, workspace: Workspace, attempt: AttemptRef) -> None:
     others = [earlier for earlier in folder.workspaces() if earlier != workspace]
-    if attempt is not None and any(earlier.attempt > attempt for earlier in others):
+    if not attempt.is_bare and any(earlier.attempt > attempt.number for earlier in others):
         raise SupersededError
     for earlier in others:
-        if earlier.is_of(task_id, attempt) or (attempt is not None and earlier.attempt > 0):
+        if earlier.is_of(attempt) or (not attempt.is_bare and earlier.attempt > 0):
             earlier.retire()
     for path in (workspace.photos, workspace.scratch, workspace.output):
         path.mkdir()

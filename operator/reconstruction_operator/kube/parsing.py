@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.kube.errors import ApiError
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Page:
 class Head:
     """The key and resource version of an object."""
 
-    key: JobKey
+    key: JobRef
     version: int
 
 
@@ -135,7 +135,7 @@ def head(body: Encoded) -> Head | None:
         metadata = _heads.decode(body).metadata
     except UNREADABLE:
         return None
-    key = JobKey(sys.intern(metadata.namespace), metadata.name, metadata.uid)
+    key = JobRef(sys.intern(metadata.namespace), metadata.name, metadata.uid)
     return Head(key, number_of(metadata.resource_version))
 
 
@@ -160,14 +160,14 @@ def refusal(status: int, text: bytes, retry_after: str | None = None) -> ApiErro
     )
 
 
-def key_of(body: Mapping[str, Any]) -> JobKey | None:
+def key_of(body: Mapping[str, Any]) -> JobRef | None:
     """Return the key of a parsed object; None if it lacks a field that every stored object has."""
     metadata = body.get("metadata")
     if not isinstance(metadata, Mapping):
         return None
     namespace, name, uid = (metadata.get(part) for part in ("namespace", "name", "uid"))
     if isinstance(namespace, str) and isinstance(name, str) and isinstance(uid, str):
-        return JobKey(namespace, name, uid)
+        return JobRef(namespace, name, uid)
     return None
 
 
@@ -238,12 +238,12 @@ def _cut(text: bytes) -> tuple[bytes, set[int]]:
     return b"".join([*parts, text[copied:]]), places
 
 
-def _key(body: Encoded) -> JobKey | None:
+def _key(body: Encoded) -> JobRef | None:
     decoded = head(body)
     return None if decoded is None else decoded.key
 
 
-def _report(keys: Sequence[JobKey | None], report: Report) -> None:
+def _report(keys: Sequence[JobRef | None], report: Report) -> None:
     for key in keys:
         report("an object without a name" if key is None else str(key))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobRef
 
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 
@@ -20,7 +20,7 @@ def job(namespace: str, name: str) -> str:
     return GROUP_PATH + _objects(namespace, PLURAL, name)
 
 
-def of(key: JobKey) -> str:
+def of(key: JobRef) -> str:
     """Return the path of the job with that key."""
     return job(key.namespace, key.name)
 

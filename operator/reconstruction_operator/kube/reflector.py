@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.kube.errors import ApiError, SilentError
 from reconstruction_operator.kube.pages import Pages
@@ -39,7 +39,7 @@ class Change:
     `body` is None if a list no longer contains the object.
     """
 
-    key: JobKey | None = None
+    key: JobRef | None = None
     body: Mapping[str, Any] | None = None
     deleted: bool = False
 
@@ -104,8 +104,8 @@ class Reflector:
         self._selection = dict(selection or {})
         self._final = final
         self._pages = Pages(self._selection)
-        self._keys: dict[str, JobKey] = {}  # by uid: the objects that exist
-        self._listed: dict[str, JobKey] = {}  # by the current list
+        self._keys: dict[str, JobRef] = {}  # by uid: the objects that exist
+        self._listed: dict[str, JobRef] = {}  # by the current list
         self._version = 0  # 0: list first
         self._failures = 0
         self.skipped = 0

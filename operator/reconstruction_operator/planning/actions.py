@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 
@@ -12,16 +12,14 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 class PutRecord:
     """Record in Redis which attempt is wanted; it supersedes older ones."""
 
-    attempt: int
-    queue: str
+    task: AttemptRef
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """Send the attempt's message, and record when. Its record exists already."""
 
-    task: TaskId
-    queue: str
+    task: AttemptRef
     again: bool = False
     retain_seconds: int = 0  # how long its result stays in the trash after the job is deleted
 
@@ -48,7 +46,7 @@ class EndAttempt:
     Without effect on any other, or one that has ended.
     """
 
-    task: TaskId
+    task: AttemptRef
     outcome: Outcome
     reason: str
     message: str
@@ -59,7 +57,7 @@ class EndAttempt:
 class RequestStop:
     """Ask for the stop of an attempt; its worker stops within seconds."""
 
-    task: TaskId
+    task: AttemptRef
     reason: StopReason
 
 
@@ -84,8 +82,7 @@ class DeleteFiles:
 class TakeBack:
     """Remove the job's messages from the queue: no worker has begun the job, or ever will."""
 
-    task: TaskId
-    queue: str
+    task: AttemptRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.planning.actions import Action
@@ -63,14 +63,14 @@ class Case:
         return self.job.attempt
 
     @property
-    def task(self) -> TaskId:
-        """The task of that attempt."""
+    def task(self) -> AttemptRef:
+        """That attempt, as a task of the job's queue."""
         return self.job.task
 
     @property
     def wanted(self) -> int:
         """The attempt that the record wants; 0 without a record."""
-        return self.seen.record.attempt if self.seen.record else 0
+        return self.seen.record.attempt.number if self.seen.record else 0
 
     @property
     def queue(self) -> str:
@@ -78,7 +78,7 @@ class Case:
 
         The spec may have been edited after they were sent, and before the status shows it.
         """
-        return self.seen.record.queue if self.seen.record else self.job.queue
+        return self.seen.record.attempt.queue if self.seen.record else self.job.queue
 
     @property
     def record_lost(self) -> bool:
@@ -120,7 +120,7 @@ class Case:
     def sent_at(self) -> datetime | None:
         """When the attempt's newest message was sent, by the record."""
         record = self.seen.record
-        return record.sent_at if record is not None and record.attempt == self.attempt else None
+        return record.sent_at if record is not None and record.attempt.number == self.attempt else None
 
     @property
     def suspended(self) -> bool:

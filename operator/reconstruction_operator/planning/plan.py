@@ -137,9 +137,11 @@ def _record(case: Case, actions: tuple[Action, ...], mine: InstallationMark) -> 
     job.
     """
     record = case.seen.record
-    of_another = record is not None and record.install_id != mine.id and case.job.management is Management.OURS
+    of_another = (
+        record is not None and record.attempt.job.install_id != mine.id and case.job.management is Management.OURS
+    )
     put = any(isinstance(action, PutRecord) for action in actions)
-    return (PutRecord(case.attempt, case.job.queue),) if (case.record_lost or of_another) and not put else ()
+    return (PutRecord(case.task),) if (case.record_lost or of_another) and not put else ()
 
 
 def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.planning.quotas import NO_QUOTAS, Quotas, limit_of
 from reconstruction_operator.planning.types import Job
@@ -58,7 +58,7 @@ class Candidate(NamedTuple):
 
     new: bool  # False: its message was sent before and is missing, so the job needs no further turn
     created: datetime
-    key: JobKey
+    key: JobRef
     queue: str  # the queue of the job's priority
     high: bool = False  # it has priority high
     quarantine: Quarantine | None = None
@@ -71,7 +71,7 @@ class Candidate(NamedTuple):
         return cls(new, job.created, job.key, job.queue, high, suspected)
 
 
-Line = Mapping[JobKey, Candidate]
+Line = Mapping[JobRef, Candidate]
 """Candidates of one queue, namespace and priority, in their order."""
 
 
@@ -103,8 +103,8 @@ def admit(
     quotas: Quotas = NO_QUOTAS,
     *,
     in_flight: Collection[Quarantine] = (),
-    weigh: Callable[[JobKey], int] = lambda _: 0,
-) -> tuple[JobKey, ...]:
+    weigh: Callable[[JobRef], int] = lambda _: 0,
+) -> tuple[JobRef, ...]:
     """Return the jobs to dispatch now, in this order. `lines` are those of each queue.
 
     - No limit of `window` is exceeded, all messages in Redis counted; `weigh` gives the bytes of a job's message.
@@ -119,7 +119,7 @@ def admit(
     turns = {queue: _turns(of_queue, room) for queue, of_queue in lines.items()}
     queues = [(load.messages.get(queue, 0), queue) for queue in turns]
     heapq.heapify(queues)
-    admitted: list[JobKey] = []
+    admitted: list[JobRef] = []
     while queues and room.total > 0:
         messages, queue = heapq.heappop(queues)
         candidate = next(turns[queue], None) if messages < window.queue else None
@@ -132,11 +132,11 @@ def admit(
     return tuple(admitted)
 
 
-def first_turns(lines: Collection[Line], load: Load, quotas: Quotas, at_most: int) -> tuple[list[JobKey], list[JobKey]]:
+def first_turns(lines: Collection[Line], load: Load, quotas: Quotas, at_most: int) -> tuple[list[JobRef], list[JobRef]]:
     """Return the first waiting jobs of one queue in the order of their turns, and those that a quota holds back."""
     empty = Load(in_flight=load.in_flight, high=load.high)
     room = _Room(empty, DispatchWindow(at_most, at_most, at_most, sys.maxsize), quotas)
-    turns: dict[JobKey, bool] = {}
+    turns: dict[JobRef, bool] = {}
     for candidate in _turns(lines, room):
         turns[candidate.key] = room.use(candidate, 0)
         if not room.total:
@@ -196,7 +196,7 @@ def _turns(lines: Iterable[Line], room: _Room) -> Iterator[Candidate]:
 
     The caller uses the room for each.
     """
-    turns: list[tuple[int, datetime, JobKey, Candidate, Iterator[Candidate]]] = []
+    turns: list[tuple[int, datetime, JobRef, Candidate, Iterator[Candidate]]] = []
     jobs = Counter(room.load.in_flight)  # and those that had their turn in this queue, by namespace
 
     def push(line: Iterator[Candidate]) -> None:

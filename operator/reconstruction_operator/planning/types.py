@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
+from reconstruction_operator.api.identity import MANAGER, AttemptRef, JobRef
 from reconstruction_operator.api.spec import DELETE, RETAIN, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.pools import queue_name
@@ -30,7 +30,7 @@ class Management(enum.Enum):
 class Job:
     """One ReconstructionJob as the API server last returned it. `status` is the stored one."""
 
-    key: JobKey
+    key: JobRef
     generation: int
     created: datetime
     spec: Spec
@@ -71,9 +71,9 @@ class Job:
         return max(1, self.status.attempt)
 
     @property
-    def task(self) -> TaskId:
-        """The task of that attempt."""
-        return TaskId(self.key.job_id, self.attempt)
+    def task(self) -> AttemptRef:
+        """That attempt, as a task of its queue."""
+        return AttemptRef(self.key, self.attempt, self.queue)
 
     @property
     def sent(self) -> bool:

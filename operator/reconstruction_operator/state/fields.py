@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import MAX_ATTEMPT
+from reconstruction_operator.api.identity import MAX_ATTEMPT, AttemptRef, JobRef
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.attempt import Findings
@@ -99,17 +99,14 @@ def attempt_of(job: JobHash) -> int | None:
     return whole(job["attempt"], 1, MAX_ATTEMPT)
 
 
-def parse_record(job: JobHash) -> Record | None:
+def parse_record(job_id: str, job: JobHash) -> Record | None:
     """Return the record: present if its attempt and its queue are valid."""
     attempt, queue = attempt_of(job), job["queue"]
     if attempt is None or queue is None or not _QUEUE.fullmatch(queue):
         return None
+    ref = JobRef(plain(job["namespace"]), plain(job["name"]), job_id, plain(job["install_id"]))
     return Record(
-        plain(job["install_id"]),
-        plain(job["namespace"]),
-        plain(job["name"]),
-        attempt,
-        queue,
+        AttemptRef(ref, attempt, queue),
         sent_at=time_of(job["sent_at"]),
         orders=whole(job["orders"], 0, _MAX_ORDERS) or 0,
         begun=job["begun"] == "1",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.preflight import Checked, CheckRequest
@@ -59,13 +59,12 @@ def _fenced(
     return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer, fenced=True)
 
 
-def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
+def for_action(keys: Keys, action: actions.Action, job: JobRef, **leader: Unpack[Leader]) -> Call[Any] | None:
     """Return the call that carries out an action of a plan for that job; None if the action does not change Redis."""
     job_id = job.job_id
     match action:
-        case actions.PutRecord(attempt, queue):
-            place = {"namespace": job.namespace, "name": job.name}
-            return put_record(keys, job_id=job_id, **place, attempt=attempt, queue=queue, **leader)
+        case actions.PutRecord(task):
+            return put_record(keys, task, **leader)
         case actions.RequestCancel():
             return change_flags(keys, job_id=job_id, change="request", **leader)
         case actions.WithdrawRequest():
@@ -75,9 +74,9 @@ def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack
         case actions.ClearFlags():
             return change_flags(keys, job_id=job_id, change="clear", **leader)
         case actions.EndAttempt(task, outcome, reason, message, is_lost):
-            return end_attempt(keys, task=task, end=End(outcome, reason, message), is_lost=is_lost, **leader)
+            return end_attempt(keys, task, end=End(outcome, reason, message), is_lost=is_lost, **leader)
         case actions.RequestStop(task, reason):
-            return request_stop(keys, task=task, reason=reason, **leader)
+            return request_stop(keys, task, reason=reason, **leader)
         case actions.Forget():
             return forget(keys, job_id=job_id, **leader)
         case actions.Dispatch() | actions.DeleteFiles() | actions.TakeBack() | actions.DeleteObject():
@@ -85,20 +84,19 @@ def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack
     assert_never(action)
 
 
-def put_record(
-    keys: Keys, *, job_id: str, namespace: str, name: str, attempt: int, queue: str, **leader: Unpack[Leader]
-) -> Call[Record]:
+def put_record(keys: Keys, attempt: AttemptRef, **leader: Unpack[Leader]) -> Call[Record]:
     """Record which attempt is wanted, and return the record that is then valid: the wanted attempt never decreases."""
-    key, install_id = keys.job(job_id), leader["install_id"]
+    job, install_id = attempt.job, leader["install_id"]
+    key = keys.job(job.uid)
 
     def read(rest: list[Any]) -> Record:
-        record = fields.parse_record(fields.load_job(key, rest[0]))
+        record = fields.parse_record(job.uid, fields.load_job(key, rest[0]))
         if record is None:
             raise UnexpectedReplyError("put_record", rest)
         return record
 
-    args = (install_id, job_id, attempt, queue, namespace, name)
-    return _fenced("put_record", keys, (keys.records(install_id), key, keys.alive(job_id)), args, read, **leader)
+    args = (install_id, job.uid, attempt.number, attempt.queue, job.namespace, job.name)
+    return _fenced("put_record", keys, (keys.records(install_id), key, keys.alive(job.uid)), args, read, **leader)
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
@@ -119,12 +117,12 @@ def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]
     return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)
 
 
-def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
+def mark_sent(keys: Keys, attempt: AttemptRef, *, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
     """Note that the attempt's message was sent now, or an order to delete the job's files.
 
     Nothing is noted if another attempt is wanted.
     """
-    return _fenced("mark_sent", keys, (keys.job(job_id),), (attempt, int(is_order)), **leader)
+    return _fenced("mark_sent", keys, (keys.job(attempt.job_id),), (attempt.number, int(is_order)), **leader)
 
 
 def change_flags(keys: Keys, *, job_id: str, change: FlagChange, **leader: Unpack[Leader]) -> Call[None]:
@@ -138,7 +136,7 @@ def change_flags(keys: Keys, *, job_id: str, change: FlagChange, **leader: Unpac
 
 
 def end_attempt(
-    keys: Keys, *, task: TaskId, end: End, is_lost: bool = False, **leader: Unpack[Leader]
+    keys: Keys, attempt: AttemptRef, *, end: End, is_lost: bool = False, **leader: Unpack[Leader]
 ) -> Call[End | None]:
     """End an attempt that no worker has begun, so that none ever begins it; or, if `is_lost`, one whose worker is
     silent.
@@ -146,20 +144,20 @@ def end_attempt(
     Returns the end that counts, which may be an earlier one. Returns None, without a change, if a worker has begun the
     attempt (`is_lost`: and is alive), or if a newer attempt is wanted.
     """
-    key = keys.job(task.job_id)
+    key = keys.job(attempt.job_id)
 
     def read(rest: list[Any]) -> End | None:
         return fields.load_end(key, rest[0]) if rest else None
 
     owner = f"operator: {(end.reason or end.outcome.value).lower().replace('_', ' ')}"
     of_end = (end.outcome.value, fields.dump_details(end))
-    args = (task.attempt, int(is_lost), OPERATOR_TOKEN, owner, fields.retention_ms(), *of_end)
-    return _fenced("end_attempt", keys, (key, keys.alive(task.job_id), keys.epoch()), args, read, **leader)
+    args = (attempt.number, int(is_lost), OPERATOR_TOKEN, owner, fields.retention_ms(), *of_end)
+    return _fenced("end_attempt", keys, (key, keys.alive(attempt.job_id), keys.epoch()), args, read, **leader)
 
 
-def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
+def request_stop(keys: Keys, attempt: AttemptRef, *, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
     """Request the stop of an attempt that has not ended. Final; the first reason counts."""
-    return _fenced("request_stop", keys, (keys.job(task.job_id),), (task.attempt, reason.value), **leader)
+    return _fenced("request_stop", keys, (keys.job(attempt.job_id),), (attempt.number, reason.value), **leader)
 
 
 def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:

@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.identity import AttemptRef, JobRef, check_job_id
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.keys import Keys
@@ -43,8 +44,8 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, int | None]]) -> Call[Observed
                     at,
                     LookCounts(int(before), int(after)),
                     tuple(
-                        _job(keys_of_job[0], values_of_job, attempt, epoch, at)
-                        for keys_of_job, values_of_job, (_, attempt) in zip(names, values, jobs, strict=True)
+                        _job(keys_of_job[0], asked, values_of_job, epoch, at)
+                        for keys_of_job, values_of_job, asked in zip(names, values, jobs, strict=True)
                     ),
                 )
             case _:
@@ -54,7 +55,8 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, int | None]]) -> Call[Observed
     return Call(script("observe"), flat, (fields.MAX_VALUE_BYTES,), read)
 
 
-def _job(key: str, values: list[Any], attempt: int | None, epoch: str, now: datetime) -> ObservedJob:
+def _job(key: str, asked: tuple[str, int | None], values: list[Any], epoch: str, now: datetime) -> ObservedJob:
+    job_id, attempt = asked
     texts, token, request_ttl_ms, cancel_ttl_ms = values
     job = fields.load_job(key, texts)
     wanted = fields.attempt_of(job)
@@ -66,7 +68,7 @@ def _job(key: str, values: list[Any], attempt: int | None, epoch: str, now: date
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
-        record=_believed(fields.parse_record(job), attempt, now),
+        record=_believed(fields.parse_record(job_id, job), attempt, now),
         claim=claimed,
         alive=claimed is not None and token == claimed.token and heard,
         heard=heard,
@@ -80,7 +82,7 @@ def _job(key: str, values: list[Any], attempt: int | None, epoch: str, now: date
 
 def _believed(record: Record | None, attempt: int | None, now: datetime) -> Record | None:
     """Return the record as `put_record` accepts it: not absurdly far ahead, and without a send time in the future."""
-    if record is None or (attempt is not None and record.attempt > attempt + fields.MAX_AHEAD):
+    if record is None or (attempt is not None and record.attempt.number > attempt + fields.MAX_AHEAD):
         return None
     if record.sent_at is not None and record.sent_at > now + _SKEW:
         return replace(record, sent_at=None)
@@ -96,18 +98,19 @@ def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset(
     return Call(script("list_records"), (keys.records(install_id),), (), read)
 
 
-def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
-    """Return some of the job folders that workers have reported, by job id, in the form of records.
+def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, AttemptRef]]:
+    """Return some of the job folders that workers have reported, by job id: the newest attempt that has begun there.
 
-    A malformed report becomes a record without an install, so that it is dropped.
+    A malformed report becomes an attempt without an install, so that it is dropped.
     """
     key = keys.folders(install_id)
-    malformed = Record("", "", "", 1, "")
+    malformed = AttemptRef(JobRef.bare(""), 1)
 
-    def read(reply: Any) -> Mapping[str, Record]:
+    def read(reply: Any) -> Mapping[str, AttemptRef]:
         pairs = zip(reply[::2], reply[1::2], strict=True)
         return {
-            job_id: (fields.load_json(key, text, _reported) if _is_job_id(job_id) else None) or malformed
+            job_id: (fields.load_json(key, text, partial(_reported, job_id)) if _is_job_id(job_id) else None)
+            or malformed
             for job_id, text in pairs
         }
 
@@ -160,14 +163,15 @@ def with_heartbeat(keys: Keys, job_ids: Sequence[str]) -> Call[tuple[bool, ...]]
     return Call(script("read_texts"), tuple(map(keys.alive, job_ids)), (fields.MAX_VALUE_BYTES,), read)
 
 
-def _reported(data: Mapping[str, Any]) -> Record | None:
-    attempt = data.get("attempt")
-    texts = [data.get(name) for name in ("queue", "install_id", "namespace", "name")]
-    if type(attempt) is not int or not all(isinstance(text, str) for text in texts):
+def _reported(job_id: str, data: Mapping[str, Any]) -> AttemptRef | None:
+    attempt = AttemptRef.from_json(data)
+    if attempt.job_id != job_id:
         return None
-    queue, install_id, namespace, name = texts
-    given = {"attempt": str(attempt), "queue": queue, "install_id": install_id, "namespace": namespace, "name": name}
-    return fields.parse_record(dict.fromkeys(fields.JOB_FIELDS) | given)
+    job = attempt.job
+    place = {"install_id": job.install_id, "namespace": job.namespace, "name": job.name}
+    given = {"attempt": str(attempt.number), "queue": attempt.queue, **place}
+    record = fields.parse_record(job_id, dict.fromkeys(fields.JOB_FIELDS) | given)
+    return None if record is None else record.attempt
 
 
 def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:

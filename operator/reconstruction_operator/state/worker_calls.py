@@ -2,23 +2,23 @@
 
 Pure: each function makes a `Call` of the script of its name.
 
-`attempt` comes from the operator's message. It is None for a bare `delay()`, which has no record: what it claims is its
-task id.
+`attempt` comes from the operator's message. A bare `delay()` has no record: what it claims is its task id.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from reconstruction_operator import config
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.preflight import Checked
-from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
+from reconstruction_operator.contract.records import OPERATOR_TOKEN, End
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, UnexpectedReplyError, script
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
@@ -35,7 +35,7 @@ def _checked(token: str) -> str:
     return token
 
 
-def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[ClaimReply]:
+def claim(keys: Keys, attempt: AttemptRef, *, token: str, worker: str) -> Call[ClaimReply]:
     """Ask whether this delivery may run. A claim is given only once; a repetition with its token is CLAIMED again.
 
     A bare task's claim goes to its next delivery once its worker is silent.
@@ -54,15 +54,13 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 
     return Call(
         script("claim"),
-        (*_of_run(keys, task_id, job_id, attempt), keys.epoch()),
-        (_checked(token), worker, _text(attempt), *_ttls()),
+        (*_of_run(keys, attempt), keys.epoch()),
+        (_checked(token), worker, _number(attempt), *_ttls()),
         read,
     )
 
 
-def beat(
-    keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str, life: str
-) -> Call[BeatReply]:
+def beat(keys: Keys, attempt: AttemptRef, *, token: str, worker: str, life: str) -> Call[BeatReply]:
     """Report that the attempt is alive, and ask whether it may continue. `life` is as in `start_draining`.
 
     After Redis was emptied, this makes the claim again with the same token, unless another delivery has it or the
@@ -78,18 +76,18 @@ def beat(
 
     return Call(
         script("beat"),
-        (*_of_run(keys, task_id, job_id, attempt), keys.draining(worker), keys.epoch()),
-        (_checked(token), worker, life, _text(attempt), *_ttls()),
+        (*_of_run(keys, attempt), keys.draining(worker), keys.epoch()),
+        (_checked(token), worker, life, _number(attempt), *_ttls()),
         read,
     )
 
 
-def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, end: End) -> Call[FinishReply]:
+def finish(keys: Keys, attempt: AttemptRef, *, token: str, end: End) -> Call[FinishReply]:
     """Record how the attempt ended. A bare task that was stopped has not ended: it is RELEASED.
 
     Redis sets `end.at`. `end.worker` becomes the owner of the claim if that has to be made again.
     """
-    of_run = _of_run(keys, task_id, job_id, attempt)
+    of_run = _of_run(keys, attempt)
 
     def read(reply: Any) -> FinishReply:
         match reply:
@@ -100,11 +98,11 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
 
     return Call(
         script("finish"),
-        (*of_run, keys.cancel_request(job_id), keys.epoch()),
+        (*of_run, keys.cancel_request(attempt.job_id), keys.epoch()),
         (
             _checked(token),
             end.worker,
-            _text(attempt),
+            _number(attempt),
             fields.retention_ms(),
             end.outcome.value,
             fields.dump_details(end),
@@ -130,9 +128,9 @@ def register_worker(keys: Keys, *, node: str, queues: tuple[str, ...], announced
     )
 
 
-def report_folders(keys: Keys, install_id: str, owners: Sequence[Owner]) -> Call[None]:
-    """Report that these job folders of that install exist."""
-    reports = [text for owner in owners for text in (owner.job_id, json.dumps(asdict(owner)))]
+def report_folders(keys: Keys, install_id: str, owners: Sequence[AttemptRef]) -> Call[None]:
+    """Report that folders of these jobs of that install exist, each with the newest attempt that has begun in it."""
+    reports = [text for owner in owners for text in (owner.job_id, json.dumps(codec.encode(owner)))]
     ttl_ms = fields.milliseconds(_REPORT_SECONDS)
     return Call(script("report_folders"), (keys.folders(install_id),), (ttl_ms, *reports), _nothing)
 
@@ -142,9 +140,10 @@ def announce(keys: Keys, text: str) -> Call[None]:
     return Call(script("announce"), (keys.models(announcement.digest(text)),), (_ANNOUNCED_MS, text), _nothing)
 
 
-def report_check(keys: Keys, install_id: str, job_id: str, found: Checked) -> Call[None]:
-    """Report the result of a preflight."""
-    return Call(script("report_check"), (keys.checked(install_id),), (_CHECKED_MS, job_id, found.to_text()), _nothing)
+def report_check(keys: Keys, job: JobRef, found: Checked) -> Call[None]:
+    """Report the result of a preflight of the job."""
+    checked = keys.checked(job.install_id)
+    return Call(script("report_check"), (checked,), (_CHECKED_MS, job.uid, found.to_text()), _nothing)
 
 
 def unregister_worker(keys: Keys, node: str) -> Call[None]:
@@ -177,14 +176,15 @@ def _nothing(_reply: Any) -> None:
     return None
 
 
-def _of_run(keys: Keys, task_id: str, job_id: str, attempt: int | None) -> tuple[str, ...]:
-    own = (keys.task(task_id), keys.alive(task_id)) if attempt is None else (keys.job(job_id), keys.alive(job_id))
-    return *own, keys.cancel(job_id)
+def _of_run(keys: Keys, attempt: AttemptRef) -> tuple[str, ...]:
+    bare, job = attempt.bare_id, attempt.job_id
+    own = (keys.task(bare), keys.alive(bare)) if attempt.is_bare else (keys.job(job), keys.alive(job))
+    return *own, keys.cancel(job)
 
 
 def _ttls() -> tuple[int, int]:
     return fields.retention_ms(), fields.milliseconds(config.settings.ALIVE_TTL_SECONDS)
 
 
-def _text(attempt: int | None) -> str:
-    return "" if attempt is None else str(attempt)
+def _number(attempt: AttemptRef) -> str:
+    return "" if attempt.is_bare else str(attempt.number)

@@ -25,7 +25,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.telemetry import logs
-from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
+from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.progress import Meta, Send
@@ -78,12 +78,16 @@ def process_reconstruction(
                 _requeue(self, assignment)
             why = {"reason": error.verdict.value}
             logger.info(
-                "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
+                "%s: the message of task %s is dropped: %s",
+                assignment.job,
+                assignment.attempt.task_id,
+                error,
+                extra=why,
             )
             raise Ignore from None
         reason = "" if conclusion.end is None else conclusion.end.reason
-        if assignment.is_bare and _in_worker(self) and reason in _GIVEN_BACK:
-            logger.info("%s is requeued: %s", assignment.title, _GIVEN_BACK[reason])
+        if assignment.attempt.is_bare and _in_worker(self) and reason in _GIVEN_BACK:
+            logger.info("%s is requeued: %s", assignment.job, _GIVEN_BACK[reason])
             raise Reject(reason.lower(), requeue=True)
         return _answer(self, job_id, conclusion)
 
@@ -96,16 +100,15 @@ def _end_lines(**_: object) -> None:
 def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any] | None) -> Assignment:
     direct = task.request.called_directly or not task.request.id
     try:
-        envelope = BARE if job is None else Envelope.from_json(job)
+        # A direct call has no task id. A random one is unique.
+        task_id = f"direct-{uuid.uuid4().hex}" if direct else task.request.id
+        envelope = Envelope.bare(job_id, task_id) if job is None else Envelope.from_json(job, job_id)
     except EnvelopeError as error:
         logger.error("message for job %s cannot be understood and is dropped: %s", job_id, error)  # noqa: TRY400
         raise Ignore from None
     return Assignment(
-        job_id=job_id,
-        # A direct call has no task id. A random one is unique.
-        task_id=f"direct-{uuid.uuid4().hex}" if direct else task.request.id,
-        model_type=model_type,
         envelope=envelope,
+        model_type=model_type,
         worker=task.request.hostname or f"direct@{platform.node()}",
         traceparent=envelope.traceparent or dispatch.header(task, "traceparent"),
     )
@@ -129,9 +132,9 @@ def _requeue(task: Task, assignment: Assignment) -> None:
     tries = task.request.retries or 0
     if _in_worker(task) and tries < len(_NO_RECORD_PAUSES_SECONDS):
         pause = _NO_RECORD_PAUSES_SECONDS[tries]
-        logger.info("%s has no record in Redis; its message is requeued with a delay of %d s", assignment.title, pause)
+        logger.info("%s has no record in Redis; its message is requeued with a delay of %d s", assignment.job, pause)
         raise task.retry(countdown=pause, max_retries=len(_NO_RECORD_PAUSES_SECONDS))
-    logger.warning("%s has no record in Redis; its message is dropped after %d tries", assignment.title, tries + 1)
+    logger.warning("%s has no record in Redis; its message is dropped after %d tries", assignment.job, tries + 1)
     raise Ignore
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.attempt import SupersededError
 
 EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
@@ -18,10 +19,19 @@ class Run:
     `predecessors`: earlier jobs whose copies it may replace, because its job reuses their result.
     """
 
-    job_id: str
-    attempt: int
+    attempt: AttemptRef
     folder: Path | None
     predecessors: frozenset[str] = frozenset()
+
+    @property
+    def job_id(self) -> str:
+        """The id of its job."""
+        return self.attempt.job_id
+
+    @property
+    def number(self) -> int:
+        """The number of its attempt; 0: a bare task."""
+        return self.attempt.number
 
     @property
     def is_superseded(self) -> bool:

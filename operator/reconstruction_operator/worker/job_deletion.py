@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
@@ -14,7 +16,7 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 from reconstruction_operator.worker import withdrawal
 from reconstruction_operator.worker.withdrawal import Withdrawal
 
@@ -32,19 +34,21 @@ def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
     """
     call = reads.observe(Keys(), [(job_id, None)])
     (job,) = calls.run(job_manager.get_redis_client(), call).jobs
-    if job.record is None:
+    record = job.record
+    if record is None:
         logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
         return
-    record = job.record
-    with logs.about(namespace=record.namespace, job=record.name, uid=job_id, attempt=record.attempt):
-        existed = delete(job_id, record.namespace, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
+    attempt = record.attempt
+    ref = attempt.job
+    with logs.about(namespace=ref.namespace, job=ref.name, uid=ref.uid, attempt=attempt.number):
+        existed = delete(ref, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
         calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
         done = "are deleted" if existed else "were deleted before"
-        logger.info("%s/%s: its files %s", record.namespace, record.name, done)
+        logger.info("%s: its files %s", ref, done)
 
 
-def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int | None = None) -> bool:
-    """Delete the files of a job of that namespace; return whether there were any.
+def delete(job: JobRef, *, cancelled: bool, retain_seconds: int | None = None) -> bool:
+    """Delete the files of a job; return whether there were any.
 
     Idempotent: it may be repeated, also after a crash.
 
@@ -53,6 +57,7 @@ def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int 
     Raises ValueError for an unsafe job id; OSError or SupersededError if a file could not be deleted in time. The notes
     in the folder still name it then.
     """
+    job_id, namespace = job.uid, job.namespace
     folder = JobFolder.of(job_id)
     if cancelled and (result := trashed.find(namespace, job_id)) is not None:
         trash.delete(result)
@@ -64,7 +69,8 @@ def delete(job_id: str, namespace: str, *, cancelled: bool, retain_seconds: int 
         # A worker that died afterwards may have moved the result to the trash.
         copy = cancelled or not (note.published or trashed.find(namespace, job_id) is not None)
         try:
-            withdrawal.perform(Withdrawal(note.uri, job_id, EVERY_ATTEMPT, note.owner.namespace, copy=copy))
+            every = Run(replace(note.owner, number=EVERY_ATTEMPT), None)
+            withdrawal.perform(Withdrawal(note.uri, every, copy=copy))
         except StorageError as error:  # the settings have changed since the delivery
             logger.warning("not permitted to delete the delivered copy of job %s: %s", job_id, error)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds

@@ -27,13 +27,13 @@ _NICE: Final = 10  # the worker's jobs come first
 
 def perform(request: CheckRequest) -> Checked:
     """Check the input as a run would, without copying it. A run whose result exists already needs no input."""
-    if publishing.read_sealed(request.job_id) is not None:
+    if publishing.read_sealed(request.job.uid) is not None:
         return Checked(Verdict.USABLE, message="The result exists already.")
     try:
         choice = choose(request.model, request.parameters)
         if choice.simulated:
             return Checked(Verdict.USABLE, message="It is not read: the run is simulated.")
-        contents = survey.survey(request.uri, Limits.from_config(request.namespace))
+        contents = survey.survey(request.uri, Limits.from_config(request.job.namespace))
         if contents.count is not None:
             check_count(contents.count, choice.model, contents.ignored)
     except (ModelFailure, StorageError) as error:

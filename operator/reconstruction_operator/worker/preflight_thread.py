@@ -104,5 +104,5 @@ class PreflightThread(LifelongStep):
             return
         request = CheckRequest.from_text(str(taken[1]))
         result = replace(self.check(request), token=request.token, worker=self._node)
-        calls.run(self._client, worker_calls.report_check(self._keys, request.install_id, request.job_id, result))
-        logger.info("the input of job %s is %s: %s", request.job_id, result.verdict.value.lower(), result.message)
+        calls.run(self._client, worker_calls.report_check(self._keys, request.job, result))
+        logger.info("the input of job %s is %s: %s", request.job.uid, result.verdict.value.lower(), result.message)

@@ -17,7 +17,7 @@ from typing import Final
 
 from reconstruction_operator import config
 from reconstruction_operator.transfer import programs, uris
-from reconstruction_operator.transfer.outputs import target_of
+from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.runs import Run
 
@@ -32,22 +32,23 @@ _hung: Final[dict[Path, tuple[float, Program | None]]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The copies to delete: those that attempts of the job up to `attempt` have delivered to `uri`."""
+    """The copies to delete: those that attempts of the job up to that of `run` have delivered to `uri`."""
 
     uri: str
-    job_id: str
-    attempt: int
-    namespace: str = ""
+    run: Run
     copy: bool = True  # also the copy that readers see, not only partial deliveries
-    workspace: str = ""  # of the requesting run; if it is missing, the run is superseded; empty: not checked
+
+    @property
+    def target(self) -> Target:
+        """Where the copies are."""
+        return target_of(self.uri, self.run.attempt.job.namespace)
 
     def perform(self) -> None:
         """Delete the copies.
 
         Idempotent: it may be repeated after a kill. Raises OSError, SupersededError or StorageError.
         """
-        run = Run(self.job_id, self.attempt, Path(self.workspace) if self.workspace else None)
-        target_of(self.uri, self.namespace).withdraw(run, copy=self.copy)
+        self.target.withdraw(self.run, copy=self.copy)
 
 
 def perform(withdrawal: Withdrawal) -> None:
@@ -56,7 +57,7 @@ def perform(withdrawal: Withdrawal) -> None:
     Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too
     long; HungError, a TimeoutError, if it needs a folder that hangs.
     """
-    path = target_of(withdrawal.uri, withdrawal.namespace).path
+    path = withdrawal.target.path
     hung = None if path is None else _hung_above(path)
     if hung is not None:
         raise HungError(f"{path} is skipped for now: a deletion in {hung} made no progress")

@@ -122,7 +122,7 @@ class GalleryResult:
         and not as a file.
         """
         result = self._gallery.get(self._path).get("result") or {}
-        return json.dumps({"taskId": "", "uri": "", **result, "parameters": {}}).encode()
+        return json.dumps({"uri": "", **result, "parameters": {}}).encode()
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of a file from `begin` to before `end`."""

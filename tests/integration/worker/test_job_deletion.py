@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, trash, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.worker import job_deletion
 
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, kill_before_publishing, run, want
 
@@ -87,9 +87,9 @@ def test_a_cancelled_jobs_result_is_deleted_from_the_trash_too(jobs_dir: Path) -
 def test_a_repeated_clean_up_keeps_the_copy_of_a_result_in_the_trash(jobs_dir: Path, meshes: Path) -> None:
     run(namespace="default", name="banana", output_uri=f"file://{meshes}/banana")
     folder = JobFolder.of(JOB)
-    workspace = folder.new_workspace(f"{JOB}-1", 1)
+    workspace = folder.new_workspace(make_attempt(JOB))
     workspace.root.mkdir(parents=True)  # of a worker that died before it could delete this
-    notes.note(workspace, Owner(JOB, "test", "default", "banana", "celery", 1), f"file://{meshes}/banana")
+    notes.note(workspace, make_attempt(JOB), f"file://{meshes}/banana")
     assert trash.keep(folder, 2e9)  # and the worker of the first clean-up died afterwards
     clean_up(JOB)
     assert (meshes / "banana" / "model.glb").is_file()

@@ -15,8 +15,11 @@ from reconstruction_operator.worker import preflight_thread
 from reconstruction_operator.worker.preflight_thread import PreflightThread
 
 from tests.support.paths import PHOTOS
+from tests.support.refs import make_attempt
 
-REQUEST = CheckRequest("uid", "token", "install", "team", "photogrammetry", f"file://{PHOTOS}/lund")
+REQUEST = CheckRequest(
+    make_attempt("uid", namespace="team", install_id="install").job, "token", "photogrammetry", f"file://{PHOTOS}/lund"
+)
 
 
 @pytest.fixture

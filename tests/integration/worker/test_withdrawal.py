@@ -16,8 +16,11 @@ from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
+from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import withdrawal
 from reconstruction_operator.worker.withdrawal import Withdrawal
+
+from tests.support.refs import make_attempt
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
@@ -25,7 +28,7 @@ LONG_SECONDS = 60.0
 
 
 def copy_at(path: Path) -> Withdrawal:
-    return Withdrawal(f"file://{path}", "job", 1)
+    return Withdrawal(f"file://{path}", Run(make_attempt(), None))
 
 
 def children() -> list[psutil.Process]:
@@ -54,7 +57,7 @@ def test_errors_of_the_process_are_raised(meshes: Path, tmp_path: Path) -> None:
     stage(meshes)
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         withdrawal.perform(copy_at(tmp_path / "elsewhere"))
-    superseded = Withdrawal(f"file://{meshes}/x", "job", 1, workspace=str(tmp_path / "gone"))
+    superseded = Withdrawal(f"file://{meshes}/x", Run(make_attempt(), tmp_path / "gone"))
     with pytest.raises(SupersededError):
         withdrawal.perform(superseded)
 

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import redis
 from kombu import Connection
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher, Message
@@ -15,6 +15,7 @@ from reconstruction_operator.contract.envelope import Envelope
 from redis.exceptions import RedisError
 
 from devcluster import Redis
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
 A_FEW_SECONDS = 20
@@ -29,9 +30,9 @@ def reader(redis_settings: None) -> Iterator[BacklogReader]:
 
 def send(*numbers: int, queue: str = "celery", text: str = "") -> None:
     dispatcher = Dispatcher()
-    tasks = [TaskId(f"job-{number}", 1) for number in numbers]
-    envelope = Envelope(attempt=1, input_uri="file:///photos", parameters={"text": text})
-    dispatcher.send([Message(task.job_id, str(task), queue, "placeholder", envelope) for task in tasks])
+    envelope = Envelope(make_attempt(queue=queue), input_uri="file:///photos", parameters={"text": text})
+    attempts = [make_attempt(f"job-{number}", 1, queue) for number in numbers]
+    dispatcher.send([Message(replace(envelope, attempt=attempt), "placeholder") for attempt in attempts])
     dispatcher.close()
 
 

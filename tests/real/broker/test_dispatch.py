@@ -14,13 +14,13 @@ import pytest
 import redis
 from celery import Celery
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.broker import celery_settings, dispatch
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher, Message, SendError
 from reconstruction_operator.contract.envelope import Envelope
 
 from devcluster import Redis
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
 DEADLINE_SECONDS = 120
@@ -36,9 +36,8 @@ def dispatcher(redis_settings: None) -> Iterator[Dispatcher]:
 
 
 def message(number: int = 1, *, queue: str = "celery") -> Message:
-    task = TaskId(f"job-{number}", 2)
-    envelope = Envelope(install_id="i", namespace="ns", name="n", attempt=2, input_uri="file:///photos", queue=queue)
-    return Message(job_id=task.job_id, task_id=str(task), model_type="photogrammetry", envelope=envelope, queue=queue)
+    envelope = Envelope(make_attempt(f"job-{number}", 2, queue), input_uri="file:///photos")
+    return Message(envelope, "photogrammetry")
 
 
 def waiting(broker: redis.Redis, queue: str = "celery") -> list[dict[str, Any]]:
@@ -81,7 +80,7 @@ def _without(mapping: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def test_an_order_to_delete_files_is_sent_like_a_job(dispatcher: Dispatcher, broker: redis.Redis) -> None:
-    dispatcher.send([dispatch.cleanup_message("job-1", queue="gpu")])
+    dispatcher.send([dispatch.CleanUp("job-1", "gpu")])
     (sent,) = waiting(broker, "gpu")
     assert sent["headers"]["task"] == "reconstruction.cleanup"
     assert sent["headers"]["ignore_result"] is True
@@ -127,7 +126,7 @@ def test_a_key_of_another_type_is_replaced(key: str, dispatcher: Dispatcher, bro
 
 
 def test_a_malformed_job_id_sends_nothing_at_all(dispatcher: Dispatcher, broker: redis.Redis) -> None:
-    bad = Message(job_id="../x", task_id="x-1", model_type="m", envelope=Envelope(), queue="celery")
+    bad = Message(Envelope(make_attempt("../x")), "m")
     with pytest.raises(ValueError, match="job id"):
         dispatcher.send([message(), bad])
     assert broker.llen("celery") == 0
@@ -181,7 +180,8 @@ app = Celery("reconstruction_operator")
 app.conf.update(celery_settings.settings(), imports=())
 @app.task(name="reconstruction.process", bind=True)
 def process(self, job_id, model_type="reconviagen", job=None):
-    line = f"{self.request.id} {self.request.delivery_info['routing_key']} {job_id} {model_type} {job['attempt']}"
+    queue, number = self.request.delivery_info["routing_key"], job["attempt"]["number"]
+    line = f"{self.request.id} {queue} {job_id} {model_type} {number}"
     with pathlib.Path(sys.argv[1]).open("a") as file:
         file.write(line + "\\n")
 app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])

@@ -113,7 +113,7 @@ def test_an_operator_of_one_namespace_reads_the_uid_of_that_one_alone(system: Sy
     uid = release.cluster.api.get(f"{GROUP}/namespaces/{release.namespace}/reconstructionjobs/noted")["metadata"]["uid"]
     sealed = json.loads((system.jobs_dir / uid / "output" / "manifest.json").read_text())
     namespace = release.cluster.api.get(f"/api/v1/namespaces/{release.namespace}")
-    assert sealed["owner"]["namespaceUid"] == namespace["metadata"]["uid"]
+    assert sealed["attempt"]["job"]["namespaceUid"] == namespace["metadata"]["uid"]
 
     may = ["auth", "can-i", "get", "namespaces/default", "-n", "default"]
     account = f"--as=system:serviceaccount:{release.namespace}:reconstruction-operator"

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube import listing
@@ -186,7 +186,7 @@ async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, 
 
 async def test_a_rejected_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
     with pytest.raises(ApiError) as refused:
-        await api.get(paths.of(JobKey(desk.jobs.namespace, "unknown", "uid")))
+        await api.get(paths.of(JobRef(desk.jobs.namespace, "unknown", "uid")))
 
     assert (refused.value.status, refused.value.reason) == (404, "NotFound")
     assert "unknown" in refused.value.message

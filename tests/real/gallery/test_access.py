@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import manifest as manifests
 
 from devcluster.harness.gallery import Browser, Gallery
@@ -16,6 +15,7 @@ from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import PROXY_SECRET, MakeUser, revoke_all
 from tests.support.paths import CHART, CHECKOUT
+from tests.support.refs import make_attempt
 
 PATHS = [
     pytest.param("GET", "/api/jobs", id="jobs"),
@@ -96,8 +96,8 @@ def test_deleted_jobs_of_an_earlier_namespace_of_that_name_are_shown_to_nobody(
     ):
         folder = trash / where / "00" / f"{jobs.namespace}-{name}~4000000000~4096"
         folder.mkdir(parents=True)
-        owner = Owner(f"{jobs.namespace}-{name}", "test", where, name, "celery", 1, uid)
-        manifests.seal(folder, Manifest(owner.job_id, model="placeholder", owner=owner))
+        made = make_attempt(f"{jobs.namespace}-{name}", namespace=where, name=name, namespace_uid=uid)
+        manifests.seal(folder, Manifest(made, model="placeholder"))
 
     def shown(token: str) -> list[str]:
         return [job["metadata"]["name"] for job in gallery.request("GET", "/api/trash", token=token).json["jobs"]]

@@ -17,6 +17,7 @@ from devcluster.servers.storage.s3 import S3
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
 from tests.real.gallery.test_access import know
+from tests.support.refs import make_attempt
 from tests.support.results import seal_files
 from tests.support.settings import configure
 
@@ -35,7 +36,7 @@ def delivered(jobs: Jobs, gallery: Gallery, s3: S3, tmp_path: Path, monkeypatch:
     uid = jobs.get(name)["metadata"]["uid"]
     (tmp_path / "model.glb").write_bytes(MESH)
     seal_files(tmp_path, "model.glb", job_id=uid, uri=uri)
-    ObjectTarget(uri, jobs.namespace).deliver(tmp_path, Run(uid, 1, None), lambda: None, lambda *_: None)
+    ObjectTarget(uri, jobs.namespace).deliver(tmp_path, Run(make_attempt(uid), None), lambda: None, lambda *_: None)
     # The status that the operator writes after a delivery.
     path = f"/apis/reconstruction.dev/v1alpha1/namespaces/{jobs.namespace}/reconstructionjobs/{name}/status"
     jobs.system.cluster.api.patch(path, {"status": {"outputs": {"uri": uri, "bytes": len(MESH)}}})

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, cast
 
 import redis
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.entry import Entry, Subject
@@ -52,15 +52,15 @@ class Operators(LossyRedis):
 
     def __init__(self, client: redis.Redis, jobs: Sequence[str]) -> None:
         super().__init__(client, jobs)
-        self.objects = {job: Object(JobKey(NAMESPACE, job, job)) for job in jobs}
+        self.objects = {job: Object(JobRef(NAMESPACE, job, job)) for job in jobs}
         self.operators = [self._operator(), self._operator()]
         self.leader = 0  # index; the other operator may still act as the leader
         self.messages: list[Message] = []
         self.runs: dict[str, Run] = {}  # by worker
         self._budget: int | None = None  # how many steps an operator has left until it dies
         self._planned_from = Status()  # the status, perhaps an old one, from which the current plan was made
-        self.unmarked: set[TaskId] = set()  # sent by an operator that died before it noted that
-        self.stray: set[TaskId] = set()  # sent by the other operator, as Redis had lost the fence
+        self.unmarked: set[str] = set()  # sent by an operator that died before it noted that
+        self.stray: set[str] = set()  # sent by the other operator, as Redis had lost the fence
 
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
@@ -115,10 +115,10 @@ class Operators(LossyRedis):
         """An operator with the real sweeper and the real list of orphans."""
         operator = Operator()
 
-        async def observe(attempts: Sequence[tuple[Subject, TaskId, str]]) -> ObservedBatch:
-            looks = [self._look(operator, task) for _, task, _ in attempts]
-            seen = [operator.looked.get(task, new) for (_, task, _), (new, _) in zip(attempts, looks, strict=True)]
-            operator.looked |= {task: new for (_, task, _), (new, _) in zip(attempts, looks, strict=True)}
+        async def observe(attempts: Sequence[tuple[Subject, AttemptRef]]) -> ObservedBatch:
+            looks = [self._look(operator, task) for _, task in attempts]
+            seen = [operator.looked.get(task.task_id, new) for (_, task), (new, _) in zip(attempts, looks, strict=True)]
+            operator.looked |= {task.task_id: new for (_, task), (new, _) in zip(attempts, looks, strict=True)}
             return ObservedBatch(looks[-1][1], tuple(seen))
 
         async def act(batch: Sequence[actor.JobActions], _fence: int) -> actor.ActResults:
@@ -200,36 +200,36 @@ class Operators(LossyRedis):
         observed = self._observe(operator, thing.job.task)
         operator.seen[job] = (thing.job, self._observation(thing.job.task, observed.jobs[0]), observed.now)
 
-    def _look(self, operator: Operator, task: TaskId) -> tuple[Observation, datetime]:
+    def _look(self, operator: Operator, task: AttemptRef) -> tuple[Observation, datetime]:
         observed = self._observe(operator, task)
         return self._observation(task, observed.jobs[0]), observed.now
 
-    def _observe(self, operator: Operator, task: TaskId) -> Observed:
+    def _observe(self, operator: Operator, task: AttemptRef) -> Observed:
         """As the reconciler: if Redis has older data, another epoch begins first."""
         if (
             operator.run_id != self.run_id
         ):  # checked every second, and nothing is concluded from a silence that is shorter
             self._check_epoch(operator)
         known = operator.timeline.known
-        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.attempt)]))
+        observed = calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.number)]))
         if not operator.timeline.went_back(observed.looks, known):
             return observed
         self._check_epoch(operator)
-        return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.attempt)]))
+        return calls.run(self.client, reads.observe(self.keys, [(task.job_id, task.number)]))
 
-    def _observation(self, task: TaskId, seen: ObservedJob) -> Observation:
+    def _observation(self, task: AttemptRef, seen: ObservedJob) -> Observation:
         return Observation(
             seen,
             silent_seconds=0.0 if seen.alive else LONG_SECONDS,
             workers=1,
-            missing=self._place(task) is None,
-            order_missing=self._place(TaskId(task.job_id, 0)) is None,
+            missing=self._place(task.task_id) is None,
+            order_missing=self._place(Message(task.job_id, 0).task) is None,
         )
 
-    def _place(self, task: TaskId) -> Message | Run | None:
+    def _place(self, task: str) -> Message | Run | None:
         """Where a message of the attempt is: in the queue, or at a worker. Attempt 0 is the order to delete files."""
-        waiting: Iterator[Message | Run] = (one for one in self.messages if one.task == str(task))
-        taken = (run for run in self.runs.values() if run.message.task == str(task))
+        waiting: Iterator[Message | Run] = (one for one in self.messages if one.task == task)
+        taken = (run for run in self.runs.values() if run.message.task == task)
         return next(chain(waiting, taken), None)
 
     def _act(self, operator: Operator, job: Job, seen: Observation, now: datetime, *, writes: bool) -> None:
@@ -242,7 +242,7 @@ class Operators(LossyRedis):
         if self._budget is None and writes and not thing.deleted:
             thing.write(made.status)
 
-    def _carry_out(self, operator: Operator, key: JobKey, action: planned.Action) -> None:
+    def _carry_out(self, operator: Operator, key: JobRef, action: planned.Action) -> None:
         if not self._lives_on():
             return
         job = key.job_id
@@ -250,9 +250,9 @@ class Operators(LossyRedis):
             case planned.Dispatch(task):
                 self._dispatch(operator, task)
                 if self._lives_on():
-                    self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
+                    self.order(operator, operator_calls.mark_sent, attempt=task)
                 else:
-                    self.unmarked.add(task)
+                    self.unmarked.add(task.task_id)
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
             case planned.TakeBack():
@@ -272,7 +272,7 @@ class Operators(LossyRedis):
         self._budget -= 1
         return self._budget >= 0
 
-    def _dispatch(self, operator: Operator, task: TaskId) -> None:
+    def _dispatch(self, operator: Operator, task: AttemptRef) -> None:
         """Send a message. The window holds, and nothing is sent that waits in the queue or that a worker has taken."""
         try:
             calls.run(self.client, operator_calls.assert_leader(self.keys, fence=operator.fence, install_id=INSTALL))
@@ -281,21 +281,21 @@ class Operators(LossyRedis):
             return
         if operator is self.operators[self.leader]:  # the other one gets here only if Redis has lost the fence as well
             assert len(self.messages) < WINDOW, f"{task} was sent beyond the window: {self.messages}"
-            there = self._place(task)
-            excused = task in self.stray or self._forgot(task)
+            there = self._place(task.task_id)
+            excused = task.task_id in self.stray or self._forgot(task)
             assert there is None or excused, f"{task} was sent again, and its message is {there}"
         else:
-            self.stray.add(task)
-        self.messages.append(Message(task.job_id, task.attempt))
+            self.stray.add(task.task_id)
+        self.messages.append(Message(task.job_id, task.number))
 
-    def _forgot(self, task: TaskId) -> bool:
+    def _forgot(self, task: AttemptRef) -> bool:
         """Whether neither status nor record showed that the attempt was sent.
 
         A second message is harmless: the claim drops it.
         """
         status = self._planned_from
-        is_stored = status.attempt == task.attempt and status.dispatch_time is not None
-        return not is_stored and (task in self.unmarked or self.emptied)
+        is_stored = status.attempt == task.number and status.dispatch_time is not None
+        return not is_stored and (task.task_id in self.unmarked or self.emptied)
 
 
 class _With:

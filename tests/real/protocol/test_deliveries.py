@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator import disk
 from reconstruction_operator.contract.attempt import SupersededError
-from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
@@ -20,6 +18,7 @@ from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import job_deletion
 
 from tests.real.protocol.fibers import Fiber, at_a_point
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 from tests.support.worker.deletions import delete_in_this_process
 
@@ -49,18 +48,18 @@ class Attempt:
     def __init__(self, root: Path, number: int) -> None:
         uri = f"file://{root}/banana"
         self._target = FolderTarget(uri)
-        self.space = workspace.prepare(JOB, f"{JOB}-{number}", number)
+        self.space = workspace.prepare(make_attempt(JOB, number))
         self.text = f"of {self.space.root.name}"
-        envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
-        notes.note(self.space, Owner.of(JOB, envelope), uri)
-        self.run = Run(JOB, number, self.space.root)
+        attempt = make_attempt(JOB, number)
+        notes.note(self.space, attempt, uri)
+        self.run = Run(attempt, self.space.root)
         self.superseded = False
         (self.space.output / "textures").mkdir()
         names = ("model.glb", "textures/a.png")
         for name in names:
             (self.space.output / name).write_text(self.text)
         files = tuple(SealedFile(name, len(self.text), "") for name in names)
-        manifest = Manifest(JOB, task_id=self.text, attempt=number, files=files)
+        manifest = Manifest(attempt, model=self.text, files=files)
         (self.space.output / MANIFEST).write_text(manifest.to_text())
 
     def deliver(self) -> None:
@@ -113,7 +112,7 @@ def holds_whole(root: Path, attempt: Attempt) -> bool:
 
 def begin_anew(root: Path, before: str, number: int = 2) -> Attempt:
     """Begin with what may exist already."""
-    job_deletion.delete(JOB, "default", cancelled=True)
+    job_deletion.delete(make_attempt(JOB).job, cancelled=True)
     disk.delete_tree(root)
     root.mkdir()
     match before:
@@ -181,7 +180,7 @@ def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_left(
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         if is_killed:
             stopped.kill()
-        job_deletion.delete(JOB, "default", cancelled=False)
+        job_deletion.delete(make_attempt(JOB).job, cancelled=False)
         to_the_end(stopped)
         assert [path for path in root.iterdir() if path.name != "banana" or any(path.iterdir())] == []
         assert not file_handler.job_dir(JOB).exists()
@@ -195,12 +194,12 @@ def test_the_next_deletion_finishes_a_killed_one(root: Path) -> None:
         first.kill()
         (root / "banana").mkdir()
         for file in ("model.glb", MANIFEST):
-            (root / "banana" / file).write_text(Manifest(JOB, attempt=1).to_text())
-        return lambda: bool(job_deletion.delete(JOB, "default", cancelled=True)) and None
+            (root / "banana" / file).write_text(Manifest(make_attempt(JOB)).to_text())
+        return lambda: bool(job_deletion.delete(make_attempt(JOB).job, cancelled=True)) and None
 
     for killed in stopped_at_each_point(begin):
         killed.kill()
-        job_deletion.delete(JOB, "default", cancelled=True)
+        job_deletion.delete(make_attempt(JOB).job, cancelled=True)
         assert list(root.iterdir()) == []
         assert not file_handler.job_dir(JOB).exists()
 
@@ -217,7 +216,7 @@ def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(roo
             for _ in range(changes):
                 to_the_next_change(delivery)
             reached = reached or not delivery.over
-            cancel = Fiber(lambda: bool(job_deletion.delete(JOB, "default", cancelled=True)) and None)
+            cancel = Fiber(lambda: bool(job_deletion.delete(make_attempt(JOB).job, cancelled=True)) and None)
             for _ in range(points):
                 cancel.resume()
                 if cancel.over:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
@@ -41,7 +41,7 @@ PATIENCE_SECONDS: Final = 1e9
 class Object:
     """A job in the API server."""
 
-    key: JobKey
+    key: JobRef
     spec: Spec = field(default_factory=lambda: Spec(model_type="placeholder", input=Location("file:///photos/set")))
     status: Status = field(default_factory=Status)
     deleted: bool = False
@@ -114,7 +114,7 @@ class Operator:
 
     fence: int = 0
     seen: dict[str, tuple[Job, Observation, datetime]] = field(default_factory=dict)
-    looked: dict[TaskId, Observation] = field(default_factory=dict)  # the same of jobs whose objects are deleted
+    looked: dict[str, Observation] = field(default_factory=dict)  # the same of jobs whose objects are deleted
     gone: list[Entry] = field(default_factory=list)  # jobs whose deletion it saw, and has not handled yet
     monotonic: float = 0.0  # advanced so far that all waits are over
     timeline: Timeline = field(default_factory=Timeline)
@@ -133,7 +133,7 @@ class Message:
 
     @property
     def task(self) -> str:
-        return str(TaskId(self.job, self.attempt))
+        return f"{self.job}-{self.attempt}"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ class Run:
         self, message: Message, *, token: str, worker: str, fails: bool, output_uri: str, put_back: Callable[[], None]
     ) -> None:
         self.message = message
-        self.ownership = Ownership(message.job, message.task, message.attempt, token, worker)
+        ref = AttemptRef(JobRef(NAMESPACE, message.job, message.job, INSTALL), message.attempt, "celery")
+        self.ownership = Ownership(ref, token, worker)
         self.heartbeat: Heartbeat | None = None  # once it has its claim
         self.end: End | None = None
         self._fails = fails
@@ -185,14 +186,11 @@ class Run:
             first_asked_at=time.monotonic(),
         )
         envelope = Envelope(
-            install_id=INSTALL,
-            namespace=NAMESPACE,
-            name=self.message.job,
-            attempt=self.message.attempt,
+            self.ownership.attempt,
             output_uri=self._output_uri,
             parameters={"token": self.token, "fails": self._fails},
         )
-        assignment = Assignment(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
+        assignment = Assignment(envelope, "plain", self.ownership.worker)
         unsent = ProgressSender(lambda _: None, flush=False)  # not started
         conclusion = carry_out(assignment, self.ownership, self.heartbeat, unsent, patience_seconds=PATIENCE_SECONDS)
         self.end = conclusion.end
@@ -203,7 +201,7 @@ class Worker:
     """A worker's main process, as `tasks.registration` and `tasks.inventory`."""
 
     reported: str = ""  # the epoch in which it has reported job folders
-    found: tuple[str, list[Owner]] | None = None  # found and not reported yet, and in which epoch
+    found: tuple[str, list[AttemptRef]] | None = None  # found and not reported yet, and in which epoch
 
 
 class PlainModel:

@@ -37,7 +37,7 @@ def by_operator(client: redis.Redis) -> list[bool]:
     """The same for the operator, from what it reads there."""
     job = fields.load_job("key", client.hmget("key", list(fields.JOB_FIELDS)))
     found: list[Any] = [
-        fields.parse_record(job),
+        fields.parse_record("job", job),
         fields.parse_claim(job, NOW),
         fields.parse_end(job, "key"),
         fields.parse_stop(job["stop"]),

@@ -18,6 +18,7 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import connections, results
 
 from devcluster import Redis
+from tests.support.refs import make_attempt
 from tests.support.servers import sentinel
 from tests.support.servers.sentinel import Sentinel
 from tests.support.settings import configure
@@ -56,7 +57,7 @@ def _state_works() -> None:
 
 def _broker_works() -> None:
     dispatcher = Dispatcher()
-    dispatcher.send([Message("job", "job-1", "celery", "placeholder", Envelope())])
+    dispatcher.send([Message(Envelope(make_attempt()), "placeholder")])
     dispatcher.close()
     reader = BacklogReader()
     assert reader.measure(["celery"]).messages == {"celery": 1}

@@ -9,12 +9,12 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call
 
-from tests.support.protocol.caller import LEADER, PLACE, RUN, SUCCESS
+from tests.support.protocol.caller import LEADER, RUN, SUCCESS, TASK, attempt_of
 
 KEYS = Keys(prefix="")
 LIFE: tuple[tuple[str, Call[Any]], ...] = (
-    ("put_record", operator_calls.put_record(KEYS, **LEADER, **PLACE, attempt=1)),
-    ("mark_sent", operator_calls.mark_sent(KEYS, **LEADER, job_id="job", attempt=1)),
+    ("put_record", operator_calls.put_record(KEYS, TASK, **LEADER)),
+    ("mark_sent", operator_calls.mark_sent(KEYS, TASK, **LEADER)),
     ("observe, queued", reads.observe(KEYS, [("job", 1)])),
     ("claim", worker_calls.claim(KEYS, **RUN, worker="w")),
     ("beat", worker_calls.beat(KEYS, **RUN, worker="w", life="life")),
@@ -64,10 +64,10 @@ async def test_jobs_that_are_sent_and_observed_together_share_commands(
     before = commands(client)
     await calls.arun_all(
         async_client,
-        [operator_calls.put_record(KEYS, **LEADER, **PLACE | {"job_id": job_id}, attempt=1) for job_id in jobs],
+        [operator_calls.put_record(KEYS, attempt_of(job_id), **LEADER) for job_id in jobs],
     )
     await calls.arun_all(
-        async_client, [operator_calls.mark_sent(KEYS, **LEADER, job_id=job_id, attempt=1) for job_id in jobs]
+        async_client, [operator_calls.mark_sent(KEYS, attempt_of(job_id), **LEADER) for job_id in jobs]
     )
     calls.run(client, reads.observe(KEYS, [(job_id, 1) for job_id in jobs]))
     assert (commands(client) - before) / len(jobs) < 4 + 2 + 2 + 0.5

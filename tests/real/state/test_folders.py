@@ -4,18 +4,21 @@ import json
 
 import pytest
 import redis
-from reconstruction_operator.contract.records import Owner, Record
+from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.state import operator_calls, reads, worker_calls
 
-from tests.support.protocol.caller import Caller
+from tests.support.protocol.caller import Caller, attempt_of
 from tests.support.protocol.foreign import put_foreign
 
-REPORT = {"install_id": "install", "namespace": "ns", "name": "a-name", "attempt": 2, "queue": "celery-high"}
-UNOWNED = Record("", "", "", 1, "")
+UNOWNED = AttemptRef(JobRef.bare(""), 1)
 
 
-def owner(job_id: str, *, name: str = "a-name", attempt: int = 2) -> Owner:
-    return Owner(job_id, "install", "ns", name, "celery-high", attempt)
+def owner(job_id: str, *, name: str = "a-name", attempt: int = 2) -> AttemptRef:
+    return attempt_of(job_id, attempt, queue="celery-high", name=name)
+
+
+REPORT = codec.encode(owner("job"))
 
 
 def test_reports_are_listed_as_records_until_they_are_dropped(do: Caller, client: redis.Redis) -> None:
@@ -24,7 +27,7 @@ def test_reports_are_listed_as_records_until_they_are_dropped(do: Caller, client
     do(worker_calls.report_folders, "other", [owner("a")])
     assert 86_000 < client.ttl("folders:install") <= 86_400
     listed = do(reads.list_folders, "install")
-    assert listed["a"] == Record("install", "ns", '"\\名前 ö', 3, "celery-high")
+    assert listed["a"] == owner("a", name='"\\名前 ö', attempt=3)
     assert set(listed) == {"a", "b", "c"}
 
     do.order(operator_calls.drop_folders, job_ids=["a", "c", "never-reported"])
@@ -46,7 +49,15 @@ def test_thousands_of_reports_are_listed_in_batches(do: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", "x" * 70_000, json.dumps(REPORT | {"attempt": True}), json.dumps({"install_id": "install"})]
+    "text",
+    [
+        "{",
+        "[]",
+        "x" * 70_000,
+        json.dumps(REPORT | {"number": True}),
+        json.dumps(codec.encode(owner("other"))),
+        json.dumps({"queue": "celery"}),
+    ],
 )
 def test_a_malformed_report_has_no_owner_and_can_be_dropped(do: Caller, client: redis.Redis, text: str) -> None:
     client.hset("folders:install", "job", text)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
@@ -14,9 +13,9 @@ from reconstruction_operator.state import operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from tests.support.protocol.caller import RUN, TASK, Caller
+from tests.support.protocol.caller import RUN, TASK, Caller, attempt_of
 
-OTHER = TaskId("other", 1)
+OTHER = attempt_of("other")
 NEXT: dict[str, Any] = {"fence": 6, "install_id": "install"}  # elected while Redis is full
 STOPPED = End(Outcome.STOPPED, "DELETED", "The job's object was deleted.")
 
@@ -59,14 +58,14 @@ def test_the_job_manager_cancels(full: redis.Redis) -> None:
 
 
 def test_an_attempt_is_stopped(full: redis.Redis, do: Caller) -> None:
-    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
+    do.order(operator_calls.request_stop, attempt=TASK, reason=StopReason.SUSPEND)
 
     assert do.beat().stop is StopReason.SUSPEND
 
 
 def test_a_waiting_attempt_and_a_silent_one_are_ended(full: redis.Redis, do: Caller) -> None:
     assert do.end(STOPPED, OTHER).outcome is Outcome.STOPPED
-    assert do.end(STOPPED, TaskId("other", 2)).outcome is Outcome.STOPPED  # which was never sent
+    assert do.end(STOPPED, attempt_of("other", 2)).outcome is Outcome.STOPPED  # which was never sent
     full.delete(Keys().alive("job"))
     assert do.end(STOPPED, is_lost=True).outcome is Outcome.STOPPED
 
@@ -79,7 +78,7 @@ def test_a_deleted_job_is_forgotten(full: redis.Redis, do: Caller) -> None:
 
 
 def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: redis.Redis, do: Caller) -> None:
-    claim = do.claim(RUN | {"task_id": "other-1", "job_id": "other"})
+    claim = do.claim(RUN | {"attempt": OTHER})
     do(worker_calls.register_worker, node="w", queues=("celery",))
 
     assert claim.verdict is ClaimVerdict.CLAIMED

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, ObservedJob, Record
 from reconstruction_operator.state import calls, fields, operator_calls, reads, worker_calls
@@ -14,18 +13,18 @@ from reconstruction_operator.state.calls import DeposedError
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import LookCounts
 
-from tests.support.protocol.caller import PLACE, RUN, TASK, Caller
+from tests.support.protocol.caller import RUN, TASK, Caller, attempt_of
 from tests.support.protocol.contents import Contents
 
 LOST = End(Outcome.FAILED, "WORKER_LOST", "silent for 10 s")
 TAKEN = End(Outcome.CANCELLED, "CANCELLED", "before a worker had begun")
 OTHER: dict[str, Any] = {"fence": 1, "install_id": "other"}
 ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
-    (operator_calls.put_record, {**PLACE, "attempt": 1}),
-    (operator_calls.mark_sent, {"job_id": "job", "attempt": 1}),
+    (operator_calls.put_record, {"attempt": TASK}),
+    (operator_calls.mark_sent, {"attempt": TASK}),
     (operator_calls.change_flags, {"job_id": "job", "change": "confirm"}),
-    (operator_calls.end_attempt, {"task": TASK, "end": TAKEN}),
-    (operator_calls.request_stop, {"task": TASK, "reason": StopReason.SUSPEND}),
+    (operator_calls.end_attempt, {"attempt": TASK, "end": TAKEN}),
+    (operator_calls.request_stop, {"attempt": TASK, "reason": StopReason.SUSPEND}),
     (operator_calls.forget, {"job_id": "job"}),
     (operator_calls.open_epoch, {"run_id": "run"}),
     (operator_calls.index_records, {"job_ids": ["job"]}),
@@ -56,33 +55,33 @@ def test_a_fence_that_no_lease_can_reach_is_replaced(do: Caller, client: redis.R
 
 
 def test_the_attempt_of_a_record_never_decreases(do: Caller) -> None:
-    assert do.want(3, queue="celery-high") == Record("install", "ns", "a-name", 3, "celery-high")
-    assert do.want(2).attempt == 3
-    assert do.seen().record.queue == "celery-high"
+    assert do.want(3, queue="celery-high") == Record(attempt_of("job", 3, queue="celery-high"))
+    assert do.want(2).attempt.number == 3
+    assert do.seen().record.attempt.queue == "celery-high"
     assert do(reads.list_records, "install") == ("job",)
 
 
 def test_an_attempt_too_far_ahead_to_be_ours_is_replaced(do: Caller, client: redis.Redis) -> None:
     for ahead, valid in ((fields.MAX_AHEAD, 1 + fields.MAX_AHEAD), (fields.MAX_AHEAD + 1, 1)):
         client.hset("job:job", mapping={"attempt": 1 + ahead, "queue": "celery"})
-        assert do.want().attempt == valid
+        assert do.want().attempt.number == valid
 
 
 def test_names_in_any_language_survive_in_a_record(do: Caller) -> None:
     record = do.want(namespace='n/"\\', name="名前 ö")
-    assert (record.namespace, record.name) == ('n/"\\', "名前 ö")
+    assert (record.attempt.job.namespace, record.attempt.job.name) == ('n/"\\', "名前 ö")
 
 
 def test_what_was_sent_is_noted_in_the_record_of_its_attempt(do: Caller) -> None:
-    do.order(operator_calls.mark_sent, job_id="job", attempt=1)  # without a record
+    do.order(operator_calls.mark_sent, attempt=TASK)  # without a record
     do.want(2)
     for attempt in (1, 3):
-        do.order(operator_calls.mark_sent, job_id="job", attempt=attempt)
+        do.order(operator_calls.mark_sent, attempt=attempt_of("job", attempt))
     assert do.want(2).sent_at is None
     for orders in (1, 2):
-        do.order(operator_calls.mark_sent, job_id="job", attempt=2, is_order=True)
+        do.order(operator_calls.mark_sent, attempt=attempt_of("job", 2), is_order=True)
         assert (do.want(2).orders, do.want(2).sent_at is None) == (orders, False)
-    do.order(operator_calls.mark_sent, job_id="job", attempt=2)
+    do.order(operator_calls.mark_sent, attempt=attempt_of("job", 2))
     assert do.want(2).orders == 0
     assert do.want(4).sent_at is None
 
@@ -97,7 +96,7 @@ def test_a_malformed_time_of_sending_is_dropped(do: Caller, client: redis.Redis,
 
 
 def test_a_record_that_is_indexed_again_is_ours(do: Caller, client: redis.Redis) -> None:
-    do(operator_calls.put_record, **OTHER, **PLACE, attempt=1)
+    do(operator_calls.put_record, **OTHER, attempt=TASK)
     do.order(operator_calls.index_records, job_ids=["job", "no-record"])
     assert do(reads.list_records, "install") == ("job",)
     assert client.hget("job:job", "install_id") == "install"
@@ -127,7 +126,7 @@ def test_an_unclaimed_attempt_is_taken_and_ended_once(do: Caller) -> None:
     assert (job.claim.by_operator, job.claim.owner, job.alive) == (True, "operator: cancelled", False)
     assert (job.end.outcome, job.end.message) == (Outcome.CANCELLED, TAKEN.message)
     assert do.claim().verdict is ClaimVerdict.DUPLICATE
-    do.end(LOST, TaskId("lost", 1), is_lost=True)
+    do.end(LOST, attempt_of("lost", 1), is_lost=True)
     assert do.seen("lost").claim.owner == "operator: worker lost"
 
 
@@ -135,10 +134,10 @@ def test_an_attempt_that_is_ended_before_it_was_sent_supersedes_the_earlier_one(
     do.want()
     do.claim()
     do.finish(end=End(Outcome.FAILED, "WORKER_ERROR"))
-    assert do.end(TAKEN, TaskId("job", 2)).outcome is Outcome.CANCELLED
+    assert do.end(TAKEN, attempt_of("job", 2)).outcome is Outcome.CANCELLED
     record = do.seen().record
-    assert (record.attempt, record.queue, record.name, record.begun) == (2, "celery", "a-name", True)
-    assert do.claim(RUN | {"task_id": "job-2", "attempt": 2}).verdict is ClaimVerdict.DUPLICATE
+    assert (record.attempt, record.begun) == (attempt_of("job", 2), True)
+    assert do.claim(RUN | {"attempt": attempt_of("job", 2)}).verdict is ClaimVerdict.DUPLICATE
     assert do.end(LOST, TASK) is None  # a newer attempt is wanted
 
 
@@ -147,7 +146,7 @@ def test_an_end_without_a_record_expires_unless_a_record_follows(do: Caller, cli
     assert (do.seen().record, do.seen().end.reason) == (None, "CANCELLED")
     assert 604_790_000 < client.pttl("job:job") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
     do.want()
-    assert (do.seen().record.queue, do.seen().end.reason, client.pttl("job:job")) == ("celery", "CANCELLED", -1)
+    assert (do.seen().record.attempt.queue, do.seen().end.reason, client.pttl("job:job")) == ("celery", "CANCELLED", -1)
 
 
 def test_an_end_is_forced_on_a_silent_attempt_only(do: Caller, client: redis.Redis) -> None:
@@ -163,15 +162,15 @@ def test_an_end_is_forced_on_a_silent_attempt_only(do: Caller, client: redis.Red
 
 def test_the_first_reason_of_a_stop_counts_unless_the_attempt_has_ended(do: Caller) -> None:
     do.want(job_id="over")
-    do.end(TAKEN, TaskId("over", 1))
-    do.order(operator_calls.request_stop, task=TaskId("over", 1), reason=StopReason.SUSPEND)
+    do.end(TAKEN, attempt_of("over", 1))
+    do.order(operator_calls.request_stop, attempt=attempt_of("over", 1), reason=StopReason.SUSPEND)
     assert do.seen("over").stop is None
     do.want()
     for reason in (StopReason.SUSPEND, StopReason.DELETED):
-        do.order(operator_calls.request_stop, task=TASK, reason=reason)
+        do.order(operator_calls.request_stop, attempt=TASK, reason=reason)
     assert do.seen().stop is StopReason.SUSPEND
     do.want(2)
-    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
+    do.order(operator_calls.request_stop, attempt=TASK, reason=StopReason.SUSPEND)
     assert do(reads.observe, [("job", 2)]).jobs[0].stop is None
 
 
@@ -196,14 +195,14 @@ def test_a_worker_whose_attempt_was_taken_from_it_stops_although_its_job_is_forg
     if by == "an end":
         do.end(LOST, is_lost=True)
     do.want(2)
-    do.end(TAKEN, TaskId("job", 2))
+    do.end(TAKEN, attempt_of("job", 2))
     for _ in range(2):
         assert do.order(operator_calls.forget, job_id="job") is True
         assert set(client.keys("*")) == {"fence:install", "job:job"}
     assert 0 < client.ttl("job:job") <= config.settings.PROTOCOL_RETENTION_SECONDS
     assert (do.seen(), do.beat().owned) == (ObservedJob(), False)
     do.want(3)  # the object is back, from a backup
-    assert (do.seen().record.attempt, client.ttl("job:job")) == (3, -1)
+    assert (do.seen().record.attempt.number, client.ttl("job:job")) == (3, -1)
 
 
 def test_every_look_is_counted_and_fewer_than_are_known_begin_another_epoch(do: Caller) -> None:

@@ -17,7 +17,9 @@ def test_a_full_batch_keeps_its_order(do: Caller) -> None:
     ids = [f"job-{index}" for index in range(reads.OBSERVE_BATCH)]
     for one in ids[::7]:
         do.want(job_id=one, name=one)
-    names = [job.record.name if job.record else None for job in do(reads.observe, [(one, 1) for one in ids]).jobs]
+    names = [
+        job.record.attempt.job.name if job.record else None for job in do(reads.observe, [(one, 1) for one in ids]).jobs
+    ]
     assert names == [one if index % 7 == 0 else None for index, one in enumerate(ids)]
 
 

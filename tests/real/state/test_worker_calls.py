@@ -19,10 +19,11 @@ from reconstruction_operator.state.replies import (
     WorkerInfo,
 )
 
-from tests.support.protocol.caller import RUN, SUCCESS, TASK, Caller
+from tests.support.protocol.caller import RUN, SUCCESS, TASK, Caller, attempt_of
+from tests.support.refs import make_bare
 
 SECOND = RUN | {"token": "second"}
-BARE: dict[str, Any] = {"task_id": "0a1b", "job_id": "test123", "attempt": None, "token": "bare"}
+BARE: dict[str, Any] = {"attempt": make_bare("test123", "0a1b"), "token": "bare"}
 DIGEST = "0123456789abcdef" * 2
 AGAIN = BARE | {"token": "other"}
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED", worker="w")
@@ -41,7 +42,7 @@ def test_an_attempt_is_claimed_by_the_first_delivery_once_it_is_wanted(do: Calle
     assert do.claim() == ClaimReply(ClaimVerdict.NO_RECORD)
     do.want(2)
     assert do.claim() == ClaimReply(ClaimVerdict.UNWANTED)
-    second = RUN | {"task_id": "job-2", "attempt": 2}
+    second = RUN | {"attempt": attempt_of("job", 2)}
     assert do.claim(second) == do.claim(second) == ClaimReply(ClaimVerdict.CLAIMED)
     do.client.delete("alive:job")
     assert do.claim(second | {"token": "second"}) == ClaimReply(ClaimVerdict.DUPLICATE)
@@ -52,7 +53,7 @@ def test_an_attempt_is_claimed_by_the_first_delivery_once_it_is_wanted(do: Calle
 def test_claims_and_beats_report_a_cancel_a_stop_and_a_shutdown(do: Caller) -> None:
     do.want()
     do.flag("confirm")
-    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.DEADLINE)
+    do.order(operator_calls.request_stop, attempt=TASK, reason=StopReason.DEADLINE)
     do(worker_calls.start_draining, "w", "life", 20.0)
     assert do.claim() == ClaimReply(ClaimVerdict.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
     reply = do.beat()
@@ -127,7 +128,7 @@ def test_a_late_call_does_not_bring_back_a_forgotten_job(running: Caller) -> Non
 
 def test_a_run_that_redis_does_not_remember_continues_until_its_attempt_is_wanted_again(do: Caller) -> None:
     do.want(2)
-    second = RUN | {"task_id": "job-2", "attempt": 2}
+    second = RUN | {"attempt": attempt_of("job", 2)}
     do.claim(second)
     do.client.flushdb()
     do.want(1)  # as in an older snapshot

@@ -25,6 +25,7 @@ from devcluster.servers.storage.emulators import Azurite, FakeGcs
 from devcluster.servers.storage.s3 import S3
 from tests.support import transfers
 from tests.support.photos import make_photo
+from tests.support.refs import make_attempt
 from tests.support.results import JOB
 from tests.support.servers.azure import Container
 from tests.support.servers.google import GoogleBucket, running_xml_uploads
@@ -164,7 +165,7 @@ def test_a_pointer_that_another_run_writes_at_the_same_moment_is_not_replaced(
     bucket: ObjectFolder, output: Output, cloud: Cloud, *, is_first: bool
 ) -> None:
     address = ObjectAddress(cloud.scheme, bucket.address.rpartition("/")[2], "meshes", is_folder=True)
-    destination = Destination(open_store(address), address, Run(JOB, 1, None))
+    destination = Destination(open_store(address), address, Run(make_attempt(JOB), None))
     if not is_first:
         bucket.put("meshes/result.json", Pointer(JOB, 1, f"{JOB}/1-a/").to_bytes())
     standing = destination.standing()

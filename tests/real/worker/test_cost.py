@@ -8,6 +8,7 @@ from reconstruction_operator.contract.envelope import Envelope
 
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm
+from tests.support.refs import make_attempt
 
 _JOBS = 30
 _MOST_COMMANDS = 55
@@ -28,7 +29,7 @@ def run(farm: Farm, count: int) -> None:
     job_ids = [str(uuid.uuid4()) for _ in range(count)]
     for job_id in job_ids:
         farm.put_record(job_id, 1)
-        farm.send(job_id, "placeholder", Envelope(name="test", attempt=1).to_json(), task_id=f"{job_id}-1")
+        farm.send(job_id, "placeholder", Envelope(make_attempt(job_id)).to_json(), task_id=f"{job_id}-1")
     last = f"job:{job_ids[-1]}"  # the worker runs one at a time, in order
     wait_until(lambda: farm.state.hexists(last, "outcome"), f"{count} jobs to end", seen=farm.log_ends)
 

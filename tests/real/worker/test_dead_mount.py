@@ -6,11 +6,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.api import codec
 
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm
 from devcluster.mounts import dead_mount
+from tests.support.refs import make_attempt
 
 SLOTS = 4
 
@@ -32,8 +33,9 @@ def cancelled_job(farm: Farm, job_id: str, place: Path) -> None:
     """Make a cancelled job whose worker was killed after its delivery; its note names the copy."""
     note = farm.jobs_dir / job_id / "attempts" / "1-x" / "owner.json"
     note.parent.mkdir(parents=True)
-    owner = Owner(job_id, "test", "default", "test", "celery", 1)
-    note.write_text(json.dumps({**owner.to_json(), "outputUri": f"file://{place / job_id}"}))
+    note.write_text(
+        json.dumps({"attempt": codec.encode(make_attempt(job_id)), "outputUri": f"file://{place / job_id}"})
+    )
     farm.put_record(job_id, 1)
     farm.cancel(job_id)
 

@@ -11,6 +11,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 
 from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm, is_gone
+from tests.support.refs import make_attempt
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_a_dead_model_fails_its_job_but_not_its_worker(model: str, reason: str, 
 def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
     task_id = f"{job_id}-1"
     farm.put_record(job_id, 1)
-    envelope = Envelope(attempt=1, install_id="test").to_json()
+    envelope = Envelope(make_attempt(job_id)).to_json()
     results = [farm.send(job_id, "placeholder", envelope, task_id=task_id) for _ in range(3)]
 
     farm.wait_state(results[0], "SUCCESS")
@@ -62,7 +63,7 @@ def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
 
 
 def test_a_message_ahead_of_its_record_is_requeued(farm: Farm, job_id: str) -> None:
-    result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
+    result = farm.send(job_id, "placeholder", Envelope(make_attempt(job_id)).to_json(), task_id=f"{job_id}-1")
     wait_until(lambda: result.state == "RETRY", "the message to be requeued")
 
     farm.put_record(job_id, 1)

@@ -22,6 +22,7 @@ from devcluster.harness.workers import Farm
 from devcluster.servers.ports import free_ports
 from tests.support.limited import Limit
 from tests.support.paths import PHOTOS
+from tests.support.refs import make_attempt
 
 _CONNECTIONS = 1_100
 _ROOM = 400  # processes and threads; a worker of two slots and a model use about 30
@@ -85,7 +86,7 @@ class Limited:
         """Send an attempt, and return its end."""
         task_id = f"{job_id}-{attempt}"
         self.farm.put_record(job_id, attempt)
-        envelope = Envelope(attempt=attempt, input_uri=f"file://{PHOTOS}/lund").to_json()
+        envelope = Envelope(make_attempt(job_id, attempt), input_uri=f"file://{PHOTOS}/lund").to_json()
         self.farm.send(job_id, "rough-good", envelope, task_id=task_id)
         return wait_until(lambda: self.farm.seen(job_id, task_id).end, f"the end of {task_id}", seen=self.farm.log_ends)
 

@@ -11,6 +11,7 @@ from reconstruction_operator.contract.envelope import Envelope
 
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
+from tests.support.refs import make_attempt
 
 pytestmark = pytest.mark.long
 
@@ -28,9 +29,9 @@ def test_a_worker_takes_no_more_messages_than_it_can_run_after_retries_and_lost_
     own_farm: Farm, job_id: str
 ) -> None:
     worker = own_farm.start_worker("worker", concurrency=2, PLACEHOLDER_STEP_SECONDS="600")
-    retried = Envelope(attempt=1).to_json()
     for number in range(_MESSAGES):
-        own_farm.send(f"{job_id}-{number}", "placeholder", retried, task_id=f"{job_id}-{number}-1")
+        retried = make_attempt(f"{job_id}-{number}")
+        own_farm.send(retried.job_id, "placeholder", Envelope(retried).to_json(), task_id=retried.task_id)
     wait_until(
         lambda: worker.log.read_text().count("is dropped after") == _MESSAGES,
         "the last retries",

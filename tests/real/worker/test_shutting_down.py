@@ -14,6 +14,7 @@ from reconstruction_operator.worker.lifecycle.watchdog import GRACE_SECONDS
 
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
+from tests.support.refs import make_attempt
 
 pytestmark = pytest.mark.long
 
@@ -37,7 +38,7 @@ def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm
 def test_a_draining_worker_stops_its_job_at_the_deadline(pool: str, own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(pool=pool, concurrency=1, DRAIN_SECONDS="1")
     own_farm.put_record(job_id, 1)
-    envelope = Envelope(attempt=1, parameters=_SLOW).to_json()
+    envelope = Envelope(make_attempt(job_id), parameters=_SLOW).to_json()
     result = own_farm.send(job_id, "placeholder", envelope, task_id=f"{job_id}-1")
     own_farm.wait_step(result, "Loading input files")
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import fakeredis
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.broker.dispatch import Message
 from reconstruction_operator.contract.keys import Keys
@@ -34,6 +34,7 @@ from tests.support.controller.dispatch import make_admission
 from tests.support.controller.entries import entry_of
 from tests.support.controller.loops import INSTALLATION, make_reconciler
 from tests.support.jobs import make_body
+from tests.support.refs import make_attempt
 
 FENCED = ("put_record", "assert_leader", "mark_sent", "end_attempt", "forget")
 SCRIPTS = {name: calls.script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
@@ -98,7 +99,7 @@ class Server:
         return self.body
 
 
-async def _no_uids(keys: Iterable[JobKey]) -> dict[str, str]:
+async def _no_uids(keys: Iterable[JobRef]) -> dict[str, str]:
     return dict.fromkeys((key.namespace for key in keys), "")
 
 
@@ -181,4 +182,4 @@ class System:
 
     @property
     def attempt(self) -> dict[str, Any]:
-        return {"task_id": "uid-banana-1", "job_id": "uid-banana", "attempt": 1, "token": "token"}
+        return {"attempt": make_attempt("uid-banana"), "token": "token"}

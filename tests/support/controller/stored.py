@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.planning.types import Event
 
 
@@ -12,5 +12,5 @@ class Stored:
     def __init__(self) -> None:
         self.stored: list[str] = []
 
-    def record(self, key: JobKey, _events: tuple[Event, ...]) -> None:
+    def record(self, key: JobRef, _events: tuple[Event, ...]) -> None:
         self.stored.append(key.name)

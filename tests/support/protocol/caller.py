@@ -6,18 +6,24 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import redis
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
 
+from tests.support.refs import make_attempt
+
 LEADER: Final[dict[str, Any]] = {"fence": 5, "install_id": "install"}
-PLACE: Final[dict[str, Any]] = {"job_id": "job", "namespace": "ns", "name": "a-name", "queue": "celery"}
-RUN: Final[dict[str, Any]] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "first"}
-TASK: Final = TaskId("job", 1)
+TASK: Final = make_attempt(namespace="ns", name="a-name", install_id="install")
+RUN: Final[dict[str, Any]] = {"attempt": TASK, "token": "first"}
 SUCCESS: Final = End(Outcome.SUCCEEDED, worker="w")
+
+
+def attempt_of(job_id: str, number: int = 1, **of: Any) -> AttemptRef:
+    """Return an attempt of a job, by default with the place of `TASK`."""
+    return make_attempt(job_id, number, **{"namespace": "ns", "name": "a-name", "install_id": "install"} | of)
 
 
 class Caller:
@@ -34,9 +40,9 @@ class Caller:
         """Make a call of the leader."""
         return self(make, **LEADER, **what)
 
-    def want(self, attempt: int = 1, **place: Any) -> Record:
+    def want(self, number: int = 1, job_id: str = "job", **of: Any) -> Record:
         """Put the record of an attempt; return the record that is then valid."""
-        return self.order(operator_calls.put_record, **{**PLACE, "attempt": attempt, **place})
+        return self.order(operator_calls.put_record, attempt=attempt_of(job_id, number, **of))
 
     def claim(self, run: dict[str, Any] = RUN) -> ClaimReply:
         return self(worker_calls.claim, **run, worker="w")
@@ -55,6 +61,6 @@ class Caller:
         """Change the flags of the job's cancel."""
         self(operator_calls.change_flags, job_id="job", change=change, **(leader or LEADER))
 
-    def end(self, end: End, task: TaskId = TASK, *, is_lost: bool = False) -> Any:  # not `End`: it may be None
+    def end(self, end: End, attempt: AttemptRef = TASK, *, is_lost: bool = False) -> Any:  # not `End`: it may be None
         """End an attempt as the operator does, and return the end that counts."""
-        return self.order(operator_calls.end_attempt, task=task, end=end, is_lost=is_lost)
+        return self.order(operator_calls.end_attempt, attempt=attempt, end=end, is_lost=is_lost)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
@@ -21,6 +20,7 @@ from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 
 from devcluster.harness.workers import put_record
+from tests.support.refs import make_attempt
 
 JOB = "0b7c4a9e-job"
 
@@ -42,18 +42,22 @@ def want(client: redis.Redis, attempt: int, job_id: str = JOB) -> None:
 
 def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
     """Request that the attempt stops."""
-    call = operator_calls.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
+    call = operator_calls.request_stop(
+        Keys(), fence=1, install_id="test", attempt=make_attempt(JOB, attempt), reason=reason
+    )
     calls.run(client, call)
 
 
 def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **envelope: Any) -> dict[str, Any]:
     """Run the attempt in this process, as a message of the operator does. Return the task's result or raise its error.
 
-    `envelope`: the fields of the message, and of its orders.
+    `envelope`: the fields of the message, of its orders, and those that name the attempt.
     """
     orders = Orders(**{part.name: envelope.pop(part.name) for part in fields(Orders) if part.name in envelope})
-    message = Envelope(attempt=attempt, install_id="test", orders=orders, **envelope).to_json()
-    done = process_reconstruction.apply(args=(job_id, model, message), task_id=str(TaskId(job_id, attempt)))
+    names = {name: envelope.pop(name) for name in ("namespace", "name", "namespace_uid", "queue") if name in envelope}
+    sent = make_attempt(job_id, attempt, **names)
+    message = Envelope(sent, orders=orders, **envelope).to_json()
+    done = process_reconstruction.apply(args=(job_id, model, message), task_id=sent.task_id)
     if isinstance(done.result, Exception):
         raise done.result
     result: dict[str, Any] = done.result

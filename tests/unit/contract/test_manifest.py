@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Inputs, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
-from reconstruction_operator.contract.records import Owner
 
+from tests.support.refs import make_attempt, make_bare
+
+ATTEMPT = make_attempt("uid-1", 2, "gpu", namespace="red", install_id="mine", namespace_uid="ns-1")
 MANIFEST = Manifest(
-    job_id="uid-1",
-    task_id="uid-1-2",
+    attempt=ATTEMPT,
     model="photogrammetry",
-    attempt=2,
     findings=Findings(
         inputs=Inputs(30, 5_000),
         steps=(StepTime("Loading input files", 1), StepTime("Preprocessing images", 10)),
@@ -28,7 +29,6 @@ MANIFEST = Manifest(
     ),
     placement={"latitude": 52.5, "metresPerUnit": 120.125, "rotation": [0.5] * 9},
     uri="file:///meshes/a",
-    owner=Owner("uid-1", "mine", "red", "banana", "gpu", 2),
     parameters={"quality": "fast", "crop": True},
     versions={"model": "1", "python": "3.11.2"},
     files=(SealedFile("model.glb", 7, "0" * 64),),
@@ -37,16 +37,16 @@ MANIFEST = Manifest(
 
 def test_manifest_is_read_as_it_was_written() -> None:
     assert Manifest.parse(MANIFEST.to_text().encode()) == MANIFEST
-    assert Manifest.parse(Manifest("bare").to_text().encode()) == Manifest("bare")
+    assert Manifest.parse(Manifest(make_bare()).to_text().encode()) == Manifest(make_bare())
 
 
 def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -> None:
     content = json.loads(MANIFEST.to_text())
-    for name in ("owner", "parameters", "versions", *codec.encode(MANIFEST.findings), "placement"):
+    for name in ("parameters", "versions", *codec.encode(MANIFEST.findings), "placement"):
         del content[name]
     parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
     assert parsed is not None
-    assert (parsed.job_id, parsed.owner, parsed.files) == ("uid-1", None, MANIFEST.files)
+    assert (parsed.attempt, parsed.files) == (ATTEMPT, MANIFEST.files)
     assert (parsed.parameters, parsed.versions, parsed.placement) == ({}, {}, {})
     assert parsed.findings == Findings()
 
@@ -59,13 +59,12 @@ def test_any_other_text_is_not_a_manifest(text: bytes) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"attempt": "2"},
-        {"attempt": True},
+        {"attempt": 2},
+        {"attempt": codec.encode(ATTEMPT) | {"number": True}},
+        {"attempt": codec.encode(ATTEMPT) | {"job": {"namespace": "red", "name": "banana", "uid": "../x"}}},
         {"files": [{"name": "model.glb"}]},
         {"files": 7},
         {"files": [{"name": "model.glb", "bytes": float("inf"), "sha256": ""}]},
-        {"owner": {"jobId": "../x"}},
-        {"owner": 7},
     ],
     ids=str,
 )
@@ -97,13 +96,17 @@ def test_a_wrong_value_of_what_the_run_found_is_left_out(wrong: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("text", "identity"),
     [
-        pytest.param(MANIFEST.to_text().encode(), ("uid-1", 2), id="whole"),
-        pytest.param(b'{"jobId": "uid-1", "attempt": 2, "files": [{"bytes": 1e999}]}', ("uid-1", 2), id="edited"),
-        pytest.param(b'{"jobId": "uid-1"}', ("uid-1", 0), id="without an attempt"),
-        pytest.param(b'{"attempt": 2}', None, id="without a job"),
+        pytest.param(MANIFEST.to_text().encode(), ATTEMPT, id="whole"),
+        pytest.param(
+            b'{"attempt": %s, "files": [{"bytes": 1e999}]}' % json.dumps(codec.encode(ATTEMPT)).encode(),
+            ATTEMPT,
+            id="edited",
+        ),
+        pytest.param(b'{"model": "m"}', None, id="without an attempt"),
+        pytest.param(b'{"attempt": {"number": 2}}', None, id="without a job"),
         pytest.param(b"[]", None, id="a list"),
         pytest.param(b"{", None, id="cut off"),
     ],
 )
-def test_identity_is_read_from_an_edited_manifest(text: bytes, identity: tuple[str, int] | None) -> None:
+def test_identity_is_read_from_an_edited_manifest(text: bytes, identity: AttemptRef | None) -> None:
     assert Manifest.identify(text) == identity

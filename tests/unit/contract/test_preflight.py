@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 
-REQUEST = CheckRequest("uid", "token", "install", "team", "m", "file:///photos/a", {"quality": "fast"})
+from tests.support.refs import make_attempt
+
+REQUEST = CheckRequest(make_attempt("uid").job, "token", "m", "file:///photos/a", {"quality": "fast"})
 CHECKED = Checked(Verdict.UNUSABLE, "token", "CORRUPT_IMAGE", "photo a.jpg is truncated", "worker@a")
 
 
@@ -22,7 +24,13 @@ def test_a_result_survives_its_text() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"jobId": "../x"}, {"jobId": None}, {"uri": 5}, {"uri": "x" * 3_000}, {"token": None}],
+    [
+        {"job": {"namespace": "a", "name": "b", "uid": "../x"}},
+        {"job": None},
+        {"uri": 5},
+        {"uri": "x" * 3_000},
+        {"token": None},
+    ],
     ids=["unsafe id", "no id", "no text", "too long", "no token"],
 )
 def test_a_malformed_request_is_a_value_error(change: dict[str, Any]) -> None:

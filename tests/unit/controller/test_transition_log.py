@@ -6,16 +6,16 @@ import logging
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, job_with, look, observed
+from tests.support.plans import NOW, in_record, job_with, look, observed
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW)
+RECORD = Record(in_record(), NOW)
 NEW = observed(workers=1)
 LISTENED = observed(record=RECORD, workers=1)
 HELD = observed(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
@@ -71,12 +71,12 @@ def test_what_holds_a_job_back_is_logged(
 
 def test_text_of_a_tenant_stays_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    transition_log.log_step(JobKey("team", "banana", "uid"), "InvalidSpec", "bad\nteam/other: Succeeded")
+    transition_log.log_step(JobRef("team", "banana", "uid"), "InvalidSpec", "bad\nteam/other: Succeeded")
     assert caplog.messages == ["team/banana: bad team/other: Succeeded"]
 
 
 def test_failed_actions_are_one_line_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
-    keys = [JobKey("team", f"job-{number}", str(number)) for number in range(13)]
+    keys = [JobRef("team", f"job-{number}", str(number)) for number in range(13)]
     transition_log.log_refusals({keys[0]: "NOPERM"} | dict.fromkeys(keys[1:], "the broker was not reached"))
 
     named = ", ".join(f"team/job-{number}" for number in range(1, 11))

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from reconstruction_operator import disk
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, publishing, workspace
 from reconstruction_operator.jobfiles.folder_deletion import delete_job_files, drop_empty_folders, finish_deletions
 from reconstruction_operator.jobfiles.layout import JobFolder
+
+from tests.support.refs import make_attempt
 
 
 def fill(folder: Path) -> Path:
@@ -139,10 +140,10 @@ def test_an_interrupted_deletion_leaves_only_tombstones(
         (path / "owner.json").unlink(missing_ok=True)
         raise PermissionError
 
-    first = workspace.prepare("job", "job-1", 1)
-    notes.note(first, Owner("job", "mine", "red", "banana", "celery", 1), "")
+    first = workspace.prepare(make_attempt())
+    notes.note(first, make_attempt(namespace="red"), "")
     (first.output / "model.glb").touch()
-    second = workspace.prepare("job", "job-2", 2) if deleted == "predecessor" else first
+    second = workspace.prepare(make_attempt(number=2)) if deleted == "predecessor" else first
     with monkeypatch.context() as dying, contextlib.suppress(OSError):
         dying.setattr(disk, "delete_tree", die)
         if deleted == "workspace":

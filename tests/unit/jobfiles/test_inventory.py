@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import inventory, layout, notes, trashed
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.jobfiles.layout import JobFolder
@@ -18,13 +18,14 @@ from reconstruction_operator.telemetry import worker_metrics
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.support.controller.clock import Clock
+from tests.support.refs import make_attempt
 
 KEYS = Keys()
 HOUR = 3600.0
 
 
-def owner(job_id: str, install_id: str = "here") -> Owner:
-    return Owner(job_id, install_id, "default", "banana", "celery", attempt=1)
+def owner(job_id: str, install_id: str = "here") -> AttemptRef:
+    return make_attempt(job_id, install_id=install_id)
 
 
 def reported(client: redis.Redis, install_id: str = "here") -> set[str]:
@@ -33,7 +34,7 @@ def reported(client: redis.Redis, install_id: str = "here") -> set[str]:
 
 def begin(job_id: str) -> None:
     """Make the folder of a job whose run has begun."""
-    workspace = JobFolder.of(job_id).new_workspace(f"{job_id}-1", 1)
+    workspace = JobFolder.of(job_id).new_workspace(owner(job_id))
     workspace.owner_note.parent.mkdir(parents=True, exist_ok=True)
     notes.note(workspace, owner(job_id), "")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import disk
-from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import kept_stages, layout
@@ -17,6 +16,7 @@ from reconstruction_operator.jobfiles.kept_stages import Kept, RunStages, of_nam
 from reconstruction_operator.jobfiles.layout import Workspace
 
 from tests.support.deep_folders import make_deep
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
 DAY = 86_400
@@ -173,27 +173,31 @@ def space(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
+def digest(key: str = "key", namespace: str = "red", uid: str = "ns-1") -> str:
+    return of_namespace(key, make_attempt(namespace=namespace, namespace_uid=uid).job)
+
+
 def shared(space: Workspace, attempt: int = 1, uid: str = "ns-1") -> RunStages:
     """The stages of a run that other jobs may use."""
-    run = RunStages(space, "uid-1")
-    run.share("key", Envelope(attempt=attempt, namespace="red", namespace_uid=uid, name="banana"))
+    run = RunStages(space, make_attempt("uid-1", attempt, namespace="red", namespace_uid=uid))
+    run.share("key")
     return run
 
 
 @pytest.mark.parametrize(
     ("identity", "names", "same"),
     [
-        pytest.param("uid", ("other", "", "red", "ns-1"), False, id="another key"),
-        pytest.param("uid", ("key", "", "blue", "ns-1"), False, id="another namespace"),
-        pytest.param("uid", ("key", "", "red", "ns-2"), False, id="a later namespace of that name"),
-        pytest.param("name", ("key", "", "red", "ns-2"), True, id="a later namespace where names decide"),
+        pytest.param("uid", ("other", "red", "ns-1"), False, id="another key"),
+        pytest.param("uid", ("key", "blue", "ns-1"), False, id="another namespace"),
+        pytest.param("uid", ("key", "red", "ns-2"), False, id="a later namespace of that name"),
+        pytest.param("name", ("key", "red", "ns-2"), True, id="a later namespace where names decide"),
     ],
 )
 def test_stages_are_found_by_their_key_in_their_namespace(
-    identity: str, names: tuple[str, str, str, str], same: bool, monkeypatch: pytest.MonkeyPatch
+    identity: str, names: tuple[str, str, str], same: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, NAMESPACE_IDENTITY=identity)
-    assert (of_namespace(*names) == of_namespace("key", "", "red", "ns-1")) is same
+    assert (digest(*names) == digest()) is same
 
 
 @pytest.mark.parametrize(
@@ -211,7 +215,7 @@ def test_a_stage_that_may_have_caused_a_crash_is_not_used_again(
 ) -> None:
     if not begun_with:
         (space.stages / "features").rmdir()
-    run = RunStages(space, "uid-1")
+    run = RunStages(space, make_attempt("uid-1"))
     if another:
         (space.stages / "matches").mkdir()
     assert run.are_useful(end) is expected
@@ -222,7 +226,7 @@ def kept(jobs_dir: Path, tmp_path: Path) -> Path:
     """The stages of a job with the same photos, kept for others."""
     stage = tmp_path / "other" / "matches"
     stage.mkdir(parents=True)
-    kept_stages.keep(layout.kept_stages(), stage.parent, of_namespace("key", "", "red", "ns-1"), "uid-0")
+    kept_stages.keep(layout.kept_stages(), stage.parent, digest(), "uid-0")
     return jobs_dir / ".stages"
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
+
+from tests.support.refs import make_attempt, make_bare
 
 
 @pytest.mark.parametrize(
@@ -16,12 +19,12 @@ def test_a_workspace_is_named_after_its_attempt(name: str, attempt: int) -> None
 
 
 @pytest.mark.usefixtures("jobs_dir")
-@pytest.mark.parametrize(("task_id", "attempt"), [("job-1", 1), ("any text / at all", None)])
-def test_workspaces_of_one_attempt_differ_and_name_the_attempt(task_id: str, attempt: int | None) -> None:
+@pytest.mark.parametrize("attempt", [make_attempt(), make_bare(task_id="any text / at all")], ids=["job", "bare"])
+def test_workspaces_of_one_attempt_differ_and_name_the_attempt(attempt: AttemptRef) -> None:
     folder = JobFolder.of("job")
-    first, second = (folder.new_workspace(task_id, attempt) for _ in range(2))
+    first, second = (folder.new_workspace(attempt) for _ in range(2))
     assert first != second
     assert first.root.parent == folder.attempts
-    assert all(workspace.is_of(task_id, attempt) for workspace in (first, second))
-    assert not first.is_of("other", 11)
-    assert not first.is_of("other", None)
+    assert all(workspace.is_of(attempt) for workspace in (first, second))
+    assert not first.is_of(make_attempt(number=11))
+    assert not first.is_of(make_bare(task_id="other"))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import kept_stages, layout, ledger, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
+
+from tests.support.refs import make_attempt
 
 BLOCK = 4096
 RED = "red"
@@ -24,9 +25,7 @@ def make_job(job_id: str, blocks: int, namespace: str = RED) -> JobFolder:
     (folder.output).mkdir(parents=True)
     (folder.output / "model.glb").write_bytes(bytes(blocks * BLOCK))
     files = manifests.describe_files(folder.output, lambda: None)
-    manifests.seal(
-        folder.output, Manifest(job_id, owner=Owner(job_id, "mine", namespace, job_id, "celery", 1), files=files)
-    )
+    manifests.seal(folder.output, Manifest(make_attempt(job_id, namespace=namespace, name=job_id), files=files))
     return folder
 
 
@@ -102,7 +101,7 @@ def test_folders_of_the_time_before_the_quota_are_entered_and_lost_ones_dropped(
     for job_id in ("red-1", "red-2"):
         make_job(job_id, 10)
     ledger.record(RED, "red-1", began=7)
-    ledger.complete([(RED, "red-1"), (RED, "red-2"), (RED, "gone")])
+    ledger.complete(make_attempt(job_id, namespace=RED).job for job_id in ("red-1", "red-2", "gone"))
     assert {(entry.job_id, entry.began) for entry in ledger.account(RED).folders} == {("red-1", 7), ("red-2", 0)}
     (layout.ledger() / RED / "lost~1~0").touch()
     ledger.drop_stale()

@@ -10,12 +10,14 @@ import pytest
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
 from reconstruction_operator.jobfiles import manifest as manifests
 
+from tests.support.refs import make_attempt
+
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """A sealed result."""
     (tmp_path / "model.glb").write_text("mesh")
-    manifests.seal(tmp_path, Manifest("job", files=manifests.describe_files(tmp_path, lambda: None)))
+    manifests.seal(tmp_path, Manifest(make_attempt(), files=manifests.describe_files(tmp_path, lambda: None)))
     return tmp_path
 
 

@@ -11,6 +11,8 @@ from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.jobfiles import photos, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
 
+from tests.support.refs import make_attempt
+
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 PHOTOS = (Photo(Path("a.jpg"), 64, 48, 5), Photo(Path("b.jpg"), 48, 64, 9))
@@ -23,7 +25,7 @@ def proceed() -> None:
 @pytest.fixture
 def kept() -> Workspace:
     """The workspace of an attempt that has kept two photos."""
-    space = workspace.prepare("job", "job-1", 1)
+    space = workspace.prepare(make_attempt(number=1))
     taken = tuple(replace(photo, path=space.photos / photo.path) for photo in PHOTOS)
     for photo in taken:
         photo.path.write_text(f"photo {photo.path.name}")
@@ -36,7 +38,7 @@ def inside(space: Workspace) -> tuple[Photo, ...]:
 
 
 def take_over() -> Workspace:
-    successor = workspace.prepare("job", "job-2", 2)
+    successor = workspace.prepare(make_attempt(number=2))
     workspace.delete_predecessors("job", successor)
     return successor
 
@@ -82,7 +84,7 @@ def test_an_invalid_note_is_ignored(kept: Workspace, note: str) -> None:
 
 
 def test_photos_that_were_not_kept_are_not_taken_over() -> None:
-    space = workspace.prepare("job", "job-1", 1)
+    space = workspace.prepare(make_attempt(number=1))
     (space.photos / "a.jpg").write_text("half")
     successor = take_over()
     assert photos.read(successor) is None

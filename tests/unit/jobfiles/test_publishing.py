@@ -10,12 +10,14 @@ from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
 
+from tests.support.refs import make_attempt
+
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 
 def test_an_earlier_result_that_cannot_be_deleted_is_still_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     def publish_of(attempt: int) -> None:
-        workspace = prepare("job", f"job-{attempt}", attempt)
+        workspace = prepare(make_attempt(number=attempt))
         (workspace.output / "model.glb").write_text(f"of {attempt}")
         assert publish(workspace, "job", replace=True) is None
 
@@ -35,7 +37,7 @@ def test_an_earlier_result_that_cannot_be_deleted_is_still_replaced(monkeypatch:
 def test_a_file_in_the_place_of_the_output_is_replaced() -> None:
     file_handler.job_dir("job").mkdir(parents=True)
     file_handler.output_dir("job").write_text("no folder")
-    workspace = prepare("job", "job-1", 1)
+    workspace = prepare(make_attempt(number=1))
     (workspace.output / "model.glb").write_text("a mesh")
 
     assert publish(workspace, "job", replace=False) is None

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import layout, results
 from reconstruction_operator.jobfiles.layout import JobFolder
 
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
-BANANA = Owner(job_id="banana-1", install_id="install", namespace="maps", name="banana", queue="celery", attempt=1)
+BANANA = make_attempt("banana-1", namespace="maps").job
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,15 @@ from reconstruction_operator import disk
 from reconstruction_operator.jobfiles import kept_stages, layout, room, trashed
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
+from tests.support.refs import make_attempt
+
 RED, GREEN = "red", "green"
 
 
 @pytest.fixture
 def space(jobs_dir: Path) -> Workspace:
     """The workspace of a failed run."""
-    space = JobFolder.of("uid-1").new_workspace("uid-1-1", 1)
+    space = JobFolder.of("uid-1").new_workspace(make_attempt("uid-1"))
     space.scratch.mkdir(parents=True)
     space.owner_note.write_text("{}")
     (space.scratch / "big").write_bytes(bytes(1 << 16))

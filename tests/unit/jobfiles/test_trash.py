@@ -8,41 +8,44 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import layout, results, trash, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 
+from tests.support.refs import make_attempt, make_bare
 from tests.support.settings import configure
 
 UNTIL = 2_000_000_000
-ENVELOPE = Envelope(install_id="mine", namespace="red", namespace_uid="ns-1", name="banana", attempt=1)
 
 
-NEW = Owner.of("uid-new", ENVELOPE)
+def attempt_of(job_id: str, **of: str) -> AttemptRef:
+    return make_attempt(job_id, **{"namespace": "red", "namespace_uid": "ns-1"} | of)  # type: ignore[arg-type]  # names only
+
+
+NEW = attempt_of("uid-new").job
 """A job that is created again."""
 
 
-def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True, envelope: Envelope = ENVELOPE) -> JobFolder:
+def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True, **of: str) -> JobFolder:
     """Make a job's folder with a sealed result and a workspace."""
     folder = JobFolder.of(job_id)
     folder.output.mkdir(parents=True)
     (folder.attempts / "1-abcdefgh").mkdir(parents=True)
     (folder.output / "model.glb").write_bytes(b"mesh")
-    owner = Owner.of(job_id, envelope) if owned else None
+    attempt = attempt_of(job_id, **of) if owned else make_bare(job_id)
     files = manifests.describe_files(folder.output, lambda: None)
-    manifests.seal(folder.output, Manifest(job_id, owner=owner, files=files, retain_seconds=retain_seconds))
-    if owner is not None:
-        results.note(owner)
+    manifests.seal(folder.output, Manifest(attempt, files=files, retain_seconds=retain_seconds))
+    if owned:
+        results.note(attempt.job)
     return folder
 
 
 def note(job_id: str, at: int) -> None:
     """Add the entry of that job to the index, with that time."""
-    results.note(Owner.of(job_id, ENVELOPE))
+    results.note(attempt_of(job_id).job)
     (entry,) = layout.names().glob(f"*/{job_id}")
     os.utime(entry, (at, at))
 
@@ -120,7 +123,7 @@ def test_a_deletion_interrupted_after_the_move_continues(jobs_dir: Path, monkeyp
     delete_job_files("uid-1", retain_until=UNTIL + 60)
     assert names(jobs_dir) == {".trash", ".names"}
     assert [kept.until for kept in trashed.entries()] == [UNTIL]
-    assert [found.manifest.job_id for found in results.find(NEW)] == ["uid-1"]
+    assert [found.manifest.attempt.job_id for found in results.find(NEW)] == ["uid-1"]
 
 
 def test_a_result_is_deleted_when_it_expires_and_not_before(jobs_dir: Path) -> None:
@@ -150,8 +153,7 @@ def retain_many(namespace: str, count: int) -> list[str]:
     for number, job_id in enumerate(job_ids):
         folder = layout.trash_shard(namespace, job_id) / f"{job_id}~{UNTIL + number}~4096"
         folder.mkdir(parents=True)
-        owner = Owner(job_id, "mine", namespace, f"name-{number}", "celery", 1)
-        manifests.seal(folder, Manifest(job_id, owner=owner))
+        manifests.seal(folder, Manifest(attempt_of(job_id, namespace=namespace, name=f"name-{number}")))
     return job_ids
 
 
@@ -213,8 +215,8 @@ def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Pat
         publish(job_id)
         note(job_id, at)
     delete_job_files("uid-2", retain_until=UNTIL)
-    earlier = list(results.find(Owner.of("uid-1", ENVELOPE)))
-    assert [result.manifest.job_id for result in earlier] == ["uid-3", "uid-2"]
+    earlier = list(results.find(attempt_of("uid-1").job))
+    assert [result.manifest.attempt.job_id for result in earlier] == ["uid-3", "uid-2"]
     assert earlier[1].path.parent == layout.trash_shard("red", "uid-2")
     assert list(results.find(replace(NEW, name="other"))) == []
     assert list(results.find(replace(NEW, namespace="blue"))) == []
@@ -222,7 +224,7 @@ def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Pat
 
 def test_an_entry_with_a_result_of_another_name_is_ignored(jobs_dir: Path) -> None:
     publish("uid-1")
-    results.note(replace(Owner.of("uid-1", ENVELOPE), namespace="blue"))
+    results.note(attempt_of("uid-1", namespace="blue").job)
     assert list(results.find(replace(NEW, namespace="blue"))) == []
 
 
@@ -248,14 +250,13 @@ def test_a_result_belongs_to_the_namespace_with_its_uid(
 
 
 def test_results_of_unknown_namespaces_are_nobodys(jobs_dir: Path) -> None:
-    unknown = replace(ENVELOPE, namespace_uid="")
-    publish("uid-1", envelope=unknown)
-    assert list(results.find(Owner.of("uid-new", unknown))) == []
+    publish("uid-1", namespace_uid="")
+    assert list(results.find(attempt_of("uid-new", namespace_uid="").job)) == []
 
 
 def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> None:
     for number in range(20):
         publish(f"uid-{number}")
         note(f"uid-{number}", 1_000 + number)
-    job_ids = [result.manifest.job_id for result in results.find(NEW)]
+    job_ids = [result.manifest.attempt.job_id for result in results.find(NEW)]
     assert job_ids == [f"uid-{number}" for number in range(19, 3, -1)]

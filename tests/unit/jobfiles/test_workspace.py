@@ -10,14 +10,16 @@ from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_for_the_next, prepare
 
+from tests.support.refs import make_attempt, make_bare
+
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 
 def test_an_earlier_attempt_does_not_start_beside_a_later_one() -> None:
-    second = prepare("job", "job-2", 2)
+    second = prepare(make_attempt(number=2))
 
     with pytest.raises(SupersededError):
-        prepare("job", "job-1", 1)
+        prepare(make_attempt(number=1))
 
     assert [folder.name for folder in second.root.parent.iterdir()] == [second.root.name]
     (second.output / "model.glb").write_text("of the second")
@@ -25,10 +27,10 @@ def test_an_earlier_attempt_does_not_start_beside_a_later_one() -> None:
 
 
 def test_a_later_attempt_retires_earlier_runs_and_a_bare_task_its_own() -> None:
-    first = prepare("job", "job-1", 1)
-    bare = prepare("job", "bare", None)
-    second = prepare("job", "job-2", 2)
-    again = prepare("job", "bare", None)
+    first = prepare(make_attempt(number=1))
+    bare = prepare(make_bare())
+    second = prepare(make_attempt(number=2))
+    again = prepare(make_bare())
 
     assert set(JobFolder.of("job").workspaces()) == {second, again}
     assert not first.root.exists()
@@ -36,8 +38,8 @@ def test_a_later_attempt_retires_earlier_runs_and_a_bare_task_its_own() -> None:
 
 
 def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_folder(jobs_dir: Path) -> None:
-    prepare("job", "job-1", 1)
-    second = prepare("job", "job-2", 2)
+    prepare(make_attempt(number=1))
+    second = prepare(make_attempt(number=2))
     delete_predecessors("job", second)
     assert list(second.root.parent.iterdir()) == [second.root]
     second.discard()
@@ -45,7 +47,7 @@ def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_fold
 
 
 def test_only_fetched_files_and_the_owners_note_are_kept(jobs_dir: Path) -> None:
-    space = prepare("job", "job-1", 1)
+    space = prepare(make_attempt(number=1))
     assert not keep_for_the_next(space, stages=True)
     space.owner_note.write_text("{}")
     space.fetched.mkdir()
@@ -61,7 +63,7 @@ def keep_stages(space: Workspace, *names: str) -> None:
 
 
 def test_sealed_stages_are_kept_if_useful_and_half_written_ones_never(jobs_dir: Path) -> None:
-    space = prepare("job", "job-1", 1)
+    space = prepare(make_attempt(number=1))
     keep_stages(space, "features", ".matches-0123")
     assert keep_for_the_next(space, stages=True)
     assert [path.name for path in space.stages.iterdir()] == ["features"]
@@ -69,12 +71,12 @@ def test_sealed_stages_are_kept_if_useful_and_half_written_ones_never(jobs_dir: 
 
 
 def test_a_successor_takes_over_whole_objects_and_sealed_stages(jobs_dir: Path) -> None:
-    first = prepare("job", "job-1", 1)
+    first = prepare(make_attempt(number=1))
     keep_stages(first, "features", ".matches-0123")
     first.fetched.mkdir()
     for name in ("0123", "4567.token.part"):
         (first.fetched / name).write_bytes(b"photo")
-    second = prepare("job", "job-2", 2)
+    second = prepare(make_attempt(number=2))
     delete_predecessors("job", second)
     assert [[path.name for path in folder.iterdir()] for folder in (second.stages, second.fetched)] == [
         ["features"],
@@ -86,11 +88,11 @@ def test_a_successor_takes_over_whole_objects_and_sealed_stages(jobs_dir: Path) 
 
 
 def test_a_stage_of_two_earlier_runs_is_taken_over_once(jobs_dir: Path) -> None:
-    first = prepare("job", "job-1", 1)
+    first = prepare(make_attempt(number=1))
     keep_stages(first, "features")
-    second = prepare("job", "job-2", 2)
+    second = prepare(make_attempt(number=2))
     keep_stages(second, "features", "matches")
-    third = prepare("job", "job-3", 3)
+    third = prepare(make_attempt(number=3))
     delete_predecessors("job", third)
     assert sorted(path.name for path in third.stages.iterdir()) == ["features", "matches"]
     assert list(third.root.parent.iterdir()) == [third.root]

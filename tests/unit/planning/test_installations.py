@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
@@ -15,16 +14,23 @@ from reconstruction_operator.planning.installations import contested_report, man
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
 from tests.support.plans import NOW, TASK, TIMING, observed, plan
+from tests.support.refs import make_attempt
 
 MINE = InstallationMark("mine", "here/operator")
 THEIRS = InstallationMark("theirs", "there/operator")
-RECORD = Record("mine", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
+
+
+def recorded(install_id: str) -> Record:
+    return Record(make_attempt("uid", namespace="team", install_id=install_id), NOW - timedelta(seconds=3))
+
+
+RECORD = recorded("mine")
 QUEUED = Status(observed_generation=1, phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
 
 
 def a_job(status: Status = Status(), management: Management = Management.UNMARKED, **spec: object) -> Job:  # noqa: B008  # frozen
     wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})  # type: ignore[arg-type]
-    return Job(JobKey("team", "banana", TASK.job_id), 1, NOW, wanted, status, management=management)
+    return Job(TASK.job, 1, NOW, wanted, status, management=management)
 
 
 def planned(job: Job, seen: Observation = observed(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
@@ -58,12 +64,12 @@ def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None
 
 def test_the_record_of_another_installation_stays_its_own_until_our_mark_is_stored() -> None:
     """Both have dispatched a new job in one Redis: the status decides."""
-    seen = observed(record=replace(RECORD, install_id="theirs"))
+    seen = observed(record=recorded("theirs"))
 
     made = planned(a_job(), seen)
 
     assert (made.actions, made.status.installation, made.again) == ((), MINE, True)
-    assert planned(a_job(made.status, Management.OURS), seen).actions == (PutRecord(1, "celery"),)
+    assert planned(a_job(made.status, Management.OURS), seen).actions == (PutRecord(TASK),)
 
 
 def test_a_new_job_that_has_to_wait_is_marked_and_waits_for_its_turn_at_once() -> None:

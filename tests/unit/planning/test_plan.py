@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
@@ -23,7 +22,7 @@ from reconstruction_operator.planning.actions import (
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import Observation, Plan
 
-from tests.support.plans import NOW, PERMANENT, TIMING, look, observed
+from tests.support.plans import NOW, PERMANENT, TIMING, in_record, look, observed
 
 SENT = NOW - timedelta(seconds=30)
 
@@ -51,9 +50,9 @@ FLAGS: list[dict[str, Any]] = [
 STOPS = [None, StopReason.DEADLINE]
 RECORDS = [
     None,
-    Record("i", "team", "banana", 1, "celery"),
-    Record("i", "team", "banana", 2, "celery", SENT),
-    Record("i", "team", "banana", 9, "gpu", NOW),
+    Record(in_record()),
+    Record(in_record(2), SENT),
+    Record(in_record(9, "gpu"), NOW),
 ]
 SPECS: list[dict[str, Any]] = [
     {},
@@ -151,7 +150,7 @@ def left_undone(seen: Observation, plan: Plan, then: Plan) -> list[str]:
 def test_every_orphaned_record_has_a_sane_plan() -> None:
     for seen, record in itertools.product(observations(), RECORDS[1:]):
         assert record is not None
-        actions = plan_orphan("uid", record, observed(seen, record=record), NOW, TIMING)
+        actions = plan_orphan(record, observed(seen, record=record), NOW, TIMING)
 
-        assert all(getattr(one, "task", None) in (None, TaskId("uid", record.attempt)) for one in actions)
+        assert all(getattr(one, "task", None) in (None, record.attempt) for one in actions)
         assert seen.redis.end is None or EndAttempt not in {type(action) for action in actions}

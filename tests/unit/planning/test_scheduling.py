@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Failure, Status
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import (
@@ -31,11 +31,11 @@ from tests.support.plans import NOW
 def waiting(name: str, age: int = 0, queue: str = "celery", *, new: bool = True, **more: Any) -> Candidate:
     """`name` is team/job."""
     namespace, _, job = name.partition("/")
-    return Candidate(new, NOW - timedelta(seconds=age), JobKey(namespace, job, f"uid-{name}"), queue, **more)
+    return Candidate(new, NOW - timedelta(seconds=age), JobRef(namespace, job, f"uid-{name}"), queue, **more)
 
 
 def lines(candidates: Iterable[Candidate]) -> Mapping[str, list[Line]]:
-    queues: dict[str, dict[tuple[str, bool], dict[JobKey, Candidate]]] = {}
+    queues: dict[str, dict[tuple[str, bool], dict[JobRef, Candidate]]] = {}
     for one in sorted(candidates):
         queues.setdefault(one.queue, {}).setdefault((one.key.namespace, one.high), {})[one.key] = one
     return {queue: [*of_queue.values()] for queue, of_queue in queues.items()}
@@ -45,7 +45,7 @@ def window(queue: int = 100, namespace: int = 100, total: int = 1000, total_byte
     return DispatchWindow(queue, namespace, total, total_bytes)
 
 
-def names(keys: Iterable[JobKey]) -> list[str]:
+def names(keys: Iterable[JobRef]) -> list[str]:
     return [f"{key.namespace}/{key.name}" for key in keys]
 
 

@@ -9,7 +9,7 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.times import backoff, deletion_is_due
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING, observed
+from tests.support.plans import NOW, TIMING, in_record, observed
 
 MISSING = observed(order_missing=True)
 WAITS = observed()
@@ -26,7 +26,7 @@ def ago(seconds: float) -> datetime:
 
 
 def record(sent: datetime | None, orders: int = 1) -> Record:
-    return Record("install", "team", "banana", 1, "celery", sent, orders=orders)
+    return Record(in_record(), sent, orders=orders)
 
 
 @pytest.mark.parametrize(

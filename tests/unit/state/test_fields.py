@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -52,13 +53,17 @@ def ended(details: object, outcome: str = "Succeeded") -> End:
 
 def test_a_record_and_a_stop_are_read() -> None:
     values = job(attempt="2", queue="celery", install_id="i", namespace="ns", name="n", sent_at=AT_MS, orders="3")
-    assert fields.parse_record(values) == Record("i", "ns", "n", 2, "celery", AT, orders=3)
+    assert fields.parse_record("job", values) == Record(
+        AttemptRef(JobRef("ns", "n", "job", "i"), 2, "celery"), AT, orders=3
+    )
     assert fields.parse_stop("Deadline") is StopReason.DEADLINE
 
 
 @pytest.mark.parametrize("sent_at", [None, "", "x", "1e30", "253402300799000"])
 def test_a_record_without_a_time_was_not_sent(sent_at: str | None) -> None:
-    assert fields.parse_record(job(attempt="2", queue="celery", sent_at=sent_at)) == Record("", "", "", 2, "celery")
+    assert fields.parse_record("job", job(attempt="2", queue="celery", sent_at=sent_at)) == Record(
+        AttemptRef(JobRef.bare("job"), 2, "celery")
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +149,7 @@ def test_a_hash_without_an_attempt_reads_as_absent_and_is_logged_once(
     values = [{"attempt": attempt, "queue": "celery"}.get(name) for name in fields.JOB_FIELDS]
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert fields.parse_record(fields.load_job(f"job:{attempt}", values)) is None
+            assert fields.parse_record("job", fields.load_job(f"job:{attempt}", values)) is None
     heads = [record.getMessage().partition(" is malformed")[0] for record in caplog.records]
     assert heads == [f"the value of Redis key job:{attempt}"]
 
@@ -205,8 +210,8 @@ def test_texts_lose_control_characters_and_unpaired_surrogates() -> None:
     assert end.outputs == Outputs(HARMLESS, 0, (OutputFile(HARMLESS, 1),))
     assert end.findings == Findings(quality={HARMLESS: HARMLESS}, warning=HARMLESS, size=HARMLESS)
     claim = fields.parse_claim(job(token="t", owner=HOSTILE), NOW)
-    record = fields.parse_record(job(attempt="1", queue="celery", name=HOSTILE))
-    assert (claim and claim.owner, record and record.name) == (HARMLESS, HARMLESS)
+    record = fields.parse_record("job", job(attempt="1", queue="celery", name=HOSTILE))
+    assert (claim and claim.owner, record and record.attempt.job.name) == (HARMLESS, HARMLESS)
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, 1), (0.0001, 1), (1.5, 1_500)])

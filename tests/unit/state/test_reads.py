@@ -34,7 +34,7 @@ def test_claim_end_and_stop_are_those_of_the_attempt_that_was_asked_for(
 ) -> None:
     job = observed(attempt, asked=asked)
     assert job.record is not None
-    assert job.record.attempt == attempt
+    assert (job.record.attempt.job_id, job.record.attempt.number) == ("job", attempt)
     assert [part is not None for part in (job.claim, job.end, job.stop)] == [is_asked] * 3
 
 

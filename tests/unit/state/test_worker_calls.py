@@ -12,7 +12,9 @@ from reconstruction_operator.state import worker_calls
 from reconstruction_operator.state.calls import UnexpectedReplyError
 from reconstruction_operator.state.replies import BeatReply
 
-OWN: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "token"}
+from tests.support.refs import make_attempt
+
+OWN: dict[str, Any] = {"attempt": make_attempt(), "token": "token"}
 CLAIM = worker_calls.claim(Keys(), **OWN, worker="w")
 BEAT = worker_calls.beat(Keys(), **OWN, worker="w", life="life")
 FINISH = worker_calls.finish(Keys(), **OWN, end=End(Outcome.SUCCEEDED, worker="w"))

@@ -15,6 +15,7 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, SIX_PAIRS, want
 
@@ -103,7 +104,11 @@ def test_a_simulated_result_is_marked_in_its_files(jobs_dir: Path) -> None:
     process_reconstruction("test123", "reconviagen")
     output = jobs_dir / "test123" / "output"
     manifest = json.loads((output / "manifest.json").read_text())
-    assert (manifest["simulated"], manifest["model"], manifest["jobId"]) == (True, "reconviagen", "test123")
+    assert (manifest["simulated"], manifest["model"], manifest["attempt"]["job"]["uid"]) == (
+        True,
+        "reconviagen",
+        "test123",
+    )
     assert "SIMULATED" in (output / "SIMULATED.txt").read_text()
 
 
@@ -134,7 +139,10 @@ def test_a_job_folder_that_cannot_be_created_is_a_worker_error(tmp_path: Path, m
         process_reconstruction("test123", "placeholder")
 
 
-@pytest.mark.parametrize("job", [{"version": 99, "attempt": 1}, {"version": 1}, {"version": 1, "attempt": 0}, "text"])
+@pytest.mark.parametrize(
+    "job",
+    [{"version": 99}, {"version": 1}, {"version": 1, "attempt": 1}, Envelope(make_attempt("other")).to_json(), "text"],
+)
 def test_a_malformed_envelope_is_dropped(job: Any, client: redis.Redis, jobs_dir: Path) -> None:
     want(client, 1)
     done = process_reconstruction.apply(args=(JOB, "placeholder", job), task_id="x")
@@ -144,6 +152,6 @@ def test_a_malformed_envelope_is_dropped(job: Any, client: redis.Redis, jobs_dir
 
 def test_unknown_keys_of_the_envelope_are_ignored(client: redis.Redis) -> None:
     want(client, 1)
-    message = Envelope(attempt=1).to_json() | {"colour": "blue", "queue": 7}
+    message = Envelope(make_attempt(JOB)).to_json() | {"colour": "blue", "inputUri": 7}
     done = process_reconstruction.apply(args=(JOB, "placeholder", message), task_id=f"{JOB}-1")
     assert done.result["status"] == "completed"

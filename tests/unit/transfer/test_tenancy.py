@@ -14,9 +14,10 @@ from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.runs import Run
 
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
-RUN = Run("job1", 1, folder=None)
+RUN = Run(make_attempt("job1"), folder=None)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.worker import preflight_program
 
 from tests.support.paths import PHOTOS
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
 
@@ -24,7 +25,9 @@ def photos(tmp_path: Path, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def check(uri: str, model: str = "photogrammetry", **parameters: object) -> Checked:
-    return preflight_program.perform(CheckRequest("uid", "token", "install", "team", model, uri, parameters))
+    return preflight_program.perform(
+        CheckRequest(make_attempt("uid", namespace="team").job, "token", model, uri, parameters)
+    )
 
 
 def test_a_check_writes_no_files(photos: Path) -> None:
@@ -62,6 +65,6 @@ def test_simulated_runs_need_no_input(photos: Path) -> None:
 
 
 def test_a_job_that_has_its_result_needs_no_input(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed = Manifest(job_id="uid", task_id="uid-1", model="photogrammetry")
+    sealed = Manifest(make_attempt("uid"), model="photogrammetry")
     monkeypatch.setattr(publishing, "read_sealed", lambda _: sealed)
     assert check(f"file://{photos}/none").verdict is Verdict.USABLE

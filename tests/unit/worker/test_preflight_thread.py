@@ -17,8 +17,11 @@ from reconstruction_operator.worker import preflight_thread
 from reconstruction_operator.worker.preflight_thread import PreflightThread
 
 from devcluster import wait_until
+from tests.support.refs import make_attempt
 
-REQUEST = CheckRequest("uid", "token", "install", "team", "photogrammetry", "file:///photos/a")
+REQUEST = CheckRequest(
+    make_attempt("uid", namespace="team", install_id="install").job, "token", "photogrammetry", "file:///photos/a"
+)
 KEYS = Keys()
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconstruction_operator import config
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.entry import Entry, Index, Rank
 from reconstruction_operator.controller.kube import objects
@@ -89,7 +89,7 @@ class Cache:
             return None
         return self.store(objects.job_of(body, key))
 
-    def wants(self, key: JobKey, version: int) -> bool:
+    def wants(self, key: JobRef, version: int) -> bool:
         """Whether that version of the object is newer than the cached one."""
         self.newest = max(self.newest, version)
         cached = self._entries.get(key.uid)
@@ -129,7 +129,7 @@ class Cache:
         """Announce that this operator is about to store this status of the job."""
         entry.written = objects.compact(replace(entry.job, status=status)).status
 
-    def remove(self, key: JobKey) -> None:
+    def remove(self, key: JobRef) -> None:
         """Remove a job whose object was deleted."""
         last = self._entries.get(key.uid)
         if last is not None:
@@ -139,7 +139,7 @@ class Cache:
             del self._tombstones[next(iter(self._tombstones))]
         self.drop(key)
 
-    def drop(self, key: JobKey) -> None:
+    def drop(self, key: JobRef) -> None:
         """Drop a job whose object is missing, perhaps without a deletion: nothing is cleaned up."""
         entry = self._entries.pop(key.uid, None)
         if entry is None:

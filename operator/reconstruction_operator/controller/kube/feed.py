@@ -21,7 +21,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobRef
 from reconstruction_operator.controller.kube import listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing, paths
@@ -156,7 +156,7 @@ class Feed:
             return b""
         return _for_kopf(kind, head)
 
-    def handle(self, key: JobKey, kind: str | None) -> None:
+    def handle(self, key: JobRef, kind: str | None) -> None:
         """Apply the newest event of that object to the cache, which marks its job as changed if anything is new."""
         job = self._received.pop(key.uid, None)
         if kind == "DELETED":

@@ -45,7 +45,8 @@ class Installation:
 
     def owns(self, record: Record) -> bool:
         """Whether the record is of a job that this installation manages."""
-        return record.install_id == self.id and (not self.namespaces or record.namespace in self.namespaces)
+        job = record.attempt.job
+        return job.install_id == self.id and (not self.namespaces or job.namespace in self.namespaces)
 
 
 async def _read(api: Api, path: str, lacking: HTTPStatus, problem: str, patience_seconds: float) -> Mapping[str, Any]:

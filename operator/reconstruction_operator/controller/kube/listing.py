@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
@@ -48,9 +48,9 @@ async def pages(
             yield page
 
 
-async def list_jobs(api: Api, namespaces: Sequence[str]) -> frozenset[JobKey]:
+async def list_jobs(api: Api, namespaces: Sequence[str]) -> frozenset[JobRef]:
     """List the existing jobs. Raises ApiError if a page failed."""
-    keys: set[JobKey] = set()
+    keys: set[JobRef] = set()
     for namespace in namespaces or (None,):
         async for page in pages(api, paths.jobs(namespace), accept=_METADATA):
             heads = (parsing.head(item) for item in page.items)

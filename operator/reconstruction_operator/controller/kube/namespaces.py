@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import Api
@@ -30,7 +30,7 @@ _MOST_KEPT: Final = 10_000  # namespaces
 class _Read(NamedTuple):
     uid: str  # empty: it may not be read
     at: float  # monotonic seconds
-    witness: JobKey  # a job that existed before
+    witness: JobRef  # a job that existed before
 
 
 @dataclass(eq=False)
@@ -43,7 +43,7 @@ class Namespaces:
     unreadable: bool = field(default=False, init=False)  # whether the newest answer refused one
     _read: dict[str, _Read] = field(default_factory=dict, init=False)
 
-    async def uids(self, keys: Iterable[JobKey]) -> dict[str, str | ApiError]:
+    async def uids(self, keys: Iterable[JobRef]) -> dict[str, str | ApiError]:
         """Return the uid of the namespace of each of these jobs, by name: empty if it may not be read, or the error of
         the API server.
         """
@@ -60,7 +60,7 @@ class Namespaces:
             and self.cache.entry(read.witness.uid) is not None
         )
 
-    async def _fetch(self, key: JobKey) -> ApiError | None:
+    async def _fetch(self, key: JobRef) -> ApiError | None:
         name, at = key.namespace, self.monotonic()
         try:
             body = await self.api.get(paths.namespace(name))

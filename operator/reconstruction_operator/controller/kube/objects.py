@@ -17,7 +17,7 @@ import msgspec
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.kube import parsing
@@ -108,7 +108,7 @@ def decode(body: parsing.Encoded, head: parsing.Head) -> Job:
     )
 
 
-def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
+def job_of(body: Mapping[str, Any], key: JobRef) -> Job:
     """Decode the job of a body, compact if it is finished.
 
     A malformed field gets its default, so no object stops the loop.

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import aiohttp
 import kopf
 
-from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobRef
 from reconstruction_operator.controller.kube.feed import (
     INACTIVITY_SECONDS,
     REQUEST_SECONDS,
@@ -62,7 +62,7 @@ async def watch(
         return _session(await find_cluster(), feed)
 
     async def event(*, namespace: str | None, name: str, uid: str, type: str | None, **_: Any) -> None:  # noqa: A002  # kopf's name
-        feed.handle(JobKey(namespace or "", name, uid), type)
+        feed.handle(JobRef(namespace or "", name, uid), type)
 
     # By default kopf retries a failed startup a minute later; ours ends the process.
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(begin)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.broker.backlog import Backlog, BacklogReader, FoundMessages
 from reconstruction_operator.contract.attempt import Orders
@@ -36,20 +36,24 @@ from reconstruction_operator.telemetry import metrics, tracing
 class JobActions:
     """The actions for one job. `job` is None if the object was deleted (an orphaned record)."""
 
-    key: JobKey
+    attempt: AttemptRef  # the attempt that the record wants
     job: Job | None
-    attempt: int  # the attempt that the record wants
     actions: tuple[planned.Action, ...]
+
+    @property
+    def key(self) -> JobRef:
+        """The key of the job."""
+        return self.attempt.job
 
 
 @dataclass
 class ActResults:
     """The results of a batch of actions."""
 
-    failed: dict[JobKey, str] = field(default_factory=dict)  # by job, the reason: all its actions have to be retried
-    changed: set[JobKey] = field(default_factory=set)  # to be planned again at once
-    sent: dict[JobKey, planned.Dispatch] = field(default_factory=dict)  # jobs whose attempt's message was sent
-    ordered: dict[JobKey, str] = field(default_factory=dict)  # queues of orders to delete files, by job
+    failed: dict[JobRef, str] = field(default_factory=dict)  # by job, the reason: all its actions have to be retried
+    changed: set[JobRef] = field(default_factory=set)  # to be planned again at once
+    sent: dict[JobRef, planned.Dispatch] = field(default_factory=dict)  # jobs whose attempt's message was sent
+    ordered: dict[JobRef, str] = field(default_factory=dict)  # queues of orders to delete files, by job
 
 
 @dataclass(eq=False)
@@ -127,8 +131,8 @@ class Actor:
             return
         ids: dict[str, set[str]] = {}
         for action in actions:
-            ordered = dispatch.cleanup_message(action.task.job_id, queue=action.queue).task_id
-            ids.setdefault(action.queue, set()).update((str(action.task), ordered))
+            task = action.task
+            ids.setdefault(task.queue, set()).update((task.task_id, dispatch.cleanup_id(task.job_id)))
         await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.remove, ids)
 
     async def _change(self, batch: Sequence[JobActions], leader: operator_calls.Leader, results: ActResults) -> bool:
@@ -188,17 +192,12 @@ class Actor:
             return
         if refused:
             metrics.DISPATCH_ERRORS.inc(len(refused))
-            results.failed.update({job.key: refused[action.queue] for job, action in going if action.queue in refused})
-            going = [(job, action) for job, action in going if action.queue not in refused]
+            unsent = [(job, message.queue) for (job, _), message in zip(going, messages, strict=True)]
+            results.failed.update({job.key: refused[queue] for job, queue in unsent if queue in refused})
+            going = [(job, action) for job, action in going if job.key not in results.failed]
         # `sent_at` covers both kinds of message, so that resends are spaced.
         marks = [
-            operator_calls.mark_sent(
-                self.keys,
-                job_id=job.key.job_id,
-                attempt=job.attempt,
-                is_order=isinstance(action, planned.DeleteFiles),
-                **leader,
-            )
+            operator_calls.mark_sent(self.keys, job.attempt, is_order=isinstance(action, planned.DeleteFiles), **leader)
             for job, action in going
         ]
         replies: list[RedisError | calls.ProtocolError | None] = await calls.arun_all(self.state, marks)
@@ -228,29 +227,24 @@ class Actor:
 
 def message(
     actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str, namespace_uid: str
-) -> dispatch.Message:
+) -> dispatch.Message | dispatch.CleanUp:
     """Make the message to a worker: an attempt, or the order to delete files."""
-    job_id = actions.key.job_id
     if isinstance(action, planned.DeleteFiles):
-        return dispatch.cleanup_message(job_id, queue=action.queue, retain_seconds=action.retain_seconds)
+        return dispatch.CleanUp(actions.key.job_id, action.queue, action.retain_seconds)
     if actions.job is None:
         raise TypeError("a record without an object is never dispatched")
     spec = actions.job.spec
+    job = replace(action.task.job, install_id=install_id, namespace_uid=namespace_uid)
     envelope = Envelope(
-        install_id=install_id,
-        namespace=actions.key.namespace,
-        namespace_uid=namespace_uid,
-        name=actions.key.name,
-        attempt=action.task.attempt,
+        attempt=replace(action.task, job=job),
         input_uri=spec.input.uri,
         output_uri=spec.output.uri if spec.output else "",
-        queue=spec.queue,
         parameters=spec.parameters,
-        traceparent=str(tracing.of_job(job_id)) if tracing.enabled() else "",
+        traceparent=str(tracing.of_job(job.uid)) if tracing.enabled() else "",
         orders=Orders(
             retain_seconds=action.retain_seconds,
             last=actions.job.status.failures >= spec.backoff_limit,
             reuse=spec.reuse,
         ),
     )
-    return dispatch.Message(job_id, str(action.task), action.queue, spec.model_type, envelope)
+    return dispatch.Message(envelope, spec.model_type)

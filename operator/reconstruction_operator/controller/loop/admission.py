@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.envelope import message_bytes
 from reconstruction_operator.controller.entry import Entry
@@ -185,9 +185,9 @@ class Admission:
             size += sum(message_bytes(job.spec) for job in active if job.queue not in served)
         return scheduling.Load(messages, size, queued, in_flight, high), tried
 
-    def _entries(self, keys: Iterable[JobKey]) -> list[Entry]:
+    def _entries(self, keys: Iterable[JobRef]) -> list[Entry]:
         return [entry for key in keys if (entry := self.cache.entry(key.uid)) is not None]
 
-    def _weigh(self, key: JobKey) -> int:
+    def _weigh(self, key: JobRef) -> int:
         entry = self.cache.entry(key.uid)
         return message_bytes(entry.job.spec) if entry is not None else 0

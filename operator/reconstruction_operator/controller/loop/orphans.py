@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller import transition_log
@@ -39,10 +39,9 @@ _LAST_SECONDS: Final = 15.0  # maximum while its queue has no worker to clean up
 @dataclass(slots=True, eq=False)
 class _Orphan(Subject):
     next_at: float
-    attempt: int = 1  # attempt and queue, from its record once that is known
-    queue: str = ""
+    attempt: AttemptRef  # from its record once that is known
     polls: int = 0
-    dispatched: JobKey | None = None  # the job, if it has a record, which only `Forget` may delete
+    dispatched: bool = False  # it has a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
     contested: bool = False  # its object exists, but another installation manages it: only its attempt here ends
@@ -50,10 +49,9 @@ class _Orphan(Subject):
     begun: bool = False  # a worker has begun it, as its status or a folder shows
 
     def learn(self, record: Record) -> bool:
-        """Take attempt and queue from the record. Return whether they differ from those that were observed."""
-        before = (self.attempt, self.queue)
-        self.attempt, self.queue = record.attempt, record.queue
-        return before != (record.attempt, record.queue)
+        """Take the attempt from the record. Return whether its number or queue differ from those that were observed."""
+        before, self.attempt = self.attempt, record.attempt
+        return (before.number, before.queue) != (self.attempt.number, self.attempt.queue)
 
 
 @dataclass(eq=False)
@@ -90,18 +88,17 @@ class Orphans:
             job, orphan = entry.job, self._orphan(entry.key.job_id, now)
             orphan.silence, orphan.order, orphan.contested = entry.silence, entry.order, False
             if job.sent and job.ours:
-                orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
+                orphan.attempt, orphan.dispatched = job.task, True
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
                 orphan.retain_seconds = self.timing.retention(job.spec)
                 orphan.begun |= job.status.worker is not None or job.status.start_time is not None
         self._measure()
 
-    def add_reported(self, folders: Mapping[str, Record], now: float) -> None:
+    def add_reported(self, folders: Mapping[str, AttemptRef], now: float) -> None:
         """Add jobs whose folders workers found, and which have neither object nor record."""
-        for job_id, record in folders.items():
+        for job_id, attempt in folders.items():
             orphan = self._orphan(job_id, now)
-            orphan.attempt, orphan.queue = record.attempt, record.queue
-            orphan.dispatched, orphan.forgotten = JobKey(record.namespace, record.name, job_id), False
+            orphan.attempt, orphan.dispatched, orphan.forgotten = attempt, True, False
             orphan.begun = True
         self._measure()
 
@@ -117,7 +114,7 @@ class Orphans:
 
     def queues(self) -> set[str]:
         """Return the queues whose workers have to clean up."""
-        return {orphan.queue for orphan in self._orphans.values() if orphan.queue}
+        return {orphan.attempt.queue for orphan in self._orphans.values() if orphan.attempt.queue}
 
     def next_at(self) -> float | None:
         """When the next poll is due."""
@@ -152,16 +149,14 @@ class Orphans:
         return record is not None and self._orphans[job_id].learn(record)
 
     def _orphan(self, job_id: str, now: float) -> _Orphan:
-        return self._orphans.setdefault(job_id, _Orphan(next_at=now))
+        return self._orphans.setdefault(job_id, _Orphan(next_at=now, attempt=_unknown(job_id)))
 
     def _measure(self) -> None:
         metrics.ORPHANS.set(len(self._orphans))
 
     async def _observe(self, job_ids: Sequence[str]) -> tuple[dict[str, Observation], datetime]:
-        orphans = [(job_id, self._orphans[job_id]) for job_id in job_ids]
-        seen = await self.observer.observe(
-            [(orphan, TaskId(job_id, orphan.attempt), orphan.queue) for job_id, orphan in orphans]
-        )
+        orphans = [self._orphans[job_id] for job_id in job_ids]
+        seen = await self.observer.observe([(orphan, orphan.attempt) for orphan in orphans])
         return dict(zip(job_ids, seen.observations, strict=True)), seen.now
 
     def _plan_all(self, seen: Mapping[str, Observation], at: datetime, now: float) -> list[JobActions]:
@@ -179,18 +174,17 @@ class Orphans:
 
     def _plan(self, job_id: str, seen: Observation, at: datetime, now: float) -> JobActions | None:
         orphan, record = self._orphans[job_id], seen.redis.record
-        lost = orphan.dispatched if record is None and not orphan.forgotten else None
-        if lost is not None:
+        if record is None and orphan.dispatched and not orphan.forgotten:
             orphan.next_at = now + _FIRST_SECONDS
             # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them
             # delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
-            return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
+            return JobActions(orphan.attempt, None, (*flag, planned.PutRecord(orphan.attempt)))
         if record is None and not orphan.contested:
             # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are
             # deleted.
             del self._orphans[job_id]
-            return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(),))
+            return JobActions(_unknown(job_id), None, (planned.Forget(),))
         if record is None or not self.installation.owns(record):
             del self._orphans[job_id]
             return None
@@ -198,10 +192,14 @@ class Orphans:
         orphan.polls += 1
         orphan.next_at = now + backoff(orphan.polls, _FIRST_SECONDS, limit)
         if orphan.contested:
-            actions = plan_contested(job_id, record, seen, self.timing)
+            actions = plan_contested(record, seen, self.timing)
         else:
             actions = plan_orphan(
-                job_id, record, seen, at, self.timing, begun=orphan.begun, retain_seconds=orphan.retain_seconds
+                record, seen, at, self.timing, begun=orphan.begun, retain_seconds=orphan.retain_seconds
             )
-        key = JobKey(record.namespace, record.name, job_id)
-        return JobActions(key, None, record.attempt, actions) if actions else None
+        return JobActions(record.attempt, None, actions) if actions else None
+
+
+def _unknown(job_id: str) -> AttemptRef:
+    """Return the attempt of a job of which only the id is known."""
+    return AttemptRef(JobRef.bare(job_id), 1)

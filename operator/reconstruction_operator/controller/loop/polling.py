@@ -11,7 +11,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import parse_task_id
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
@@ -40,8 +40,8 @@ async def poll_results(cache: Cache, view: RedisView) -> None:
         if task_id is None:
             view.connection.resync.request("resubscribed")
             continue
-        task = TaskId.parse(task_id)
-        entry = cache.entry(task.job_id) if task is not None else None
+        parsed = parse_task_id(task_id)
+        entry = None if parsed is None else cache.entry(parsed[0])
         if entry is not None:
             cache.enqueue(entry)
 

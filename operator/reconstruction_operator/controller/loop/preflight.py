@@ -13,7 +13,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -145,9 +145,8 @@ class Preflight:
         """
         token = secrets.token_hex(8)
         key, spec, pool = entry.key, entry.job.spec, check.pool
-        request = CheckRequest(
-            key.job_id, token, self.install_id, key.namespace, spec.model_type, spec.input.uri, spec.parameters
-        )
+        ours = replace(key, install_id=self.install_id)
+        request = CheckRequest(ours, token, spec.model_type, spec.input.uri, spec.parameters)
         leader: operator_calls.Leader = {"fence": fence, "install_id": self.install_id}
         call = operator_calls.request_check(self.view.keys, pool=pool, request=request, most=_MOST_IN_A_POOL, **leader)
         if not await calls.arun(self.view.state, call):

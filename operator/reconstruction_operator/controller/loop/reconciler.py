@@ -233,7 +233,7 @@ class Reconciler:
     async def _batch(self, entries: Sequence[Entry], fence: int) -> None:
         view = self.view
         jobs = [entry.job for entry in entries]  # which may change meanwhile
-        attempts = [(entry, job.task, job.queue) for entry, job in zip(entries, jobs, strict=True)]
+        attempts = [(entry, job.task) for entry, job in zip(entries, jobs, strict=True)]
         seen = await view.observer.observe(attempts)
         if seen.went_back or any(state.lacks(job) for job, state in zip(jobs, seen.observations, strict=True)):
             # Missing keys mean nothing if Redis has just lost its data, so check that first.
@@ -245,7 +245,7 @@ class Reconciler:
         if self.election.fence != fence:
             self._enqueue(entries)
             return
-        actions = [JobActions(job.key, job, job.attempt, plan.actions) for _, job, plan in planned if plan.actions]
+        actions = [JobActions(job.task, job, plan.actions) for _, job, plan in planned if plan.actions]
         results = await self.actor.act(actions, fence)
         for entry, job, plan in planned:
             self._follow(entry, job, plan, results, seen.now)
@@ -257,7 +257,7 @@ class Reconciler:
         key = job.key
         sent = results.sent.get(key)
         if sent is not None:
-            self.view.messages.sent(entry, sent.task, sent.queue, self.monotonic())
+            self.view.messages.sent(entry, sent.task, self.monotonic())
             self.admission.sent(entry)
         ordered = results.ordered.get(key)
         if ordered is not None:

@@ -18,7 +18,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.contract.records import Record
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.controller.entry import Entry, Rank, Urgency
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
@@ -170,9 +170,7 @@ class Sweeper:
             jobs = {job_id: entry.job for job_id, entry in entries.items()}
             unrecorded, unknown = sort_folders(reported, jobs, install_id)
             for job in unrecorded:
-                place = {"job_id": job.key.job_id, "namespace": job.key.namespace, "name": job.key.name}
-                put = operator_calls.put_record(self.view.keys, **place, attempt=job.attempt, queue=job.queue, **leader)
-                await calls.arun(self.view.state, put)
+                await calls.arun(self.view.state, operator_calls.put_record(self.view.keys, job.task, **leader))
                 self.cache.enqueue(entries[job.key.job_id], Rank.LATER)
             if unknown and not await self._add_orphans(unknown, among=len(reported)):
                 return  # the reports stay
@@ -181,10 +179,10 @@ class Sweeper:
             if len(reported) < reads.FOLDERS_BATCH:
                 return
 
-    async def _add_orphans(self, folders: Mapping[str, Record], *, among: int) -> bool:
+    async def _add_orphans(self, folders: Mapping[str, AttemptRef], *, among: int) -> bool:
         """Add those of these jobs that have no object to the orphans. Return False if too many have none."""
         listed = {key.uid for key in await listing.list_jobs(self.api, self.installation.namespaces)}
-        gone = {job_id: record for job_id, record in folders.items() if job_id not in listed}
+        gone = {job_id: attempt for job_id, attempt in folders.items() if job_id not in listed}
         if not self.brake.allow("job folders", gone, among) and gone:
             return False
         if gone:

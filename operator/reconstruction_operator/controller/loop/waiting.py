@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.planning.scheduling import Candidate, Line
 
@@ -22,7 +22,7 @@ class WaitingJobs:
     """
 
     def __init__(self) -> None:
-        self._queues: dict[str, dict[_Name, dict[JobKey, Candidate]]] = {}
+        self._queues: dict[str, dict[_Name, dict[JobRef, Candidate]]] = {}
         self._unsorted: set[tuple[str, _Name]] = set()
         self._in_namespace: Counter[str] = Counter()
 

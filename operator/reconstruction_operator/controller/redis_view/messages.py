@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.broker.backlog import FoundMessages
 from reconstruction_operator.broker.dispatch import cleanup_id
 from reconstruction_operator.controller.entry import Entry, SentMessage, Subject
@@ -37,16 +37,16 @@ class SentMessages:
         self._ordered.clear()
         self._search_at = 0.0
 
-    def is_missing(self, subject: Subject, task: TaskId, queue: str) -> bool:
+    def is_missing(self, subject: Subject, attempt: AttemptRef) -> bool:
         """Whether the newest searches did not find the attempt's message.
 
-        `queue`: where it was sent, according to the record.
+        Its queue is that to which it was sent, according to the record.
         """
         sent = subject.sent
-        if sent is None or sent.name != str(task):
+        if sent is None or sent.name != attempt.task_id:
             return False
-        if sent.queue != queue:  # the search was in the wrong queue: the spec was edited meanwhile
-            subject.sent = SentMessage(sent.name, queue, sent.since)
+        if sent.queue != attempt.queue:  # the search was in the wrong queue: the spec was edited meanwhile
+            subject.sent = SentMessage(sent.name, attempt.queue, sent.since)
             return False
         return sent.absences >= _CONFIRM_SEARCHES
 
@@ -63,9 +63,9 @@ class SentMessages:
         order.asked_at = now
         return order.absences >= _CONFIRM_SEARCHES
 
-    def sent(self, subject: Subject, task: TaskId, queue: str, now: float) -> None:
+    def sent(self, subject: Subject, attempt: AttemptRef, now: float) -> None:
         """Note that the attempt's message was sent now, perhaps again."""
-        subject.sent = SentMessage(str(task), queue, now)
+        subject.sent = SentMessage(attempt.task_id, attempt.queue, now)
 
     def ordered(self, subject: Subject, job_id: str, queue: str, now: float) -> None:
         """Note that an order to delete the job's files was sent now, perhaps again."""
@@ -110,7 +110,7 @@ class SentMessages:
         for entry in set(self._queued).difference(queued):
             entry.sent = None
         for entry in queued:
-            name = str(entry.job.task)
+            name = entry.job.task.task_id
             if entry.sent is None or entry.sent.name != name:
                 entry.sent = SentMessage(name, entry.job.queue, now)
         self._queued = queued

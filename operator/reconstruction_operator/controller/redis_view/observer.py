@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 import redis.asyncio
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.controller.entry import Entry, Silence, Subject
@@ -44,20 +44,20 @@ class Observer:
     keys: Keys
     monotonic: Callable[[], float] = time.monotonic
 
-    async def observe(self, attempts: Sequence[tuple[Subject, TaskId, str]]) -> ObservedBatch:
-        """Read these attempts, each of a subject and with the queue that its message goes to."""
+    async def observe(self, attempts: Sequence[tuple[Subject, AttemptRef]]) -> ObservedBatch:
+        """Read these attempts, each of a subject."""
         if not attempts:
             return ObservedBatch(datetime.now(UTC), ())
-        pairs = [(task.job_id, task.attempt) for _, task, _ in attempts]
+        pairs = [(attempt.job_id, attempt.number) for _, attempt in attempts]
         timeline = self.connection.timeline
         looks = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show progress. For an attempt that ended, `end` holds everything.
-        running = [str(task) for (_, task, _), job in zip(attempts, observed.jobs, strict=True) if job.runs]
+        running = [attempt.task_id for (_, attempt), job in zip(attempts, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
-            self._observation(attempt, job, reports.get(str(attempt[1])), observed.now)
-            for attempt, job in zip(attempts, observed.jobs, strict=True)
+            self._observation(subject, attempt, job, reports.get(attempt.task_id), observed.now)
+            for (subject, attempt), job in zip(attempts, observed.jobs, strict=True)
         )
         return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, looks))
 
@@ -76,21 +76,25 @@ class Observer:
         return missing
 
     def _observation(
-        self, attempt: tuple[Subject, TaskId, str], job: ObservedJob, report: ProgressReport | None, now: datetime
+        self,
+        subject: Subject,
+        attempt: AttemptRef,
+        job: ObservedJob,
+        report: ProgressReport | None,
+        now: datetime,
     ) -> Observation:
-        subject, task, queue = attempt
-        queue = job.record.queue if job.record else queue
+        queue = job.record.attempt.queue if job.record else attempt.queue
         is_silent = job.runs and not job.alive
         if not is_silent:
             subject.silence = None
         return Observation(
             job,
-            silent_seconds=self._silent_seconds(subject, task.attempt) if is_silent else 0.0,
+            silent_seconds=self._silent_seconds(subject, attempt.number) if is_silent else 0.0,
             progress=report,
             workers=self.queues.workers(queue),
-            missing=self.messages.is_missing(subject, task, queue),
+            missing=self.messages.is_missing(subject, replace(attempt, queue=queue)),
             order_missing=_is_ordered(job)
-            and self.messages.is_order_missing(subject, task.job_id, queue, self.monotonic()),
+            and self.messages.is_order_missing(subject, attempt.job_id, queue, self.monotonic()),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 

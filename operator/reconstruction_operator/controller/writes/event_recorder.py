@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import API_VERSION, KIND, MANAGER, JobKey
+from reconstruction_operator.api.identity import API_VERSION, KIND, MANAGER, JobRef
 from reconstruction_operator.controller.kube.objects import micro_time
 from reconstruction_operator.kube.client import UNCHECKED, Api
 from reconstruction_operator.kube.errors import ApiError
@@ -29,7 +29,7 @@ _INSTANCE_LIMIT: Final = 128  # the same
 _TIMEOUT_SECONDS: Final = 5.0
 
 
-def event_body(key: JobKey, event: Event, at: datetime, name: str, instance: str) -> dict[str, Any]:
+def event_body(key: JobRef, event: Event, at: datetime, name: str, instance: str) -> dict[str, Any]:
     """Make an events.k8s.io/v1 Event; `instance` is the identity of the replica that reports it."""
     return {
         "apiVersion": "events.k8s.io/v1",
@@ -58,9 +58,9 @@ class EventRecorder:
 
     api: Api
     instance: str
-    _queue: asyncio.Queue[tuple[JobKey, Event, datetime]] = field(default_factory=asyncio.Queue, init=False)
+    _queue: asyncio.Queue[tuple[JobRef, Event, datetime]] = field(default_factory=asyncio.Queue, init=False)
 
-    def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
+    def record(self, key: JobRef, events: tuple[Event, ...]) -> None:
         """Queue these Events about a job. They are dropped if too many wait."""
         for event in events:
             if self._queue.qsize() < WAITING_AT_MOST[event.type]:
@@ -85,7 +85,7 @@ class EventRecorder:
         except TimeoutError:
             _log.info("%d Events were dropped at shutdown", self._queue.qsize() + 1)
 
-    async def _post(self, key: JobKey, event: Event, at: datetime) -> None:
+    async def _post(self, key: JobRef, event: Event, at: datetime) -> None:
         """Post an Event, again and again while the API server has no room for it."""
         path = f"/apis/events.k8s.io/v1/namespaces/{key.namespace}/events{UNCHECKED}"
         name = f"{key.name[:200]}.{time.time_ns():x}"  # lists of Events are in the order of their names

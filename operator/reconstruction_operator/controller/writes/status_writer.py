@@ -24,7 +24,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import instruments, transition_log
 from reconstruction_operator.controller.entry import Entry, PendingWrite
@@ -53,7 +53,7 @@ _REFUSED_SECONDS: Final = 10.0  # the same; long enough that a rejection does no
 Operation = dict[str, Any]
 
 
-def status_patch(key: JobKey, version: int, status: dict[str, Any]) -> list[Operation]:
+def status_patch(key: JobRef, version: int, status: dict[str, Any]) -> list[Operation]:
     """Make the body of a PATCH of /status with this encoded status, for that version of the object."""
     return [
         {"op": "test", "path": "/metadata/uid", "value": key.uid},

@@ -81,7 +81,7 @@ def await_registration(case: Case, state: JobState, *, suspending: bool = False)
 
 def put_record(case: Case) -> tuple[Action, ...]:
     """Return what makes the record want the attempt; empty if it does."""
-    return () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
+    return () if case.wanted >= case.attempt else (PutRecord(case.task),)
 
 
 def grace_end(case: Case) -> datetime:

@@ -51,13 +51,13 @@ def dispatch(case: Case) -> Decision:
     status = replace(
         case.stored,
         attempt=case.attempt,
-        task_id=str(case.task),
+        task_id=case.task.task_id,
         next_attempt_time=None,
         dispatch_time=sent_at or case.at,
     )
     queue = case.queue if case.wanted >= case.attempt else case.job.queue
     retained = case.timing.retention(case.job.spec)
-    message = Dispatch(case.task, queue, again=sent_at is not None, retain_seconds=retained)
+    message = Dispatch(replace(case.task, queue=queue), again=sent_at is not None, retain_seconds=retained)
     deadlines = (case.active_deadline, case.queue_deadline)
     return Decision(JobState.QUEUED, status, (*put_record(case), message), deadlines)
 

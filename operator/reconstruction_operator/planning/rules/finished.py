@@ -83,7 +83,7 @@ def _restored(case: Case) -> tuple[planned.Action, ...]:
     """Return what restores data that Redis lost: an end, so that the attempt never runs again, and the record, which a
     deletion needs.
     """
-    put = (planned.PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
+    put = (planned.PutRecord(case.task),) if case.record_lost else ()
     if case.stored.attempt == 0 or case.seen.end is not None or case.wanted > case.attempt:
         return put
     if case.worker:

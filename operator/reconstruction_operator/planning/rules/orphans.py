@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning import actions as planned
@@ -28,7 +28,6 @@ def plan_deleting(case: Case) -> tuple[planned.Action, ...]:
 
 
 def plan_orphan(
-    job_id: str,
     record: Record,
     observed: Observation,
     now: datetime,
@@ -42,7 +41,7 @@ def plan_orphan(
     `observed` is of the attempt that the record wants. `begun`: a worker has begun the job, even if Redis does not show
     it. `retain_seconds`: as in `DeleteFiles`.
     """
-    task = TaskId(job_id, record.attempt)
+    task = record.attempt
     seen = observed.redis
     if seen.end is None:
         end = planned.EndAttempt(task, Outcome.STOPPED, "DELETED", "The job's object was deleted.")
@@ -52,9 +51,9 @@ def plan_orphan(
     claimed = seen.claim is not None and seen.claim.by_operator
     # A record that was put back after a loss of data has no time of sending, or orders, and does not show that a worker
     # began.
-    untouched = record.attempt == 1 and record.sent_at is not None and not record.orders and not record.begun
+    untouched = task.number == 1 and record.sent_at is not None and not record.orders and not record.begun
     if not begun and claimed and untouched:  # no files, and perhaps no worker to delete them
-        return (planned.TakeBack(task, record.queue), planned.Forget())
+        return (planned.TakeBack(task), planned.Forget())
     flagged: tuple[planned.Action, ...] = ()
     if seen.end.outcome is Outcome.SUCCEEDED:
         flagged = (planned.ClearFlags(),) if seen.requested or seen.confirmed else ()
@@ -62,29 +61,29 @@ def plan_orphan(
         # The last attempt may have ended otherwise. The flag tells the worker to delete copies of the result as well.
         flagged, _ = flags.keep(planned.AssertCancelled(), seen, now, timing, is_set=True)
     if deletion_is_due(record, observed, seen.end.at or now, now, timing):
-        return (*flagged, planned.DeleteFiles(record.queue, retain_seconds=retain_seconds))
+        return (*flagged, planned.DeleteFiles(task.queue, retain_seconds=retain_seconds))
     return flagged
 
 
-def plan_contested(job_id: str, record: Record, observed: Observation, timing: Timing) -> tuple[planned.Action, ...]:
+def plan_contested(record: Record, observed: Observation, timing: Timing) -> tuple[planned.Action, ...]:
     """Return the next step for a job that another installation manages: the attempt that this one sent ends, and the
     files stay.
     """
     if observed.redis.end is not None:
         return (planned.Forget(),)
     text = "Another installation manages the job."
-    end = planned.EndAttempt(TaskId(job_id, record.attempt), Outcome.STOPPED, "SUPERSEDED", text)
+    end = planned.EndAttempt(record.attempt, Outcome.STOPPED, "SUPERSEDED", text)
     return end_unwanted(end, observed, timing, StopReason.SUPERSEDED)
 
 
 def sort_folders(
-    reported: Mapping[str, Record], jobs: Mapping[str, Job], install_id: str
-) -> tuple[list[Job], dict[str, Record]]:
+    reported: Mapping[str, AttemptRef], jobs: Mapping[str, Job], install_id: str
+) -> tuple[list[Job], dict[str, AttemptRef]]:
     """Sort the job folders that workers reported after Redis lost data, of which these jobs have an object.
 
     Return the jobs whose status shows no message, and our folders without an object. The leader of the former died
     before the status was written: they get their record back, since the clean-up needs it. The latter may be orphans.
     """
-    ours = {job_id: record for job_id, record in reported.items() if record.install_id == install_id}
+    ours = {job_id: attempt for job_id, attempt in reported.items() if attempt.job.install_id == install_id}
     unrecorded = [job for job_id, job in jobs.items() if job_id in ours and job.ours and not job.sent]
-    return unrecorded, {job_id: record for job_id, record in ours.items() if job_id not in jobs}
+    return unrecorded, {job_id: attempt for job_id, attempt in ours.items() if job_id not in jobs}

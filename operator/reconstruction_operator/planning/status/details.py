@@ -34,7 +34,7 @@ def with_attempt(case: Case) -> Status:
     """Return the stored status, with the observed attempt if a queue or a worker may hold something of it."""
     if not case.touched and case.seen.end is None:
         return case.stored
-    return updated(case.stored, attempt=case.attempt, task_id=str(case.task))
+    return updated(case.stored, attempt=case.attempt, task_id=case.task.task_id)
 
 
 def claimed(case: Case) -> Status:
@@ -74,7 +74,7 @@ def next_attempt(case: Case, attempt: int) -> Status:
     return replace(
         case.stored,
         attempt=attempt,
-        task_id=str(replace(case.task, attempt=attempt)),
+        task_id=replace(case.task, number=attempt).task_id,
         worker=None,
         next_attempt_time=None,
         dispatch_time=None,

@@ -91,11 +91,11 @@ class FolderTarget:
             return
         with place:
             # Staging is checked first: a delivery that completes between the two checks is then found at the target.
-            under_way = any(attempt <= run.attempt for _, attempt in staged(place, run.job_id))
+            under_way = any(attempt <= run.number for _, attempt in staged(place, run.job_id))
             if not under_way and not (copy and _is_earlier(place, target.name, run)):
                 return
             with open_staging(place, run) as staging:
-                take_others(staging, at_most=run.attempt)
+                take_others(staging, at_most=run.number)
                 if copy and _is_earlier(place, target.name, run):
                     place.rename(target.name, staging.own, _PREVIOUS)
                     if not _is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now
@@ -151,16 +151,15 @@ def _attempt_of(place: Directory, name: str, run: Run, *, predecessors: bool = F
         return None
     if identity is None:
         return None
-    job_id, attempt = identity
-    if predecessors and job_id in run.predecessors:
+    if predecessors and identity.job_id in run.predecessors:
         return 0
-    return attempt if job_id == run.job_id else None
+    return identity.number if identity.job_id == run.job_id else None
 
 
 def _is_earlier(place: Directory, name: str, run: Run) -> bool:
     """Return whether the entry is a result of this run's attempt or an earlier one."""
     attempt = _attempt_of(place, name, run)
-    return attempt is not None and attempt <= run.attempt
+    return attempt is not None and attempt <= run.number
 
 
 def _refuse_others(place: Directory, name: str, run: Run) -> None:
@@ -170,7 +169,7 @@ def _refuse_others(place: Directory, name: str, run: Run) -> None:
     attempt = _attempt_of(place, name, run, predecessors=True)
     if attempt is None:
         raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
-    if attempt > run.attempt:
+    if attempt > run.number:
         raise SupersededError
 
 

@@ -74,7 +74,7 @@ def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
 
 def new_name(run: Run) -> str:
     """Return a new name for a staging directory of this run."""
-    return f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial"
+    return f".{run.job_id}.{run.number}.{uuid.uuid4().hex}.partial"
 
 
 def _entered(place: Directory, name: str) -> Directory:
@@ -99,7 +99,7 @@ def take_others(staging: Staging, *, at_most: int) -> None:
     for name, attempt in staged(staging.place, staging.run.job_id):
         if name == staging.name or attempt > at_most:
             continue
-        if attempt > staging.run.attempt:
+        if attempt > staging.run.number:
             raise SupersededError
         _take(staging.place, name, staging, time.monotonic() + _TAKE_SECONDS)
 

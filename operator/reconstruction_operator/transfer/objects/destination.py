@@ -76,7 +76,7 @@ class Destination:
         elif pointer is None or pointer.job_id not in (self.run.job_id, *self.run.predecessors):
             whose = "is not a result of this operator" if pointer is None else "is the result of another job"
             raise StorageError("OUTPUT_REFUSED", f"{self.address} is not empty: its {layout.POINTER} {whose}")
-        elif pointer.job_id == self.run.job_id and pointer.attempt > self.run.attempt:
+        elif pointer.job_id == self.run.job_id and pointer.attempt > self.run.number:
             raise SupersededError
 
     def probe(self) -> None:
@@ -85,7 +85,7 @@ class Destination:
         If the worker dies in between, the object stays. It counts as a part of this attempt's result, and is deleted
         with it.
         """
-        key = self.address.below(f"{self.run.job_id}/{layout.probe_of(self.run.attempt)}")
+        key = self.address.below(f"{self.run.job_id}/{layout.probe_of(self.run.number)}")
         self.store.put(key, _PROBE, attributes={"Content-Type": "text/plain"}, use_multipart=False)
         with failures.translating(self.address, failures.DELETION):
             self.store.delete([key])
@@ -124,7 +124,7 @@ class Destination:
             for meta in page:
                 name = meta["path"].removeprefix(folder).partition("/")[0]
                 attempt = layout.attempt_of(name)
-                if attempt is not None and attempt <= self.run.attempt and f"{self.run.job_id}/{name}/" != current:
+                if attempt is not None and attempt <= self.run.number and f"{self.run.job_id}/{name}/" != current:
                     keys.append(meta["path"])
             if keys:
                 yield keys

@@ -36,7 +36,7 @@ class Pointer:
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """Return the pointer to that result."""
-        return cls(manifest.job_id, manifest.attempt or 0, folder_of(manifest))
+        return cls(manifest.attempt.job_id, manifest.attempt.number, folder_of(manifest))
 
     def to_bytes(self) -> bytes:
         """Return the content of the object."""
@@ -54,9 +54,10 @@ class Pointer:
 
 def folder_of(manifest: Manifest) -> str:
     """Return the folder of a result below the address, with a slash at its end."""
-    described = [manifest.task_id, *(f"{file.name}\0{file.bytes}\0{file.sha256}" for file in manifest.files)]
+    attempt = manifest.attempt
+    described = [attempt.task_id, *(f"{file.name}\0{file.bytes}\0{file.sha256}" for file in manifest.files)]
     digest = hashlib.sha256("\n".join(described).encode()).hexdigest()[:_DIGEST_CHARS]
-    return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
+    return f"{attempt.job_id}/{attempt.number}-{digest}/"
 
 
 def is_folder_of(folder: str, job_id: str) -> bool:

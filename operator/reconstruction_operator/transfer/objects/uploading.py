@@ -87,7 +87,7 @@ def _withdraw(destination: Destination, *, copy: bool) -> None:
     for _ in range(_ROUNDS):
         pointer = destination.standing().of(run.job_id)
         run.check()
-        if pointer is not None and pointer.attempt <= run.attempt and copy:
+        if pointer is not None and pointer.attempt <= run.number and copy:
             # First, so that readers never see files that are being deleted.
             destination.store.delete(destination.address.below(layout.POINTER))
             pointer = None
@@ -141,7 +141,7 @@ def _leave(destination: Destination) -> None:
     """
     try:
         pointer = destination.standing().of(destination.run.job_id)
-        if pointer is not None and pointer.attempt > destination.run.attempt:
+        if pointer is not None and pointer.attempt > destination.run.number:
             for keys in destination.outdated(pointer.folder):
                 destination.store.delete(keys)
     except Exception as error:

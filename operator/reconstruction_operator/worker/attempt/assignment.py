@@ -4,53 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from reconstruction_operator.contract.attempt import Orders
+from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.records import Owner
-
-BARE: Final = Envelope(attempt=0, queue="", orders=Orders(last=True))
-"""The envelope of a bare task, from `delay()` or a direct call: the photos are in the job's folder, and no object owns
-it.
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One attempt of a job."""
+    """One attempt of a job, as a worker got it."""
 
-    job_id: str
-    task_id: str
-    model_type: str
     envelope: Envelope
+    model_type: str
     worker: str
     traceparent: str = ""  # the sender's span, as W3C Trace Context
 
     @property
-    def is_bare(self) -> bool:
-        """Whether the task is bare."""
-        return not self.envelope.attempt
+    def attempt(self) -> AttemptRef:
+        """The attempt."""
+        return self.envelope.attempt
 
     @property
-    def attempt(self) -> int | None:
-        """The attempt's number, from 1; None for a bare task."""
-        return self.envelope.attempt or None
-
-    @property
-    def title(self) -> str:
-        """The job's name in logs: default/banana; for a bare task its id."""
-        return self.job_id if self.is_bare else f"{self.envelope.namespace}/{self.envelope.name}"
+    def job(self) -> JobRef:
+        """The job, whose text is its name in logs: default/banana; of a bare task its id."""
+        return self.envelope.attempt.job
 
     @property
     def log_fields(self) -> Mapping[str, object]:
         """The fields of each log line about the attempt."""
-        envelope = self.envelope
-        if self.is_bare:
-            return {"job_id": self.job_id, "task_id": self.task_id}
-        return {"namespace": envelope.namespace, "job": envelope.name, "uid": self.job_id, "attempt": envelope.attempt}
-
-    @property
-    def owner(self) -> Owner | None:
-        """The job's object, which owns the job folder; None for a bare task."""
-        return None if self.is_bare else Owner.of(self.job_id, self.envelope)
+        attempt, job = self.attempt, self.job
+        if attempt.is_bare:
+            return {"job_id": job.uid, "task_id": attempt.task_id}
+        return {"namespace": job.namespace, "job": job.name, "uid": job.uid, "attempt": attempt.number}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.transfer import uris
@@ -41,7 +41,7 @@ class Copies:
         self.may_arrive = False  # whether a server may still carry out a request of a check that was interrupted
         self._published = True  # whether that copy is of a published result; until the check, it may be
 
-    def begin(self, space: Workspace, owner: Owner | None) -> None:
+    def begin(self, space: Workspace) -> None:
         """Write the note of the workspace: its owner, and where copies of the job are.
 
         Check the target as `check` does.
@@ -49,22 +49,22 @@ class Copies:
         The first note precedes the check, whose probe stays at the target if the worker dies: it is deleted with the
         job's files.
         """
-        uri, folder = self._assignment.envelope.output_uri, JobFolder.of(self._assignment.job_id)
+        uri, attempt = self._assignment.envelope.output_uri, self._assignment.attempt
         if uri:
-            if owner is not None:
-                notes.note(space, owner, uri, published=True)
+            if not attempt.is_bare:
+                notes.note(space, attempt, uri, published=True)
             self.check()
             self._heartbeat.confirm()  # the check may have waited for a disk
-        if owner is None:
+        if attempt.is_bare:
             return
-        self._published = self._existed and notes.is_of_published_result(folder, uri)
+        self._published = self._existed and notes.is_of_published_result(JobFolder.of(attempt.job_id), uri)
         if self._published:
             logger.info(
                 "%s: the copy at %s belongs to a deleted result of this job; it stays until a new copy replaces it",
-                self._assignment.title,
+                self._assignment.job,
                 uris.redacted(uri),
             )
-        notes.note(space, owner, uri, published=self._published)
+        notes.note(space, attempt, uri, published=self._published)
 
     def check(self) -> None:
         """Raise StorageError if the copy would be refused, before hours of work."""
@@ -77,7 +77,7 @@ class Copies:
             pass  # the workspaces decide which run is the later one
         except StorageError:
             # A published result is reported with the refusal, later.
-            if publishing.read_sealed(assignment.job_id) is None:
+            if publishing.read_sealed(assignment.job.uid) is None:
                 self.may_arrive = False
                 raise
         self.may_arrive = False
@@ -114,33 +114,25 @@ class Copies:
         if not assignment.envelope.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
         if end is not None and end.outcome is Outcome.CANCELLED:
-            workspace = ""  # the job was deleted, so no other attempt begins
-        elif space is None or publishing.read_sealed(assignment.job_id) is not None:
+            workspace = None  # the job was deleted, so no other attempt begins
+        elif space is None or publishing.read_sealed(assignment.job.uid) is not None:
             return True  # this attempt or another reports the published result
         else:
-            workspace = str(space.root)
-        copy = not (workspace and self._published)
-        order = Withdrawal(
-            assignment.envelope.output_uri,
-            assignment.job_id,
-            assignment.attempt or 0,
-            assignment.envelope.namespace,
-            copy,
-            workspace,
-        )
+            workspace = space.root
+        copy = workspace is None or not self._published
         try:
-            withdrawal.perform(order)
+            withdrawal.perform(Withdrawal(assignment.envelope.output_uri, Run(assignment.attempt, workspace), copy))
         except SupersededError:
             return True
         except StorageError as error:
-            logger.warning("not permitted to delete the delivered copy of job %s: %s", assignment.job_id, error)
+            logger.warning("not permitted to delete the delivered copy of job %s: %s", assignment.job.uid, error)
         except OSError as error:
-            logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
+            logger.error("could not delete the delivered copy of job %s: %s", assignment.job.uid, error)  # noqa: TRY400  # the message is enough
             return False
         return not self.may_arrive
 
     def _target(self, uri: str) -> Target:
-        return target_of(uri, self._assignment.envelope.namespace)
+        return target_of(uri, self._assignment.job.namespace)
 
     def _run(self, folder: Path | None) -> Run:
-        return Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.predecessors)
+        return Run(self._assignment.attempt, folder, self.predecessors)

@@ -64,10 +64,7 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
 
     """
     token = uuid.uuid4().hex
-    namespace = assignment.envelope.namespace
-    ownership = Ownership(
-        assignment.job_id, assignment.task_id, assignment.attempt, token, assignment.worker, namespace
-    )
+    ownership = Ownership(assignment.attempt, token, assignment.worker)
     claim, asked_at = _claim(ownership, patience.claim_seconds)
     if claim.verdict is not ClaimVerdict.CLAIMED:
         raise NotClaimedError(claim.verdict)
@@ -85,7 +82,7 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
     except ExhaustedError:
         # No thread renews the claim, which expires soon: without Redis, the operator finds the worker lost.
         end = ending.end_of_exhaustion(ending.place_of(None, 0.0), assignment.worker)
-        logger.warning("%s is given back: %s", assignment.title, end.message)
+        logger.warning("%s is given back: %s", assignment.job, end.message)
         return Conclusion(ending.record(end, ownership, heartbeat, patience_seconds=config.settings.ALIVE_TTL_SECONDS))
 
 
@@ -122,9 +119,9 @@ def carry_out(
         heartbeat.cease()
     observer.ended(end)
     run.clean_up(end)
-    if run.published and end is None and assignment.owner is not None:
+    if run.published and end is None:
         # The job may have been deleted in Redis and the API server, so that no record names the result in its folder.
-        ending.report_folder(assignment.owner)
+        ending.report_folder(assignment.attempt)
     return Conclusion(end, failure)
 
 
@@ -138,5 +135,5 @@ def _claim(ownership: Ownership, patience_seconds: float) -> tuple[ClaimReply, f
         except RedisError as error:
             if time.monotonic() >= deadline:
                 raise
-            logger.warning("cannot claim %s yet: %s", ownership.task_id, error)
+            logger.warning("cannot claim %s yet: %s", ownership.attempt.task_id, error)
             time.sleep(_CLAIM_RETRY_SECONDS)

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import OutputFile, Outputs
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
@@ -121,7 +122,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.
     """
     deadline = time.monotonic() + patience_seconds
-    if ownership.attempt is None and end.outcome is Outcome.STOPPED:
+    if ownership.attempt.is_bare and end.outcome is Outcome.STOPPED:
         # The end releases the claim for the task's next delivery. A later beat would claim it again, and the delivery
         # would be dropped.
         heartbeat.cease()
@@ -130,7 +131,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             # a run that was paused could delete its successor's result; without Redis, the last reply counts
             heartbeat.confirm()
             if heartbeat.superseded:
-                logger.warning("attempt %s was superseded: its cancel is outdated", ownership.task_id)
+                logger.warning("attempt %s was superseded: its cancel is outdated", ownership.attempt.task_id)
                 return None
             end = replace(end, files_left=not _delete_files(ownership))
         reply = _finish(end, ownership, heartbeat, deadline)
@@ -138,7 +139,9 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             case FinishVerdict.RECORDED | FinishVerdict.ALREADY | FinishVerdict.RELEASED:
                 return reply.end or end
             case FinishVerdict.SUPERSEDED:
-                logger.warning("attempt %s was superseded: its end (%s) does not count", ownership.task_id, end.outcome)
+                logger.warning(
+                    "attempt %s was superseded: its end (%s) does not count", ownership.attempt.task_id, end.outcome
+                )
                 if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
                     # Delete again: the first deletion may have come before this run's last writes.
                     _delete_files(ownership)
@@ -149,21 +152,22 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                 end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {state}", worker=end.worker)
 
 
-def report_folder(owner: Owner) -> None:
+def report_folder(owner: AttemptRef) -> None:
     """Report to Redis that the job has files.
 
     The operator orders their deletion if the job's object no longer exists.
     """
-    if not owner.install_id:
+    if not owner.job.install_id:
         return
     try:
-        calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
+        report = worker_calls.report_folders(Keys(), owner.job.install_id, [owner])
+        calls.run(job_manager.get_redis_client(), report)
     except (RedisError, calls.ProtocolError) as error:  # the next worker that starts reports them
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
 
 
 def _in_job_folder(manifest: Manifest) -> str:
-    return f"file://{file_handler.output_dir(manifest.job_id)}"
+    return f"file://{file_handler.output_dir(manifest.attempt.job_id)}"
 
 
 def _delete_files(ownership: Ownership) -> bool:
@@ -172,9 +176,9 @@ def _delete_files(ownership: Ownership) -> bool:
     A failure is only logged, because a cancelled job must end anyway.
     """
     try:
-        job_deletion.delete(ownership.job_id, ownership.namespace, cancelled=True)
+        job_deletion.delete(ownership.attempt.job, cancelled=True)
     except (OSError, SupersededError) as error:
-        logger.error("could not delete the files of job %s: %s", ownership.job_id, error)  # noqa: TRY400  # the message is enough
+        logger.error("could not delete the files of job %s: %s", ownership.attempt.job_id, error)  # noqa: TRY400  # the message is enough
         return False
     return True
 

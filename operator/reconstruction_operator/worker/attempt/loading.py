@@ -44,11 +44,11 @@ Take = Callable[[Limits, Tick], Fetched]
 """Copies an input into `Workspace.photos`. An input that the limits know is only identified."""
 
 
-def input_of(job_id: str, envelope: Envelope | None, workspace: Workspace) -> Take:
-    """Return what takes the envelope's input; without an envelope, the photos in the job's own input folder."""
-    if envelope is not None:
+def input_of(envelope: Envelope, workspace: Workspace) -> Take:
+    """Return what takes the envelope's input; of a bare task, the photos in the job's own input folder."""
+    if not envelope.attempt.is_bare:
         return partial(fetch.fetch, envelope.input_uri, workspace.photos, workspace.fetched)
-    folder = file_handler.input_dir(job_id)
+    folder = file_handler.input_dir(envelope.attempt.job_id)
     return partial(fetch.take_folder, folder.resolve(), str(folder), workspace.photos)
 
 

@@ -56,7 +56,7 @@ class AttemptObserver:
     def __post_init__(self) -> None:
         self._begun = self._paced_from = self._moment()
         assignment = self.assignment
-        logger.info("%s begins: model %s, task %s", assignment.title, assignment.model_type, assignment.task_id)
+        logger.info("%s begins: model %s, task %s", assignment.job, assignment.model_type, assignment.attempt.task_id)
 
     def reached(self, reached: Reached, keep: bool) -> None:
         """Report progress of the run. `keep`: this report must not be skipped, such as the start of a step."""
@@ -66,7 +66,7 @@ class AttemptObserver:
         if reached.resumed and not self.resumed_from:
             self.resumed_from = reached.resumed
             self._paced_from = self._moment()  # the pace of this run does not follow from the work of earlier attempts
-            logger.info("%s continues after stage %s", self.assignment.title, reached.resumed)
+            logger.info("%s continues after stage %s", self.assignment.job, reached.resumed)
         self.quality = fields.quality(reached.quality)
         meta = {
             "progress": reached.percent,
@@ -78,7 +78,7 @@ class AttemptObserver:
             "at": self.now().timestamp(),
             "message": reached.message,
             "worker": self.assignment.worker,
-            "attempt": self.assignment.attempt,
+            "attempt": self.assignment.attempt.number,
             "findings": codec.encode(replace(self.findings, steps=_step_times(self._ended))),
         }
         if self.resumed_from:
@@ -129,8 +129,8 @@ class AttemptObserver:
         report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
         self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
         attributes = {
-            "job.id": self.assignment.job_id,
-            "messaging.message.id": self.assignment.task_id,
+            "job.id": self.assignment.job.uid,
+            "messaging.message.id": self.assignment.attempt.task_id,
             "worker": self.assignment.worker,
             "job.model": self.model,
             "outcome": outcome,
@@ -141,7 +141,7 @@ class AttemptObserver:
     def _log_end(self, outcome: str, reason: str, message: str, seconds: float) -> None:
         why = ": ".join(part for part in (reason, message) if part)
         text = f"{outcome} after {seconds:.1f} s" + (f": {why}" if why else "")
-        logger.info("%s ends: %s", self.assignment.title, text, extra={"reason": reason or outcome})
+        logger.info("%s ends: %s", self.assignment.job, text, extra={"reason": reason or outcome})
 
     def _end_step(self, *, completed: bool, error: str = "") -> None:
         if self._step is None:
@@ -161,11 +161,11 @@ class AttemptObserver:
     @property
     def _parent(self) -> SpanIds:
         """The sender's span; without one, the job's own."""
-        return SpanIds.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job_id)
+        return SpanIds.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job.uid)
 
     @property
     def _ids(self) -> SpanIds:
-        return self._parent.child("attempt", self.assignment.task_id)
+        return self._parent.child("attempt", self.assignment.attempt.task_id)
 
 
 @dataclass(frozen=True, slots=True)

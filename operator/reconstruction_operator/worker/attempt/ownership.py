@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import job_manager
@@ -20,38 +21,28 @@ LIFE: Final = uuid.uuid4().hex
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """One delivery.
+    """One delivery. Each method raises RedisError if Redis is unavailable."""
 
-    `attempt` is None for a bare task, which has no record. Each method raises RedisError if Redis is unavailable.
-    """
-
-    job_id: str
-    task_id: str
-    attempt: int | None
+    attempt: AttemptRef
     token: str  # random for each delivery
     worker: str
-    namespace: str = ""  # of the job; empty for a bare task
     keys: Keys = field(default_factory=Keys)
 
     def claim(self) -> ClaimReply:
         """Claim the attempt for this delivery."""
-        return self._run(worker_calls.claim(self.keys, **self._names, worker=self.worker))
+        return self._run(worker_calls.claim(self.keys, self.attempt, token=self.token, worker=self.worker))
 
     def beat(self) -> BeatReply:
         """Keep the claim alive; the reply shows whether the run may continue."""
-        return self._run(worker_calls.beat(self.keys, **self._names, worker=self.worker, life=LIFE))
+        return self._run(worker_calls.beat(self.keys, self.attempt, token=self.token, worker=self.worker, life=LIFE))
 
     def cancelled(self) -> bool:
         """Whether the job's cancel is confirmed. Cheaper than a beat."""
-        return bool(job_manager.get_redis_client().exists(self.keys.cancel(self.job_id)))
+        return bool(job_manager.get_redis_client().exists(self.keys.cancel(self.attempt.job_id)))
 
     def finish(self, end: End) -> FinishReply:
         """Record `end`, unless another end counts."""
-        return self._run(worker_calls.finish(self.keys, **self._names, end=end))
-
-    @property
-    def _names(self) -> dict[str, Any]:
-        return {"task_id": self.task_id, "job_id": self.job_id, "attempt": self.attempt, "token": self.token}
+        return self._run(worker_calls.finish(self.keys, self.attempt, token=self.token, end=end))
 
     def _run(self, call: calls.Call[T]) -> T:
         return calls.run(job_manager.get_redis_client(), call)

@@ -37,9 +37,9 @@ class VolumeQuota:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        envelope = assignment.envelope
-        limit = None if assignment.is_bare else limit_of(config.settings.NAMESPACE_VOLUME_BYTES, envelope.namespace)
-        self._job_id, self._namespace = assignment.job_id, envelope.namespace
+        job, is_bare = assignment.job, assignment.attempt.is_bare
+        limit = None if is_bare else limit_of(config.settings.NAMESPACE_VOLUME_BYTES, job.namespace)
+        self._job_id, self._namespace = job.uid, job.namespace
         self._limit = limit or 0
         self._clock = clock
         self._now = now

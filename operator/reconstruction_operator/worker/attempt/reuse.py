@@ -66,10 +66,11 @@ def take_over(
         intact = False
     if not intact:
         workspace.empty(output)
-        moved = None if source.owner is None else results.of_job(source.owner.namespace, source.job_id)
+        made_by = source.attempt.job
+        moved = None if source.attempt.is_bare else results.of_job(made_by.namespace, made_by.uid)
         if moved is not None and moved.path != result.path:
             return take_over(moved, output, assignment, check)
-        logger.warning("the result of job %s is no longer complete and is not taken over", source.job_id)
+        logger.warning("the result of job %s is no longer complete and is not taken over", made_by.uid)
         return None
     for folder in {(output / file.name).parent for file in source.files}:
         disk.sync(folder)
@@ -79,26 +80,21 @@ def take_over(
     written = source.spec_parameters if envelope.orders.reuse == spec.REQUIRED else envelope.parameters
     manifest = replace(
         source,
-        job_id=assignment.job_id,
-        task_id=assignment.task_id,
         attempt=assignment.attempt,
         uri=envelope.output_uri,
-        owner=assignment.owner,
         spec_parameters=written,
         input_uri=envelope.input_uri,
         retain_seconds=envelope.orders.retain_seconds,
         findings=replace(source.findings, resumed_from=""),
-        reused_from=source.reused_from or ReusedFrom(source.job_id, source.attempt, sealed_at),
+        reused_from=source.reused_from or ReusedFrom(source.attempt.job_id, source.attempt.number or None, sealed_at),
     )
     manifests.seal(output, manifest)
     return manifest
 
 
 def _of_same_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
-    owner = assignment.owner
-    if owner is None or not (owner.namespace and owner.name):
-        return ()
-    return tuple(results.find(owner))
+    job = assignment.job
+    return tuple(results.find(job)) if job.namespace and job.name else ()
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:

@@ -95,9 +95,9 @@ class AttemptRun:
                 self._heartbeat.confirm()  # files that were deleted mean that the run may not be wanted any more
             self._heartbeat.check()
             assignment = self._assignment
-            failure = failure_of(error, file_handler.job_dir(assignment.job_id))
+            failure = failure_of(error, file_handler.job_dir(assignment.job.uid))
             self._quota.end()
-            raise with_room(failure, assignment.envelope.namespace, self._workspace, self._heartbeat.wait) from error
+            raise with_room(failure, assignment.job.namespace, self._workspace, self._heartbeat.wait) from error
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other
@@ -141,10 +141,10 @@ class AttemptRun:
     def _execute(self) -> End:
         assignment, check = self._assignment, self._check
         check()
-        if not assignment.is_bare:
-            foreign = pools.refusal(
-                config.settings.POOL_NAMESPACES, assignment.envelope.queue, assignment.envelope.namespace
-            )
+        attempt, job = assignment.attempt, assignment.job
+        if not attempt.is_bare:
+            pool = pools.pool_of(attempt.queue)
+            foreign = pools.refusal(config.settings.POOL_NAMESPACES, pool, job.namespace)
             if foreign:
                 raise ModelFailure("QUEUE_REFUSED", foreign)
         # With Required the job takes over a result, and never runs its model
@@ -154,13 +154,13 @@ class AttemptRun:
             self._observer.model = choice.model.name
         space, sealed = call_interruptibly(partial(self._begin, choice), check)
         if sealed is not None:
-            logger.info("job %s already has a sealed output of task %s", assignment.job_id, sealed.task_id)
+            logger.info("job %s already has a sealed output of task %s", job.uid, sealed.attempt.task_id)
             self.result = sealed
             # The copy may be missing.
-            self._copies.deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)
+            self._copies.deliver(file_handler.output_dir(job.uid), sealed.uri, space)
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
-            job_id=assignment.job_id,
+            job_id=job.uid,
             shares={} if choice is None else choice.model.step_shares,
             pace_seconds=None if choice is None else choice.pace_seconds,
             heartbeat=self._heartbeat,
@@ -171,7 +171,7 @@ class AttemptRun:
         if choice is None:
             newest = self._take_over(self._reusable, space)
             if newest is None:
-                text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
+                text = f"no result of an earlier job {job} is on the volume of this worker"
                 raise ModelFailure("RESULT_NOT_FOUND", text)
             return self._conclude(steps, space, newest)
         loaded = self._load(choice, steps, space, reuse.known_inputs(self._reusable))
@@ -193,31 +193,30 @@ class AttemptRun:
         """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._check
         self._reusable = reuse.reusable(assignment, choice)
-        self._copies.predecessors = frozenset(result.manifest.job_id for result in self._reusable)
+        self._copies.predecessors = frozenset(result.manifest.attempt.job_id for result in self._reusable)
         self._heartbeat.refresh()  # a run that was paused must not retire the workspace of its successor
         check()
-        self._workspace = space = workspace.prepare(assignment.job_id, assignment.task_id, assignment.attempt)
+        self._workspace = space = workspace.prepare(assignment.attempt)
         try:
-            self._copies.begin(space, assignment.owner)
+            self._copies.begin(space)
             check()  # this thread may have hung on a mount that responds again
         except InterruptedRunError:
             if not self._copies.may_arrive:
                 space.discard()
             raise
-        workspace.delete_predecessors(assignment.job_id, space)
+        workspace.delete_predecessors(assignment.job.uid, space)
         self._quota.begin()
-        self._stages = RunStages(space, assignment.job_id)
-        return space, None if assignment.is_bare else publishing.read_sealed(assignment.job_id)
+        self._stages = RunStages(space, assignment.attempt)
+        return space, None if assignment.attempt.is_bare else publishing.read_sealed(assignment.job.uid)
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
         if choice.simulated:
             return Loaded((), "")
         assignment = self._assignment
-        limits = replace(Limits.from_config(assignment.envelope.namespace), known=known)
+        limits = replace(Limits.from_config(assignment.job.namespace), known=known)
         tick = partial(steps.report, Step.LOAD)
         load = partial(load_photos, model=choice.model, workspace=space, limits=limits, tick=tick)
-        envelope = None if assignment.is_bare else assignment.envelope
-        loaded = call_interruptibly(lambda: load(input_of(assignment.job_id, envelope, space)), self._check)
+        loaded = call_interruptibly(lambda: load(input_of(assignment.envelope, space)), self._check)
         if not loaded.known:
             self._observer.input_digest = loaded.digest
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
@@ -229,12 +228,12 @@ class AttemptRun:
         for result in candidates:
             taken = call_interruptibly(partial(reuse.take_over, result, space.output, assignment, check), check)
             if taken is not None:
-                logger.info("%s takes over the result of job %s", assignment.title, result.manifest.job_id)
+                logger.info("%s takes over the result of job %s", assignment.job, result.manifest.attempt.job_id)
                 return taken
         return None
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, loaded: Loaded) -> Result:
-        stages = self._stages or RunStages(space, self._assignment.job_id)
+        stages = self._stages or RunStages(space, self._assignment.attempt)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
         check, used = self._check, self._observer.used
         folder = call_interruptibly(partial(stage_folder, stages, self._assignment, choice, loaded.digest), check)
@@ -265,15 +264,12 @@ class AttemptRun:
         model = choice.model.name
         placed = {} if result.placement is None else asdict(result.placement)
         manifest = Manifest(
-            job_id=assignment.job_id,
-            task_id=assignment.task_id,
+            attempt=assignment.attempt,
             model=assignment.model_type,
             simulated=result.simulated,
-            attempt=assignment.attempt,
             findings=fields.assessed(observer.findings, result),
             placement={codec.camel(name): value for name, value in placed.items()},
             uri=assignment.envelope.output_uri,
-            owner=assignment.owner,
             parameters=choice.parameters,
             spec_parameters=assignment.envelope.parameters,
             input_uri=assignment.envelope.input_uri,
@@ -306,9 +302,10 @@ class AttemptRun:
     def _publish(self, space: Workspace, manifest: Manifest) -> Manifest:
         """Publish the result. Return the result that counts, which is another attempt's if that was faster."""
         assignment = self._assignment
-        if assignment.owner is not None:
-            results.note(assignment.owner)
-        faster = publishing.publish(space, assignment.job_id, replace=assignment.is_bare)
+        is_bare = assignment.attempt.is_bare
+        if not is_bare:
+            results.note(assignment.job)
+        faster = publishing.publish(space, assignment.job.uid, replace=is_bare)
         self.published = faster is None
         self.result = faster or manifest
         return self.result
@@ -316,10 +313,10 @@ class AttemptRun:
 
 def stage_folder(stages: RunStages, assignment: Assignment, choice: Choice, input_digest: str) -> StageFolder | None:
     """Return the folder of the model's stages, with those of other jobs; None if the settings allow none."""
-    most, envelope = config.settings.STAGES_MAX_BYTES, assignment.envelope
+    most, attempt = config.settings.STAGES_MAX_BYTES, assignment.attempt
     if not most:
         return None
     key = choice.stages_key(input_digest)
-    if input_digest and not assignment.is_bare:
-        stages.share(key, envelope)
-    return StageFolder(stages.folder, key, assignment.attempt or 0, most, assignment.job_id, envelope.name)
+    if input_digest and not attempt.is_bare:
+        stages.share(key)
+    return StageFolder(stages.folder, key, attempt.number, most, attempt.job_id, attempt.job.name)

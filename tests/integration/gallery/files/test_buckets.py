@@ -12,17 +12,18 @@ import pytest
 from reconstruction_gallery.files import buckets
 from reconstruction_gallery.files.opened import NoResultError, UnreadableResultError
 from reconstruction_gallery.files.results import Results
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.objects.process import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
+from tests.support.refs import make_attempt
 from tests.support.results import JOB, seal_files
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 
 OTHER = "0b4e1d7e-0000-4000-8000-000000000002"
-KEY = JobKey("maps", "banana", JOB)
+KEY = JobRef("maps", "banana", JOB)
 MESH = bytes(range(256)) * 4096  # several pieces
 FILES = {"model.glb": MESH, "previews/front.png": b"picture", "empty.txt": b""}
 
@@ -35,11 +36,11 @@ def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     seal_files(folder, *FILES, uri=uri)
-    ObjectTarget(uri, "maps").deliver(folder, Run(JOB, 1, None), lambda: None, lambda *_: None)
+    ObjectTarget(uri, "maps").deliver(folder, Run(make_attempt(JOB), None), lambda: None, lambda *_: None)
     return uri
 
 
-async def read(uri: str, name: str, start: int = 0, end: int | None = None, key: JobKey = KEY) -> bytes:
+async def read(uri: str, name: str, start: int = 0, end: int | None = None, key: JobRef = KEY) -> bytes:
     opened = await Results(0.0).open(key, uri, name)
     try:
         content = await opened.read(start, opened.sealed.bytes if end is None else end)
@@ -72,7 +73,7 @@ async def test_a_job_without_a_delivery_has_no_result(bucket: Bucket, jobs_dir: 
 
 
 async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: str) -> None:
-    key = JobKey("maps", "thief", OTHER)  # an author may enter any address
+    key = JobRef("maps", "thief", OTHER)  # an author may enter any address
 
     assert await Results(0.0).manifest(key, uri) is None
     with pytest.raises(NoResultError):
@@ -93,7 +94,7 @@ async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: st
 )
 async def test_a_pointer_outside_the_jobs_own_folder_is_ignored(uri: str, bucket: Bucket, folder: str) -> None:
     folder = folder.format(other=OTHER, job=JOB)
-    manifest = Manifest(JOB, attempt=1, files=(SealedFile("secret.txt", 6, "0" * 64),)).to_text().encode()
+    manifest = Manifest(make_attempt(JOB), files=(SealedFile("secret.txt", 6, "0" * 64),)).to_text().encode()
     for place in ("private/", "meshes/private/", f"meshes/banana/{OTHER}/1-0123456789abcdef/"):
         bucket.put(f"{place}manifest.json", manifest)
         bucket.put(f"{place}secret.txt", b"SECRET")
@@ -108,7 +109,7 @@ async def test_a_pointer_outside_the_jobs_own_folder_is_ignored(uri: str, bucket
 async def test_a_hostile_manifest_opens_no_other_object(uri: str, bucket: Bucket, name: str) -> None:
     folder = folder_in(bucket)
     bucket.put(f"meshes/banana/{JOB}/secret.txt", b"SECRET")
-    manifest = Manifest(JOB, attempt=1, files=(SealedFile(name, 6, "0" * 64),)).to_text()
+    manifest = Manifest(make_attempt(JOB), files=(SealedFile(name, 6, "0" * 64),)).to_text()
     bucket.put(f"meshes/banana/{folder}manifest.json", manifest.encode())
 
     with pytest.raises(NoResultError):
@@ -116,7 +117,7 @@ async def test_a_hostile_manifest_opens_no_other_object(uri: str, bucket: Bucket
 
 
 async def test_a_file_of_negative_size_is_not_opened(uri: str, bucket: Bucket) -> None:
-    manifest = Manifest(JOB, attempt=1, files=(SealedFile("model.glb", -5, "0" * 64),)).to_text()
+    manifest = Manifest(make_attempt(JOB), files=(SealedFile("model.glb", -5, "0" * 64),)).to_text()
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", manifest.encode())
 
     with pytest.raises(NoResultError):
@@ -124,7 +125,7 @@ async def test_a_file_of_negative_size_is_not_opened(uri: str, bucket: Bucket) -
 
 
 async def test_the_manifest_of_another_job_is_ignored(uri: str, bucket: Bucket) -> None:
-    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", Manifest(OTHER, attempt=1).to_text().encode())
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", Manifest(make_attempt(OTHER)).to_text().encode())
 
     assert await Results(0.0).manifest(KEY, uri) is None
 

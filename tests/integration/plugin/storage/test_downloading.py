@@ -13,6 +13,7 @@ from kubectl_recon.storage import downloading
 from reconstruction_operator.contract.manifest import Manifest, SealedFile, local_names
 from reconstruction_operator.transfer.objects.layout import Pointer, folder_of
 
+from tests.support.refs import make_attempt
 from tests.support.servers.objects import Bucket
 
 CONTENT = {"model.glb": b"mesh" * 500_000, "previews/front.png": b"png" * 1000}
@@ -22,7 +23,7 @@ def manifest() -> Manifest:
     sealed = tuple(
         SealedFile(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in CONTENT.items()
     )
-    return Manifest("uid-1", "task", attempt=1, files=sealed)
+    return Manifest(make_attempt("uid-1"), files=sealed)
 
 
 def deliver(bucket: Bucket, address: str = "meshes/banana") -> str:
@@ -81,7 +82,7 @@ def test_a_damaged_file_is_never_kept(bucket: Bucket, tmp_path: Path) -> None:
     "file", [SealedFile("../evil.sh", 1, "x"), SealedFile("a\x1b[2J", 1, "x"), SealedFile("a", -1, "x")]
 )
 def test_a_name_outside_the_folder_is_rejected(file: SealedFile, tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(Manifest("uid-1", files=(file,)).to_text())
+    (tmp_path / "manifest.json").write_text(Manifest(make_attempt("uid-1"), files=(file,)).to_text())
     with pytest.raises(ReconError, match="outside its folder"):
         downloading.files(downloading.source(f"file://{tmp_path}"))
 

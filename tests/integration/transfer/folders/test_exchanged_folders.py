@@ -16,10 +16,11 @@ from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 
+from tests.support.refs import make_attempt
 from tests.support.results import JOB, seal
 from tests.support.settings import configure
 
-RUN = Run(JOB, 1, folder=None)
+RUN = Run(make_attempt(JOB), folder=None)
 URI_FOLDER = "a/folder"
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100

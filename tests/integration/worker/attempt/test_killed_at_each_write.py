@@ -65,7 +65,7 @@ def each_kill(action: Callable[[], object], reset: Callable[[], None]) -> Iterat
 def assert_whole(folder: Path, job_id: str) -> None:
     manifest = Manifest.parse((folder / "manifest.json").read_bytes())
     assert manifest is not None
-    assert manifest.job_id == job_id
+    assert manifest.attempt.job_id == job_id
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
         "manifest.json",
         *(one.name for one in manifest.files),

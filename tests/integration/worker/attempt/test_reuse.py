@@ -77,7 +77,7 @@ def test_the_same_job_takes_over_the_result_without_a_run(
     before, after = jobs_dir / JOB / "output", jobs_dir / AGAIN / "output"
     assert contents(before) == contents(after)
     manifest = json.loads((after / "manifest.json").read_text())
-    assert (manifest["jobId"], manifest["owner"]["jobId"], manifest["retainSeconds"]) == (AGAIN, AGAIN, 60)
+    assert (manifest["attempt"]["job"]["uid"], manifest["retainSeconds"]) == (AGAIN, 60)
     recorded = end(client, job_id=AGAIN)
     assert maker(client) == (JOB, 1)
     assert recorded.outputs is not None
@@ -272,7 +272,7 @@ def test_the_standing_copy_of_the_earlier_job_is_replaced(attempt: Attempt, mesh
     attempt(JOB, output_uri=uri)
     attempt(AGAIN, output_uri=uri)
     assert runs(rough_models) == 1
-    assert json.loads((meshes / "banana" / "manifest.json").read_text())["jobId"] == AGAIN
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"]["job"]["uid"] == AGAIN
     assert [path.name for path in meshes.iterdir()] == ["banana"]
 
 
@@ -285,7 +285,7 @@ def test_a_standing_copy_is_refused_before_the_work_if_the_photos_have_changed(
     with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED.*holds no result of this job"):
         attempt(AGAIN, output_uri=uri)
     assert runs(rough_models) == 1
-    assert json.loads((meshes / "banana" / "manifest.json").read_text())["jobId"] == JOB
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"]["job"]["uid"] == JOB
 
 
 def test_a_required_result_is_taken_over_without_photos_or_a_model(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.namespaces import Namespaces
 from reconstruction_operator.kube.errors import ApiError
@@ -37,13 +37,13 @@ class Known:
         self.cache = Cache()
         self.namespaces = Namespaces(server, self.cache, monotonic=lambda: self.now)
 
-    def add(self, name: str, namespace: str = "red") -> JobKey:
+    def add(self, name: str, namespace: str = "red") -> JobRef:
         """Let the watch show a new job."""
         entry = self.cache.put(make_body(name, namespace=namespace))
         assert entry is not None
         return entry.key
 
-    async def uid_of(self, key: JobKey) -> str | ApiError:
+    async def uid_of(self, key: JobRef) -> str | ApiError:
         return (await self.namespaces.uids([key]))[key.namespace]
 
 

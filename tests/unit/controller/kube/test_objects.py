@@ -20,7 +20,7 @@ from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning.types import Job, Observation
 
 from tests.support.jobs import make_body, make_job
-from tests.support.plans import NOW, TIMING, observed, plan
+from tests.support.plans import NOW, TIMING, in_record, observed, plan
 
 
 def job_with(parameters: dict[str, Any], **status: Any) -> Job:
@@ -104,7 +104,7 @@ def test_the_client_that_wrote_a_step_of_a_cancel_is_known(spec: dict[str, Any],
     assert objects.job_of(body, key).cancel_by == by
 
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
+RECORD = Record(in_record(), NOW - timedelta(seconds=90))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
 
 

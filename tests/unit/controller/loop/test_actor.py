@@ -11,7 +11,6 @@ from unittest import mock
 import fakeredis
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.kube.errors import ApiError
@@ -57,7 +56,7 @@ async def test_a_deletion_that_the_api_server_rejected_is_retried(
     api = mock.Mock(request=mock.AsyncMock(side_effect=ApiError(status, "Reason", "why")))
     job = replace(make_job(), version=7)
 
-    results = await act(state, JobActions(job.key, job, 1, (DeleteObject(),)), api=api)
+    results = await act(state, JobActions(job.task, job, (DeleteObject(),)), api=api)
 
     assert (job.key not in results.failed) is is_gone
     (request,) = api.request.call_args_list
@@ -72,7 +71,7 @@ async def test_jobs_that_expire_together_are_read_at_the_same_time(state: fakere
         return make_body(path.rpartition("/")[2])
 
     jobs = [replace(make_job(name=name), version=1) for name in ("a", "b", "c")]
-    batch = [JobActions(job.key, job, 1, (DeleteFiles("gpu", expired=True),)) for job in jobs]
+    batch = [JobActions(job.task, job, (DeleteFiles("gpu", expired=True),)) for job in jobs]
 
     results = await act(state, *batch, api=mock.Mock(get=get))
 
@@ -96,7 +95,7 @@ async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ende
     api = mock.Mock(get=mock.AsyncMock(side_effect=[answer]))
     job = replace(make_job(), version=7)
 
-    results = await act(state, JobActions(job.key, job, 1, (DeleteFiles("gpu", expired=True),)), api=api)
+    results = await act(state, JobActions(job.task, job, (DeleteFiles("gpu", expired=True),)), api=api)
 
     assert (list(results.ordered.values()), job.key in results.failed) == (ordered, not ordered)
 
@@ -108,16 +107,15 @@ async def test_a_deposed_leader_sends_nothing(state: fakeredis.FakeAsyncRedis) -
     await state.set(Keys().fence("test"), "2")
 
     with pytest.raises(DeposedError):
-        await act(state, JobActions(job.key, job, 1, (Dispatch(job.task, "celery"),)), dispatcher=dispatcher)
+        await act(state, JobActions(job.task, job, (Dispatch(job.task),)), dispatcher=dispatcher)
 
     assert not dispatcher.send.called
 
 
 async def test_a_job_is_forgotten_after_its_messages_were_taken_back(state: fakeredis.FakeAsyncRedis) -> None:
-    key = make_job().key
-    task = TaskId("uid-banana", 1)
+    task = replace(make_job().task, queue="typo")
     backlog = mock.Mock()
-    actions = JobActions(key, None, 1, (TakeBack(task, "typo"), Forget()))
+    actions = JobActions(task, None, (TakeBack(task), Forget()))
     backlog.remove.side_effect = redis.ConnectionError
     await state.hset("job:uid-banana", mapping={"attempt": 1, "queue": "typo"})
 

@@ -21,8 +21,10 @@ from reconstruction_operator.planning.types import Observation, Timing
 
 from tests.support.jobs import make_job
 from tests.support.plans import TIMING, observed
+from tests.support.refs import make_attempt
 
-RECORD = Record("here", "default", "banana", 1, "celery")
+RECORD = Record(make_attempt("uid-banana", install_id="here"))
+THEIRS = Record(make_attempt("uid-banana", install_id="there"))
 
 
 class World:
@@ -62,7 +64,7 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
     world.orphans.add_deleted([Entry(make_job(Status(phase=phase, attempt=2), spec=spec))], now=0.0)
     await world.orphans.round(1, now=0.0)
 
-    assert world.actions == [(*flag, PutRecord(2, "celery"))]
+    assert world.actions == [(*flag, PutRecord(replace(make_job().task, number=2)))]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ async def test_the_flag_of_a_cancelled_job_is_restored_before_its_record(
     [
         pytest.param(observed(record=RECORD), [EndAttempt], id="waiting"),
         pytest.param(observed(record=RECORD, end=End(Outcome.STOPPED)), [Forget], id="ended"),
-        pytest.param(observed(record=replace(RECORD, install_id="there")), [], id="of-the-other-in-one-redis"),
+        pytest.param(observed(record=THEIRS), [], id="of-the-other-in-one-redis"),
         pytest.param(observed(), [], id="forgotten"),
     ],
 )

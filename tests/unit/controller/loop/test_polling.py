@@ -8,7 +8,6 @@ from typing import Any
 
 import fakeredis
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.broker.backlog import Backlog, FoundMessages
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.cache import Cache
@@ -20,6 +19,7 @@ from reconstruction_operator.state import results
 
 from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body
+from tests.support.refs import make_attempt
 
 
 class Queues:
@@ -74,11 +74,11 @@ async def test_a_job_whose_message_is_missing_is_enqueued(queues: Queues) -> Non
     queues.cache.take(1)
 
     for queues.now in (15.0, 16.0):
-        assert not queues.messages.is_missing(entry_of(queues.cache, "waits"), TaskId("uid-waits", 1), "celery")
+        assert not queues.messages.is_missing(entry_of(queues.cache, "waits"), make_attempt("uid-waits"))
         assert queues.cache.queued == 0
         await queues.read()
 
-    assert queues.messages.is_missing(entry_of(queues.cache, "waits"), TaskId("uid-waits", 1), "celery")
+    assert queues.messages.is_missing(entry_of(queues.cache, "waits"), make_attempt("uid-waits"))
     assert names(queues.cache.take(1)) == ["waits"]
 
 

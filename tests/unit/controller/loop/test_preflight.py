@@ -63,9 +63,7 @@ class Desk:
         return [CheckRequest.from_text(text) for text in reversed(texts)]
 
     async def answer(self, request: CheckRequest, result: Checked = USABLE) -> None:
-        call = worker_calls.report_check(
-            self.keys, request.install_id, request.job_id, replace(result, token=request.token)
-        )
+        call = worker_calls.report_check(self.keys, request.job, replace(result, token=request.token))
         await calls.arun(self.client, call)
         await self.client.lrem(self.keys.checks("celery"), 1, request.to_text())
 
@@ -81,7 +79,7 @@ async def test_a_job_is_checked_once_it_has_waited(desk: Desk) -> None:
     assert await desk.round(after=1.9) == []
     (request,) = await desk.round(after=0.2)
     expected = CheckRequest(
-        entry.key.job_id, request.token, "install", "default", "photogrammetry", "file:///photos/banana"
+        replace(entry.key, install_id="install"), request.token, "photogrammetry", "file:///photos/banana"
     )
     assert request == expected
     assert await desk.round(after=5.0) == [request]
@@ -117,9 +115,9 @@ async def test_each_thread_has_two_requests_at_most_and_the_oldest_jobs_come_fir
         desk.wait(f"job-{index}")
         desk.now += 0.1
     first = await desk.round(after=3.0)
-    assert [request.job_id for request in first] == ["uid-job-0", "uid-job-1"]
+    assert [request.job.uid for request in first] == ["uid-job-0", "uid-job-1"]
     await desk.answer(first[0])
-    assert [request.job_id for request in await desk.round()] == ["uid-job-1", "uid-job-2"]
+    assert [request.job.uid for request in await desk.round()] == ["uid-job-1", "uid-job-2"]
 
 
 async def test_a_namespace_with_many_waiting_jobs_delays_no_other(desk: Desk) -> None:
@@ -131,7 +129,7 @@ async def test_a_namespace_with_many_waiting_jobs_delays_no_other(desk: Desk) ->
     checked = []
     desk.now += 3.0
     for _ in range(6):
-        checked.append(requests[0].namespace)
+        checked.append(requests[0].job.namespace)
         await desk.answer(requests[0])
         requests = await desk.round()
     assert checked == ["many", "many", "few", "many", "fewer", "many"]

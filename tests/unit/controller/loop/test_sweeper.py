@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -13,11 +12,12 @@ from typing import Any
 import fakeredis
 import pytest
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import End, Owner, Record
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.entry import PendingWrite, Urgency
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
@@ -31,6 +31,7 @@ from reconstruction_operator.state import calls, operator_calls, reads, worker_c
 
 from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body, make_key
+from tests.support.refs import make_attempt
 
 _INSTALL = "install"
 _LIMIT = 3
@@ -108,8 +109,8 @@ class World:
         nothing: Any = None
         leader: operator_calls.Leader = {"fence": 1, "install_id": _INSTALL}
         for name in names:
-            job = {"job_id": make_key(name, namespace).job_id, "namespace": namespace, "name": name, "queue": "celery"}
-            await calls.arun(nothing, operator_calls.put_record(self.keys, **leader, **job, attempt=1))
+            attempt = AttemptRef(make_key(name, namespace), 1, "celery")
+            await calls.arun(nothing, operator_calls.put_record(self.keys, attempt, **leader))
 
     async def sweep(self) -> None:
         await self.sweeper.sweep("period", 1)
@@ -307,7 +308,7 @@ async def test_finished_jobs_without_a_record_come_after_all_others(world: World
     assert names(world.cache.take(10)) == ["lives", "ends", "finished"]
 
 
-def answer_reports(monkeypatch: pytest.MonkeyPatch, reports: dict[str, Record]) -> list[str]:
+def answer_reports(monkeypatch: pytest.MonkeyPatch, reports: dict[str, AttemptRef]) -> list[str]:
     """Let Redis always list these reports; return the names of the scripts that are called."""
     called: list[str] = []
 
@@ -323,7 +324,7 @@ async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
     monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:
     monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)
-    called = answer_reports(monkeypatch, {"job": Record("", "", "", 1, "")})
+    called = answer_reports(monkeypatch, {"job": make_attempt(install_id="")})
 
     await world.sweeper._follow_folder_reports(1)
 
@@ -333,7 +334,7 @@ async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
 async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:
-    reported = {f"job-{number}": Record(_INSTALL, "default", "x", 1, "celery") for number in range(_LIMIT + 1)}
+    reported = {f"job-{number}": make_attempt(f"job-{number}", install_id=_INSTALL) for number in range(_LIMIT + 1)}
     called = answer_reports(monkeypatch, reported)
 
     await world.sweeper._follow_folder_reports(1)
@@ -349,8 +350,8 @@ async def test_a_reported_folder_of_a_job_that_shows_no_message_restores_its_rec
     world.add("quiet", "other", phase="Cancelled", attempt=1, observedGeneration=1)
     world.cache.take(10)
     nothing: Any = None
-    owner = Owner(make_key("quiet").job_id, _INSTALL, "default", "quiet", "celery", 1)
-    foreign = replace(owner, job_id=make_key("other").job_id, install_id="another")
+    owner = make_attempt(make_key("quiet").job_id, name="quiet", install_id=_INSTALL)
+    foreign = make_attempt(make_key("other").job_id, name="other", install_id="another")
     await calls.arun(nothing, worker_calls.report_folders(world.keys, _INSTALL, [owner, foreign]))
 
     await world.sweep()
@@ -366,7 +367,7 @@ async def test_redis_keeps_the_details_of_an_end_for_a_day_and_its_outcome_for_e
         ended_at = codec.format_time(datetime.now(UTC) - timedelta(hours=hours))
         world.add(name, phase="Succeeded", attempt=1, dispatchTime=ended_at, completionTime=ended_at)
         await world.record(name)
-        run = {"job_id": make_key(name).job_id, "task_id": "task", "attempt": 1, "token": "token"}
+        run: dict[str, Any] = {"attempt": AttemptRef(make_key(name), 1, "celery"), "token": "token"}
         await calls.arun(None, worker_calls.claim(world.keys, **run, worker="w"))  # type: ignore[arg-type]  # no client
         end = End(Outcome.SUCCEEDED, worker="w", findings=Findings(quality={"faces": "12"}))
         await calls.arun(None, worker_calls.finish(world.keys, **run, end=end))  # type: ignore[arg-type]  # the same

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.broker.backlog import FoundMessages
 from reconstruction_operator.controller.redis_view.messages import TAKEN_SECONDS, SentMessages
 
 from tests.support.controller.entries import make_entry, names
+from tests.support.refs import make_attempt
 
-A = TaskId("uid-a", 1)
-B = TaskId("uid-b", 1)
+A = make_attempt("uid-a")
+B = make_attempt("uid-b")
 
 
 class Sent(SentMessages):
@@ -40,14 +42,14 @@ def sent() -> Sent:
 
 def test_a_message_that_waits_in_its_queue_for_days_is_never_missing(sent: Sent) -> None:
     assert not any(sent.look(now, "uid-a-1", "uid-b-1") for now in range(16, 300_000, 7))
-    assert not sent.is_missing(sent.a, A, "celery")
+    assert not sent.is_missing(sent.a, A)
 
 
 def test_a_message_is_missing_if_two_searches_do_not_find_it(sent: Sent) -> None:
     assert sent.look(30.0, "uid-a-1") == []
-    assert not sent.is_missing(sent.b, B, "celery")
+    assert not sent.is_missing(sent.b, B)
     assert sent.look(31.0, "uid-a-1") == ["b"]  # confirmed at once, not only after another interval
-    assert (sent.is_missing(sent.a, A, "celery"), sent.is_missing(sent.b, B, "celery")) == (False, True)
+    assert (sent.is_missing(sent.a, A), sent.is_missing(sent.b, B)) == (False, True)
 
 
 def test_a_message_on_its_way_to_a_worker_is_not_missing(sent: Sent) -> None:
@@ -65,9 +67,9 @@ def test_a_message_that_a_worker_took_and_never_claimed_is_missing_in_the_end(se
 def test_a_message_that_was_sent_again_is_not_missing(sent: Sent) -> None:
     sent.look(30.0, "uid-a-1")
     sent.look(31.0, "uid-a-1")
-    sent.sent(sent.b, B, "celery", 32.0)
+    sent.sent(sent.b, B, 32.0)
 
-    assert not sent.is_missing(sent.b, B, "celery")
+    assert not sent.is_missing(sent.b, B)
     assert sent.look(46.0, "uid-a-1") == []  # it was sent too recently to be searched for
 
 
@@ -83,7 +85,7 @@ def test_a_queue_that_could_not_be_searched_proves_nothing(sent: Sent) -> None:
 
 def test_a_message_is_searched_for_in_the_queue_that_it_was_sent_to(sent: Sent) -> None:
     """The spec's queue may have been edited after it was sent, and before the status shows that."""
-    assert not sent.is_missing(sent.b, B, "gpu")
+    assert not sent.is_missing(sent.b, replace(B, queue="gpu"))
 
     assert sent.due(30.0) == {"celery", "gpu"}
     assert (
@@ -97,11 +99,11 @@ def test_a_message_is_searched_for_in_the_queue_that_it_was_sent_to(sent: Sent) 
 def test_after_a_loss_of_data_every_message_is_searched_for_again(sent: Sent) -> None:
     sent.look(30.0, "uid-a-1")
     sent.look(31.0, "uid-a-1")
-    assert sent.is_missing(sent.b, B, "celery")
+    assert sent.is_missing(sent.b, B)
 
     assert sent.due(32.0, "epoch-2") == {"celery"}  # at once
 
-    assert not sent.is_missing(sent.b, B, "celery")
+    assert not sent.is_missing(sent.b, B)
 
 
 def test_an_order_to_delete_files_is_searched_for_while_jobs_ask_about_it() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import fakeredis
 import pytest
 import redis
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
@@ -21,11 +20,12 @@ from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, worker_calls
 
 from tests.support.controller.entries import make_entry
+from tests.support.refs import make_attempt
 
 KEYS = Keys()
 JOB = "uid-1"
-TASK = TaskId(JOB, 1)
-RUN = {"task_id": str(TASK), "job_id": JOB, "attempt": 1, "token": "one"}
+TASK = make_attempt(JOB)
+RUN: dict[str, Any] = {"attempt": TASK, "token": "one"}
 
 
 class World:
@@ -58,7 +58,7 @@ class World:
 
     async def observe(self, now: float | None = None) -> Observation:
         self.now = self.now if now is None else now
-        (found,) = (await self.observer.observe([(self.entry, TASK, "celery")])).observations
+        (found,) = (await self.observer.observe([(self.entry, TASK)])).observations
         return found
 
 

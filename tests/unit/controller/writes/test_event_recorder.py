@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder, event_body
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
-KEY = JobKey("default", "banana", "uid-1")
+KEY = JobRef("default", "banana", "uid-1")
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from reconstruction_gallery.kube.jobs import Jobs, summary, watch, writers
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.kube import reflector
 from reconstruction_operator.kube.errors import ApiError
 
@@ -25,7 +25,7 @@ def body(name: str, uid: str = "", namespace: str = "team", **status: Any) -> di
 
 
 def put(jobs: Jobs, name: str, uid: str = "", namespace: str = "team", **status: Any) -> None:
-    jobs.put(JobKey(namespace, name, uid or f"uid-{name}"), body(name, uid, namespace, **status))
+    jobs.put(JobRef(namespace, name, uid or f"uid-{name}"), body(name, uid, namespace, **status))
 
 
 def test_a_listener_gets_only_jobs_that_changed_after_its_revision() -> None:
@@ -51,7 +51,7 @@ def test_a_deleted_job_is_removed_with_its_name_and_namespace() -> None:
 
     assert jobs.get("team", "a") is None
     assert (list(jobs.namespaces), [job.key.name for job in jobs.since(0)]) == (["other"], ["b"])
-    assert jobs.deleted(2) == [JobKey("team", "a", "uid-a")]
+    assert jobs.deleted(2) == [JobRef("team", "a", "uid-a")]
     assert jobs.input_uris == {"file:///photos/b"}
 
 
@@ -65,7 +65,7 @@ def test_a_recreated_job_replaces_the_deleted_one() -> None:
     job = jobs.get("team", "a")
     assert job is not None
     assert [job.key.uid, *(other.key.uid for other in jobs.since(0))] == ["second", "second"]
-    assert jobs.deleted(1) == [JobKey("team", "a", "first")]
+    assert jobs.deleted(1) == [JobRef("team", "a", "first")]
 
 
 def test_a_listener_that_missed_too_many_deletions_starts_again() -> None:
@@ -145,7 +145,7 @@ def test_labels_and_annotations_are_not_kept() -> None:
         kind: {f"{kind}-{number}": "x" * 50 for number in range(9_000)} for kind in ("labels", "annotations")
     }
 
-    jobs.put(JobKey("team", "a", "uid-a"), large)
+    jobs.put(JobRef("team", "a", "uid-a"), large)
 
     (job,) = jobs.since(0)
     assert len(job.summary + job.detail) < 2_000

@@ -8,7 +8,7 @@ import pytest
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.jobs import changes
-from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.identity import JobRef
 from starlette.requests import Request
 
 from tests.support.gallery import Server, make_gallery
@@ -39,7 +39,7 @@ def request_(server: Server, jobs: Jobs) -> Request:
 
 def put(jobs: Jobs, name: str, namespace: str = "a") -> None:
     metadata = {"namespace": namespace, "name": name, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"}
-    jobs.put(JobKey(namespace, name, name), {"metadata": metadata, "status": {"phase": "Running"}})
+    jobs.put(JobRef(namespace, name, name), {"metadata": metadata, "status": {"phase": "Running"}})
 
 
 async def sent(stream: AsyncGenerator[bytes, None]) -> list[str]:

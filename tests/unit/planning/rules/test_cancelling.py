@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Cancel, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import EndAttempt, PutRecord
@@ -14,7 +13,7 @@ from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import HELD, NOW, QUEUED, RECORD, RUNNING, TASK, look, observed
 
-PUT = PutRecord(1, "celery")
+PUT = PutRecord(TASK)
 TAKE = EndAttempt(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
 WAITING = observed(record=RECORD, workers=1)
 RETRY = Status(phase=Phase.PENDING, attempt=2, failures=1, next_attempt_time=NOW + timedelta(seconds=60))
@@ -51,7 +50,7 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
         pytest.param(RUNNING, observed(epoch_age_seconds=1), (PUT,), id="redis-lost-the-claim-just-now"),
         pytest.param(RUNNING, observed(epoch_age_seconds=16), (TAKE, PUT), id="redis-lost-the-claim"),
         pytest.param(Status(phase=Phase.SUSPENDED, attempt=1), WAITING, (TAKE,), id="suspended"),
-        pytest.param(RETRY, WAITING, (replace(TAKE, task=TaskId("uid", 2)),), id="during-a-backoff"),
+        pytest.param(RETRY, WAITING, (replace(TAKE, task=replace(TASK, number=2)),), id="during-a-backoff"),
     ],
 )  # fmt: skip
 def test_a_confirmed_cancel_waits_for_a_worker_only_if_one_has_started(

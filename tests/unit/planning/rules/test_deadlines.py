@@ -6,17 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import EndAttempt, RequestStop
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TASK, look, observed
+from tests.support.plans import NOW, TASK, in_record, look, observed
 
 START = NOW - timedelta(seconds=60)  # of the job's creation as well
-RECORD = Record("install", "team", "banana", 1, "celery", START)
+RECORD = Record(in_record(), START)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=START)
 HELD = observed(record=RECORD, claim=CLAIM, alive=True)
 UNHEARD = observed(HELD, alive=False, heard=False, silent_seconds=10)
@@ -40,7 +39,7 @@ NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
         pytest.param(QUEUED, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running-but-not-stored"),
         pytest.param(RUNNING, observed(HELD, stop=StopReason.DEADLINE), (), id="stopping"),
         pytest.param(RETRY, observed(record=RECORD),
-            (EndAttempt(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
+            (EndAttempt(replace(TASK, number=2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
         pytest.param(RUNNING, observed(HELD, alive=False, silent_seconds=10),
             (EndAttempt(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 has sent no heartbeat for 10 s.",
                 is_lost=True),),

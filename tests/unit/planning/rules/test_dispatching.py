@@ -6,16 +6,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
 from reconstruction_operator.planning.types import Observation, Plan
 
-from tests.support.plans import NOW, look, observed
+from tests.support.plans import NOW, TASK, in_record, look, observed
 
-FIRST = TaskId("uid", 1)
-SECOND = TaskId("uid", 2)
+FIRST = TASK
+SECOND = replace(TASK, number=2)
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, task_id="uid-1", dispatch_time=NOW - timedelta(seconds=5))
 RETRY = Status(phase=Phase.PENDING, attempt=2, task_id="uid-2", failures=1)
 
@@ -25,7 +24,7 @@ def ago(seconds: float) -> datetime:
 
 
 def record(attempt: int = 1, sent: datetime | None = None) -> Record:
-    return Record("install", "team", "banana", attempt, "celery", sent)
+    return Record(in_record(attempt), sent)
 
 
 CLAIMED = observed(record=record(), claim=Claim("token", "worker-1", by_operator=False, at=ago(3000)), alive=True)
@@ -34,30 +33,30 @@ CLAIMED = observed(record=record(), claim=Claim("token", "worker-1", by_operator
 @pytest.mark.parametrize(
     ("status", "seen", "actions"),
     [
-        pytest.param(Status(), observed(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery")), id="a-new-job"),
-        pytest.param(Status(), observed(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-exists"),
+        pytest.param(Status(), observed(), (PutRecord(TASK), Dispatch(FIRST)), id="a-new-job"),
+        pytest.param(Status(), observed(record=record()), (Dispatch(FIRST),), id="the-record-exists"),
         pytest.param(Status(), observed(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
         pytest.param(QUEUED, observed(record=record(sent=ago(5))), (), id="sent-and-stored"),
-        pytest.param(RETRY, observed(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")),
+        pytest.param(RETRY, observed(record=record(1, ago(99))), (PutRecord(replace(TASK, number=2)), Dispatch(SECOND)),
             id="an-attempt-that-is-stored"),
-        pytest.param(QUEUED, observed(missing=True), (PutRecord(1, "celery"), Dispatch(FIRST, "celery", again=True)),
+        pytest.param(QUEUED, observed(missing=True), (PutRecord(TASK), Dispatch(FIRST, again=True)),
             id="redis-lost-it-long-ago"),
-        pytest.param(QUEUED, observed(), (PutRecord(1, "celery"),), id="redis-lost-the-record-alone"),
-        pytest.param(QUEUED, observed(epoch_age_seconds=3, missing=True), (PutRecord(1, "celery"),),
+        pytest.param(QUEUED, observed(), (PutRecord(TASK),), id="redis-lost-the-record-alone"),
+        pytest.param(QUEUED, observed(epoch_age_seconds=3, missing=True), (PutRecord(TASK),),
             id="redis-lost-all-just-now"),
-        pytest.param(QUEUED, observed(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
+        pytest.param(QUEUED, observed(epoch_age_seconds=3), (PutRecord(TASK),), id="redis-lost-it-just-now"),
         pytest.param(QUEUED, observed(record=record(), epoch_age_seconds=3), (),
             id="redis-lost-it-and-the-record-is-restored"),
         pytest.param(QUEUED, observed(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
         pytest.param(QUEUED, observed(record=record(sent=ago(15)), missing=True),
-            (Dispatch(FIRST, "celery", again=True),), id="missing"),
+            (Dispatch(FIRST, again=True),), id="missing"),
         pytest.param(
-            QUEUED, observed(record=replace(record(sent=ago(15)), queue="old"), missing=True),
-            (Dispatch(FIRST, "old", again=True),),
+            QUEUED, observed(record=Record(in_record(queue="old"), ago(15)), missing=True),
+            (Dispatch(replace(FIRST, queue="old"), again=True),),
             id="missing-from-the-queue-before-an-edit",
         ),
         pytest.param(QUEUED, observed(record=record(sent=ago(-3600)), missing=True),
-            (Dispatch(FIRST, "celery", again=True),), id="missing-since-before-the-clock-was-set-back"),
+            (Dispatch(FIRST, again=True),), id="missing-since-before-the-clock-was-set-back"),
         pytest.param(QUEUED, observed(record=record(sent=ago(90_000)), workers=1), (), id="not-known-to-be-missing"),
         pytest.param(QUEUED, observed(record=record(sent=ago(9000)), workers=0), (), id="no-worker-so-it-waits-there"),
         pytest.param(QUEUED, CLAIMED, (), id="claimed"),
@@ -110,7 +109,7 @@ def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
 def test_each_priority_has_its_own_queue() -> None:
     plan = look(observed(), admitted=True, queue="gpu", priority="high")
 
-    assert plan.actions == (PutRecord(1, "gpu-high"), Dispatch(FIRST, "gpu-high"))
+    assert plan.actions == (PutRecord(replace(FIRST, queue="gpu-high")), Dispatch(replace(FIRST, queue="gpu-high")))
     assert plan.status.message == "Waiting for a worker: no live worker listens to queue gpu-high"
 
 

@@ -23,7 +23,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import MARK, NOW, look, observed
+from tests.support.plans import MARK, NOW, in_record, look, observed
 
 ENDED = NOW - timedelta(seconds=2)
 SENT = NOW - timedelta(minutes=2)
@@ -44,7 +44,7 @@ RUNNING = Status(
 
 def seen(outcome: Outcome, reason: str = "", message: str = "", attempt: int = 1) -> Observation:
     end = End(outcome, reason, message, at=ENDED + timedelta(milliseconds=400), worker="worker-1")
-    return observed(record=Record("install", "team", "banana", attempt, "celery", SENT), claim=CLAIM, end=end)
+    return observed(record=Record(in_record(attempt), SENT), claim=CLAIM, end=end)
 
 
 def test_a_success_reports_its_details() -> None:

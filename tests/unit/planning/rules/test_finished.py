@@ -24,10 +24,10 @@ from reconstruction_operator.planning.rules.finished import next_plan
 from reconstruction_operator.planning.types import Observation, Plan
 
 from tests.support.jobs import make_job
-from tests.support.plans import NOW, TASK, TIMING, job_with, look, observed, plan
+from tests.support.plans import NOW, TASK, TIMING, in_record, job_with, look, observed, plan
 
 ENDED = NOW - timedelta(seconds=60)
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
+RECORD = Record(in_record(), NOW - timedelta(seconds=90))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
 ENDS = {
     Phase.SUCCEEDED: End(Outcome.SUCCEEDED, at=ENDED, worker="worker-1"),
@@ -145,7 +145,7 @@ def test_files_of_a_cancelled_job_are_deleted_for_the_cancel_even_after_its_ttl(
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.CANCELLED])
 def test_an_order_to_delete_is_sent_to_the_queue_of_the_attempt(phase: Phase) -> None:
     """The spec's queue may be edited after the message was sent, and before the status shows it."""
-    record = replace(RECORD, queue="gpu", attempt=2)
+    record = replace(RECORD, attempt=in_record(2, "gpu"))
 
     plan = look(observed(NOT_STARTED, record=record), over(phase, attempt=2), ttl_seconds_after_finished=0)
 
@@ -201,7 +201,7 @@ ORDER = DeleteFiles("celery", retain_seconds=0)
             id="no-message-was-sent"),
         pytest.param(UNSTARTED, observed(NOT_STARTED, record=replace(RECORD, cleaned=True)), set(),
             id="and-a-worker-has-deleted-them"),
-        pytest.param(replace(UNSTARTED, attempt=2), observed(NOT_STARTED, record=replace(RECORD, attempt=2)),
+        pytest.param(replace(UNSTARTED, attempt=2), observed(NOT_STARTED, record=replace(RECORD, attempt=in_record(2))),
             {FLAG, ORDER}, id="the-operator-ended-the-second-attempt"),
         pytest.param(CANCELLED, observed(UNDELETED, end=End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")),
             {FLAG, ORDER}, id="another-run-ended"),
@@ -231,7 +231,7 @@ RUNS = observed(record=RECORD, claim=CLAIM, alive=True)
 @pytest.mark.parametrize(
     ("seen", "status", "actions"),
     [
-        pytest.param(observed(workers=1), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
+        pytest.param(observed(workers=1), over(Phase.FAILED), (RESTORED, PutRecord(TASK)), id="end-and-record"),
         pytest.param(observed(record=RECORD, workers=1), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
         pytest.param(observed(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
         pytest.param(observed(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (),
@@ -251,7 +251,7 @@ def test_what_redis_lost_of_a_cancelled_job_is_restored_after_its_flag() -> None
     """
     restored = EndAttempt(TASK, Outcome.CANCELLED, "CANCELLED", RESTORED.message)
 
-    assert look(observed(workers=1), CANCELLED).actions == (FLAG, restored, PutRecord(1, "celery"), ORDER)
+    assert look(observed(workers=1), CANCELLED).actions == (FLAG, restored, PutRecord(TASK), ORDER)
 
 
 _TTL = 3_600.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
@@ -23,10 +23,11 @@ from reconstruction_operator.planning.actions import (
 from reconstruction_operator.planning.rules.orphans import plan_contested, plan_orphan, sort_folders
 from reconstruction_operator.planning.types import Job, Observation
 
-from tests.support.plans import NOW, QUEUED, TIMING, job_with, observed
+from tests.support.plans import NOW, QUEUED, TIMING, in_record, job_with, observed
+from tests.support.refs import make_attempt
 
-TASK = TaskId("uid", 2)
-RECORD = Record("install", "team", "banana", 2, "gpu", NOW - timedelta(seconds=90))
+TASK = in_record(2, "gpu")
+RECORD = Record(TASK, NOW - timedelta(seconds=90))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=80))
 HELD = observed(claim=CLAIM, alive=True)
 STOPPED = observed(claim=CLAIM, end=End(Outcome.STOPPED, "DELETED", at=NOW - timedelta(seconds=20)))
@@ -72,7 +73,7 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10), orders=1)
 def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
     record: Record, seen: Observation, actions: tuple[object, ...]
 ) -> None:
-    assert plan_orphan("uid", record, seen, NOW, TIMING) == actions
+    assert plan_orphan(record, seen, NOW, TIMING) == actions
 
 
 @pytest.mark.parametrize(
@@ -84,12 +85,12 @@ def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
     ],
 )  # fmt: skip
 def test_the_attempt_of_a_contested_job_ends_and_its_files_stay(seen: Observation, actions: tuple[Action, ...]) -> None:
-    assert plan_contested("uid", RECORD, seen, TIMING) == actions
+    assert plan_contested(RECORD, seen, TIMING) == actions
 
 
-FIRST = replace(RECORD, attempt=1)
+FIRST = replace(RECORD, attempt=in_record(1, "gpu"))
 CLOSED = observed(claim=replace(CLAIM, token="operator", by_operator=True), end=End(Outcome.STOPPED, "DELETED", at=NOW))
-FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget())
+FORGOTTEN = (TakeBack(FIRST.attempt), Forget())
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget())
 def test_a_job_that_no_worker_began_is_forgotten_without_a_worker(
     record: Record, seen: Observation, *, begun: bool, forgotten: bool
 ) -> None:
-    actions = plan_orphan("uid", record, seen, NOW, TIMING, begun=begun)
+    actions = plan_orphan(record, seen, NOW, TIMING, begun=begun)
 
     assert actions == (FORGOTTEN if forgotten else (DeleteFiles("gpu"),))
 
@@ -116,17 +117,17 @@ def test_a_job_that_no_worker_began_is_forgotten_without_a_worker(
 @pytest.mark.parametrize(
     ("folder", "job", "unrecorded", "unknown"),
     [
-        pytest.param(RECORD, None, False, True, id="no-object"),
-        pytest.param(RECORD, job_with(Status()), True, False, id="its-status-shows-no-message"),
-        pytest.param(RECORD, job_with(QUEUED), False, False, id="its-status-shows-the-message"),
-        pytest.param(
-            RECORD, job_with(Status(), managed_by="example.com/other"), False, False, id="another-controllers"
-        ),
-        pytest.param(replace(RECORD, install_id="other"), None, False, False, id="of-another-installation"),
-        pytest.param(replace(RECORD, install_id="other"), job_with(Status()), False, False, id="and-with-an-object"),
+        pytest.param(TASK, None, False, True, id="no-object"),
+        pytest.param(TASK, job_with(Status()), True, False, id="its-status-shows-no-message"),
+        pytest.param(TASK, job_with(QUEUED), False, False, id="its-status-shows-the-message"),
+        pytest.param(TASK, job_with(Status(), managed_by="example.com/other"), False, False, id="another-controllers"),
+        pytest.param(make_attempt("uid"), None, False, False, id="of-another-installation"),
+        pytest.param(make_attempt("uid"), job_with(Status()), False, False, id="and-with-an-object"),
     ],
 )
-def test_what_follows_from_a_reported_folder(folder: Record, job: Job | None, unrecorded: bool, unknown: bool) -> None:
+def test_what_follows_from_a_reported_folder(
+    folder: AttemptRef, job: Job | None, unrecorded: bool, unknown: bool
+) -> None:
     jobs = {} if job is None else {"uid": job}
 
     assert sort_folders({"uid": folder}, jobs, "install") == ([job] * unrecorded, {"uid": folder} if unknown else {})

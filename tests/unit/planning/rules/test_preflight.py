@@ -12,11 +12,11 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import EndAttempt
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TASK, look, observed
+from tests.support.plans import NOW, TASK, in_record, look, observed
 
 MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
 USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
-RECORD = Record("install", "team", "banana", 1, "celery", NOW)
+RECORD = Record(in_record(), NOW)
 SEEN = observed(workers=1, checked=MISSING)
 IN_QUEUE = observed(SEEN, record=RECORD)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW)

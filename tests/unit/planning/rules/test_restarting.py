@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look, observed
+from tests.support.plans import NOW, in_record, look, observed
 
 RUNNING = Status(
     observed_generation=1,
@@ -24,7 +24,7 @@ RUNNING = Status(
 
 def lost(attempt: int) -> Observation:
     """Redis lost everything but the attempt's record, long ago."""
-    return observed(record=Record("install", "team", "banana", attempt, "celery"))
+    return observed(record=Record(in_record(attempt)))
 
 
 def test_after_three_consecutive_attempts_that_redis_lost_the_next_one_waits() -> None:

@@ -13,10 +13,10 @@ from reconstruction_operator.contract.records import Claim, ProgressReport, Reco
 from reconstruction_operator.planning.actions import EndAttempt, PutRecord
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import MARK, NOW, TASK, look, observed
+from tests.support.plans import MARK, NOW, TASK, in_record, look, observed
 
 STARTED = NOW - timedelta(seconds=30)
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=40, milliseconds=300))
+RECORD = Record(in_record(), NOW - timedelta(seconds=40, milliseconds=300))
 CLAIM = Claim("token", "worker-1", by_operator=False, at=STARTED + timedelta(milliseconds=700))
 SEEN = observed(record=RECORD, claim=CLAIM, alive=True)
 RUNNING = Status(
@@ -103,9 +103,7 @@ def test_the_heartbeat_is_checked_when_the_worker_could_be_lost(alive: bool, sil
     assert plan.wake_at == NOW + timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize(
-    ("record", "actions"), [(None, (PutRecord(1, "celery"),)), (RECORD, ())], ids=["lost", "there"]
-)
+@pytest.mark.parametrize(("record", "actions"), [(None, (PutRecord(TASK),)), (RECORD, ())], ids=["lost", "there"])
 def test_a_live_worker_may_register_again_after_a_loss_of_data(
     record: Record | None, actions: tuple[PutRecord, ...]
 ) -> None:
@@ -137,4 +135,4 @@ def test_a_requested_stop_is_final_although_its_cause_has_ended() -> None:
 
 
 def test_a_lost_record_of_a_running_job_is_restored() -> None:
-    assert look(observed(SEEN, record=None), RUNNING).actions == (PutRecord(1, "celery"),)
+    assert look(observed(SEEN, record=None), RUNNING).actions == (PutRecord(TASK),)

@@ -12,7 +12,7 @@ from reconstruction_operator.planning.actions import Dispatch, EndAttempt, PutRe
 from reconstruction_operator.planning.types import Observation
 
 from tests.support import plans
-from tests.support.plans import HELD, NOW, QUEUED, RECORD, TASK, look, observed
+from tests.support.plans import HELD, NOW, QUEUED, RECORD, TASK, in_record, look, observed
 
 END = End(Outcome.STOPPED, "SUSPENDED", at=NOW)
 RUNNING = replace(plans.RUNNING, progress=Progress(20, "Running reconstruction", 3, 6, 40, "40s", "20%", NOW))
@@ -33,9 +33,9 @@ LOST = EndAttempt(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 has sent
         pytest.param(RUNNING, HELD, Phase.RUNNING, (RequestStop(TASK, StopReason.SUSPEND),), id="running"),
         pytest.param(RUNNING, observed(HELD, stop=StopReason.SUSPEND), Phase.RUNNING, (), id="stopping"),
         pytest.param(RUNNING, observed(HELD, alive=False, silent_seconds=11), Phase.RUNNING, (LOST,), id="lost"),
-        pytest.param(RUNNING, observed(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(1, "celery"),),
+        pytest.param(RUNNING, observed(epoch_age_seconds=1), Phase.RUNNING, (PutRecord(TASK),),
             id="redis-lost-it-just-now"),
-        pytest.param(RUNNING, observed(), Phase.QUEUED, (TAKE, PutRecord(1, "celery")), id="redis-lost-it"),
+        pytest.param(RUNNING, observed(), Phase.QUEUED, (TAKE, PutRecord(TASK)), id="redis-lost-it"),
         pytest.param(RUNNING, observed(HELD, end=END), Phase.SUSPENDED, (), id="stopped"),
         pytest.param(SUSPENDED, observed(HELD, end=END), Phase.SUSPENDED, (), id="at-rest"),
         pytest.param(SUSPENDED, observed(), Phase.SUSPENDED, (), id="suspended-and-redis-lost-it"),
@@ -73,10 +73,10 @@ def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> Non
 
 
 def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
-    status = look(observed(record=replace(RECORD, attempt=3)), SUSPENDED).status
+    status = look(observed(record=replace(RECORD, attempt=in_record(3))), SUSPENDED).status
 
     assert (status.phase, status.attempt, status.dispatch_time) == (Phase.QUEUED, 3, RECORD.sent_at)
-    unsent = look(observed(record=replace(RECORD, attempt=3, sent_at=None)), SUSPENDED).status
+    unsent = look(observed(record=replace(RECORD, attempt=in_record(3), sent_at=None)), SUSPENDED).status
     assert (unsent.phase, unsent.attempt, unsent.dispatch_time) == (Phase.PENDING, 3, None)
 
 
@@ -86,7 +86,7 @@ def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> Non
 
     plan = look(seen, status, admitted=True)
 
-    assert plan.actions == (PutRecord(1, "celery"), Dispatch(TASK, "celery"))
+    assert plan.actions == (PutRecord(TASK), Dispatch(TASK))
     assert [event.reason for event in plan.events] == ["Resumed", "Dispatched"]
     lost = look(observed(seen, record=RECORD), status).status  # the leader died before the status showed the message
     assert (lost.phase, lost.attempt) == (Phase.QUEUED, 1)

@@ -14,7 +14,7 @@ from reconstruction_operator.planning.quotas import Refusal
 from reconstruction_operator.planning.rules import validating
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING, job_with, observed
+from tests.support.plans import NOW, TIMING, in_record, job_with, observed
 
 REFUSED = observed(refused=Refusal("QUEUE_REFUSED", "Namespace team may not use queue gpu."))
 
@@ -70,9 +70,7 @@ def test_a_job_with_a_high_attempt_is_left_to_other_rules(attempt: int, spec: di
     [
         pytest.param(case(observed()), id="nothing is wrong"),
         pytest.param(case(REFUSED, status=Status(attempt=1)), id="it was admitted before the rule was made"),
-        pytest.param(
-            case(observed(REFUSED, record=Record("install", "team", "banana", 1, "gpu"))), id="a message may be sent"
-        ),
+        pytest.param(case(observed(REFUSED, record=Record(in_record(1, "gpu")))), id="a message may be sent"),
         pytest.param(
             case(REFUSED, ("A is wrong.",), cancel_requested=True, cancel_confirmed=True), id="a cancel is confirmed"
         ),

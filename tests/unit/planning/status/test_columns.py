@@ -13,10 +13,10 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.places import OVER_QUOTA, place
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look, observed
+from tests.support.plans import NOW, in_record, look, observed
 
 SERVED = observed(workers=1)
-SENT = observed(SERVED, record=Record("install", "team", "banana", 1, "celery", NOW))
+SENT = observed(SERVED, record=Record(in_record(), NOW))
 HELD = observed(SENT, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 RUNNING = Status(
     phase=Phase.RUNNING,

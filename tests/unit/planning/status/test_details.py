@@ -14,12 +14,12 @@ from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.status import details
 from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, TIMING, job_with, observed
+from tests.support.plans import NOW, TIMING, in_record, job_with, observed
 
 BEGAN = NOW - timedelta(seconds=30, milliseconds=-400)
 SENT = NOW - timedelta(seconds=60)
 CLAIM = Claim("token", "worker-1", by_operator=False, at=BEGAN)
-RECORD = Record("install", "team", "banana", 1, "celery", SENT)
+RECORD = Record(in_record(), SENT)
 REPORT = ProgressReport(10, "Loading input files", 1, 0.1, None, None, findings=Findings(Inputs(5, 50)))
 
 

@@ -16,9 +16,9 @@ from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.types import Event, Observation, Plan
 
-from tests.support.plans import NOW, look, observed
+from tests.support.plans import NOW, in_record, look, observed
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW)
+RECORD = Record(in_record(), NOW)
 LISTENED = observed(record=RECORD, workers=1)
 HELD = observed(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.api import codec
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.errors import StorageError
@@ -17,6 +19,7 @@ from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
+from tests.support.refs import make_attempt
 from tests.support.results import seal
 from tests.support.settings import configure
 from tests.support.unprivileged import unprivileged
@@ -38,7 +41,7 @@ def result(tmp_path: Path) -> Path:
 
 
 def run_of(attempt: int, job_id: str = "job1") -> Run:
-    return Run(job_id, attempt, folder=None)
+    return Run(make_attempt(job_id, attempt), folder=None)
 
 
 def deliver(result: Path, uri: str, attempt: int = 1) -> None:
@@ -98,12 +101,12 @@ def put_foreign_files(root: Path) -> None:
     for name in ("nested", "huge", "pipe"):
         (root / name).mkdir()
     (root / "nested" / "manifest.json").write_text("[" * 200_000)
-    (root / "huge" / "manifest.json").write_text(Manifest("job1", attempt=1, model=" " * (1 << 20)).to_text())
+    (root / "huge" / "manifest.json").write_text(Manifest(make_attempt("job1"), model=" " * (1 << 20)).to_text())
     os.mkfifo(root / "pipe" / "manifest.json")
     (root / "theirs").mkdir()
     (root / "theirs" / "thesis.txt").write_text("years of work")
     (root / "other").mkdir()
-    (root / "other" / "manifest.json").write_text(Manifest("job2", attempt=1).to_text())
+    (root / "other" / "manifest.json").write_text(Manifest(make_attempt("job2")).to_text())
 
 
 def test_nothing_is_delivered_without_output_roots(root: Path, result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,10 +169,10 @@ def test_withdraw_deletes_only_the_copy_of_its_job(root: Path, result: Path) -> 
     assert names(root) == []
 
 
-@pytest.mark.parametrize("text", ['{"jobId": "job1", "attempt": 1}', '{"jobId": "job1", "files": [{"bytes": 1e999}]}'])
+@pytest.mark.parametrize("text", ['{"attempt": %s}', '{"attempt": %s, "files": [{"bytes": 1e999}]}'])
 def test_copy_whose_manifest_was_edited_is_still_withdrawn(text: str, root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/banana")
-    (root / "banana" / "manifest.json").write_text(text)
+    (root / "banana" / "manifest.json").write_text(text % json.dumps(codec.encode(make_attempt("job1"))))
 
     FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
 
@@ -215,11 +218,12 @@ def test_interrupted_copy_leaves_no_files(root: Path, result: Path) -> None:
 
 _CHECK = (
     "import sys\n"
+    "from reconstruction_operator.api.identity import AttemptRef, JobRef\n"
     "from reconstruction_operator.transfer import errors\n"
     "from reconstruction_operator.transfer.folders.delivery import FolderTarget\n"
     "from reconstruction_operator.transfer.runs import Run\n"
     "try:\n"
-    "    FolderTarget(sys.argv[1]).check(Run('job1', 1, None))\n"
+    "    FolderTarget(sys.argv[1]).check(Run(AttemptRef(JobRef.bare('job1'), 1), None))\n"
     "except errors.StorageError as error:\n"
     "    print(error)\n"
 )

@@ -11,7 +11,9 @@ from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.process import ObjectTarget
 
-MANIFEST = Manifest("job1", "job1-2", attempt=2, uri="s3://b/meshes/", files=(SealedFile("model.glb", 4, "abc"),))
+from tests.support.refs import make_attempt
+
+MANIFEST = Manifest(make_attempt("job1", 2), uri="s3://b/meshes/", files=(SealedFile("model.glb", 4, "abc"),))
 
 
 def test_the_folder_depends_on_the_content_alone() -> None:
@@ -19,7 +21,7 @@ def test_the_folder_depends_on_the_content_alone() -> None:
     assert folder.startswith("job1/2-")
     assert layout.folder_of(replace(MANIFEST, findings=Findings(quality={"a": "1"}), uri="s3://elsewhere/")) == folder
     assert layout.folder_of(replace(MANIFEST, files=(SealedFile("model.glb", 4, "abd"),))) != folder
-    assert layout.folder_of(replace(MANIFEST, task_id="job1-3")) != folder
+    assert layout.folder_of(replace(MANIFEST, attempt=make_attempt("job1", 3))) != folder
 
 
 @pytest.mark.parametrize("uri", ["s3://b/meshes", "s3://b/meshes/"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fakeredis
 import pytest
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
@@ -18,6 +19,8 @@ from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import Interruption, InterruptionKind
+
+from tests.support.refs import make_bare
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED")
@@ -37,11 +40,14 @@ def redis_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakeredis.FakeServ
     client.close()
 
 
+BARE = make_bare()
+
+
 class Run:
     """A run that has tried to claim the attempt."""
 
-    def __init__(self, token: str = "mine", *, task_id: str = "task", attempt: int | None = None) -> None:  # noqa: S107  # no secret
-        self.ownership = Ownership("job", task_id, attempt, token, "w")
+    def __init__(self, token: str = "mine", *, attempt: AttemptRef = BARE) -> None:  # noqa: S107  # no secret
+        self.ownership = Ownership(attempt, token, "w")
         self.ownership.claim()
         self.heartbeat = Heartbeat(
             beat=self.ownership.beat,

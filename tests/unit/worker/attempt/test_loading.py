@@ -14,6 +14,7 @@ from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.loading import input_of, load_photos
 
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, run
 
@@ -68,11 +69,11 @@ def test_masks_come_with_their_photos_and_do_not_count(photos: Path) -> None:
         Image.new("RGB", (64, 48)).save(photos / name)
     (photos / "masks").mkdir()
     Image.new("L", (64, 48)).save(photos / "masks" / "2.png")
-    space = workspace.prepare(JOB, "task", 1)
-    envelope = Envelope(attempt=1, install_id="test", input_uri=f"file://{photos}")
+    space = workspace.prepare(make_attempt(JOB))
+    envelope = Envelope(make_attempt(JOB), input_uri=f"file://{photos}")
     limits = Limits.from_config("default")
 
-    take = input_of(JOB, envelope, space)
+    take = input_of(envelope, space)
     loaded = load_photos(take, model=ThreePhotos(), workspace=space, limits=limits, tick=lambda *_: None)
 
     assert [(one.path.name, one.mask and one.mask.name) for one in loaded.photos] == [

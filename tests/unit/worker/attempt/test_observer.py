@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.status import Outputs
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
@@ -14,12 +15,13 @@ from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.telemetry import relay, tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.spans import Span
-from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
+from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
 
 from devcluster.harness.collector import Collector
+from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("client", "jobs_dir")
@@ -67,7 +69,7 @@ class Observed:
         self.sent: list[Meta] = []
         self.sender = ProgressSender(self.sent.append, flush=True)
         self.observer = AttemptObserver(
-            Assignment(UID, f"{UID}-1", "photogrammetry", BARE, "w@1", traceparent),
+            Assignment(Envelope(make_attempt(UID)), "photogrammetry", "w@1", traceparent),
             self.sender,
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),

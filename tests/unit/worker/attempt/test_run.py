@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.jobfiles.kept_stages import RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
+from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.run import stage_folder
 from reconstruction_operator.worker.model.selection import choose
@@ -52,8 +53,8 @@ def test_a_model_has_a_folder_of_stages_unless_the_settings_allow_none(
     tmp_path: Path, most_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, STAGES_MAX_BYTES=most_bytes)
-    assignment = Assignment(JOB, "task", "placeholder", BARE, "worker")
-    folder = stage_folder(RunStages(Workspace(tmp_path), JOB), assignment, choose("placeholder", {}), "")
+    assignment = Assignment(Envelope.bare(JOB, "task"), "placeholder", "worker")
+    folder = stage_folder(RunStages(Workspace(tmp_path), assignment.attempt), assignment, choose("placeholder", {}), "")
     assert (folder.max_bytes if folder else 0) == most_bytes
 
 
