@@ -66,15 +66,19 @@ def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywher
         del system.processes[name]
 
 
-def test_running_and_cancelled_jobs_are_explained(jobs: Jobs, recon: Program) -> None:
+def test_a_running_job_is_explained(jobs: Jobs, recon: Program) -> None:
     jobs.create_in("Running", "running", queue="slow")
     assert situation(recon, "running") == "running"
-    jobs.request_cancel("running")
-    jobs.wait("running", "announced", lambda job: job["status"]["observedGeneration"] == job["metadata"]["generation"])
-    assert situation(recon, "running") == "cancel-announced"
-    jobs.confirm_cancel("running")
-    jobs.wait_phase("running", "Cancelled")
-    assert situation(recon, "running") == "cancelled"
+
+
+def test_a_cancelled_job_is_explained_at_each_step(jobs: Jobs, recon: Program) -> None:
+    jobs.create_in("Running", "stopped", queue="slow")
+    jobs.request_cancel("stopped")
+    jobs.wait("stopped", "announced", lambda job: job["status"]["observedGeneration"] == job["metadata"]["generation"])
+    assert situation(recon, "stopped") == "cancel-announced"
+    jobs.confirm_cancel("stopped")
+    jobs.wait_phase("stopped", "Cancelled")
+    assert situation(recon, "stopped") == "cancelled"
 
 
 def test_finished_jobs_are_explained(jobs: Jobs, recon: Program) -> None:
