@@ -103,6 +103,7 @@ def test_photos_of_a_phone_become_a_mesh(jobs: Jobs, from_a_phone: Path) -> None
     assert len(mesh.faces) > 10_000
 
 
+@pytest.mark.release  # a minute; `make test` takes frames from videos, and reconstructs photos
 def test_a_video_becomes_a_mesh(jobs: Jobs, photos_root: Path) -> None:
     (folder := photos_root / "video").mkdir()
     views = [scenes.box_photo(camera, 0)[..., None].repeat(3, axis=2) for camera in scenes.around(60, size=640)]
