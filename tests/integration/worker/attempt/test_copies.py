@@ -92,7 +92,7 @@ def test_the_attempt_after_a_failed_copy_copies_the_result_without_work(
 
     want(client, 2)
     assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "completed"
-    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"]["number"] == 1
 
 
 def test_a_copy_of_a_later_attempt_stays_until_that_attempt_runs_again(
