@@ -12,7 +12,7 @@ from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 
-from reconstruction_operator.api.identity import check_job_id
+from reconstruction_operator.api.identity import AttemptRef, check_job_id
 from reconstruction_operator.broker import celery_settings, transport
 from reconstruction_operator.contract.envelope import Envelope
 
@@ -44,16 +44,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
-    """The message that orders any worker of `queue` to delete the job's files."""
+    """The message that orders any worker of the attempt's queue to delete the job's files."""
 
-    job_id: str
-    queue: str
+    attempt: AttemptRef
     retain_seconds: int | None = None  # how long the result stays in the trash; None: as in the result's manifest
 
     @property
     def task_id(self) -> str:
         """The Celery task id."""
-        return cleanup_id(self.job_id)
+        return cleanup_id(self.attempt.job_id)
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue."""
+        return self.attempt.queue
 
 
 def header(task: Task, name: str) -> str:
@@ -70,7 +74,7 @@ def _task(message: Message | CleanUp) -> dict[str, Any]:
     """Return the arguments of Celery's `send_task`."""
     where = {"task_id": message.task_id, "queue": message.queue}
     if isinstance(message, CleanUp):
-        job_id = check_job_id(message.job_id)
+        job_id = check_job_id(message.attempt.job_id)
         order = {} if message.retain_seconds is None else {"kwargs": {"retain_seconds": message.retain_seconds}}
         return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job_id = check_job_id(message.envelope.attempt.job_id)

@@ -80,7 +80,7 @@ def _without(mapping: dict[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def test_an_order_to_delete_files_is_sent_like_a_job(dispatcher: Dispatcher, broker: redis.Redis) -> None:
-    dispatcher.send([dispatch.CleanUp("job-1", "gpu")])
+    dispatcher.send([dispatch.CleanUp(make_attempt("job-1", queue="gpu"))])
     (sent,) = waiting(broker, "gpu")
     assert sent["headers"]["task"] == "reconstruction.cleanup"
     assert sent["headers"]["ignore_result"] is True

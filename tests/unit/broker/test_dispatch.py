@@ -26,5 +26,5 @@ def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, he
     ("seconds", "arguments"), [(None, None), (0, {"retain_seconds": 0}), (60, {"retain_seconds": 60})]
 )
 def test_an_order_to_delete_files_holds_the_retention(seconds: int | None, arguments: dict[str, int] | None) -> None:
-    task = dispatch._task(dispatch.CleanUp(UID, "celery", seconds))
+    task = dispatch._task(dispatch.CleanUp(make_attempt(UID), seconds))
     assert (task["args"], task.get("kwargs")) == ((UID,), arguments)

@@ -230,7 +230,7 @@ def message(
 ) -> dispatch.Message | dispatch.CleanUp:
     """Make the message to a worker: an attempt, or the order to delete files."""
     if isinstance(action, planned.DeleteFiles):
-        return dispatch.CleanUp(actions.key.job_id, action.queue, action.retain_seconds)
+        return dispatch.CleanUp(replace(actions.attempt, queue=action.queue), action.retain_seconds)
     if actions.job is None:
         raise TypeError("a record without an object is never dispatched")
     spec = actions.job.spec
