@@ -11,7 +11,7 @@ from typing import Any
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobRef
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.entry import Entry, Index, Rank
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.counts import Counts
@@ -41,8 +41,8 @@ class Cache:
         self._monotonic = monotonic
         self._utc_now = utc_now
         self._entries: dict[str, Entry] = {}  # by uid
-        self._unfinished: dict[Entry, None] = {}
-        self._active: dict[Entry, None] = {}  # in a queue or with a worker
+        # Those in a queue or with a worker, which are polled each second: a pass over 50,000 jobs takes 8 ms of CPU
+        self._active: dict[Entry, None] = {}
         self._deleted: list[Entry] = []  # until `take_deleted`
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
         self._queue = WorkQueue()
@@ -116,8 +116,10 @@ class Cache:
                 self.enqueue(entry)
             return entry
         cached, written, entry.written = entry.job, entry.written, None
-        self.counts.count(cached, -1)
+        self.counts.count(entry, -1)
         entry.job = job
+        if job.finished or job.status.phase is entry.planned:
+            entry.planned = None
         self._count(entry)
         entry.left |= job.contested and not cached.contested
         edited = (cached.generation, cached.deleting) != (job.generation, job.deleting)
@@ -128,6 +130,13 @@ class Cache:
     def announce(self, entry: Entry, status: Status) -> None:
         """Announce that this operator is about to store this status of the job."""
         entry.written = objects.compact(replace(entry.job, status=status)).status
+
+    def count_as(self, entry: Entry, phase: Phase | None) -> None:
+        """Count the job in this phase, too, which its newest plan gives it, until that is stored; None: as it is stored."""
+        if phase is not entry.planned:
+            self.counts.count(entry, -1)
+            entry.planned = phase
+            self.counts.count(entry, 1)
 
     def remove(self, key: JobRef) -> None:
         """Remove a job whose object was deleted."""
@@ -144,8 +153,8 @@ class Cache:
         entry = self._entries.pop(key.uid, None)
         if entry is None:
             return
-        self.counts.count(entry.job, -1)
-        self._unfinished.pop(entry, None)
+        self.counts.count(entry, -1)
+        entry.planned = None
         self._active.pop(entry, None)
         for index in self.indices:
             index.discard(entry)
@@ -168,6 +177,7 @@ class Cache:
         for index in self.indices:
             index.clear()
         for entry in self:
+            self.count_as(entry, None)
             entry.reset()
 
     def begin(self) -> None:
@@ -198,8 +208,8 @@ class Cache:
             self.timers.wake(entry, self._monotonic() + seconds)
 
     def enqueue_unfinished(self, waits: Callable[[Entry], bool] | None = None) -> int:
-        """Enqueue all unfinished jobs, or only those that do more than wait. Return how many."""
-        entries = [entry for entry in self._unfinished if waits is None or not waits(entry)]
+        """Enqueue all unfinished jobs, or only those that do more than wait. Return how many. This passes over all jobs."""
+        entries = [entry for entry in self if not (entry.job.finished or (waits is not None and waits(entry)))]
         for entry in entries:
             self._queue.put(entry, Rank.of(entry.job))
         self.changed.set()
@@ -220,10 +230,8 @@ class Cache:
 
     def _count(self, entry: Entry) -> None:
         """Count a job in its new state."""
-        job = entry.job
-        self.counts.count(job, 1)
-        for belongs, jobs in ((not job.finished, self._unfinished), (job.status.phase in IN_FLIGHT, self._active)):
-            if belongs:
-                jobs[entry] = None
-            else:
-                jobs.pop(entry, None)
+        self.counts.count(entry, 1)
+        if entry.job.status.phase in IN_FLIGHT:
+            self._active[entry] = None
+        else:
+            self._active.pop(entry, None)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.planning.scheduling import IN_FLIGHT, Quarantine, quarantine
-from reconstruction_operator.planning.types import Job
 
 T = TypeVar("T")
 
@@ -16,7 +16,10 @@ _WANTS_WORKER: Final = IN_FLIGHT | {Phase.PENDING}
 
 
 class Counts:
-    """Counts that the cache keeps up to date, so that reading one costs nothing, however many jobs exist."""
+    """Counts that the cache keeps up to date, so that reading one costs nothing, however many jobs exist.
+
+    A job that a plan has dispatched is in flight and queued before its status shows it.
+    """
 
     def __init__(self) -> None:
         self._phases: Counter[Phase] = Counter()
@@ -32,25 +35,27 @@ class Counts:
         """How many jobs are in each phase; a job without a phase counts as Pending."""
         return {phase: self._phases[phase] for phase in Phase}
 
-    def count(self, job: Job, step: int) -> None:
+    def count(self, entry: Entry, step: int) -> None:
         """Count a job in its new state (`step` 1), or stop counting it in its old one (-1)."""
+        job, planned = entry.job, entry.planned
         phase = job.status.phase or Phase.PENDING
         self._phases[phase] += step
         self.contested += step if job.contested and not phase.finished else 0
         # The status of a job that is being deleted stays until its finalizer ends.
-        if phase in IN_FLIGHT and not job.deleting and not job.contested:
-            self.in_flight[job.key.namespace] += step
-            self.high_in_flight[job.key.namespace] += step if job.spec.priority == "high" else 0
-            if job.ours and (entry := quarantine(job.queue, job.status)) is not None:
-                _add(self.quarantines, entry, step)
+        if (phase in IN_FLIGHT or planned in IN_FLIGHT) and not job.deleting and not job.contested:
+            _add(self.in_flight, job.key.namespace, step)
+            if job.spec.priority == "high":
+                _add(self.high_in_flight, job.key.namespace, step)
+            if job.ours and (suspected := quarantine(job.queue, job.status)) is not None:
+                _add(self.quarantines, suspected, step)
         if phase in _WANTS_WORKER and job.ours:
             _add(self.demand[phase], job.queue, step)
-        if phase is Phase.QUEUED and job.ours and not job.deleting:
+        if (planned or phase) is Phase.QUEUED and job.ours and not job.deleting:
             _add(self.queued, (job.queue, job.key.namespace), step)
 
 
-def _add(counter: Counter[T], entry: T, step: int) -> None:
-    """Count, and remove an empty entry: tenants chose its names, or it names a worker."""
-    counter[entry] += step
-    if not counter[entry]:
-        del counter[entry]
+def _add(counter: Counter[T], counted: T, step: int) -> None:
+    """Count, and remove what is no longer counted: tenants chose its names, or it names a worker."""
+    counter[counted] += step
+    if not counter[counted]:
+        del counter[counted]

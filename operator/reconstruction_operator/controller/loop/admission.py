@@ -38,8 +38,8 @@ class Admission:
     window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
-    _unstored: dict[Entry, None] = field(default_factory=dict, init=False)  # with a `planned` phase
-    _listed: list[Entry] = field(default_factory=list, init=False)  # with a `place`
+    # Those with a `place`, at most `places.LISTED` of each queue: any number of jobs may wait
+    _listed: list[Entry] = field(default_factory=list, init=False)
     _pass_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
@@ -49,7 +49,6 @@ class Admission:
     def clear(self) -> None:
         """Remove all jobs: a new tenure begins, or ours ended."""
         self._waiting.clear()
-        self._unstored.clear()
         self._listed.clear()
         self._places_at = 0.0
 
@@ -59,16 +58,14 @@ class Admission:
         `held`: it waits for a worker with its model.
         """
         phase, stored = plan.status.phase, entry.job.status.phase
-        self._forget_phase(entry)
         if plan.wants_dispatch:
             self.wants(entry)
         elif held:
             self._waiting.put(entry, None)
         else:
             self._stop_waiting(entry)
-        if phase is not None and phase is not stored and (phase in IN_FLIGHT or stored is Phase.QUEUED):
-            entry.planned = phase
-            self._unstored[entry] = None
+        counts_now = phase is not stored and (phase in IN_FLIGHT or stored is Phase.QUEUED)
+        self.cache.count_as(entry, phase if counts_now else None)
         if phase in _BEGUN:
             self.queues.begun(entry)
 
@@ -94,16 +91,11 @@ class Admission:
     def discard(self, entry: Entry) -> None:
         """Remove a job that was deleted, is managed elsewhere, or could not be planned."""
         self._stop_waiting(entry)
-        self._forget_phase(entry)
+        self.cache.count_as(entry, None)
 
     def _stop_waiting(self, entry: Entry) -> None:
         self._waiting.discard(entry)
         entry.place = places.UNKNOWN
-
-    def _forget_phase(self, entry: Entry) -> None:
-        if entry.planned is not None:
-            entry.planned = None
-            del self._unstored[entry]
 
     def is_due(self, now: float) -> bool:
         """Whether the jobs that wait must be looked at, though none of them has changed: the queues may have."""
@@ -121,9 +113,10 @@ class Admission:
         lines = self._waiting.lines(self.queues.served)
         if not lines or not self.queues.known or self.queues.paused:
             return []
-        load, in_flight = self._load()
-        quotas = self.rules.quotas
-        admitted = scheduling.admit(lines, load, self.window, quotas, in_flight=in_flight, weigh=self._weigh)
+        tried = self.cache.counts.quarantines
+        admitted = scheduling.admit(
+            lines, self._load(), self.window, self.rules.quotas, in_flight=tried, weigh=self._weigh
+        )
         return self._entries(admitted)
 
     def give_places(self, now: float) -> list[Entry]:
@@ -134,7 +127,7 @@ class Admission:
         """
         if now < self._places_at:
             return []
-        load = self._load()[0]
+        load = self._load()
         given = dict[Entry, Place]()
         for of_queue in self._waiting.lines(self.queues.served).values():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
@@ -151,39 +144,22 @@ class Admission:
         self._listed = [entry for entry in given if entry.place != places.UNKNOWN]
         return changed
 
-    def _load(self) -> tuple[scheduling.Load, set[scheduling.Quarantine]]:
+    def _load(self) -> scheduling.Load:
         """Return what is in the queues and in flight, by the stored statuses and by the plans that are not stored yet.
 
         In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time,
         and must not take the room of all other queues.
         """
-        counts = self.cache.counts
-        queued = Counter(counts.queued)
-        tried = set(counts.quarantines)
-        in_flight = Counter(counts.in_flight)
-        high = Counter(counts.high_in_flight)
-        for entry in tuple(self._unstored):
-            job, phase, namespace = entry.job, entry.planned, entry.key.namespace
-            stored = job.status.phase
-            if job.finished or stored is phase:
-                self._forget_phase(entry)
-                continue
-            queued[job.queue, namespace] += (phase is Phase.QUEUED) - (stored is Phase.QUEUED)
-            if phase in IN_FLIGHT and stored not in IN_FLIGHT:
-                in_flight[namespace] += 1
-                high[namespace] += job.spec.priority == "high"
-                suspected = scheduling.quarantine(job.queue, job.status)
-                tried |= {suspected} if suspected is not None else set()
-        served = self.queues.served
+        counts, served = self.cache.counts, self.queues.served
         messages = Counter({queue: number for queue, number in self.queues.messages.items() if queue in served})
         size = sum(number for queue, number in self.queues.bytes.items() if queue in served)
-        left = Counter({place: number for place, number in queued.items() if place[0] not in served and number > 0})
+        left = {place: number for place, number in counts.queued.items() if place[0] not in served}
         if left:
             for (queue, _), number in left.items():
                 messages[queue] += number
             active = (entry.job for entry in self.cache.active() if entry.job.status.phase is Phase.QUEUED)
             size += sum(message_bytes(job.spec) for job in active if job.queue not in served)
-        return scheduling.Load(messages, size, queued, in_flight, high), tried
+        return scheduling.Load(messages, size, counts.queued, counts.in_flight, counts.high_in_flight)
 
     def _entries(self, keys: Iterable[JobRef]) -> list[Entry]:
         return [entry for key in keys if (entry := self.cache.entry(key.uid)) is not None]

@@ -8,6 +8,7 @@ import pytest
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube.cache import Cache
 
+from tests.support.controller.entries import entry_of
 from tests.support.jobs import make_body, make_key
 
 
@@ -58,3 +59,18 @@ def test_a_deleted_job_or_one_that_wants_no_worker_does_not_count_as_demand(cach
         cache.remove(make_key("one"))
 
     assert not any(cache.counts.demand.values())
+
+
+def test_a_phase_that_a_plan_gives_counts_until_it_is_stored_and_once(cache: Cache) -> None:
+    put(cache, "one", "Pending")
+    cache.count_as(entry_of(cache, "one"), Phase.QUEUED)
+    cache.count_as(entry_of(cache, "one"), Phase.QUEUED)
+    assert (cache.counts.in_flight, cache.counts.queued) == ({"default": 1}, {("celery", "default"): 1})
+
+    put(cache, "one", "Queued", version=2)
+    assert (cache.counts.in_flight, cache.counts.queued) == ({"default": 1}, {("celery", "default"): 1})
+    cache.count_as(entry_of(cache, "one"), Phase.RUNNING)
+    assert (cache.counts.in_flight, cache.counts.queued) == ({"default": 1}, {})
+    cache.remove(make_key("one"))
+
+    assert (cache.counts.in_flight, cache.counts.queued) == ({}, {})
