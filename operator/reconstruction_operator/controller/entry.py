@@ -1,7 +1,14 @@
 """Entry: all that this operator holds of one job. The components read and write it, and keep no maps of jobs.
 
 The cache makes an entry when a job is first seen, and deletes it with the job. What finds entries otherwise than by
-their job's id is an index. The cache tells each index which entry leaves, and when a tenure begins or ends.
+their job's id is an index. The cache tells each index which entry leaves, and when a tenure begins or ends:
+
+- the work queue and the timers (`kube.work_queue`)
+- the waiting lines: of jobs that wait for dispatch (`loop.waiting`) or for a check of their input
+  (`loop.preflight`), and of status writes (`writes.write_queue`)
+
+Two sets beside them spare passes over all jobs: the active jobs (`kube.cache`), and those with a place
+(`loop.admission`).
 """
 
 from __future__ import annotations
@@ -107,7 +114,7 @@ class Subject:
     """What is observed in Redis: a job, or the record of a deleted one."""
 
     silence: Silence | None = None  # None: the newest poll found a heartbeat, or no worker runs it
-    sent: SentMessage | None = None  # the newest attempt's message
+    sent: SentMessage | None = None  # the newest attempt's message, until a worker has it
     order: SentMessage | None = None  # the newest order to delete its files
 
 

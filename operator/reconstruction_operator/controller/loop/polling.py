@@ -111,7 +111,7 @@ async def _search(cache: Cache, view: RedisView, actor: Actor, queued: Sequence[
     queues = view.messages.queues_to_search(queued, now, epoch=view.connection.epoch)
     if not queues:
         return
-    for entry in view.messages.searched(await actor.search(queues), now):
+    for entry in view.messages.searched(queued, await actor.search(queues), now):
         job = entry.job
         _log.info("%s: the message of attempt %d is missing in queue %s", job.key, job.attempt, job.queue)
         cache.enqueue(entry)

@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,9 +47,9 @@ class Preflight:
     install_id: str
     after_seconds: float  # how long a job must have waited; 0: no input is checked
     monotonic: Callable[[], float] = time.monotonic
-    # By pool and namespace (the last served is last), the jobs that wait, the oldest first
+    # By pool and namespace (the last served is last), the jobs that wait, the oldest first. Those with an open request
+    # lead their line.
     _waiting: dict[str, dict[str, dict[Entry, None]]] = field(default_factory=dict, init=False)
-    _open: dict[Entry, None] = field(default_factory=dict, init=False)  # those with an open request
 
     def __post_init__(self) -> None:
         self.cache.indices.append(self)
@@ -71,7 +71,6 @@ class Preflight:
     def clear(self) -> None:
         """Remove all jobs: a new tenure begins, or ours ended."""
         self._waiting.clear()
-        self._open.clear()
 
     async def run(self) -> None:
         """Send requests and read answers until cancelled."""
@@ -94,15 +93,15 @@ class Preflight:
             entry = self.cache.entry(job_id)
             if entry is not None and entry.check is not None and result.token == entry.check.token:
                 self._conclude(entry, result)
-        for entry in tuple(self._open):
-            check = entry.check
-            if check is None or self.monotonic() - check.asked_at <= _ANSWER_SECONDS:
-                continue
-            if check.tries >= _TRIES:
-                self._conclude(entry, _UNANSWERED)
-            else:
-                await self._request(entry, check, fence)
         for pool in tuple(self._waiting):
+            for entry in tuple(self._requested(pool)):
+                check = entry.check
+                if check is None or self.monotonic() - check.asked_at <= _ANSWER_SECONDS:
+                    continue
+                if check.tries >= _TRIES:
+                    self._conclude(entry, _UNANSWERED)
+                else:
+                    await self._request(entry, check, fence)
             while (following := self._next(pool)) is not None and await self._request(*following, fence):
                 pass
 
@@ -116,7 +115,7 @@ class Preflight:
         """Return the oldest job of the namespace with the fewest open requests; None if the workers have enough
         requests.
         """
-        requests = Counter(entry.key.namespace for entry in self._open if entry.check and entry.check.pool == pool)
+        requests = Counter(entry.key.namespace for entry in self._requested(pool))
         if requests.total() >= _MOST_IN_A_POOL:
             return None
         for namespace in sorted(self._waiting.get(pool, ()), key=requests.__getitem__):
@@ -126,6 +125,11 @@ class Preflight:
                 return oldest
         return None
 
+    def _requested(self, pool: str) -> Iterator[Entry]:
+        """Iterate over the jobs of the pool with an open request. The oldest of a namespace is requested first."""
+        for line in self._waiting.get(pool, {}).values():
+            yield from itertools.takewhile(_is_requested, line)
+
     def _oldest(self, pool: str, namespace: str) -> tuple[Entry, InputCheck] | None:
         """Return the namespace's oldest job to check. Jobs whose model reads no input are dropped."""
         for entry in tuple(itertools.islice(self._waiting[pool][namespace], _EXAMINED)):
@@ -134,7 +138,7 @@ class Preflight:
                 return None
             if not self.view.catalogue.reads_photos(entry.job):
                 self.discard(entry)
-            elif entry not in self._open:
+            elif not _is_requested(entry):
                 return entry, check
         return None
 
@@ -154,7 +158,6 @@ class Preflight:
         if entry.check is not check:
             return False
         entry.check = check._replace(token=token, asked_at=self.monotonic(), tries=check.tries + 1)
-        self._open[entry] = None
         namespaces = self._waiting[pool]
         namespaces[key.namespace] = namespaces.pop(key.namespace)  # the next turn of equals is another's
         return True
@@ -171,13 +174,16 @@ class Preflight:
         check, entry.check = entry.check, None
         if check is None:
             return
-        self._open.pop(entry, None)
         namespaces, namespace = self._waiting[check.pool], entry.key.namespace
         del namespaces[namespace][entry]
         if not namespaces[namespace]:
             del namespaces[namespace]
         if not namespaces:
             del self._waiting[check.pool]
+
+
+def _is_requested(entry: Entry) -> bool:
+    return entry.check is not None and bool(entry.check.token)
 
 
 def _is_waiting(status: Status) -> bool:

@@ -25,7 +25,6 @@ class SentMessages:
 
     def __init__(self, *, resend_seconds: float) -> None:
         self._resend_seconds = resend_seconds
-        self._queued: Sequence[Entry] = ()  # those whose attempt no worker was known to run at the newest search
         self._ordered: dict[Subject, None] = {}  # those with an `order`
         self._search_at = 0.0
         self._epoch: str | None = None
@@ -67,6 +66,10 @@ class SentMessages:
         """Note that the attempt's message was sent now, perhaps again."""
         subject.sent = SentMessage(attempt.task_id, attempt.queue, now)
 
+    def begun(self, subject: Subject) -> None:
+        """Note that the attempt's message is done: a worker has the attempt, or it has ended."""
+        subject.sent = None
+
     def ordered(self, subject: Subject, job_id: str, queue: str, now: float) -> None:
         """Note that an order to delete the job's files was sent now, perhaps again."""
         subject.order = SentMessage(cleanup_id(job_id), queue, now, asked_at=now)
@@ -80,21 +83,25 @@ class SentMessages:
         """
         if epoch != self._epoch:
             self._epoch = epoch
-            for sent in self._searched_for():
+            for sent in self._searched_for(queued):
                 sent.absences, sent.taken_since = 0, None
             self._search_at = now
         self._follow(queued, now)
-        old = [sent for sent in self._searched_for() if now - sent.since >= self._resend_seconds]
+        old = [sent for sent in self._searched_for(queued) if now - sent.since >= self._resend_seconds]
         doubtful = any(0 < sent.absences < _CONFIRM_SEARCHES for sent in old)
         if not old or (now < self._search_at and not doubtful):
             return set()
         self._search_at = now + self._resend_seconds
         return {sent.queue for sent in old}
 
-    def searched(self, results: Mapping[str, FoundMessages], now: float) -> list[Entry]:
-        """Store the result of a search, by queue. Return the jobs whose attempt's message became missing."""
-        became_missing = {sent.name for sent in self._searched_for() if self._note(sent, results.get(sent.queue), now)}
-        return [entry for entry in self._queued if entry.sent is not None and entry.sent.name in became_missing]
+    def searched(self, queued: Sequence[Entry], results: Mapping[str, FoundMessages], now: float) -> list[Entry]:
+        """Store the result of a search for these jobs' messages, by queue.
+
+        Return the jobs whose message became missing.
+        """
+        messages = self._searched_for(queued)
+        became_missing = {sent.name for sent in messages if self._note(sent, results.get(sent.queue), now)}
+        return [entry for entry in queued if entry.sent is not None and entry.sent.name in became_missing]
 
     def _note(self, sent: SentMessage, result: FoundMessages | None, now: float) -> bool:
         """Store the result of a search for the message. Return whether it became missing."""
@@ -107,18 +114,15 @@ class SentMessages:
 
     def _follow(self, queued: Sequence[Entry], now: float) -> None:
         """Search for the messages of these jobs, and for orders that are asked about, and for no others."""
-        for entry in set(self._queued).difference(queued):
-            entry.sent = None
         for entry in queued:
             name = entry.job.task.task_id
             if entry.sent is None or entry.sent.name != name:
                 entry.sent = SentMessage(name, entry.job.queue, now)
-        self._queued = queued
         for subject in tuple(self._ordered):
             if subject.order is None or now - subject.order.asked_at >= _UNASKED_SECONDS:
                 subject.order = None
                 del self._ordered[subject]
 
-    def _searched_for(self) -> list[SentMessage]:
-        messages = [*(entry.sent for entry in self._queued), *(subject.order for subject in self._ordered)]
+    def _searched_for(self, queued: Sequence[Entry]) -> list[SentMessage]:
+        messages = [*(entry.sent for entry in queued), *(subject.order for subject in self._ordered)]
         return [message for message in messages if message is not None]

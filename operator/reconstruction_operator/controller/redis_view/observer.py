@@ -87,6 +87,8 @@ class Observer:
         is_silent = job.runs and not job.alive
         if not is_silent:
             subject.silence = None
+        if job.claim is not None or job.end is not None:
+            self.messages.begun(subject)
         return Observation(
             job,
             silent_seconds=self._silent_seconds(subject, attempt.number) if is_silent else 0.0,

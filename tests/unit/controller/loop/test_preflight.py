@@ -177,5 +177,4 @@ async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
     await desk.round()
     assert entry.checked is None
     assert not desk.preflight._waiting
-    assert not desk.preflight._open
     assert not await desk.client.exists(desk.keys.checked("install"))

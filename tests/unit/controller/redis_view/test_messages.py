@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from reconstruction_operator.broker.backlog import FoundMessages
+from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.redis_view.messages import TAKEN_SECONDS, SentMessages
 
 from tests.support.controller.entries import make_entry, names
@@ -24,15 +26,18 @@ class Sent(SentMessages):
         self.b = make_entry("b")
         assert self.due(0.0) == set()
         assert self.due(15.0) == {"celery"}
-        assert self.searched({"celery": FoundMessages(frozenset({"uid-a-1", "uid-b-1"}))}, 15.0) == []
+        assert self.search({"celery": FoundMessages(frozenset({"uid-a-1", "uid-b-1"}))}, 15.0) == []
 
     def due(self, now: float, epoch: str | None = None) -> set[str]:
         return self.queues_to_search([self.a, self.b], now, epoch=epoch)
 
+    def search(self, results: Mapping[str, FoundMessages], now: float) -> list[Entry]:
+        return self.searched([self.a, self.b], results, now)
+
     def look(self, now: float, *waiting: str, taken: tuple[str, ...] = ()) -> list[str]:
         """Search now, if a search is due. Return the names of the jobs whose messages became missing."""
         found = FoundMessages(frozenset(waiting), frozenset(taken))
-        return names(self.searched(dict.fromkeys(self.due(now), found), now))
+        return names(self.search(dict.fromkeys(self.due(now), found), now))
 
 
 @pytest.fixture
@@ -80,7 +85,7 @@ def test_the_queues_are_searched_once_in_an_interval(sent: Sent) -> None:
 def test_a_queue_that_could_not_be_searched_proves_nothing(sent: Sent) -> None:
     for now in (30.0, 45.0, 60.0):
         sent.due(now)
-        assert sent.searched({}, now) == []
+        assert sent.search({}, now) == []
 
 
 def test_a_message_is_searched_for_in_the_queue_that_it_was_sent_to(sent: Sent) -> None:
@@ -89,7 +94,7 @@ def test_a_message_is_searched_for_in_the_queue_that_it_was_sent_to(sent: Sent) 
 
     assert sent.due(30.0) == {"celery", "gpu"}
     assert (
-        sent.searched(
+        sent.search(
             {"celery": FoundMessages(frozenset({"uid-a-1"})), "gpu": FoundMessages(frozenset({"uid-b-1"}))}, 30.0
         )
         == []
@@ -112,7 +117,7 @@ def test_an_order_to_delete_files_is_searched_for_while_jobs_ask_about_it() -> N
     asked = [messages.is_order_missing(job, "a", "celery", 0.0)]
     for now in (15.0, 16.0):
         assert messages.queues_to_search([], now) == {"celery"}
-        assert messages.searched({"celery": FoundMessages()}, now) == []  # no attempt is missing
+        assert messages.searched([], {"celery": FoundMessages()}, now) == []  # no attempt is missing
         asked.append(messages.is_order_missing(job, "a", "celery", now))
 
     assert asked == [False, False, True]
@@ -127,4 +132,4 @@ def test_an_order_that_waits_in_a_long_queue_is_not_missing() -> None:
     for now in range(0, 3_600, 15):
         assert not messages.is_order_missing(job, "a", "celery", now)
         queues = messages.queues_to_search([], now)
-        messages.searched(dict.fromkeys(queues, FoundMessages(frozenset({"a-cleanup"}))), now)
+        messages.searched([], dict.fromkeys(queues, FoundMessages(frozenset({"a-cleanup"}))), now)

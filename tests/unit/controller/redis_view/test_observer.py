@@ -72,6 +72,18 @@ async def test_without_subjects_redis_is_not_read(world: World) -> None:
     assert (await world.observer.observe([])).observations == ()
 
 
+async def test_the_message_of_an_attempt_that_a_worker_has_is_not_searched_for(world: World) -> None:
+    world.want()
+    world.observer.messages.sent(world.entry, TASK, 0.0)
+    await world.observe()
+    assert world.entry.sent is not None
+
+    world.claim()
+    await world.observe()
+
+    assert world.entry.sent is None
+
+
 @pytest.mark.parametrize(
     ("happens", "later", "silent_seconds"),
     [
