@@ -96,7 +96,7 @@ class Watched:
     events: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
     keep_events: bool = False
 
-    def take(self, body: Mapping[str, Any], now: float) -> None:
+    def apply(self, body: Mapping[str, Any], now: float) -> None:
         """Record one watch event."""
         metadata = body["metadata"]
         key = (str(metadata["namespace"]), str(metadata["name"]))
@@ -115,7 +115,7 @@ class JobWatch:
     ) -> None:
         self._client = client
         self.seen = Watched(phase_of, keep_events=keep_events)
-        self._reflector = Reflector(path, self._take)
+        self._reflector = Reflector(path, self._apply)
         self._listed = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -129,11 +129,11 @@ class JobWatch:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def _take(self, change: Change) -> None:
+    def _apply(self, change: Change) -> None:
         if change.key is None:
             self._listed.set()
         elif change.body is not None and not self._reflector.listing:  # the list has what was there before
-            self.seen.take(change.body, time.monotonic())
+            self.seen.apply(change.body, time.monotonic())
             self._changed.set()
 
     async def wait_until(self, holds: Callable[[Watched], bool], what: str, *, timeout_seconds: float) -> None:

@@ -68,11 +68,11 @@ def _perform(options: argparse.Namespace, *, own_disk: bool) -> int:
     log(f"seed {seed}: a control plane, a Redis, two operators, three workers")
     with ChaosRun(wanted, own_disk=own_disk, log=log) as run:
         outcome = run.perform()
-        verdicts = invariants.judge(outcome.evidence)
-        good = report.is_good(outcome, verdicts)
+        rulings = invariants.judge(outcome.evidence)
+        good = report.is_good(outcome, rulings)
         if not good or options.keep_logs:
             log(f"the logs are in {_keep_logs(run, seed)}")
-    text = report.render(outcome, verdicts)
+    text = report.render(outcome, rulings)
     print(f"\n{text}")
     if options.report is not None:
         options.report.write_text(text)

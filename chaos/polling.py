@@ -13,10 +13,10 @@ _STOP_SECONDS = 30.0
 
 
 class Poller:
-    """Calls `look` in a thread, twice a second, from `start` to `stop`."""
+    """Calls `poll` in a thread, twice a second, from `start` to `stop`."""
 
-    def __init__(self, name: str, look: Callable[[], None]) -> None:
-        self._look = look
+    def __init__(self, name: str, poll: Callable[[], None]) -> None:
+        self._poll = poll
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
@@ -31,8 +31,8 @@ class Poller:
 
     def _work(self) -> None:
         while not self._stopping.wait(_POLL_SECONDS):
-            self._look()
-        self._look()
+            self._poll()
+        self._poll()
 
 
 def wait_for(holds: Callable[[], bool], seconds: float, between: Callable[[], object]) -> float | None:

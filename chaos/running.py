@@ -204,7 +204,7 @@ class ChaosRun:
     def _is_left(self) -> bool:
         """Return whether a deleted job still has files, or keys that never expire."""
         gone = {job.uid for job in self._load.jobs if job.deleted_at is not None}
-        left = [leftover for leftovers in remains.look(self._scene, gone).values() for leftover in leftovers]
+        left = [leftover for leftovers in remains.read(self._scene, gone).values() for leftover in leftovers]
         return any(leftover.ttl_seconds is None for leftover in left)
 
     def _messages(self) -> dict[str, list[str]]:
@@ -229,12 +229,12 @@ class ChaosRun:
 
     def _gather(self) -> Evidence:
         self._load.stop()
-        self._results.look()
+        self._results.poll()
         wait_for(self._watcher.catch_up, RECOVERY_SECONDS, self._supervise)
         jobs = self._load.jobs
         uids = {job.uid for job in jobs}
         here = {job.uid for job in jobs if job.deleted_at is None}
-        earlier = remains.look(self._scene, uids)
+        earlier = remains.read(self._scene, uids)
         wait_for(lambda: False, _EXPIRY_SECONDS, self._supervise)
         for name in OPERATORS:
             log = self._scene.process(name).log.read_text(errors="replace")
@@ -248,7 +248,7 @@ class ChaosRun:
             prefork=PREFORK,
             windows=self._windows,
             lags=self._recovery.lags,
-            leftovers=remains.compared(earlier, remains.look(self._scene, uids), _EXPIRY_SECONDS),
+            leftovers=remains.compared(earlier, remains.read(self._scene, uids), _EXPIRY_SECONDS),
             flags=remains.flags(self._scene, here),
             deliveries=self._deliveries.found(jobs),
             delivered=self._deliveries.there(jobs),

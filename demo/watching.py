@@ -33,8 +33,8 @@ class Watching:
         self._newest: Job | None = None
         self.board = Board()
         self._reflectors = [
-            Reflector(paths.jobs(kubectl.namespace), self._take_job),
-            Reflector(paths.core(kubectl.namespace, "events"), self._take_event),
+            Reflector(paths.jobs(kubectl.namespace), self._apply_job),
+            Reflector(paths.core(kubectl.namespace, "events"), self._apply_event),
         ]
 
     def __enter__(self) -> Self:
@@ -47,12 +47,12 @@ class Watching:
     def __exit__(self, *_: object) -> None:
         self._over.set()
 
-    def _take_job(self, change: Change) -> None:
+    def _apply_job(self, change: Change) -> None:
         if change.body is not None and not change.deleted:
             self._newest = Job(change.body)
             self._show(Board.with_job, change.body)
 
-    def _take_event(self, change: Change) -> None:
+    def _apply_event(self, change: Change) -> None:
         if change.key is None or change.body is None or change.key.uid in self._known_events:
             return  # another list contains old Events again
         self._known_events.add(change.key.uid)

@@ -1,1 +1,1 @@
-"""Judge: turns the evidence of a run into verdicts on the invariants, and a report. Pure functions."""
+"""Judge: turns the evidence of a run into rulings on the invariants, and a report. Pure functions."""

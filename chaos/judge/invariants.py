@@ -1,4 +1,4 @@
-"""Invariants: what must hold for every job under any fault. Pure functions from evidence to verdicts.
+"""Invariants: what must hold for every job under any fault. Pure functions from evidence to rulings.
 
 A check yields one text for each item: the problem, or empty. The report counts the texts.
 """
@@ -39,7 +39,7 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ruling:
     """The result of one check of one job; an empty `problem` means that it holds."""
 
     invariant: int
@@ -47,11 +47,11 @@ class Verdict:
     problem: str = ""
 
 
-def judge(evidence: Evidence) -> list[Verdict]:
-    """Return the verdicts of all checks on all jobs."""
-    verdicts: list[Verdict] = []
+def judge(evidence: Evidence) -> list[Ruling]:
+    """Return the rulings of all checks on all jobs."""
+    rulings: list[Ruling] = []
     for job in evidence.jobs:
         case = Case(evidence, job)
         for number, check in _CHECKS:
-            verdicts += [Verdict(number, job.uid, problem) for problem in check(case)]
-    return verdicts
+            rulings += [Ruling(number, job.uid, problem) for problem in check(case)]
+    return rulings

@@ -9,48 +9,48 @@ from collections.abc import Iterable, Sequence
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
 from chaos.judge.evidence import Evidence, Window
-from chaos.judge.invariants import TITLES, Verdict
+from chaos.judge.invariants import TITLES, Ruling
 from chaos.running import RunResult
 from chaos.system.load import UserJob
 
 _MAX_SHOWN = 60
 
 
-def is_good(outcome: RunResult, verdicts: Sequence[Verdict]) -> bool:
+def is_good(outcome: RunResult, rulings: Sequence[Ruling]) -> bool:
     """Return whether every check passed, the system recovered from every fault, and the run itself had no error."""
     stuck = [window for window in outcome.evidence.windows if window.waited and window.recovered_at is None]
-    return not stuck and not outcome.defects and not any(verdict.problem for verdict in verdicts)
+    return not stuck and not outcome.defects and not any(ruling.problem for ruling in rulings)
 
 
-def render(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
+def render(outcome: RunResult, rulings: Sequence[Ruling]) -> str:
     """Return the whole report."""
     parts = [
-        _summary(outcome, verdicts),
-        _fault_table(outcome.evidence, verdicts),
+        _summary(outcome, rulings),
+        _fault_table(outcome.evidence, rulings),
         _legend(outcome),
         _figures(outcome.evidence),
-        _violations(outcome, verdicts),
+        _violations(outcome, rulings),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
+def _summary(outcome: RunResult, rulings: Sequence[Ruling]) -> str:
     evidence = outcome.evidence
-    broken = sum(1 for verdict in verdicts if verdict.problem)
+    broken = sum(1 for ruling in rulings if ruling.problem)
     minutes = (evidence.ended_at - outcome.begun_at) / 60
     attempts = sum(len(runs) for runs in evidence.runs.values())
     return (
         f"Seed {outcome.options.seed}: {len(_faults(evidence))} faults in {outcome.options.seconds / 60:.0f} minutes "
         f"({minutes:.0f} with the end), {len(evidence.jobs)} jobs, {attempts} model processes. "
-        f"{len(verdicts)} checks, {broken} broken."
+        f"{len(rulings)} checks, {broken} broken."
     )
 
 
-def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
+def _fault_table(evidence: Evidence, rulings: Sequence[Ruling]) -> str:
     """Return a row for each fault; a cell counts the checks of one invariant on jobs that were unfinished during it."""
-    by_job: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        by_job.setdefault(verdict.uid, []).append(verdict)
+    by_job: dict[str, list[Ruling]] = {}
+    for ruling in rulings:
+        by_job.setdefault(ruling.uid, []).append(ruling)
     head = ["fault", "times", *(f"{number}" for number in TITLES), "recovery: median, worst"]
     rows = []
     for fault in (NO_FAULT, *all_faults()):
@@ -92,9 +92,9 @@ def _over_at(evidence: Evidence, job: UserJob) -> float | None:
     return min((end for end in ends if end is not None), default=None)
 
 
-def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
-    mine = [verdict for uid in uids for verdict in by_job.get(uid, ()) if verdict.invariant == number]
-    broken = sum(1 for verdict in mine if verdict.problem)
+def _cell(number: int, uids: set[str], by_job: dict[str, list[Ruling]]) -> str:
+    mine = [ruling for uid in uids for ruling in by_job.get(uid, ()) if ruling.invariant == number]
+    broken = sum(1 for ruling in mine if ruling.problem)
     return f"{len(mine)}, **{broken} broken**" if broken else str(len(mine))
 
 
@@ -133,12 +133,12 @@ def _memory(evidence: Evidence) -> str:
     return "; ".join(shown) or "the run was too short"
 
 
-def _violations(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
+def _violations(outcome: RunResult, rulings: Sequence[Ruling]) -> str:
     jobs = {job.uid: job for job in outcome.evidence.jobs}
     lines = [
         f"- invariant {one.invariant}, {jobs[one.uid].namespace}/{jobs[one.uid].name} ({jobs[one.uid].scenario}, "
         f"{one.uid}): {one.problem}"
-        for one in verdicts
+        for one in rulings
         if one.problem
     ]
     lines += [

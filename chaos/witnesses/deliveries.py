@@ -28,7 +28,7 @@ class Deliveries:
     def __init__(self, folder: Path, bucket: Path) -> None:
         self._folder = folder
         self._bucket = bucket
-        self.poller = Poller("deliveries", self._look)
+        self.poller = Poller("deliveries", self._poll)
         self._marks: dict[_Key, str] = {}
         self._found: dict[_Key, list[DeliveredCopy]] = {}
 
@@ -57,7 +57,7 @@ class Deliveries:
             return _hidden_objects(self._bucket / job.namespace / job.name)
         return [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         for manifest in self._folder.glob(f"[!.]*/[!.]*/{MANIFEST}"):
             self._keep(manifest, _read)
         for pointer in self._bucket.glob(f"[!.]*/[!.]*/{_POINTER}"):

@@ -41,10 +41,10 @@ class MemoryWatcher:
     def __init__(self, processes: Callable[[], Mapping[str, Process]]) -> None:
         self._processes = processes
         self._due = 0.0
-        self.poller = Poller("memory", self.look)
+        self.poller = Poller("memory", self.poll)
         self.samples: dict[str, list[Sample]] = {}
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take a sample of each part, if one is due."""
         if clock.now() < self._due:
             return

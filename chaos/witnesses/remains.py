@@ -22,7 +22,7 @@ _LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record is requeued
 _REFUSED = re.compile(r"The API server rejected the status of \S+: 422 ")
 
 
-def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
+def read(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
     """Return by job the keys and index entries that contain its uid, and its folder. For messages see `messages`."""
     leftovers: dict[str, list[Leftover]] = {}
 

@@ -17,11 +17,11 @@ class ResultWatcher:
 
     def __init__(self, jobs_dir: Path) -> None:
         self._jobs_dir = jobs_dir
-        self.poller = Poller("results", self.look)
+        self.poller = Poller("results", self.poll)
         self.found: dict[str, list[Output]] = {}
         """Each observed result by job id, in order."""
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Add the new results."""
         for uid, output in self.there().items():
             known = self.found.setdefault(uid, [])

@@ -88,7 +88,7 @@ class Watcher:
 
     def start(self) -> None:
         """Start the thread. It ends with the program: a blocked read cannot be interrupted."""
-        reflector = Reflector(paths.jobs(None), self._take)
+        reflector = Reflector(paths.jobs(None), self._apply)
         threading.Thread(
             target=follow, args=(self._api, reflector, self._stopping), name="watcher", daemon=True
         ).start()
@@ -123,7 +123,7 @@ class Watcher:
                 history.gone_at, history.unseen = clock.now(), True
         return True
 
-    def _take(self, change: Change) -> None:
+    def _apply(self, change: Change) -> None:
         if change.body is not None:
             self._note(change.body)
         if change.key is not None and change.deleted:

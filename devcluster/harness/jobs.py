@@ -193,14 +193,14 @@ def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
     seen = Seen()
     stopping = threading.Event()
 
-    def take(change: Change) -> None:
+    def apply(change: Change) -> None:
         if change.key is not None and change.body is not None:
             versions = seen.versions.setdefault(change.key.name, [])
             if not versions or versions[-1] != change.body:
                 versions.append(dict(change.body))
 
     api = connect(kubeconfig=str(cluster.kubeconfig)).api
-    reflector = Reflector(paths.jobs(namespace), take)
+    reflector = Reflector(paths.jobs(namespace), apply)
     # It ends with the program: a blocked read cannot be interrupted.
     threading.Thread(target=follow, args=(api, reflector, stopping), daemon=True).start()
     return seen, stopping.set

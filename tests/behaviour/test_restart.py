@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from reconstruction_operator.controller.kube.feed import Answer, Feed
+from reconstruction_operator.controller.kube.feed import Feed, KubeResponse
 
 from tests.support.controller.one_job import Redis, Server, System
 from tests.support.jobs import make_body
@@ -25,7 +25,7 @@ async def test_finished_jobs_cost_only_the_pages_of_their_list() -> None:
         cache = system.cache
         feed = Feed(api, cache, ())
         listing = asyncio.create_task(feed.run())
-        async with aiohttp.ClientSession(server.url, response_class=Answer, middlewares=[feed]) as session:
+        async with aiohttp.ClientSession(server.url, response_class=KubeResponse, middlewares=[feed]) as session:
             await session.get(PATH, params={"limit": "500"})
         await cache.complete.wait()
         listing.cancel()

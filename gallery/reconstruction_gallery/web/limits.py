@@ -55,7 +55,7 @@ class RequestLimit:
         end = asyncio.timeout(None)
         try:
             async with end:
-                if not self._take(end, user) and not await self._wait(end, user):
+                if not self._claim_slot(end, user) and not await self._wait(end, user):
                     raise busy
                 yield
         except TimeoutError:
@@ -65,7 +65,7 @@ class RequestLimit:
             self._turns.pop(end, None)
             self._admit()
 
-    def _take(self, end: asyncio.Timeout, user: User) -> bool:
+    def _claim_slot(self, end: asyncio.Timeout, user: User) -> bool:
         """Return whether the user got a slot, which another client may lose for it."""
         if sum(running.name == user.name for running in self._running.values()) >= self._per_user:
             return False
@@ -122,7 +122,7 @@ class RequestLimit:
         for waiting in list(self._waiting):
             if len(self._running) >= self._total:
                 break
-            if not waiting.turn.done() and self._take(waiting.end, waiting.user):
+            if not waiting.turn.done() and self._claim_slot(waiting.end, waiting.user):
                 self._waiting.remove(waiting)
                 waiting.turn.set_result(None)
 

@@ -120,10 +120,10 @@ class Subject:
 
 @dataclass(slots=True, eq=False)
 class Entry(Subject):
-    """One job in the API server. All but `job` and the write in flight belongs to a tenure (`reset`)."""
+    """One job in the API server. All but `job` and the write that is being sent belongs to a tenure (`reset`)."""
 
     job: Job  # as the API server last showed it
-    # The write in flight
+    # The write that is being sent
     written: Status | None = None  # the status in it, until the API server shows it
     writing: bool = False
     replan: bool = False  # plan the job again after it

@@ -102,7 +102,7 @@ def admit(
     window: DispatchWindow,
     quotas: Quotas = NO_QUOTAS,
     *,
-    in_flight: Collection[Quarantine] = (),
+    tried: Collection[Quarantine] = (),
     weigh: Callable[[JobRef], int] = lambda _: 0,
 ) -> tuple[JobRef, ...]:
     """Return the jobs to dispatch now, in this order. `lines` are those of each queue.
@@ -111,11 +111,11 @@ def admit(
     - No namespace exceeds its quotas.
     - The queue with the fewest messages comes first, so that a busy queue does not take all the room.
     - Within a queue: first the messages that are sent again, then fair turns.
-    - Of each quarantine only one job comes, and none while a job of it is in flight (`in_flight`).
+    - Of each quarantine only one job comes, and none while a job of it is in flight (`tried`).
 
     The cost grows with the lines and with the messages that may be sent, not with the jobs that wait.
     """
-    room = _Room(load, window, quotas, in_flight)
+    room = _Room(load, window, quotas, tried)
     turns = {queue: _turns(of_queue, room) for queue, of_queue in lines.items()}
     queues = [(load.messages.get(queue, 0), queue) for queue in turns]
     heapq.heapify(queues)

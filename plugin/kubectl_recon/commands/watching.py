@@ -74,7 +74,7 @@ def _follow(watch: JobWatch, timeout_seconds: int | None, how: Format | None) ->
         while awaited is None or codes.keys() < awaited:
             for update in watch.updates(_TICK_SECONDS):
                 listed = listed or update == Update()
-                show.take(update)
+                show.show_update(update)
                 _note_end(codes, update)
             show.refresh()
             if listed and awaited is not None:
@@ -110,7 +110,7 @@ class _Show:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def take(self, update: Update) -> None:
+    def show_update(self, update: Update) -> None:
         """Show one update."""
 
     def refresh(self) -> None:
@@ -123,7 +123,7 @@ class _ChangeStream(_Show):
     def __init__(self, where: Screen) -> None:
         self._where = where
 
-    def take(self, update: Update) -> None:
+    def show_update(self, update: Update) -> None:
         """Print a change of a job. Events are not printed: they are other objects."""
         if update.now is not None:
             self._where.print(change("MODIFIED" if update.before else "ADDED", update.now.raw))
@@ -138,7 +138,7 @@ class _ChangeLog(_Show):
         self._where, self._watch, self._everywhere = where, watch, everywhere
         self._shown: dict[Key, tuple[str, int, str, str]] = {}
 
-    def take(self, update: Update) -> None:
+    def show_update(self, update: Update) -> None:
         """Print an important change."""
         if update.event is not None and update.event.kind == "Warning":
             self._print(update.event.job, f"{update.event.reason}: {update.event.text}")

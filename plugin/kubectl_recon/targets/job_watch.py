@@ -32,7 +32,7 @@ class Update:
     event: JobEvent | None = None
 
 
-_Take = Callable[[Change], Iterator[Update]]
+_Apply = Callable[[Change], Iterator[Update]]
 
 
 @dataclass
@@ -49,7 +49,7 @@ class JobWatch:
     jobs: dict[Key, Job] = field(default_factory=dict)
     events: list[JobEvent] = field(default_factory=list)
     listed: bool = False  # whether `jobs` has been complete
-    _changes: queue.Queue[tuple[_Take, Change | errors.ApiError]] = field(default_factory=queue.Queue)
+    _changes: queue.Queue[tuple[_Apply, Change | errors.ApiError]] = field(default_factory=queue.Queue)
     _closed: threading.Event = field(default_factory=threading.Event)
     _reported: set[str] = field(default_factory=set)  # uids of Events
     _events_listed: bool = False
@@ -59,10 +59,10 @@ class JobWatch:
         if self.awaited is not None and len(self.awaited) == 1:
             namespace, name = next(iter(self.awaited))
         query = {"labelSelector": self.selection.selector, "fieldSelector": name and f"metadata.name={name}"}
-        self._follow(paths.jobs(namespace), {key: value for key, value in query.items() if value}, self._take_change)
+        self._follow(paths.jobs(namespace), {key: value for key, value in query.items() if value}, self._apply_change)
         if self.with_events:
             about = {"fieldSelector": f"involvedObject.kind={identity.KIND}"}
-            self._follow(paths.core(namespace, "events"), about, self._take_event)
+            self._follow(paths.core(namespace, "events"), about, self._apply_event)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,44 +76,44 @@ class JobWatch:
         deadline = time.monotonic() + within_seconds
         while True:
             try:
-                take, change = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
+                apply, change = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return
             deadline = 0.0  # yield what has arrived, without further waiting
             if isinstance(change, Change):
-                yield from take(change)
-            elif take == self._take_change:  # without the right to see Events, the jobs are shown alone
+                yield from apply(change)
+            elif apply == self._apply_change:  # without the right to see Events, the jobs are shown alone
                 raise change
 
-    def _follow(self, path: str, selection: dict[str, str], take: _Take) -> None:
+    def _follow(self, path: str, selection: dict[str, str], apply: _Apply) -> None:
         """Start a thread that enqueues the changes, and a permanent error, such as a missing right, which ends it.
 
         It ends with the program at the latest: a blocked read cannot be interrupted.
         """
         reflector = Reflector(
-            path, lambda change: self._changes.put((take, change)), selection=selection, final=_is_final
+            path, lambda change: self._changes.put((apply, change)), selection=selection, final=_is_final
         )
 
         def run() -> None:
             try:
                 follow(self.connection.api, reflector, self._closed)
             except errors.ApiError as error:
-                self._changes.put((take, error))
+                self._changes.put((apply, error))
 
         threading.Thread(target=run, name=f"follow {path}", daemon=True).start()
 
-    def _take_change(self, change: Change) -> Iterator[Update]:
+    def _apply_change(self, change: Change) -> Iterator[Update]:
         if change.key is None:
             self.listed = True
             yield Update()
         elif not change.deleted and change.body is not None:
-            yield from self._take_job(Job(change.body))
+            yield from self._apply_job(Job(change.body))
         else:
             name = change.key.namespace, change.key.name
             if name in self.jobs and self.jobs[name].uid == change.key.uid:
                 yield Update(before=self.jobs.pop(name))
 
-    def _take_job(self, job: Job) -> Iterator[Update]:
+    def _apply_job(self, job: Job) -> Iterator[Update]:
         before = self.jobs.get(job.key)
         if before is None and (job.finished if self.awaited is None else job.key not in self.awaited):
             return
@@ -121,7 +121,7 @@ class JobWatch:
             self.jobs[job.key] = job
             yield Update(before=before, now=job)
 
-    def _take_event(self, change: Change) -> Iterator[Update]:
+    def _apply_event(self, change: Change) -> Iterator[Update]:
         if change.key is None:
             self._events_listed = True  # the first list had earlier Events
         elif not change.deleted and change.body is not None and change.key.uid not in self._reported:

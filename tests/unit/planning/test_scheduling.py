@@ -214,7 +214,7 @@ def test_a_job_is_in_quarantine_after_its_second_lost_worker(status: Status, exp
 def test_a_quarantine_never_has_two_jobs_in_flight_and_wastes_no_room(
     candidates: list[Candidate], tried: set[Quarantine], room: int
 ) -> None:
-    admitted = set(admit(lines(candidates), Load(), window(room), in_flight=tried))
+    admitted = set(admit(lines(candidates), Load(), window(room), tried=tried))
     let = [one.quarantine for one in candidates if one.key in admitted and one.quarantine is not None]
     left = [one.quarantine for one in candidates if one.key not in admitted]
 

@@ -103,11 +103,11 @@ class Feed:
         if "watch" in request.url.query:
             response = await send(request)
             if response.status == HTTPStatus.OK:
-                response.content = _Lines(response.content, self)  # type: ignore[assignment]  # kopf calls `iter_chunked` alone
+                response.content = _WatchContent(response.content, self)  # type: ignore[assignment]  # kopf calls `iter_chunked` alone
             return response
         request.url = request.url.update_query(limit="1")  # kopf handles errors
         response = await send(request)
-        if response.status == HTTPStatus.OK and isinstance(response, Answer):
+        if response.status == HTTPStatus.OK and isinstance(response, KubeResponse):
             await response.read()
             version = await self._listed(path)
             response.replace(json.dumps({"metadata": {"resourceVersion": str(version)}, "items": []}).encode())
@@ -239,7 +239,7 @@ class Feed:
         return version
 
 
-class Answer(ClientResponse):
+class KubeResponse(ClientResponse):
     """A response of the API server to kopf. Its JSON is parsed by `kube.parsing`, whatever tenants stored."""
 
     async def json(self, **_: Any) -> Any:
@@ -251,7 +251,7 @@ class Answer(ClientResponse):
         self._body = body
 
 
-class _Lines:
+class _WatchContent:
     """A StreamReader whose chunks are whole lines of a watch, as kopf gets them."""
 
     def __init__(self, content: aiohttp.StreamReader, feed: Feed) -> None:

@@ -19,8 +19,8 @@ from reconstruction_operator.controller.kube.feed import (
     INACTIVITY_SECONDS,
     REQUEST_SECONDS,
     WATCH_SECONDS,
-    Answer,
     Feed,
+    KubeResponse,
 )
 from reconstruction_operator.kube import pages
 from reconstruction_operator.kube.access import ClusterAccess
@@ -101,7 +101,7 @@ def _session(access: ClusterAccess, feed: Feed) -> kopf.AiohttpSession:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=access.ssl_context(), limit=0),
         headers={"Authorization": authorization} if (authorization := access.authorization()) else {},
-        response_class=Answer,
+        response_class=KubeResponse,
         middlewares=[feed],
     )
     return kopf.AiohttpSession(server=access.server, aiohttp_session=session)

@@ -114,9 +114,7 @@ class Admission:
         if not lines or not self.queues.known or self.queues.paused:
             return []
         tried = self.cache.counts.quarantines
-        admitted = scheduling.admit(
-            lines, self._load(), self.window, self.rules.quotas, in_flight=tried, weigh=self._weigh
-        )
+        admitted = scheduling.admit(lines, self._load(), self.window, self.rules.quotas, tried=tried, weigh=self._weigh)
         return self._entries(admitted)
 
     def give_places(self, now: float) -> list[Entry]:

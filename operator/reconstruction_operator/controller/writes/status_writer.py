@@ -86,8 +86,8 @@ class StatusWriter:
         """
         stored = entry.job.status
         if codec.same(stored, status):
-            # Nothing to write, not even after a write in flight: the status of a finished job is cached with few of its
-            # fields.
+            # Nothing to write, not even after a write that is being sent: the status of a finished job is cached with
+            # few of its fields.
             self.writes.discard(entry)
             entry.replan |= entry.writing
             return

@@ -38,12 +38,12 @@ def _hold_alike(stored: Status, planned: Status) -> bool:
 
 
 class WriteQueue:
-    """At most one write of a job waits, and at most one is in flight."""
+    """At most one write of a job waits, and at most one is being sent."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lines: tuple[dict[Entry, None], ...] = tuple({} for _ in Urgency)
-        self._in_flight = 0
+        self._sending = 0
         self._urgent_at = self._waiting_at = -math.inf  # when such a write was last taken
 
     def __len__(self) -> int:
@@ -70,9 +70,9 @@ class WriteQueue:
             line.clear()
 
     def take(self) -> tuple[Entry, PendingWrite] | None:
-        """Take the next write, which is in flight until `done`.
+        """Take the next write, which is being sent until `done`.
 
-        None if none is due, or all due ones are of jobs with a write in flight.
+        None if none is due, or all due ones are of jobs with a write that is being sent.
         """
         now = self._monotonic()
         held_until = min(self._urgent_at + BUSY_SECONDS, self._waiting_at + WAITING_SECONDS)
@@ -89,19 +89,19 @@ class WriteQueue:
             write = entry.write
             self.discard(entry)
             entry.writing = True
-            self._in_flight += 1
+            self._sending += 1
             return entry, write
         return None
 
     def done(self, entry: Entry) -> None:
-        """Note that the job's write in flight has ended."""
+        """Note that the sending of the job's write has ended."""
         entry.writing = False
-        self._in_flight -= 1
+        self._sending -= 1
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits and nothing is in flight."""
-        return not self and not self._in_flight
+        """Whether nothing waits and nothing is being sent."""
+        return not self and not self._sending
 
     def lag_seconds(self) -> float:
         """Age of the oldest waiting write, not counting those of jobs that wait for their turn."""
@@ -111,5 +111,5 @@ class WriteQueue:
 
     def measure(self) -> None:
         """Update the gauges."""
-        metrics.WRITES_PENDING.set(len(self) + self._in_flight)
+        metrics.WRITES_PENDING.set(len(self) + self._sending)
         metrics.OLDEST_WRITE.set(self.lag_seconds())

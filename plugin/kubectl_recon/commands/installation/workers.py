@@ -65,7 +65,7 @@ class Snapshot:
 
 def workers(connection: Connection, how: Format | None) -> int:
     """Print the queues with their live workers, and what each worker runs. Exit code 0."""
-    snapshot = _look(connection)
+    snapshot = _read_snapshot(connection)
     queues = queues_of(snapshot)
     running = sorted(
         (job for job in snapshot.jobs if job.phase in ("Running", "Cancelling")), key=lambda job: job.worker
@@ -108,7 +108,7 @@ def workers(connection: Connection, how: Format | None) -> int:
 
 def models(connection: Connection, how: Format | None) -> int:
     """Print the models of jobs, and the outcomes of these jobs. Exit code 0."""
-    snapshot = _look(connection)
+    snapshot = _read_snapshot(connection)
     uses = model_uses(snapshot.jobs, snapshot.installation)
     if how in (Format.JSON, Format.YAML):
         print(document({"models": [asdict(use) for use in uses], "everywhere": not snapshot.limit}, how))  # noqa: T201  # the result
@@ -187,7 +187,7 @@ def _model_note(use: ModelUse) -> str:
     return f"{use.simulated} results simulated" if use.simulated else ""
 
 
-def _look(connection: Connection) -> Snapshot:
+def _read_snapshot(connection: Connection) -> Snapshot:
     jobs, limit = visible(connection)
     return Snapshot(jobs, limit, published.read(connection.api, jobs))
 

@@ -88,7 +88,7 @@ def evidence(
 
 
 def problems(found: Evidence) -> list[tuple[int, str]]:
-    return [(verdict.invariant, verdict.problem) for verdict in judge(found) if verdict.problem]
+    return [(ruling.invariant, ruling.problem) for ruling in judge(found) if ruling.problem]
 
 
 def broken(found: Evidence) -> set[int]:
@@ -357,7 +357,7 @@ def test_forbidden_evidence_breaks_only_the_invariant(invariant: int, found: Evi
 
 
 def test_every_invariant_examines_a_good_job_and_passes() -> None:
-    verdicts = judge(evidence(lags=(Lag(UID, 9.0, 0.2),)))
+    rulings = judge(evidence(lags=(Lag(UID, 9.0, 0.2),)))
 
-    assert [verdict for verdict in verdicts if verdict.problem] == []
-    assert {verdict.invariant for verdict in verdicts} == {1, 2, 4, 5, 6}
+    assert [ruling for ruling in rulings if ruling.problem] == []
+    assert {ruling.invariant for ruling in rulings} == {1, 2, 4, 5, 6}

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.feed import Answer, Feed
+from reconstruction_operator.controller.kube.feed import Feed, KubeResponse
 from reconstruction_operator.telemetry import metrics
 
 from tests.support.controller.clock import Clock
@@ -66,7 +66,7 @@ async def serve(server: ApiServer) -> AsyncIterator[Watching]:
     async with server.run() as api:
         feed = Feed(api, cache, (), monotonic=clock)
         task = asyncio.create_task(feed.run())
-        async with aiohttp.ClientSession(server.url, response_class=Answer, middlewares=[feed]) as session:
+        async with aiohttp.ClientSession(server.url, response_class=KubeResponse, middlewares=[feed]) as session:
             yield Watching(session, feed, cache, clock)
         task.cancel()
 
