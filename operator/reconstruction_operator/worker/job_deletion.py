@@ -17,8 +17,7 @@ from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
-from reconstruction_operator.worker import withdrawal
-from reconstruction_operator.worker.withdrawal import Withdrawal
+from reconstruction_operator.worker.withdrawal import WITHDRAWALS, Withdrawal
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ def delete(job: JobRef, *, cancelled: bool, retain_seconds: int | None = None) -
         copy = cancelled or not (note.published or trashed.find(namespace, job_id) is not None)
         try:
             every = Run(replace(note.owner, number=EVERY_ATTEMPT), None)
-            withdrawal.perform(Withdrawal(note.uri, every, copy=copy))
+            WITHDRAWALS.perform(Withdrawal(note.uri, every, copy=copy))
         except StorageError as error:  # the settings have changed since the delivery
             logger.warning("not permitted to delete the delivered copy of job %s: %s", job_id, error)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds

@@ -1,4 +1,4 @@
-"""Withdrawal process: deletes one job's copies at one address in a process, since a call on a dead mount never returns.
+"""Withdrawal: deletes one job's copies at one address in a process, since a call on a dead mount never returns.
 
 The worker's side starts this module as a program, and kills it if it does not finish.
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +21,6 @@ from reconstruction_operator.transfer import programs, uris
 from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.runs import Run
-
-_PROGRAM: Final = "reconstruction_operator.worker.withdrawal"
-_SECONDS: Final = 60.0
-_IDLE_SECONDS: Final = 15.0  # in a folder; a store has timeouts of its own
-_BACKOFF_SECONDS: Final = 300.0
-
-_hung: Final[dict[Path, tuple[float, Program | None]]] = {}
-"""By folder: the end of its backoff (monotonic time), and the program that hangs there although it was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +44,72 @@ class Withdrawal:
         self.target.withdraw(self.run, copy=self.copy)
 
 
-def perform(withdrawal: Withdrawal) -> None:
-    """Carry out the withdrawal in a process, which is killed if it takes too long; the next order continues it.
+class HungFolders:
+    """The folders in which a withdrawal made no progress; each is avoided for `backoff_seconds`.
 
-    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too
-    long; HungError, a TimeoutError, if it needs a folder that hangs.
+    A program that hangs although it was killed extends that until it ends, and to the whole output root: such programs
+    must not accumulate.
     """
-    path = withdrawal.target.path
-    hung = None if path is None else _hung_above(path)
-    if hung is not None:
-        raise HungError(f"{path} is skipped for now: a deletion in {hung} made no progress")
-    program, is_hung = Program.start(_PROGRAM, credentials=path is None), False
-    try:
-        program.ask(withdrawal, seconds=_SECONDS, idle_seconds=math.inf if path is None else _IDLE_SECONDS)
-    except TimeoutError as error:
-        is_hung = isinstance(error, HungError)
-        raise type(error)(f"{uris.redacted(withdrawal.uri)}: {error}") from None
-    finally:  # also after a signal of a time limit
-        left = None if program.end() else program
-        if path is not None and (is_hung or left):
-            _hung[_avoided(path, left)] = (time.monotonic() + _BACKOFF_SECONDS, left)
+
+    def __init__(self, backoff_seconds: float = 300.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._backoff_seconds = backoff_seconds
+        self._monotonic = monotonic
+        self._until: dict[Path, float] = {}  # monotonic time
+        self._left: dict[Path, Program] = {}  # the programs that hang there
+
+    def add(self, path: Path, left: Program | None) -> None:
+        """Avoid the folder of a copy at `path`; with a program that is `left` behind, its output root."""
+        roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if left else ()
+        folder = next((root for root in roots if path.is_relative_to(root)), path.parent)
+        self._until[folder] = self._monotonic() + self._backoff_seconds
+        if left:
+            self._left[folder] = left
+
+    def above(self, path: Path) -> Path | None:
+        """Return the folder above the path that must not be accessed now; None if there is none."""
+        now = self._monotonic()
+        avoided = (folder for folder, until in list(self._until.items()) if until > now or self._hangs(folder))
+        return next(filter(path.is_relative_to, avoided), None)
+
+    def _hangs(self, folder: Path) -> bool:
+        return folder in self._left and self._left[folder].running
 
 
-def _hung_above(path: Path) -> Path | None:
-    """Return the folder above the path that must not be accessed now; None if there is none."""
-    for folder, (until, left) in dict(_hung).items():
-        if path.is_relative_to(folder) and (until > time.monotonic() or (left is not None and left.running)):
-            return folder
-    return None
+@dataclass(frozen=True, slots=True)
+class Withdrawals:
+    """How a process of the worker carries out withdrawals: each in a program, which is killed if it takes too long."""
+
+    program: str = "reconstruction_operator.worker.withdrawal"
+    seconds: float = 60.0
+    idle_seconds: float = 15.0  # in a folder; a store has timeouts of its own
+    hung: HungFolders = field(default_factory=HungFolders)
+
+    def perform(self, withdrawal: Withdrawal) -> None:
+        """Carry out the withdrawal. After an error the next order continues it.
+
+        Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took
+        too long; HungError, a TimeoutError, if it needs a folder that hangs.
+        """
+        path = withdrawal.target.path
+        avoided = None if path is None else self.hung.above(path)
+        if avoided is not None:
+            raise HungError(f"{path} is skipped for now: a deletion in {avoided} made no progress")
+        idle_seconds = math.inf if path is None else self.idle_seconds
+        program = Program.start(self.program, credentials=path is None)
+        is_hung = False
+        try:
+            program.ask(withdrawal, seconds=self.seconds, idle_seconds=idle_seconds)
+        except TimeoutError as error:
+            is_hung = isinstance(error, HungError)
+            raise type(error)(f"{uris.redacted(withdrawal.uri)}: {error}") from None
+        finally:  # also after a signal of a time limit
+            ended = program.end()
+            if path is not None and (is_hung or not ended):
+                self.hung.add(path, None if ended else program)
 
 
-def _avoided(path: Path, left: Program | None) -> Path:
-    """Return the folder to avoid: with a program `left` behind the whole output root, since such programs must not
-    accumulate.
-    """
-    roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if left else ()
-    return next((root for root in roots if path.is_relative_to(root)), path.parent)
+WITHDRAWALS: Final = Withdrawals()
+"""Those of this process."""
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """Fixtures for attempts and deletions, shared with the unit tests."""
 
-from tests.unit.worker.conftest import _forgotten, meshes, stuck, wanted
+from tests.unit.worker.conftest import meshes, wanted
 
-__all__ = ["_forgotten", "meshes", "stuck", "wanted"]
+__all__ = ["meshes", "wanted"]

@@ -6,7 +6,6 @@ import contextlib
 import select
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
@@ -18,13 +17,30 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import withdrawal
-from reconstruction_operator.worker.withdrawal import Withdrawal
+from reconstruction_operator.worker.withdrawal import HungFolders, Withdrawal, Withdrawals
 
+from devcluster.files import CHECKOUT
 from tests.support.refs import make_attempt
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 LONG_SECONDS = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs can be modules of the tests."""
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))
+
+
+class Clock:
+    """Monotonic time that a test moves on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 def copy_at(path: Path) -> Withdrawal:
@@ -48,7 +64,7 @@ def stage(meshes: Path) -> None:
 
 def test_partial_deliveries_are_deleted_and_no_process_is_left(meshes: Path) -> None:
     stage(meshes)
-    withdrawal.perform(copy_at(meshes / "banana"))
+    Withdrawals().perform(copy_at(meshes / "banana"))
     assert list(meshes.iterdir()) == []
     assert children() == []
 
@@ -56,10 +72,10 @@ def test_partial_deliveries_are_deleted_and_no_process_is_left(meshes: Path) -> 
 def test_errors_of_the_process_are_raised(meshes: Path, tmp_path: Path) -> None:
     stage(meshes)
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
-        withdrawal.perform(copy_at(tmp_path / "elsewhere"))
+        Withdrawals().perform(copy_at(tmp_path / "elsewhere"))
     superseded = Withdrawal(f"file://{meshes}/x", Run(make_attempt(), tmp_path / "gone"))
     with pytest.raises(SupersededError):
-        withdrawal.perform(superseded)
+        Withdrawals().perform(superseded)
 
 
 def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,36 +85,33 @@ def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(select, "select", interrupt)  # a signal arrives in this call
         with pytest.raises(SoftTimeLimitExceeded):
-            withdrawal.perform(copy_at(meshes / "banana"))
+            Withdrawals().perform(copy_at(meshes / "banana"))
     assert children() == []
 
 
-def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
-    stuck: pytest.MonkeyPatch, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stuck.setattr(withdrawal, "_IDLE_SECONDS", 0.1)
+def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(meshes: Path) -> None:
+    clock = Clock()
+    hung = HungFolders(monotonic=clock)
+    stuck = Withdrawals("stuck_deletion", idle_seconds=0.1, hung=hung)
     with pytest.raises(
         TimeoutError, match=f"file://{meshes}/dead/banana: no progress for 0 s: see whether its disk responds"
     ):
-        withdrawal.perform(copy_at(meshes / "dead" / "banana"))
+        stuck.perform(copy_at(meshes / "dead" / "banana"))
     assert children() == []
-    stuck.undo()
+    withdrawals = Withdrawals(hung=hung)
     with pytest.raises(TimeoutError, match="is skipped for now"):
-        withdrawal.perform(copy_at(meshes / "dead" / "apple"))
-    withdrawal.perform(copy_at(meshes / "living" / "apple"))
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 301.0)
-    assert withdrawal._hung_above(meshes / "dead" / "apple") is None
+        withdrawals.perform(copy_at(meshes / "dead" / "apple"))
+    withdrawals.perform(copy_at(meshes / "living" / "apple"))
+    clock.seconds += 301.0
+    assert hung.above(meshes / "dead" / "apple") is None
 
 
-def test_a_slow_withdrawal_that_makes_progress_is_no_hung_mount(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
+def test_a_slow_withdrawal_that_makes_progress_is_no_hung_mount(meshes: Path) -> None:
     """A tenant may have filled its own staging directory with any number of files."""
-    stuck.setattr(withdrawal, "_PROGRAM", "slow_deletion")
-    stuck.setattr(withdrawal, "_IDLE_SECONDS", 3.0)
-    stuck.setattr(withdrawal, "_SECONDS", 6.0)
+    slow = Withdrawals("slow_deletion", seconds=6.0, idle_seconds=3.0)
     with pytest.raises(TimeoutError, match="no answer within 6 s"):
-        withdrawal.perform(copy_at(meshes / "banana"))
-    assert withdrawal._hung_above(meshes / "banana") is None
+        slow.perform(copy_at(meshes / "banana"))
+    assert slow.hung.above(meshes / "banana") is None
     assert children() == []
 
 
@@ -113,18 +126,18 @@ def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monke
     assert meshes.exists()
 
 
-def test_a_process_that_dies_is_an_error(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
-    stuck.setattr(withdrawal, "_PROGRAM", "no_such_program")
+def test_a_process_that_dies_is_an_error(meshes: Path) -> None:
     with pytest.raises(OSError, match="the program no_such_program exited with code 1"):
-        withdrawal.perform(copy_at(meshes / "banana"))
+        Withdrawals("no_such_program").perform(copy_at(meshes / "banana"))
 
 
 def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
-    stuck: pytest.MonkeyPatch, meshes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    meshes: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Such as a process in an uninterruptible call. Its mount is skipped until the process has ended."""
     monkeypatch.setattr(programs, "_KILL_SECONDS", 0.05)
-    stuck.setattr(withdrawal, "_IDLE_SECONDS", 0.1)
+    clock = Clock()
+    stuck = Withdrawals("stuck_deletion", idle_seconds=0.1, hung=HungFolders(monotonic=clock))
     unkillable: list[subprocess.Popen[bytes]] = []
 
     def spare(killed: subprocess.Popen[bytes]) -> None:
@@ -132,12 +145,11 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
 
     monkeypatch.setattr(subprocess.Popen, "kill", spare)
     with pytest.raises(TimeoutError):
-        withdrawal.perform(copy_at(meshes / "dead" / "banana"))
+        stuck.perform(copy_at(meshes / "dead" / "banana"))
     (left,) = unkillable
     assert f"process {left.pid} was killed but does not end" in caplog.text
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 1e6)
-    before = withdrawal._hung_above(meshes / "dead")
+    clock.seconds += 1e6
+    before = stuck.hung.above(meshes / "dead")
     left.send_signal(signal.SIGKILL)
     left.wait(LONG_SECONDS)
-    assert (before, withdrawal._hung_above(meshes / "dead")) == (meshes, None)
+    assert (before, stuck.hung.above(meshes / "dead")) == (meshes, None)

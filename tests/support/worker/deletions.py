@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.worker import withdrawal
-from reconstruction_operator.worker.withdrawal import Withdrawal
+from reconstruction_operator.worker.withdrawal import Withdrawals
 
 
 def delete_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Delete copies in this process."""
-    monkeypatch.setattr(withdrawal, "perform", Withdrawal.perform)
+    monkeypatch.setattr(Withdrawals, "perform", lambda _, withdrawal: withdrawal.perform())

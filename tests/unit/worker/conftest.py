@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.worker import withdrawal
 
-from devcluster.files import CHECKOUT
 from tests.support.settings import configure
 from tests.support.worker.attempts import want
 from tests.support.worker.deletions import delete_in_this_process
-
-
-@pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
-    """Forget hung mounts after each test."""
-    yield
-    withdrawal._hung.clear()
 
 
 @pytest.fixture
@@ -41,12 +31,3 @@ def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def deletes_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies are deleted in this process."""
     delete_in_this_process(monkeypatch)
-
-
-@pytest.fixture
-def stuck() -> Iterator[pytest.MonkeyPatch]:
-    """Every deletion of a copy hangs until this is undone."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(withdrawal, "_PROGRAM", "stuck_deletion")
-        patched.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))
-        yield patched

@@ -18,11 +18,10 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import Run
-from reconstruction_operator.worker import withdrawal
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import call_interruptibly
-from reconstruction_operator.worker.withdrawal import Withdrawal
+from reconstruction_operator.worker.withdrawal import WITHDRAWALS, Withdrawal
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ class Copies:
             workspace = space.root
         copy = workspace is None or not self._published
         try:
-            withdrawal.perform(Withdrawal(assignment.envelope.output_uri, Run(assignment.attempt, workspace), copy))
+            WITHDRAWALS.perform(Withdrawal(assignment.envelope.output_uri, Run(assignment.attempt, workspace), copy))
         except SupersededError:
             return True
         except StorageError as error:
