@@ -27,27 +27,25 @@ logger = logging.getLogger(__name__)
 
 
 class Copies:
-    """The copies of one run.
-
-    `predecessors`: earlier jobs whose results the run may take over; its copy replaces their copies.
-    """
+    """The copies of one run."""
 
     def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
         self._assignment = assignment
         self._heartbeat = heartbeat
-        self.predecessors: frozenset[str] = frozenset()
+        self._predecessors: frozenset[str] = frozenset()
         self._existed = False  # whether a copy of this job existed when the run began
         self.may_arrive = False  # whether a server may still carry out a request of a check that was interrupted
         self._published = True  # whether that copy is of a published result; until the check, it may be
 
-    def begin(self, space: Workspace) -> None:
-        """Write the note of the workspace: its owner, and where copies of the job are.
+    def begin(self, space: Workspace, predecessors: frozenset[str] = frozenset()) -> None:
+        """Write the note of the workspace: its owner, and where copies of the job are. Check the target, too.
 
-        Check the target as `check` does.
+        `predecessors`: earlier jobs whose results the run may take over; its copy replaces their copies.
 
         The first note precedes the check, whose probe stays at the target if the worker dies: it is deleted with the
         job's files.
         """
+        self._predecessors = predecessors
         uri, attempt = self._assignment.envelope.output_uri, self._assignment.attempt
         if uri:
             if not attempt.is_bare:
@@ -80,6 +78,11 @@ class Copies:
                 self.may_arrive = False
                 raise
         self.may_arrive = False
+
+    def replace_no_other(self) -> None:
+        """Replace no copy of a predecessor: the run takes over no result. Check the target again, as `check` does."""
+        self._predecessors = frozenset()
+        self.check()
 
     def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
         """Copy the sealed folder `source` to `uri`, unless `uri` is empty.
@@ -134,4 +137,4 @@ class Copies:
         return target_of(uri, self._assignment.job.namespace)
 
     def _run(self, folder: Path | None) -> Run:
-        return Run(self._assignment.attempt, folder, self.predecessors)
+        return Run(self._assignment.attempt, folder, self._predecessors)

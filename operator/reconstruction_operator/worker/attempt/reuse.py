@@ -7,10 +7,11 @@ of another job or in the trash.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from reconstruction_operator import disk
 from reconstruction_operator.api import spec
@@ -27,27 +28,55 @@ from reconstruction_operator.worker.model.selection import Choice
 logger = logging.getLogger(__name__)
 
 
-def reusable(assignment: Assignment, choice: Choice | None) -> tuple[EarlierResult, ...]:
-    """Return the results on the workers' volume that the job may take over, newest first: those of its tenant and name.
+@dataclass(frozen=True, slots=True)
+class EarlierResults:
+    """The results on the workers' volume that a job may take over, newest first: those of its tenant and name.
 
-    With `choice`, only those of the same model in the same version and with the same parameters.
+    Of a job that runs a model, only those of the same model in the same version and with the same parameters.
     """
-    if choice is None:
-        return _of_same_name(assignment)
-    if assignment.envelope.orders.reuse != spec.IF_UNCHANGED or choice.simulated:
-        return ()
-    name = choice.model.name
-    own = recipe(name, registry.version(name), choice.parameters)
-    sealed = ((result, result.manifest) for result in _of_same_name(assignment))
-    return tuple(
-        result for result, source in sealed if source.input_digest and not source.simulated and source.recipe == own
-    )
 
+    assignment: Assignment
+    results: tuple[EarlierResult, ...] = ()
 
-def known_inputs(earlier: Iterable[EarlierResult]) -> tuple[KnownInput, ...]:
-    """Return the inputs that the results were made from."""
-    sealed = ((result.manifest.input_digest, result.manifest.findings.inputs or Inputs()) for result in earlier)
-    return tuple(KnownInput(digest, inputs.images, inputs.bytes) for digest, inputs in sealed)
+    @classmethod
+    def find(cls, assignment: Assignment, choice: Choice | None) -> Self:
+        """Find them; without `choice`, the job runs no model."""
+        if choice is None:
+            return cls(assignment, tuple(_of_same_name(assignment)))
+        if assignment.envelope.orders.reuse != spec.IF_UNCHANGED or choice.simulated:
+            return cls(assignment)
+        name = choice.model.name
+        own = recipe(name, registry.version(name), choice.parameters)
+        sealed = ((result, result.manifest) for result in _of_same_name(assignment))
+        same = (
+            result for result, source in sealed if source.input_digest and not source.simulated and source.recipe == own
+        )
+        return cls(assignment, tuple(same))
+
+    @property
+    def job_ids(self) -> frozenset[str]:
+        """The jobs that made them."""
+        return frozenset(result.manifest.attempt.job_id for result in self.results)
+
+    @property
+    def inputs(self) -> tuple[KnownInput, ...]:
+        """The inputs that they were made from."""
+        sealed = ((each.manifest.input_digest, each.manifest.findings.inputs or Inputs()) for each in self.results)
+        return tuple(KnownInput(digest, inputs.images, inputs.bytes) for digest, inputs in sealed)
+
+    def take_over(self, output: Path, check: Callable[[], None], digest: str | None = None) -> Manifest | None:
+        """Take over the first complete result into the empty folder `output`; return None if none is complete.
+
+        With `digest`, only one that was made from that input. `check` is called often, and may raise.
+        """
+        for result in self.results:
+            if digest is None or result.manifest.input_digest == digest:
+                manifest = take_over(result, output, self.assignment, check)
+                if manifest is not None:
+                    source = result.manifest.attempt.job_id
+                    logger.info("%s takes over the result of job %s", self.assignment.job, source)
+                    return manifest
+        return None
 
 
 def take_over(
@@ -92,9 +121,10 @@ def take_over(
     return manifest
 
 
-def _of_same_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
+def _of_same_name(assignment: Assignment) -> Iterator[EarlierResult]:
     job = assignment.job
-    return tuple(results.find(job)) if job.namespace and job.name else ()
+    if job.namespace and job.name:
+        yield from results.find(job)
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -22,14 +21,12 @@ from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.kept_stages import RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.jobfiles.results import EarlierResult
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import ModelFailure, Result, StageFolder, Step, Work
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import fields
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.worker.attempt import reuse
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
@@ -37,6 +34,7 @@ from reconstruction_operator.worker.attempt.failures import failure_of, with_roo
 from reconstruction_operator.worker.attempt.loading import Loaded, input_of, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.quota import VolumeQuota
+from reconstruction_operator.worker.attempt.reuse import EarlierResults
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import (
@@ -62,7 +60,7 @@ class AttemptRun:
         self._steps: Steps | None = None
         self._workspace: Workspace | None = None
         self._stages: RunStages | None = None
-        self._reusable: tuple[EarlierResult, ...] = ()  # newest first
+        self._earlier = EarlierResults(assignment)
         self._copies = Copies(assignment, heartbeat)
         self._quota = VolumeQuota(assignment)
         self._model_began = False  # from then on, the model itself may have used up the worker's processes
@@ -141,12 +139,7 @@ class AttemptRun:
     def _execute(self) -> End:
         assignment, check = self._assignment, self._check
         check()
-        attempt, job = assignment.attempt, assignment.job
-        if not attempt.is_bare:
-            pool = pools.pool_of(attempt.queue)
-            foreign = pools.refusal(config.settings.POOL_NAMESPACES, pool, job.namespace)
-            if foreign:
-                raise ModelFailure("QUEUE_REFUSED", foreign)
+        self._check_pool()
         # With Required the job takes over a result, and never runs its model
         runs = assignment.envelope.orders.reuse != REQUIRED
         choice = choose(assignment.model_type, assignment.envelope.parameters) if runs else None
@@ -154,13 +147,13 @@ class AttemptRun:
             self._observer.model = choice.model.name
         space, sealed = call_interruptibly(partial(self._begin, choice), check)
         if sealed is not None:
-            logger.info("job %s already has a sealed output of task %s", job.uid, sealed.attempt.task_id)
+            logger.info("job %s already has a sealed output of task %s", assignment.job.uid, sealed.attempt.task_id)
             self.result = sealed
             # The copy may be missing.
-            self._copies.deliver(file_handler.output_dir(job.uid), sealed.uri, space)
+            self._copies.deliver(file_handler.output_dir(assignment.job.uid), sealed.uri, space)
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
-            job_id=job.uid,
+            job_id=assignment.job.uid,
             shares={} if choice is None else choice.model.step_shares,
             pace_seconds=None if choice is None else choice.pace_seconds,
             heartbeat=self._heartbeat,
@@ -169,36 +162,34 @@ class AttemptRun:
         )
         steps.report(Step.LOAD, 0.0)
         if choice is None:
-            newest = self._take_over(self._reusable, space)
-            if newest is None:
-                text = f"no result of an earlier job {job} is on the volume of this worker"
-                raise ModelFailure("RESULT_NOT_FOUND", text)
-            return self._conclude(steps, space, newest)
-        loaded = self._load(choice, steps, space, reuse.known_inputs(self._reusable))
-        if loaded.known:
-            same = (result for result in self._reusable if result.manifest.input_digest == loaded.digest)
-            taken = self._take_over(same, space)
-            if taken is not None:
-                return self._conclude(steps, space, taken)
-            workspace.empty(space.photos)
-            loaded = self._load(choice, steps, space, ())
-        if self._reusable and assignment.envelope.output_uri:
-            self._copies.predecessors = frozenset()
-            call_interruptibly(self._copies.check, check)
+            return self._conclude(steps, space, self._take_over_newest(space))
+        loaded = self._load_or_take_over(choice, steps, space)
+        if isinstance(loaded, Manifest):
+            return self._conclude(steps, space, loaded)
+        if self._earlier.results and assignment.envelope.output_uri:
+            call_interruptibly(self._copies.replace_no_other, check)
         result = self._reconstruct(choice, steps, space, loaded)
         steps.report(Step.FINALIZE, 0.0)
         return self._finalize(choice, steps, space, result)
 
+    def _check_pool(self) -> None:
+        """Raise ModelFailure if the queue is not open to the job's namespace."""
+        attempt = self._assignment.attempt
+        if not attempt.is_bare:
+            pool = pools.pool_of(attempt.queue)
+            foreign = pools.refusal(config.settings.POOL_NAMESPACES, pool, attempt.job.namespace)
+            if foreign:
+                raise ModelFailure("QUEUE_REFUSED", foreign)
+
     def _begin(self, choice: Choice | None) -> tuple[Workspace, Manifest | None]:
         """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._check
-        self._reusable = reuse.reusable(assignment, choice)
-        self._copies.predecessors = frozenset(result.manifest.attempt.job_id for result in self._reusable)
+        self._earlier = EarlierResults.find(assignment, choice)
         self._heartbeat.refresh()  # a run that was paused must not retire the workspace of its successor
         check()
         self._workspace = space = workspace.prepare(assignment.attempt)
         try:
-            self._copies.begin(space)
+            self._copies.begin(space, self._earlier.job_ids)
             check()  # this thread may have hung on a mount that responds again
         except InterruptedRunError:
             if not self._copies.may_arrive:
@@ -222,15 +213,28 @@ class AttemptRun:
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
         return loaded
 
-    def _take_over(self, candidates: Iterable[EarlierResult], space: Workspace) -> Manifest | None:
-        """Take over the first complete result of these into the workspace; return None if none is complete."""
-        assignment, check = self._assignment, self._check
-        for result in candidates:
-            taken = call_interruptibly(partial(reuse.take_over, result, space.output, assignment, check), check)
-            if taken is not None:
-                logger.info("%s takes over the result of job %s", assignment.job, result.manifest.attempt.job_id)
-                return taken
-        return None
+    def _take_over(self, space: Workspace, digest: str | None = None) -> Manifest | None:
+        take_over = partial(self._earlier.take_over, space.output, self._check, digest)
+        return call_interruptibly(take_over, self._check)
+
+    def _take_over_newest(self, space: Workspace) -> Manifest:
+        """Take over the newest earlier result. Raises ModelFailure if there is none."""
+        manifest = self._take_over(space)
+        if manifest is None:
+            text = f"no result of an earlier job {self._assignment.job} is on the volume of this worker"
+            raise ModelFailure("RESULT_NOT_FOUND", text)
+        return manifest
+
+    def _load_or_take_over(self, choice: Choice, steps: Steps, space: Workspace) -> Loaded | Manifest:
+        """Return the photos, or the earlier result of the same input, which was taken over."""
+        loaded = self._load(choice, steps, space, self._earlier.inputs)
+        if not loaded.known:
+            return loaded
+        manifest = self._take_over(space, loaded.digest)
+        if manifest is not None:
+            return manifest
+        workspace.empty(space.photos)
+        return self._load(choice, steps, space, ())
 
     def _reconstruct(self, choice: Choice, steps: Steps, space: Workspace, loaded: Loaded) -> Result:
         stages = self._stages or RunStages(space, self._assignment.attempt)
