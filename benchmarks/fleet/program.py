@@ -32,7 +32,7 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.state import connections, worker_calls
 from reconstruction_operator.state.calls import Call, arun, arun_all
-from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
+from reconstruction_operator.state.replies import BeatReply, ClaimCode, ClaimReply, FinishCode, FinishReply
 from reconstruction_operator.state.results import result_key
 
 NODE: Final = "fleet@127.0.0.1"
@@ -118,7 +118,7 @@ class Fleet:
         claims = [worker_calls.claim(self._keys, run.attempt, token=run.token, worker=NODE) for run in runs]
         replies = await arun_all(self._state, claims)
         for run, reply in zip(runs, replies, strict=True):
-            if isinstance(reply, ClaimReply) and reply.verdict is ClaimVerdict.CLAIMED:
+            if isinstance(reply, ClaimReply) and reply.code is ClaimCode.CLAIMED:
                 self._begin(run)
             else:
                 self._free += 1
@@ -221,7 +221,7 @@ def parse_message(text: str) -> tuple[str, dict[str, Any], str]:
 
 
 def _is_cancelled(reply: object) -> bool:
-    return isinstance(reply, FinishReply) and reply.verdict is FinishVerdict.CANCELLED
+    return isinstance(reply, FinishReply) and reply.code is FinishCode.CANCELLED
 
 
 def _progress(run: Run, percent: int, now: float, clock: float) -> str:

@@ -40,7 +40,7 @@ for blueprint, steps in celery_settings.BOOTSTEPS.items():
 def format_logs(logger: logging.Logger, **_: Any) -> None:
     """Give the handlers of Celery's logger and of its pool's logger our format, without secrets."""
     for target in (logger, get_multiprocessing_logger()):
-        logs.take_over(target, config.settings.LOG_FORMAT)
+        logs.redirect(target, config.settings.LOG_FORMAT)
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]

@@ -300,7 +300,7 @@ def for_child() -> dict[str, Any]:
     return {row.name: getattr(values, row.name) for row in TABLE if row.child}
 
 
-def take_over(values: Mapping[str, Any]) -> None:
+def use_in_child(values: Mapping[str, Any]) -> None:
     """Use these values, which `for_child` returned in the worker."""
     use(dataclasses.replace(sys.modules[__name__].settings, **values))
 

@@ -289,7 +289,7 @@ CASES: dict[str, tuple[Any, ...]] = {  # a parser, valid contents, and contents 
         in_redis,
         b"1\ncelery\ni\nmaps\nbanana\n1767225600000\n0\n1",
         (
-            b'{"verdict":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,'
+            b'{"usability":"Usable","token":"t","headers":{"id":"a"},"status":"PROGRESS","result":{"progress":40.5,'
             b'"startedAt":1.7e9,"seconds":[1]}}'
         ),
         b'{"queues":["celery"],' + ATTEMPT[1:],

@@ -164,7 +164,7 @@ async def _lines(api: Api, path: str, params: Mapping[str, str]) -> AsyncIterato
     lines = Lines(_MAX_LINE_BYTES)
     async with contextlib.aclosing(api.chunks(path, params, _SILENCE_SECONDS)) as chunks:
         async for chunk in chunks:
-            for line in lines.take(chunk):
+            for line in lines.add(chunk):
                 yield line
     for line in lines.end():
         yield line

@@ -20,13 +20,14 @@ class Verdict(enum.StrEnum):
 _STUCK: Final = frozenset({"QueueUnserved", "ModelUnserved", "NoWorker", "AwaitingWorker", "BackingOff"})
 
 
-def verdict(phase: str | None, simulated: object, warning: str, reasons: Collection[str] = ()) -> Verdict | None:
+def verdict(phase: str | None, *, simulated: bool, warning: str, reasons: Collection[str] = ()) -> Verdict | None:
     """Return the verdict; None for an unfinished job without trouble. `reasons`: of the job's conditions.
 
     A simulation counts before a warning: it says nothing about the photos.
     """
     if phase == "Succeeded":
-        return Verdict.SIMULATED if simulated else Verdict.WARNING if warning else Verdict.FINE
+        good = Verdict.WARNING if warning else Verdict.FINE
+        return Verdict.SIMULATED if simulated else good
     if phase in ("Failed", "Cancelled"):
         return Verdict(phase)
     return None if _STUCK.isdisjoint(reasons) else Verdict.WARNING
@@ -35,7 +36,12 @@ def verdict(phase: str | None, simulated: object, warning: str, reasons: Collect
 def verdict_in(status: Mapping[str, Any]) -> str:
     """Return the verdict in a status (JSON); empty if there is none."""
     reasons = [str(condition.get("reason")) for condition in status.get("conditions") or ()]
-    decided = verdict(status.get("phase"), status.get("simulated"), status.get("warning") or "", reasons)
+    decided = verdict(
+        status.get("phase"),
+        simulated=bool(status.get("simulated")),
+        warning=status.get("warning") or "",
+        reasons=reasons,
+    )
     return str(status.get("verdict") or decided or "")
 
 

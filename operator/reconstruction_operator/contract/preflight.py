@@ -18,7 +18,7 @@ _MAX_TEXT: Final = 2_048
 _MAX_MESSAGE: Final = 1_000
 
 
-class Verdict(enum.StrEnum):
+class Usability(enum.StrEnum):
     """What a preflight found."""
 
     USABLE = "Usable"
@@ -57,7 +57,7 @@ class CheckRequest:
 class Checked:
     """The result of a preflight."""
 
-    verdict: Verdict
+    usability: Usability
     token: str = ""
     reason: str = ""  # a code of `contract.outcomes`, if the input is unusable
     message: str = ""
@@ -69,11 +69,11 @@ class Checked:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self | None:
-        """Return the result in a JSON object; None if its verdict is missing or unknown."""
-        verdict = data.get("verdict")
-        if verdict not in tuple(Verdict):
+        """Return the result in a JSON object; None if its usability is missing or unknown."""
+        usability = data.get("usability")
+        if usability not in tuple(Usability):
             return None
         token, reason, message, worker = (
             str(data.get(name) or "") for name in ("token", "reason", "message", "worker")
         )
-        return cls(Verdict(verdict), token[:_MAX_TEXT], reason[:64], message[:_MAX_MESSAGE], worker[:_MAX_TEXT])
+        return cls(Usability(usability), token[:_MAX_TEXT], reason[:64], message[:_MAX_MESSAGE], worker[:_MAX_TEXT])

@@ -27,7 +27,7 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
     Raises SupersededError if a later attempt has taken over, or the job's files were deleted.
     """
     folder = JobFolder.of(job_id)
-    while not _take_place(workspace.output, folder.output):
+    while not _move_in(workspace.output, folder.output):
         standing = None if replace else read_sealed(job_id)
         if standing is not None:
             return standing
@@ -41,7 +41,7 @@ def read_sealed(job_id: str) -> Manifest | None:
     return manifests.read_sealed(JobFolder.of(job_id).output, job_id)
 
 
-def _take_place(output: Path, target: Path) -> bool:
+def _move_in(output: Path, target: Path) -> bool:
     """Rename `output` to `target` unless the target exists; return whether it was renamed."""
     try:
         output.rename(target)

@@ -29,7 +29,7 @@ def prepare(attempt: AttemptRef) -> Workspace:
     # Create first, then list: if two runs do so at the same time, at least one sees the other.
     _make(workspace.root)
     try:
-        _take_over(folder, workspace, attempt)
+        _retire_others(folder, workspace, attempt)
     except BaseException:
         workspace.discard()
         raise
@@ -106,7 +106,7 @@ def _inherit(paths: list[Path], successor: Path) -> None:
                 raise
 
 
-def _take_over(folder: JobFolder, workspace: Workspace, attempt: AttemptRef) -> None:
+def _retire_others(folder: JobFolder, workspace: Workspace, attempt: AttemptRef) -> None:
     others = [earlier for earlier in folder.workspaces() if earlier != workspace]
     if not attempt.is_bare and any(earlier.attempt > attempt.number for earlier in others):
         raise SupersededError

@@ -3,7 +3,7 @@
 pages = Pages()
 while not pages.complete:
     try:
-        page = pages.take(read(path, pages.query, pages.max_bytes))
+        page = pages.add(read(path, pages.query, pages.max_bytes))
     except ApiError as error:
         pages.failed(error)
 """
@@ -61,7 +61,7 @@ class Pages:
         """Begin again with the first page, as large as the last one."""
         self._token, self._renewals, self.version, self.complete = "", 0, 0, False
 
-    def take(self, text: bytes) -> parsing.Page:
+    def add(self, text: bytes) -> parsing.Page:
         """Divide the response into objects, and choose the size of the next page.
 
         Raises ApiError if it is not a page.

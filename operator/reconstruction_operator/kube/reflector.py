@@ -71,7 +71,7 @@ class Lines:
         self._max_bytes = max_bytes
         self._rest = bytearray()
 
-    def take(self, chunk: bytes) -> Iterator[bytes]:
+    def add(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the lines that the piece completes, without their ends."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
@@ -136,8 +136,8 @@ class Reflector:
 
     def page(self, text: bytes) -> None:
         """Apply a page of the list; after the last one, also the deletions. Raises ApiError."""
-        for item in self._pages.take(text).items:
-            if (head := self._take("ADDED", item)) is not None:
+        for item in self._pages.add(text).items:
+            if (head := self._apply_object("ADDED", item)) is not None:
                 self._listed[head.key.uid] = head.key
         if self._pages.complete and not self._pages.version:
             raise ApiError(0, "NotJson", "the list has no version to watch from")
@@ -163,7 +163,7 @@ class Reflector:
             raise ApiError(number, str(status.get("reason", "")), str(status.get("message", "")))
         if kind == "BOOKMARK":
             self._version = parsing.version_of(parsing.mapping(body)) or self._version
-        elif (head := self._take(kind, body)) is not None:
+        elif (head := self._apply_object(kind, body)) is not None:
             self._version = head.version or self._version
             self._keys[head.key.uid] = head.key
             if kind == "DELETED":
@@ -203,7 +203,7 @@ class Reflector:
         self._failures = min(self._failures + 1, 16)
         return pause * (1 + random.random()) / 2  # noqa: S311  # jitter
 
-    def _take(self, kind: str, body: parsing.Encoded) -> parsing.Head | None:
+    def _apply_object(self, kind: str, body: parsing.Encoded) -> parsing.Head | None:
         """Apply a change of an object; return its head, or None if that cannot be read."""
         head = parsing.head(body)
         if head is None:
@@ -232,7 +232,7 @@ def follow(transport: Transport, reflector: Reflector, closed: threading.Event) 
                 continue
             lines, quiet = Lines(), True
             with contextlib.closing(transport.chunks(reflector.path, reflector.query, SILENCE_SECONDS)) as chunks:
-                for line in (line for chunk in chunks for line in lines.take(chunk) if line):
+                for line in (line for chunk in chunks for line in lines.add(chunk) if line):
                     if closed.is_set():
                         return
                     reflector.line(line)
@@ -256,7 +256,7 @@ async def follow_async(transport: AsyncTransport, reflector: Reflector) -> None:
                 transport.chunks(reflector.path, reflector.query, SILENCE_SECONDS)
             ) as chunks:
                 async for chunk in chunks:
-                    for line in filter(None, lines.take(chunk)):
+                    for line in filter(None, lines.add(chunk)):
                         reflector.line(line)
                         quiet = False
             await asyncio.sleep(_FIRST_PAUSE_SECONDS * quiet)

@@ -165,7 +165,12 @@ def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
         checked=case.observed.checked,
     )
     phase, listed = conditions(facts, installations.own_conditions(job, mine), case.now)
-    verdict = decide(phase, details.simulated, details.warning, [condition.reason for condition in listed])
+    verdict = decide(
+        phase,
+        simulated=bool(details.simulated),
+        warning=details.warning,
+        reasons=[condition.reason for condition in listed],
+    )
     status = updated(
         details,
         observed_generation=job.generation,

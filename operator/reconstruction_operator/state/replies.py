@@ -11,7 +11,7 @@ from reconstruction_operator.contract.records import End, ObservedJob
 from reconstruction_operator.state.timeline import LookCounts
 
 
-class ClaimVerdict(enum.StrEnum):
+class ClaimCode(enum.StrEnum):
     """Whether a delivery may run."""
 
     CLAIMED = "claimed"
@@ -20,7 +20,7 @@ class ClaimVerdict(enum.StrEnum):
     NO_RECORD = "no-record"  # Redis has no record: put the message back a few times, then drop it
 
 
-class FinishVerdict(enum.StrEnum):
+class FinishCode(enum.StrEnum):
     """Whether an end counts."""
 
     RECORDED = "recorded"
@@ -39,7 +39,7 @@ class ClaimReply:
     The flags are valid only with CLAIMED: a run with one of them cleans up and finishes at once.
     """
 
-    verdict: ClaimVerdict
+    code: ClaimCode
     cancelled: bool = False
     stop: StopReason | None = None
 
@@ -58,7 +58,7 @@ class BeatReply:
 class FinishReply:
     """Reply to `finish`: `end` is the one that counts, if the attempt has ended."""
 
-    verdict: FinishVerdict
+    code: FinishCode
     end: End | None = None
 
 

@@ -21,7 +21,7 @@ from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, UnexpectedReplyError, script
-from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict, FinishReply, FinishVerdict
+from reconstruction_operator.state.replies import BeatReply, ClaimCode, ClaimReply, FinishCode, FinishReply
 
 ANNOUNCE_SECONDS: Final = 60.0  # between two announcements of the same models
 _ANNOUNCED_MS: Final = 300_000
@@ -46,9 +46,9 @@ def claim(keys: Keys, attempt: AttemptRef, *, token: str, worker: str) -> Call[C
     def read(reply: Any) -> ClaimReply:
         match reply:
             case ["claimed", cancelled, str() as stop]:
-                return ClaimReply(ClaimVerdict.CLAIMED, cancelled == 1, fields.parse_stop(stop))
-            case [verdict] if verdict in set(ClaimVerdict):
-                return ClaimReply(ClaimVerdict(verdict))
+                return ClaimReply(ClaimCode.CLAIMED, cancelled == 1, fields.parse_stop(stop))
+            case [code] if code in set(ClaimCode):
+                return ClaimReply(ClaimCode(code))
             case _:
                 raise UnexpectedReplyError("claim", reply)
 
@@ -91,8 +91,8 @@ def finish(keys: Keys, attempt: AttemptRef, *, token: str, end: End) -> Call[Fin
 
     def read(reply: Any) -> FinishReply:
         match reply:
-            case [verdict, *end] if verdict in set(FinishVerdict):
-                return FinishReply(FinishVerdict(verdict), fields.load_end(of_run[0], end[0]) if end else None)
+            case [code, *end] if code in set(FinishCode):
+                return FinishReply(FinishCode(code), fields.load_end(of_run[0], end[0]) if end else None)
             case _:
                 raise UnexpectedReplyError("finish", reply)
 

@@ -23,7 +23,7 @@ from reconstruction_operator.broker import acknowledging, dispatch, reporting
 from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.state.replies import ClaimVerdict
+from reconstruction_operator.state.replies import ClaimCode
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
@@ -74,9 +74,9 @@ def process_reconstruction(
         try:
             conclusion = drive(assignment, _sender(self), _patience(self))
         except NotClaimedError as error:
-            if error.verdict is ClaimVerdict.NO_RECORD:
+            if error.code is ClaimCode.NO_RECORD:
                 _requeue(self, assignment)
-            why = {"reason": error.verdict.value}
+            why = {"reason": error.code.value}
             logger.info(
                 "%s: the message of task %s is dropped: %s",
                 assignment.job,

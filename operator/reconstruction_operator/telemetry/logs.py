@@ -1,6 +1,6 @@
 """Logs: one line for each event, as JSON or text, without passwords and signatures.
 
-`configure` sets up the operator's logs. Celery sets up a worker's logs, by its own options; `take_over` gives their
+`configure` sets up the operator's logs. Celery sets up a worker's logs, by its own options; `redirect` gives their
 handlers our format. `about` adds a job's name to all lines written in its block; `begin` and `end` do so for the lines
 about a task.
 """
@@ -107,7 +107,7 @@ class TextFormatter(logging.Formatter):
         return redact(head + fields + newline + rest)
 
 
-def take_over(logger: logging.Logger, log_format: str) -> None:
+def redirect(logger: logging.Logger, log_format: str) -> None:
     """Give all handlers of `logger` our format ("json" or "text"). Idempotent."""
     for handler in logger.handlers:
         if not isinstance(handler.formatter, JsonFormatter | TextFormatter):

@@ -37,13 +37,13 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
             label = uris.redacted(uri)
             real = local.permitted(uris.local_path(parts, _REFUSED), label, limits)
             if not real.is_file():
-                return take_folder(real, label, into, limits, tick)
+                return copy_folder(real, label, into, limits, tick)
             with local.open_archive(real, label) as archive:
                 return unpack_process.unpack(archive, label, into, limits, tick)
         case "https":
             return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
-            return process.take(uri, into, kept, limits, tick)
+            return process.download(uri, into, kept, limits, tick)
         case scheme:
             raise unknown_scheme(scheme, limits)
 
@@ -68,7 +68,7 @@ def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
     return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it accepts {kinds}")
 
 
-def take_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+def copy_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """Copy the photos in the resolved `folder` (`label` in messages) and below it.
 
     Links that stay inside the folder are followed.

@@ -170,7 +170,7 @@ def serve(perform: Callable[[Any, Progress], dict[str, Any] | None]) -> None:
     """
     privacy.hide_memory()
     settings, request = pickle.load(sys.stdin.buffer)  # noqa: S301  # the worker sent it, which started this process
-    config.take_over(settings)
+    config.use_in_child(settings)
     progress = Progress()
     clock = time.pthread_getcpuclockid(threading.get_ident())  # this thread's: the one that may hang
 

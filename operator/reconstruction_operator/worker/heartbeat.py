@@ -23,8 +23,8 @@ from reconstruction_operator.worker.interruption import InterruptedRunError, Int
 
 logger = logging.getLogger(__name__)
 
-_LAST_TURN_SECONDS = 10.0  # wait for a call that is under way
-_TURNS = 5  # of the thread between two beats
+_LAST_CALL_SECONDS = 10.0  # wait for a call that is under way
+_POLLS = 5  # of Redis from one beat to the next, with that
 _FRESH_SECONDS = 1.0  # too short for a worker to count as lost and for a successor to start
 
 
@@ -46,14 +46,14 @@ class Heartbeat:
         first: BeatReply,
         first_asked_at: float,
     ) -> None:
-        self._pause_seconds = every_seconds / _TURNS
+        self._pause_seconds = every_seconds / _POLLS
         self._beat = beat
         self._cancelled = cancelled
         self._drain_seconds = drain_seconds
         self._drain_deadline: float | None = None  # monotonic time
         self._interruption: Interruption | None = None
         self._heard = threading.Condition()
-        self._turn = threading.Lock()
+        self._calling = threading.Lock()
         self._over = threading.Event()
         self._away_since: float | None = None
         self._asked_at = first_asked_at
@@ -72,8 +72,8 @@ class Heartbeat:
     def cease(self) -> None:
         """Stop beating. Return when no beat is under way."""
         self._over.set()
-        if self._turn.acquire(timeout=_LAST_TURN_SECONDS):
-            self._turn.release()
+        if self._calling.acquire(timeout=_LAST_CALL_SECONDS):
+            self._calling.release()
 
     @property
     def interruption(self) -> Interruption | None:
@@ -134,9 +134,9 @@ class Heartbeat:
         if time.monotonic() - self._asked_at > _FRESH_SECONDS:
             self.confirm()
 
-    def take_turn(self, *, flag_alone: bool = False) -> bool:
+    def poll(self, *, flag_alone: bool = False) -> bool:
         """Beat, or only read the cancel flag, unless the heartbeat has ceased. Return whether Redis replied."""
-        with self._turn:
+        with self._calling:
             if self._over.is_set():  # no beat may come after the last action of the run
                 return False
             try:
@@ -154,10 +154,10 @@ class Heartbeat:
             return True
 
     def _run(self) -> None:
-        turn = 0  # the claim was the first beat
+        polls = 0  # since the last beat; the claim was the first
         while not self._over.wait(self._pause_seconds):
-            turn = (turn + 1) % _TURNS
-            self.take_turn(flag_alone=turn > 0 and not self.redis_is_away)
+            polls = (polls + 1) % _POLLS
+            self.poll(flag_alone=polls > 0 and not self.redis_is_away)
 
     def _handle(self, reply: BeatReply) -> None:
         if reply.drain_at is not None and self._drain_deadline is None:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Final
 
 from reconstruction_operator.contract import outcomes
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.transfer import programs, survey, unpacker
@@ -28,19 +28,21 @@ _NICE: Final = 10  # the worker's jobs come first
 def perform(request: CheckRequest) -> Checked:
     """Check the input as a run would, without copying it. A run whose result exists already needs no input."""
     if publishing.read_sealed(request.job.uid) is not None:
-        return Checked(Verdict.USABLE, message="The result exists already.")
+        return Checked(Usability.USABLE, message="The result exists already.")
     try:
         choice = choose(request.model, request.parameters)
         if choice.simulated:
-            return Checked(Verdict.USABLE, message="It is not read: the run is simulated.")
+            return Checked(Usability.USABLE, message="It is not read: the run is simulated.")
         contents = survey.survey(request.uri, Limits.from_config(request.job.namespace))
         if contents.count is not None:
             check_count(contents.count, choice.model, contents.ignored)
     except (ModelFailure, StorageError) as error:
         # Another worker may have the model, and the server may respond to another try.
         is_final = error.reason != "BACKEND_UNAVAILABLE" and not outcomes.reason(error.reason).retriable
-        return Checked(Verdict.UNUSABLE if is_final else Verdict.UNKNOWN, reason=error.reason, message=error.message)
-    return Checked(Verdict.USABLE, message=f"{contents}.")
+        return Checked(
+            Usability.UNUSABLE if is_final else Usability.UNKNOWN, reason=error.reason, message=error.message
+        )
+    return Checked(Usability.USABLE, message=f"{contents}.")
 
 
 if __name__ == "__main__":

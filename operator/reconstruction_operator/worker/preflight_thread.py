@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.pools import pool_of
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.programs import Program
@@ -69,9 +69,9 @@ class PreflightThread(LifelongStep):
         # The process decodes photos of a folder itself, and no others.
         program = Program.start(_PROGRAM, credentials=not request.uri.lower().startswith("file:"))
         try:
-            return Checked.of(program.ask(request, seconds=_CHECK_SECONDS)) or Checked(Verdict.UNKNOWN)
+            return Checked.of(program.ask(request, seconds=_CHECK_SECONDS)) or Checked(Usability.UNKNOWN)
         except OSError as error:  # also a crash or a defect, which the run itself will show
-            return Checked(Verdict.UNKNOWN, message=f"{uris.redacted(request.uri)} could not be checked: {error}.")
+            return Checked(Usability.UNKNOWN, message=f"{uris.redacted(request.uri)} could not be checked: {error}.")
         finally:
             self._hung = None if program.end() else program
 
@@ -105,4 +105,4 @@ class PreflightThread(LifelongStep):
         request = CheckRequest.from_text(str(taken[1]))
         result = replace(self.check(request), token=request.token, worker=self._node)
         calls.run(self._client, worker_calls.report_check(self._keys, request.job, result))
-        logger.info("the input of job %s is %s: %s", request.job.uid, result.verdict.value.lower(), result.message)
+        logger.info("the input of job %s is %s: %s", request.job.uid, result.usability.value.lower(), result.message)

@@ -70,7 +70,7 @@ class Api:
         pages, failures = Pages(_set(query), self._report), 0
         while not pages.complete:
             try:
-                page = pages.take(self.read(path, pages.query, pages.max_bytes))
+                page = pages.add(self.read(path, pages.query, pages.max_bytes))
             except errors.ApiError as error:
                 try:
                     pages.failed(error)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from reconstruction_operator.contract.preflight import CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import CheckRequest, Usability
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.worker import preflight_thread
 from reconstruction_operator.worker.preflight_thread import PreflightThread
@@ -43,7 +43,7 @@ def test_a_process_that_reads_photos_has_no_credentials(
     uri: str, expected: bool, thread: PreflightThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = (
-        "import json, os\nprint(json.dumps({'verdict': 'Usable', 'reason': '', 'message': ' '.join(os.environ)}))\n"
+        "import json, os\nprint(json.dumps({'usability': 'Usable', 'reason': '', 'message': ' '.join(os.environ)}))\n"
     )
     (tmp_path / "names.py").write_text(answer)
     monkeypatch.setattr(preflight_thread, "_PROGRAM", "names")
@@ -57,7 +57,7 @@ def test_a_process_that_reads_photos_has_no_credentials(
 @pytest.mark.usefixtures("stuck")
 def test_a_hung_check_is_killed(thread: PreflightThread) -> None:
     result = thread.check(REQUEST)
-    assert result.verdict is Verdict.UNKNOWN
+    assert result.usability is Usability.UNKNOWN
     assert "could not be checked: no answer within " in result.message
     assert not thread.hangs
 
@@ -88,5 +88,5 @@ def test_a_process_that_ends_without_a_result_is_reported(
 ) -> None:
     monkeypatch.setattr(preflight_thread, "_PROGRAM", "no.such.program")
     result = thread.check(REQUEST)
-    assert result.verdict is Verdict.UNKNOWN
+    assert result.usability is Usability.UNKNOWN
     assert "could not be checked: the program no.such.program exited with code 1" in result.message

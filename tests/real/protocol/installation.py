@@ -132,7 +132,7 @@ class Installation(Operators):
     def beat(self, run: Run) -> None:
         """A beat of its other thread, while the run is paused."""
         if run.heartbeat is not None:
-            run.heartbeat.take_turn()
+            run.heartbeat.poll()
             held = self.now().fields(self.keys.job(run.message.job))
             if held and held.get("token") == run.token:
                 self.granted[run.message.task] = run.token  # it may have registered again

@@ -19,7 +19,7 @@ from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import Job, Observation
-from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
+from reconstruction_operator.state.replies import BeatReply, ClaimCode
 from reconstruction_operator.state.timeline import Timeline
 from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
@@ -173,9 +173,9 @@ class Run:
 
     def _deliver(self) -> None:
         claim = self.ownership.claim()
-        if claim.verdict is ClaimVerdict.NO_RECORD:
+        if claim.code is ClaimCode.NO_RECORD:
             self._put_back()
-        if claim.verdict is not ClaimVerdict.CLAIMED:
+        if claim.code is not ClaimCode.CLAIMED:
             return
         self.heartbeat = Heartbeat(
             beat=self.ownership.beat,

@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import operator_calls, reads, worker_calls
-from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
+from reconstruction_operator.state.replies import ClaimCode, FinishCode
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from tests.support.protocol.caller import RUN, TASK, Caller, attempt_of
@@ -25,7 +25,7 @@ def full(client: redis.Redis, do: Caller) -> Iterator[redis.Redis]:
     """Full, and holds the records of two jobs, one of which a worker runs."""
     for task in (TASK, OTHER):
         do.want(job_id=task.job_id)
-    assert do.claim().verdict is ClaimVerdict.CLAIMED
+    assert do.claim().code is ClaimCode.CLAIMED
     client.config_set("maxmemory", 1)
     yield client
     client.config_set("maxmemory", 0)
@@ -43,7 +43,7 @@ def test_a_cancel_is_requested_confirmed_and_ends(full: redis.Redis, do: Caller)
     do.flag("confirm", **NEXT)
 
     assert do.beat().cancelled
-    assert do.finish(end=End(Outcome.CANCELLED)).verdict is FinishVerdict.RECORDED
+    assert do.finish(end=End(Outcome.CANCELLED)).code is FinishCode.RECORDED
     do(worker_calls.mark_cleaned, "job")
     assert do.seen().cleaned
 
@@ -81,6 +81,6 @@ def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: red
     claim = do.claim(RUN | {"attempt": OTHER})
     do(worker_calls.register_worker, node="w", queues=("celery",))
 
-    assert claim.verdict is ClaimVerdict.CLAIMED
+    assert claim.code is ClaimCode.CLAIMED
     assert [one.node for one in do(reads.live_workers)] == ["w"]
     assert full.ttl(Keys().worker("w")) > 0

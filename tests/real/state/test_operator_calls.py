@@ -10,7 +10,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, ObservedJob, Record
 from reconstruction_operator.state import calls, fields, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import DeposedError
-from reconstruction_operator.state.replies import ClaimVerdict
+from reconstruction_operator.state.replies import ClaimCode
 from reconstruction_operator.state.timeline import LookCounts
 
 from tests.support.protocol.caller import RUN, TASK, Caller, attempt_of
@@ -125,7 +125,7 @@ def test_an_unclaimed_attempt_is_taken_and_ended_once(do: Caller) -> None:
     job = do.seen()
     assert (job.claim.by_operator, job.claim.owner, job.alive) == (True, "operator: cancelled", False)
     assert (job.end.outcome, job.end.message) == (Outcome.CANCELLED, TAKEN.message)
-    assert do.claim().verdict is ClaimVerdict.DUPLICATE
+    assert do.claim().code is ClaimCode.DUPLICATE
     do.end(LOST, attempt_of("lost", 1), is_lost=True)
     assert do.seen("lost").claim.owner == "operator: worker lost"
 
@@ -137,7 +137,7 @@ def test_an_attempt_that_is_ended_before_it_was_sent_supersedes_the_earlier_one(
     assert do.end(TAKEN, attempt_of("job", 2)).outcome is Outcome.CANCELLED
     record = do.seen().record
     assert (record.attempt, record.begun) == (attempt_of("job", 2), True)
-    assert do.claim(RUN | {"attempt": attempt_of("job", 2)}).verdict is ClaimVerdict.DUPLICATE
+    assert do.claim(RUN | {"attempt": attempt_of("job", 2)}).code is ClaimCode.DUPLICATE
     assert do.end(LOST, TASK) is None  # a newer attempt is wanted
 
 

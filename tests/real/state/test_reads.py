@@ -49,7 +49,7 @@ def test_foreign_values_read_as_absent_and_are_replaced(client: redis.Redis, do:
     assert do.seen() == ObservedJob()
     do.order(operator_calls.open_epoch, run_id="run")
     do.want()
-    assert do.claim().verdict is replies.ClaimVerdict.CLAIMED
+    assert do.claim().code is replies.ClaimCode.CLAIMED
     seen = do.seen()
     assert (seen.record is not None, seen.claim is not None, seen.alive) == (True, True, True)
     assert "job" in do(reads.list_records, "install")

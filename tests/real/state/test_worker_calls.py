@@ -12,10 +12,10 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.state import operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import (
     BeatReply,
+    ClaimCode,
     ClaimReply,
-    ClaimVerdict,
+    FinishCode,
     FinishReply,
-    FinishVerdict,
     WorkerInfo,
 )
 
@@ -39,15 +39,15 @@ def running(do: Caller) -> Caller:
 
 
 def test_an_attempt_is_claimed_by_the_first_delivery_once_it_is_wanted(do: Caller) -> None:
-    assert do.claim() == ClaimReply(ClaimVerdict.NO_RECORD)
+    assert do.claim() == ClaimReply(ClaimCode.NO_RECORD)
     do.want(2)
-    assert do.claim() == ClaimReply(ClaimVerdict.UNWANTED)
+    assert do.claim() == ClaimReply(ClaimCode.UNWANTED)
     second = RUN | {"attempt": attempt_of("job", 2)}
-    assert do.claim(second) == do.claim(second) == ClaimReply(ClaimVerdict.CLAIMED)
+    assert do.claim(second) == do.claim(second) == ClaimReply(ClaimCode.CLAIMED)
     do.client.delete("alive:job")
-    assert do.claim(second | {"token": "second"}) == ClaimReply(ClaimVerdict.DUPLICATE)
+    assert do.claim(second | {"token": "second"}) == ClaimReply(ClaimCode.DUPLICATE)
     do.finish(second)
-    assert do.claim(second) == ClaimReply(ClaimVerdict.DUPLICATE)
+    assert do.claim(second) == ClaimReply(ClaimCode.DUPLICATE)
 
 
 def test_claims_and_beats_report_a_cancel_a_stop_and_a_shutdown(do: Caller) -> None:
@@ -55,7 +55,7 @@ def test_claims_and_beats_report_a_cancel_a_stop_and_a_shutdown(do: Caller) -> N
     do.flag("confirm")
     do.order(operator_calls.request_stop, attempt=TASK, reason=StopReason.DEADLINE)
     do(worker_calls.start_draining, "w", "life", 20.0)
-    assert do.claim() == ClaimReply(ClaimVerdict.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
+    assert do.claim() == ClaimReply(ClaimCode.CLAIMED, cancelled=True, stop=StopReason.DEADLINE)
     reply = do.beat()
     now = do(reads.observe, []).now
     assert (reply.owned, reply.cancelled, reply.stop) == (True, True, StopReason.DEADLINE)
@@ -98,7 +98,7 @@ def test_a_superseded_run_loses_its_heartbeat_and_records_no_end(running: Caller
         running.want(2)
     assert not running.beat().owned
     assert not running.client.exists("alive:job")
-    assert running.finish() == FinishReply(FinishVerdict.SUPERSEDED, forced)
+    assert running.finish() == FinishReply(FinishCode.SUPERSEDED, forced)
 
 
 def test_after_redis_was_emptied_a_heartbeat_or_an_end_claims_again_with_the_record(running: Caller) -> None:
@@ -107,10 +107,10 @@ def test_after_redis_was_emptied_a_heartbeat_or_an_end_claims_again_with_the_rec
     assert running.client.keys("*") == []
     running.want()
     assert running.beat().owned
-    assert running.claim(SECOND).verdict is ClaimVerdict.DUPLICATE
+    assert running.claim(SECOND).code is ClaimCode.DUPLICATE
     running.client.flushdb()
     running.want()
-    assert running.finish().verdict is FinishVerdict.RECORDED
+    assert running.finish().code is FinishCode.RECORDED
 
 
 def test_a_late_call_does_not_bring_back_a_forgotten_job(running: Caller) -> None:
@@ -118,7 +118,7 @@ def test_a_late_call_does_not_bring_back_a_forgotten_job(running: Caller) -> Non
     running.end(End(Outcome.STOPPED, "DELETED"), is_lost=True)
     assert running.order(operator_calls.forget, job_id="job")
     assert not running.beat().owned
-    assert running.claim().verdict is ClaimVerdict.UNWANTED
+    assert running.claim().code is ClaimCode.UNWANTED
     running.finish()
     running(worker_calls.mark_cleaned, "job")
     assert running.client.hgetall("job:job") == {"gone": "1"}
@@ -133,10 +133,10 @@ def test_a_run_that_redis_does_not_remember_continues_until_its_attempt_is_wante
     do.client.flushdb()
     do.want(1)  # as in an older snapshot
     assert (do.beat(second).owned, do.seen().claim) == (True, None)
-    assert do.finish(second) == FinishReply(FinishVerdict.SUPERSEDED)
+    assert do.finish(second) == FinishReply(FinishCode.SUPERSEDED)
     do.want(2)
     assert do.beat(second).owned
-    assert do.finish(second).verdict is FinishVerdict.RECORDED
+    assert do.finish(second).code is FinishCode.RECORDED
 
 
 def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running: Caller) -> None:
@@ -145,7 +145,7 @@ def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running
         end=End(Outcome.SUCCEEDED, message="äöü", worker="w", findings=Findings(quality={"faces": "12"}))
     )
     assert (reply.end.message, reply.end.worker, reply.end.findings.quality) == ("äöü", "w", {"faces": "12"})
-    assert running.finish(end=End(Outcome.FAILED)) == FinishReply(FinishVerdict.ALREADY, reply.end)
+    assert running.finish(end=End(Outcome.FAILED)) == FinishReply(FinishCode.ALREADY, reply.end)
     assert running.seen().end == reply.end
     assert not running.client.exists("cancel_request:job")
 
@@ -153,8 +153,8 @@ def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
 def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Caller, outcome: Outcome) -> None:
     running.flag("confirm")
-    assert running.finish(end=End(outcome)) == FinishReply(FinishVerdict.CANCELLED)
-    assert running.finish(end=CANCELLED).verdict is FinishVerdict.RECORDED
+    assert running.finish(end=End(outcome)) == FinishReply(FinishCode.CANCELLED)
+    assert running.finish(end=CANCELLED).code is FinishCode.RECORDED
     assert 3590 < running.client.ttl("cancel:job") <= 3600
 
 
@@ -227,14 +227,14 @@ def test_malformed_registrations_do_not_break_the_list(do: Caller) -> None:
 
 
 def test_a_bare_task_of_a_silent_worker_goes_to_its_next_delivery(do: Caller) -> None:
-    assert [do.claim(run).verdict for run in (BARE, AGAIN)] == [ClaimVerdict.CLAIMED, ClaimVerdict.DUPLICATE]
+    assert [do.claim(run).code for run in (BARE, AGAIN)] == [ClaimCode.CLAIMED, ClaimCode.DUPLICATE]
     assert 604_790_000 < do.client.pttl("task:0a1b") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
     do.client.delete("alive:0a1b")
     do.client.pexpire("task:0a1b", 60_000)
-    assert do.claim(AGAIN).verdict is ClaimVerdict.CLAIMED
+    assert do.claim(AGAIN).code is ClaimCode.CLAIMED
     assert [do.beat(run).owned for run in (BARE, AGAIN)] == [False, True]
-    assert [do.finish(run).verdict for run in (BARE, AGAIN)] == [FinishVerdict.SUPERSEDED, FinishVerdict.RECORDED]
-    assert do.claim(BARE).verdict is ClaimVerdict.DUPLICATE
+    assert [do.finish(run).code for run in (BARE, AGAIN)] == [FinishCode.SUPERSEDED, FinishCode.RECORDED]
+    assert do.claim(BARE).code is ClaimCode.DUPLICATE
     assert do.client.pttl("task:0a1b") > 604_790_000
 
 
@@ -243,14 +243,14 @@ def test_after_redis_was_emptied_a_bare_task_claims_again_at_once(do: Caller) ->
     do.client.flushdb()
     assert do.beat(BARE).owned
     do.client.set("cancel_request:test123", "pending")
-    assert do.finish(BARE).verdict is FinishVerdict.RECORDED
+    assert do.finish(BARE).code is FinishCode.RECORDED
     assert not do.client.exists("cancel_request:test123")
 
 
 def test_a_bare_task_that_was_stopped_is_released_unless_it_was_cancelled(do: Caller) -> None:
     do.claim(BARE)
-    assert do.finish(BARE, DRAINED).verdict is FinishVerdict.RELEASED
+    assert do.finish(BARE, DRAINED).code is FinishCode.RELEASED
     assert do.client.keys("*") == []
-    assert do.claim(AGAIN).verdict is ClaimVerdict.CLAIMED
+    assert do.claim(AGAIN).code is ClaimCode.CLAIMED
     do.client.set("cancel:test123", "1")
-    assert do.finish(AGAIN, DRAINED).verdict is FinishVerdict.CANCELLED
+    assert do.finish(AGAIN, DRAINED).code is FinishCode.CANCELLED

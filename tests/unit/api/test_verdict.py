@@ -21,7 +21,7 @@ from reconstruction_operator.api.verdict import Verdict, sentence, verdict
     ],
 )
 def test_the_verdict_on_a_job(phase: str, fields: dict[str, Any], expected: Verdict | None) -> None:
-    assert verdict(phase, **{"simulated": None, "warning": "", **fields}) is expected
+    assert verdict(phase, **{"simulated": False, "warning": "", **fields}) is expected
 
 
 @pytest.mark.parametrize(

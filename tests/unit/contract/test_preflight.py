@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 
 from tests.support.refs import make_attempt
 
 REQUEST = CheckRequest(make_attempt("uid").job, "token", "m", "file:///photos/a", {"quality": "fast"})
-CHECKED = Checked(Verdict.UNUSABLE, "token", "CORRUPT_IMAGE", "photo a.jpg is truncated", "worker@a")
+CHECKED = Checked(Usability.UNUSABLE, "token", "CORRUPT_IMAGE", "photo a.jpg is truncated", "worker@a")
 
 
 def test_a_request_survives_its_text() -> None:
@@ -38,12 +38,12 @@ def test_a_malformed_request_is_a_value_error(change: dict[str, Any]) -> None:
         CheckRequest.from_text(json.dumps(json.loads(REQUEST.to_text()) | change))
 
 
-@pytest.mark.parametrize("data", [{}, {"verdict": "Perhaps"}, {"verdict": 5}])
-def test_a_result_with_an_unknown_verdict_is_invalid(data: dict[str, Any]) -> None:
+@pytest.mark.parametrize("data", [{}, {"usability": "Perhaps"}, {"usability": 5}])
+def test_a_result_with_an_unknown_usability_is_invalid(data: dict[str, Any]) -> None:
     assert Checked.of(data) is None
 
 
 def test_a_long_result_is_truncated() -> None:
-    found = Checked.of({"verdict": "Unknown", "message": "x" * 5_000, "reason": "y" * 500})
+    found = Checked.of({"usability": "Unknown", "message": "x" * 5_000, "reason": "y" * 500})
     assert found is not None
     assert (len(found.message), len(found.reason)) == (1_000, 64)

@@ -35,7 +35,7 @@ def names(read: Callable[[Pages], bytes], pages: Pages) -> list[int]:
     found: list[int] = []
     while not pages.complete:
         try:
-            found += [json.loads(bytes(item))["name"] for item in pages.take(read(pages)).items]  # type: ignore[arg-type]
+            found += [json.loads(bytes(item))["name"] for item in pages.add(read(pages)).items]  # type: ignore[arg-type]
         except ApiError as error:
             pages.failed(error)
     return found
@@ -97,4 +97,4 @@ def test_a_list_that_cannot_continue_raises_the_error(renewed_by: str) -> None:
 @pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"<html>", b"\xff"])
 def test_a_response_that_is_not_a_list_is_an_error(text: bytes) -> None:
     with pytest.raises(ApiError, match="NotJson"):
-        Pages().take(text)
+        Pages().add(text)

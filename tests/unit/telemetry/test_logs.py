@@ -70,7 +70,7 @@ def test_foreign_handlers_keep_their_format_and_are_redacted(stream: io.StringIO
     logger = logging.getLogger("theirs")
     logger.handlers = [handler, logging.StreamHandler(stream)]
     for _ in range(2):  # Celery signals the same logger twice
-        logs.take_over(logger, "text")
+        logs.redirect(logger, "text")
 
     logger.error("%s is down", "redis://:s3cret@host/0", exc_info=ValueError("https://s3/a?sig=s3cret"))
 

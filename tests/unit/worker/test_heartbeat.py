@@ -51,7 +51,7 @@ def test_a_failed_beat_is_repeated(error: Exception) -> None:
         return reply
 
     heartbeat = make(beat)
-    assert [heartbeat.take_turn() for _ in range(2)] == [False, True]
+    assert [heartbeat.poll() for _ in range(2)] == [False, True]
     assert not heartbeat.redis_is_away
 
 
@@ -84,7 +84,7 @@ def test_replies_become_an_interruption(replies: list[BeatReply], expected: Inte
 def test_no_beat_comes_after_the_end() -> None:
     heartbeat = make(lambda: CANCELLED)
     heartbeat.cease()
-    assert not heartbeat.take_turn()
+    assert not heartbeat.poll()
     assert heartbeat.interruption is None
 
 

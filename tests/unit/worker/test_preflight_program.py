@@ -1,4 +1,4 @@
-"""Preflight program: its verdicts."""
+"""Preflight program: its results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.worker import preflight_program
 
@@ -51,20 +51,20 @@ def test_an_input_that_no_other_try_could_use_is_unusable(
 ) -> None:
     (photos / "empty").mkdir()
     found = check(uri.format(photos=photos), model, **parameters)
-    assert (found.verdict, found.reason) == (Verdict.UNUSABLE, reason)
+    assert (found.usability, found.reason) == (Usability.UNUSABLE, reason)
     assert found.message
 
 
 def test_a_result_that_another_worker_could_change_is_unknown(photos: Path) -> None:
     found = check(f"file://{photos}/lund", "no-such-model")
-    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "BACKEND_UNAVAILABLE")
+    assert (found.usability, found.reason) == (Usability.UNKNOWN, "BACKEND_UNAVAILABLE")
 
 
 def test_simulated_runs_need_no_input(photos: Path) -> None:
-    assert check("file:///none", "placeholder").verdict is Verdict.USABLE
+    assert check("file:///none", "placeholder").usability is Usability.USABLE
 
 
 def test_a_job_that_has_its_result_needs_no_input(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed = Manifest(make_attempt("uid"), model="photogrammetry")
     monkeypatch.setattr(publishing, "read_sealed", lambda _: sealed)
-    assert check(f"file://{photos}/none").verdict is Verdict.USABLE
+    assert check(f"file://{photos}/none").usability is Usability.USABLE

@@ -11,7 +11,7 @@ import fakeredis
 import pytest
 from celery.signals import worker_shutting_down
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.state import connections
 from reconstruction_operator.worker import preflight_thread
 from reconstruction_operator.worker.preflight_thread import PreflightThread
@@ -41,7 +41,7 @@ def thread(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreflightTh
         hostname="worker@node", app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)), pool=None
     )
     running = PreflightThread(consumer)
-    monkeypatch.setattr(running, "check", lambda _: Checked(Verdict.USABLE, message="3 photos"))
+    monkeypatch.setattr(running, "check", lambda _: Checked(Usability.USABLE, message="3 photos"))
     running.start(consumer)
     yield running
     worker_shutting_down.send(sender=None)
@@ -59,7 +59,7 @@ def test_a_request_of_the_workers_pools_gets_a_result(pool: str, client: Any) ->
     client.lpush(KEYS.checks(pool), REQUEST.to_text())
     wait_until(lambda: reports(client), "the result")
     assert reports(client) == {
-        "uid": {"verdict": "Usable", "token": "token", "reason": "", "message": "3 photos", "worker": "worker@node"}
+        "uid": {"usability": "Usable", "token": "token", "reason": "", "message": "3 photos", "worker": "worker@node"}
     }
     assert 0 < client.ttl(KEYS.checked("install")) <= 300
 

@@ -264,7 +264,7 @@ class _WatchContent:
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         lines = Lines()
         async for chunk in self._content.iter_chunked(size):
-            if received := [self._feed.receive(line) for line in lines.take(chunk)]:
+            if received := [self._feed.receive(line) for line in lines.add(chunk)]:
                 yield b"\n".join([*filter(None, received), b""])
         for rest in lines.end():
             yield self._feed.receive(rest)

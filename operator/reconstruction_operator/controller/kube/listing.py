@@ -33,7 +33,7 @@ async def pages(
     failures = 0
     while not listing.complete:
         try:
-            page = listing.take(await api.read(path, listing.query, listing.max_bytes, accept))
+            page = listing.add(await api.read(path, listing.query, listing.max_bytes, accept))
         except ApiError as error:
             try:
                 listing.failed(error)

@@ -19,7 +19,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.status import ConditionType, Phase, Status
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.controller.entry import Entry, InputCheck
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -34,7 +34,7 @@ _TRIES: Final = 3
 _FOR_EACH_THREAD: Final = 2  # maximum open requests for each worker: the current one and the next
 _MOST_IN_A_POOL: Final = 50
 _EXAMINED: Final = 500  # jobs that one search considers, by namespace
-_UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has reported whether the input can be used.")
+_UNANSWERED: Final = Checked(Usability.UNKNOWN, message="No worker has reported whether the input can be used.")
 
 
 @dataclass(eq=False)
@@ -60,7 +60,7 @@ class Preflight:
             return
         job, result = entry.job, entry.checked
         if result is not None and (
-            job.finished or (result.verdict is not Verdict.UNUSABLE and not _is_unchecked(job.status))
+            job.finished or (result.usability is not Usability.UNUSABLE and not _is_unchecked(job.status))
         ):
             entry.checked = None  # the status holds it
         elif result is None and _is_waiting(status):
@@ -109,7 +109,7 @@ class Preflight:
         self.discard(entry)
         entry.checked = result
         self.cache.enqueue(entry)
-        _log.debug("%s: its input is %s: %s", entry.key, result.verdict, result.message)
+        _log.debug("%s: its input is %s: %s", entry.key, result.usability, result.message)
 
     def _next(self, pool: str) -> tuple[Entry, InputCheck] | None:
         """Return the oldest job of the namespace with the fewest open requests; None if the workers have enough

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.preflight import Verdict
+from reconstruction_operator.contract.preflight import Usability
 from reconstruction_operator.planning.case import Case, Decision
 from reconstruction_operator.planning.rules.attempts import end_unclaimed
 
@@ -29,6 +29,6 @@ def unusable_input(case: Case) -> Decision | None:
     """
     checked = case.observed.checked
     begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1
-    if checked is None or checked.verdict is not Verdict.UNUSABLE or begun or case.in_grace:
+    if checked is None or checked.usability is not Usability.UNUSABLE or begun or case.in_grace:
         return None
     return end_unclaimed(case, Outcome.FAILED, checked.reason, checked.message)

@@ -105,7 +105,7 @@ def _input_checked(facts: Circumstances, old: Condition | None) -> Condition | N
     checked = facts.checked
     if checked is None:
         return old
-    row = CONDITION_REASONS[_T.INPUT_CHECKED, checked.verdict.value]
+    row = CONDITION_REASONS[_T.INPUT_CHECKED, checked.usability.value]
     if old is not None and (old.status, old.message) == (row.status, checked.message):
         return old
     return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, checked.message, None, facts.generation)

@@ -1,4 +1,4 @@
--- A delivery asks whether it may run. Returns {verdict, cancelled, stop}.
+-- A delivery asks whether it may run. Returns {code, cancelled, stop}.
 local job_key, alive_key, cancel_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, task_ttl_ms, alive_ttl_ms = unpack(ARGV)
 

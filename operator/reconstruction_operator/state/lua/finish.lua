@@ -1,4 +1,4 @@
--- The one point where success, failure and cancel are decided. Returns {verdict, end}.
+-- The one point where success, failure and cancel are decided. Returns {code, end}.
 local job_key, alive_key, cancel_key, request_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, task_ttl_ms, outcome, details, has_deleted = unpack(ARGV)
 

@@ -21,7 +21,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYT
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
-from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, staged, take_others
+from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, seize_others, staged
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
@@ -65,7 +65,7 @@ class FolderTarget:
         target = targets.find(self.uri, self.namespace)
         with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
             check()
-            take_others(staging, at_most=EVERY_ATTEMPT)
+            seize_others(staging, at_most=EVERY_ATTEMPT)
             _refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target
             if _holds(place, target.name, source):
                 return
@@ -95,7 +95,7 @@ class FolderTarget:
             if not under_way and not (copy and _is_earlier(place, target.name, run)):
                 return
             with open_staging(place, run) as staging:
-                take_others(staging, at_most=run.number)
+                seize_others(staging, at_most=run.number)
                 if copy and _is_earlier(place, target.name, run):
                     place.rename(target.name, staging.own, _PREVIOUS)
                     if not _is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now

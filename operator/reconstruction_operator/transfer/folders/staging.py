@@ -1,9 +1,9 @@
 """Staging directory: where a run builds its copy until one rename moves it into place.
 
-Any run can pause between two system calls and continue long after another run has taken over. Therefore:
+Any run can pause between two system calls and continue long after another run has superseded it. Therefore:
 
 - A run renames only into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
-- A later run first takes over the staging directories of all other runs: it moves their contents out and removes them.
+- A later run first seizes the staging directories of all other runs: it moves their contents out and removes them.
   Every rename in a removed directory fails, so a superseded run can no longer change anything.
 - A superseded run that makes its staging directory only afterwards fails too: a later attempt deletes earlier
   workspaces first.
@@ -28,7 +28,7 @@ from reconstruction_operator.transfer.runs import Run
 
 logger = logging.getLogger(__name__)
 
-_TAKE_SECONDS: Final = 10.0  # another program that keeps adding files to a staging directory makes its removal fail
+_SEIZE_SECONDS: Final = 10.0  # another program that keeps adding files to a staging directory makes its removal fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Staging:
 
     @property
     def is_superseded(self) -> bool:
-        """Whether another run has taken the directory over, or the run's workspace is deleted."""
+        """Whether another run has seized the directory, or the run's workspace is deleted."""
         return not self.place.leads_to(self.name, self.own) or self.run.is_superseded
 
 
@@ -92,7 +92,7 @@ def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
             yield name, int(match["attempt"])
 
 
-def take_others(staging: Staging, *, at_most: int) -> None:
+def seize_others(staging: Staging, *, at_most: int) -> None:
     """Move everything that other runs up to attempt `at_most` have staged into this run's
     directory, and remove theirs.
     """
@@ -101,14 +101,14 @@ def take_others(staging: Staging, *, at_most: int) -> None:
             continue
         if attempt > staging.run.number:
             raise SupersededError
-        _take(staging.place, name, staging, time.monotonic() + _TAKE_SECONDS)
+        _seize(staging.place, name, staging, time.monotonic() + _SEIZE_SECONDS)
 
 
-def _take(source: Directory, name: str, staging: Staging, deadline: float) -> None:
+def _seize(source: Directory, name: str, staging: Staging, deadline: float) -> None:
     is_staging = targets.STAGING.fullmatch(name) is not None  # another run that was taking over may have moved it
-    taken = name if is_staging else uuid.uuid4().hex
+    seized = name if is_staging else uuid.uuid4().hex
     try:
-        source.rename(name, staging.own, taken)
+        source.rename(name, staging.own, seized)
     except FileNotFoundError:
         if staging.is_superseded:
             raise
@@ -116,12 +116,12 @@ def _take(source: Directory, name: str, staging: Staging, deadline: float) -> No
     if not is_staging:
         return
     # Its run may have the directory open; its renames fail only once the directory is removed.
-    with contextlib.suppress(NotADirectoryError), staging.own.enter(taken) as other:
+    with contextlib.suppress(NotADirectoryError), staging.own.enter(seized) as other:
         while True:
             for entry in other.names():
-                _take(other, entry, staging, deadline)
+                _seize(other, entry, staging, deadline)
             try:
-                staging.own.remove(taken)
+                staging.own.remove(seized)
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
                     raise

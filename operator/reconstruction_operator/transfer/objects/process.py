@@ -52,7 +52,7 @@ def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:
         program.end(_ABORT_SECONDS)
 
 
-def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
+def download(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
     """Fetch the photos of a folder or an archive. Objects that an earlier attempt has fetched into `kept` are reused.
 
     Nothing is fetched if `limits.known` contains the digest of the listing.

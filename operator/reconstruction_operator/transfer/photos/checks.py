@@ -116,12 +116,12 @@ def check_header(file: BinaryIO, label: str, limits: Limits) -> None:
     Raises StorageError as `check_all`, or MemoryError.
     """
 
-    def look(image: Image.Image) -> None:
+    def examine(image: Image.Image) -> None:
         rewriting.check_pixels(image)
         if not signatures.seems_whole(file, image):
             image.load()
 
-    _examine(file, label, limits, look)
+    _examine(file, label, limits, examine)
 
 
 def check_start(start: bytes, label: str, limits: Limits, *, is_whole: bool) -> None:

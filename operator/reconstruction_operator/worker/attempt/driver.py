@@ -13,7 +13,7 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.exhaustion import ExhaustedError
-from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
+from reconstruction_operator.state.replies import BeatReply, ClaimCode, ClaimReply
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
@@ -49,9 +49,9 @@ class Conclusion:
 class NotClaimedError(Exception):
     """The message is a duplicate, is no longer wanted, or has no record."""
 
-    def __init__(self, verdict: ClaimVerdict) -> None:
-        super().__init__(verdict.value)
-        self.verdict = verdict
+    def __init__(self, code: ClaimCode) -> None:
+        super().__init__(code.value)
+        self.code = code
 
 
 def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
@@ -66,8 +66,8 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
     token = uuid.uuid4().hex
     ownership = Ownership(assignment.attempt, token, assignment.worker)
     claim, asked_at = _claim(ownership, patience.claim_seconds)
-    if claim.verdict is not ClaimVerdict.CLAIMED:
-        raise NotClaimedError(claim.verdict)
+    if claim.code is not ClaimCode.CLAIMED:
+        raise NotClaimedError(claim.code)
     heartbeat = Heartbeat(
         beat=ownership.beat,
         cancelled=ownership.cancelled,

@@ -18,7 +18,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.replies import FinishReply, FinishVerdict
+from reconstruction_operator.state.replies import FinishCode, FinishReply
 from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
@@ -135,10 +135,10 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                 return None
             end = replace(end, files_left=not _delete_files(ownership))
         reply = _finish(end, ownership, heartbeat, deadline)
-        match reply.verdict:
-            case FinishVerdict.RECORDED | FinishVerdict.ALREADY | FinishVerdict.RELEASED:
+        match reply.code:
+            case FinishCode.RECORDED | FinishCode.ALREADY | FinishCode.RELEASED:
                 return reply.end or end
-            case FinishVerdict.SUPERSEDED:
+            case FinishCode.SUPERSEDED:
                 logger.warning(
                     "attempt %s was superseded: its end (%s) does not count", ownership.attempt.task_id, end.outcome
                 )
@@ -146,7 +146,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
                     # Delete again: the first deletion may have come before this run's last writes.
                     _delete_files(ownership)
                 return None
-            case FinishVerdict.CANCELLED:
+            case FinishCode.CANCELLED:
                 done = end.outcome is Outcome.SUCCEEDED
                 state = "done" if done else f"about to end as {end.outcome} ({end.reason})"
                 end = End(Outcome.CANCELLED, "CANCELLED", f"cancelled when it was {state}", worker=end.worker)
@@ -189,7 +189,7 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
     while True:
         try:
             reply = ownership.finish(end)
-            if reply.verdict is not FinishVerdict.SUPERSEDED or reply.end is not None:
+            if reply.code is not FinishCode.SUPERSEDED or reply.end is not None:
                 return reply
             # Superseded, but no end is recorded: Redis may have lost its data. Then a heartbeat restores the claim.
             forgotten_since = forgotten_since or time.monotonic()
@@ -201,6 +201,6 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
             if pause == _FIRST_PAUSE_SECONDS:
                 logger.warning("the end (%s) cannot be recorded yet, retrying: %s", end.outcome, error)
         if heartbeat.superseded:
-            return FinishReply(FinishVerdict.SUPERSEDED)
+            return FinishReply(FinishCode.SUPERSEDED)
         threading.Event().wait(pause)
         pause = min(2 * pause, _LAST_PAUSE_SECONDS)

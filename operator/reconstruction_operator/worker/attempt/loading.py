@@ -40,19 +40,19 @@ class Loaded:
     known: bool = False
 
 
-Take = Callable[[Limits, Tick], Fetched]
+CopyInput = Callable[[Limits, Tick], Fetched]
 """Copies an input into `Workspace.photos`. An input that the limits know is only identified."""
 
 
-def input_of(envelope: Envelope, workspace: Workspace) -> Take:
-    """Return what takes the envelope's input; of a bare task, the photos in the job's own input folder."""
+def input_of(envelope: Envelope, workspace: Workspace) -> CopyInput:
+    """Return what copies the envelope's input; of a bare task, the photos in the job's own input folder."""
     if not envelope.attempt.is_bare:
         return partial(fetch.fetch, envelope.input_uri, workspace.photos, workspace.fetched)
     folder = file_handler.input_dir(envelope.attempt.job_id)
-    return partial(fetch.take_folder, folder.resolve(), str(folder), workspace.photos)
+    return partial(fetch.copy_folder, folder.resolve(), str(folder), workspace.photos)
 
 
-def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limits, tick: Tick) -> Loaded:
+def load_photos(copy_input: CopyInput, *, model: Model, workspace: Workspace, limits: Limits, tick: Tick) -> Loaded:
     """Return the checked photos of an input.
 
     Photos of an input in `limits.known` are not decoded. They are not even copied, if the digest can be computed
@@ -61,7 +61,7 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
 
     Raises StorageError if the input cannot be used.
     """
-    load = partial(_fetch, take, model=model, tick=tick)
+    load = partial(_fetch, copy_input, model=model, tick=tick)
     kept = keeping.read(workspace)
     earlier = () if kept is None else (_known(kept),)
     fetched = load(replace(limits, known=(*limits.known, *earlier)))
@@ -83,9 +83,9 @@ def load_photos(take: Take, *, model: Model, workspace: Workspace, limits: Limit
     return _loaded(photos, fetched.digest)
 
 
-def _fetch(take: Take, limits: Limits, *, model: Model, tick: Tick) -> Fetched:
+def _fetch(copy_input: CopyInput, limits: Limits, *, model: Model, tick: Tick) -> Fetched:
     """Take the photos, and compute the digest of the input. A known input is only identified."""
-    fetched = take(limits, section(tick, 0.0, _FETCH_SHARE))
+    fetched = copy_input(limits, section(tick, 0.0, _FETCH_SHARE))
     if digests.is_known(fetched.digest, limits.known):
         return fetched
     if not any(is_video(path.name) for path in fetched.photos):  # their frames are counted later

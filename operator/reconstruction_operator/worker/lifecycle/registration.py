@@ -94,7 +94,7 @@ class Registration(LifelongStep):
             queues=() if exhausted.is_set() else tuple(self.consumer.app.amqp.queues.consume_from),
             announced=self._announced,
         )
-        self._try("register", call, self._take_epoch)
+        self._try("register", call, self._enter_epoch)
 
     def _announce(self) -> None:
         """Announce the models. Until that succeeds, the operator knows no models of this worker."""
@@ -103,7 +103,7 @@ class Registration(LifelongStep):
         self._announced = announcement.digest(text)
         self._announced_at = time.monotonic() if is_announced else None
 
-    def _take_epoch(self, epoch: str) -> None:
+    def _enter_epoch(self, epoch: str) -> None:
         if epoch != self._epoch:  # Redis may have lost the announcement
             self._epoch, self._announced_at = epoch, None
         self._inventory.epoch_is(epoch)

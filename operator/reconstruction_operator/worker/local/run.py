@@ -169,7 +169,7 @@ def _in_space(
     return {
         "files": [{"name": file.name, "bytes": file.bytes} for file in files],
         "quality": dict(result.quality),
-        "verdict": verdict("Succeeded", result.simulated, result.warning),
+        "verdict": verdict("Succeeded", simulated=result.simulated, warning=result.warning),
         "message": messages.succeeded(Status(simulated=result.simulated, warning=result.warning)),
         "images": len(loaded.photos),
     }
@@ -211,13 +211,13 @@ def _load(paths: Sequence[Path], workspace: Workspace, choice: Choice, tick: Tic
     """Load the photos with their masks from a folder, or single files."""
     if choice.simulated:
         return Loaded((), "")
-    take = partial(_take_files, paths, workspace.photos)
+    copy_input = partial(_copy_files, paths, workspace.photos)
     if len(paths) == 1 and paths[0].is_dir():
-        take = partial(fetch.take_folder, paths[0].resolve(), str(paths[0]), workspace.photos)
-    return load_photos(take, model=choice.model, workspace=workspace, limits=Limits.from_config(), tick=tick)
+        copy_input = partial(fetch.copy_folder, paths[0].resolve(), str(paths[0]), workspace.photos)
+    return load_photos(copy_input, model=choice.model, workspace=workspace, limits=Limits.from_config(), tick=tick)
 
 
-def _take_files(paths: Sequence[Path], into: Path, _: Limits, tick: Tick) -> Fetched:
+def _copy_files(paths: Sequence[Path], into: Path, _: Limits, tick: Tick) -> Fetched:
     for path in paths:
         if not path.is_file():
             raise StorageError("INPUT_NOT_FOUND", f"{path} is not a file; name one folder, or files")

@@ -92,7 +92,7 @@ def run_model(
             if watch.peak_bytes:
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
                 used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
-        result = _verdict(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
+        result = _judged(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
         return _with_warnings(model, work, result)
 
 
@@ -270,7 +270,7 @@ class _ModelProcess:
             os.killpg(self.pid, number)
 
 
-def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, newest_bytes: int) -> Result:
+def _judged(outcome: ModelMessage | None, process: _ModelProcess, what: str, newest_bytes: int) -> Result:
     match outcome:
         case Result():
             return outcome

@@ -13,7 +13,7 @@ from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.preflight import Preflight
@@ -29,7 +29,7 @@ DIGEST = announcement.digest(announcement.to_text(MODELS))
 WORKER = WorkerInfo("w@a", ("celery-high", "celery", "celery-low"), announced=DIGEST)
 WAITING = Status(phase=Phase.PENDING)
 CHECKED = replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),))
-USABLE = Checked(Verdict.USABLE, message="12 photos")
+USABLE = Checked(Usability.USABLE, message="12 photos")
 
 
 class Desk:
@@ -166,7 +166,7 @@ async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: De
         await desk.client.delete(desk.keys.checks("celery"))
     assert len(tokens) == 3
     assert await desk.round(after=61.0) == []
-    assert entry.checked.verdict is Verdict.UNKNOWN
+    assert entry.checked.usability is Usability.UNKNOWN
 
 
 async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.preflight import Checked, Verdict
+from reconstruction_operator.contract.preflight import Checked, Usability
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import EndAttempt
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TASK, in_record, look, observed
 
-MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
-USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
+MISSING = Checked(Usability.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
+USABLE = Checked(Usability.USABLE, message="12 photos, 34 MB.")
 RECORD = Record(in_record(), NOW)
 SEEN = observed(workers=1, checked=MISSING)
 IN_QUEUE = observed(SEEN, record=RECORD)

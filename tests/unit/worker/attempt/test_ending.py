@@ -13,7 +13,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state.replies import ClaimVerdict
+from reconstruction_operator.state.replies import ClaimCode
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
@@ -79,9 +79,9 @@ def test_no_beat_takes_a_released_task_from_its_next_delivery() -> None:
     run = Run()
 
     assert run.record(End(Outcome.STOPPED, "DRAINED")) is not None
-    run.heartbeat.take_turn()  # in its thread, while the run deletes its files
+    run.heartbeat.poll()  # in its thread, while the run deletes its files
 
-    assert Run("another").ownership.claim().verdict is ClaimVerdict.CLAIMED
+    assert Run("another").ownership.claim().code is ClaimCode.CLAIMED
 
 
 @pytest.mark.usefixtures("deletes_here")
