@@ -30,12 +30,13 @@ class Connection(H11Protocol):
 
     most: ClassVar[int] = 3000  # at a time, of one port
     _held: ClassVar[dict[str, dict[Connection, None]]] = {}  # of one port, by address, the oldest first
-    _paused: ClassVar[dict[Connection, None]] = {}  # whose clients left much unread, those without progress first
+    _unread: ClassVar[dict[Connection, int]] = {}  # bytes when last counted, of all ports
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the class above
         """Begin to watch the connection."""
         super().connection_made(transport)
         self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _KERNEL_BYTES)
+        transport.set_write_buffer_limits(high=0)  # `pause_writing` is called for whatever the kernel does not take
         self._check(None, self.loop.time())
         self._held.setdefault(self.address, {})[self] = None
         if len(self.connections) > self.most:
@@ -45,26 +46,32 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._paused.pop(self, None)
+        self._unread.pop(self, None)
         self.forget()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Bound what clients leave unread: abort the oldest such connection of the address that holds the most."""
+        """Bound what clients leave unread: abort connections of the address that leaves the most, the largest first."""
         super().pause_writing()
-        self._paused[self] = None
+        self._unread[self] = self.transport.get_write_buffer_size()
+        if sum(self._unread.values()) <= _MAX_UNREAD_BYTES:
+            return
+        for other in self._unread:  # clients have read meanwhile
+            self._unread[other] = other.transport.get_write_buffer_size()
+        of_address: dict[str, list[Connection]] = {}
         unread = Counter[str]()
-        for connection in self._paused:
-            unread[connection.address] += connection.transport.get_write_buffer_size()
-        if unread.total() > _MAX_UNREAD_BYTES:
+        for other, size in sorted(self._unread.items(), key=lambda entry: entry[1]):
+            of_address.setdefault(other.address, []).append(other)
+            unread[other.address] += size
+        while unread.total() > _MAX_UNREAD_BYTES:
             address = unread.most_common(1)[0][0]
-            oldest = next(connection for connection in self._paused if connection.address == address)
-            del self._paused[oldest]
-            oldest.transport.abort()
+            largest = of_address[address].pop()
+            unread[address] -= self._unread.pop(largest)
+            largest.transport.abort()
 
     def resume_writing(self) -> None:
         """Count the connection no longer: its client has read."""
-        self._paused.pop(self, None)
+        self._unread.pop(self, None)
         super().resume_writing()
 
     @property

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 SECONDS = 30.0  # deadline
 BODY_BYTES = 16 << 20
+SMALL_BYTES = BODY_BYTES // 8
 REQUEST = b"GET / HTTP/1.1\r\nHost: gallery\r\n\r\n"
 
 
@@ -31,10 +32,13 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     async def answer(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("x" * BODY_BYTES)
 
+    async def answer_small(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("x" * SMALL_BYTES)
+
     async def take(request: Request) -> PlainTextResponse:
         return PlainTextResponse(f"{len(await request.body())}")
 
-    app = Starlette(routes=[Route("/", answer), Route("/body", take, methods=["POST"])])
+    app = Starlette(routes=[Route("/", answer), Route("/small", answer_small), Route("/body", take, methods=["POST"])])
     server = uvicorn.Server(uvicorn.Config(app, http=connections.Connection, log_config=None, timeout_keep_alive=60))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -111,6 +115,25 @@ def test_what_clients_leave_unread_is_bounded_and_other_addresses_are_served(
         lengths = [received(connection, BODY_BYTES) for connection in unread]
         assert sum(length < BODY_BYTES for length in lengths) >= 6
         assert received(other, BODY_BYTES) > BODY_BYTES
+
+
+def test_many_small_responses_left_unread_do_not_make_room_for_large_ones(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
+    monkeypatch.setattr(connections, "_MAX_UNREAD_BYTES", limit := 2 * BODY_BYTES)
+    with ExitStack() as stack:
+        unread = []
+        for path in ["/small"] * 10 + ["/"] * 8:
+            unread.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS)))
+            unread[-1].sendall(REQUEST.replace(b"GET /", f"GET {path}".encode()))
+            with suppress(ConnectionResetError):
+                unread[-1].recv(1, socket.MSG_PEEK)
+
+        small = [received(connection, SMALL_BYTES) for connection in unread[:10]]
+        large = [received(connection, BODY_BYTES) for connection in unread[10:]]
+        assert all(length > SMALL_BYTES for length in small)
+        assert 10 * SMALL_BYTES + sum(length > BODY_BYTES for length in large) * BODY_BYTES <= limit
 
 
 def test_one_address_with_all_places_does_not_keep_another_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
