@@ -274,4 +274,5 @@ def _window(fault: Fault, begin: float) -> Window:
         harms=fault.harms,
         forgets=fault.forgets,
         deposes=deposes,
+        divides=fault.divides,
     )

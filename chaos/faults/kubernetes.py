@@ -155,5 +155,12 @@ FAULTS: Final = (
     _of_the_api("500", _refuses(Refusal(500, "InternalError", share=0.7)), (3.0, 8.0)),
     _of_the_api("watches expired (410)", _at_each_proxy(ApiProxy.expire_watches), (1.0, 6.0)),
     _of_the_api("slow etcd", _slow_etcd, (5.0, 10.0)),
-    Fault("another installation on the same namespaces", "kubernetes", _second_installation, (4.0, 10.0), deposes=True),
+    Fault(
+        "another installation on the same namespaces",
+        "kubernetes",
+        _second_installation,
+        (4.0, 10.0),
+        deposes=True,
+        divides=True,
+    ),
 )

@@ -46,6 +46,7 @@ class Fault:
     - `forgets`: Redis loses data, claims included.
     - `blocks_users`: users' changes may not reach Redis.
     - `deposes`: as `blocks_users`, and another operator may have to become leader.
+    - `divides`: two installations may dispatch a new job at the same moment.
     - `harms`: it may make an attempt fail.
     - `needs_disk`: it needs the job folders on a separate file system.
     """
@@ -60,6 +61,7 @@ class Fault:
     needs_disk: bool = False
     forgets: bool = False
     deposes: bool = False
+    divides: bool = False
 
 
 def together(heals: Sequence[Heal]) -> Heal:

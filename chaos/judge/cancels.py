@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaos.judge.case import Case, name, problem_if
-from chaos.judge.excuses import could_know_at, reachable_seconds
+from chaos.judge.excuses import could_know_at, reachable_seconds, was_divided
 
 
 def cancels(case: Case) -> Iterator[str]:
@@ -30,7 +30,8 @@ def cancels(case: Case) -> Iterator[str]:
     for run in case.runs:
         passed = reachable_seconds(job.confirmed_at, run.start, case.evidence, [run])
         if run.start > end.at:
-            yield f"{name(run)} started after the job was reported as cancelled"
+            divided = was_divided(run, end.at, case.evidence)
+            yield problem_if(not divided, f"{name(run)} started after the job was reported as cancelled")
         elif run.start > job.confirmed_at and passed > bounds.acting:
             yield f"{name(run)} started {passed:.1f} s after the confirmation was visible"
         elif run.last > end.at:

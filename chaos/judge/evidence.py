@@ -26,6 +26,7 @@ class Window:
     harms: bool = False
     forgets: bool = False
     deposes: bool = False
+    divides: bool = False
     victims: frozenset[str] = frozenset()  # as in `Context`
     hit: bool = True  # False: the fault found nothing to hit
     recovered_at: float | None = None  # when all jobs progressed again; None: not within the time limit

@@ -52,6 +52,13 @@ def may_run_again(gone_at: float, at: float, evidence: Evidence) -> bool:
     )
 
 
+def was_divided(run: ModelRun, end: float, evidence: Evidence) -> bool:
+    """Return whether another installation may have ended the job while ours sent this run, which then stopped soon."""
+    return run.last <= end + evidence.bounds.superseded and any(
+        window.hit and window.divides and window.begin <= run.start <= window.end for window in evidence.windows
+    )
+
+
 def reachable_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
     """Return for how much of that time a user's change could reach Redis and all these runs."""
     cuts = [(window.begin, window.end + evidence.slack.cause) for run in runs for window in _cuts(run, evidence)]

@@ -101,7 +101,8 @@ def output(bucket: ObjectFolder) -> Output:
 
 def as_attempt(result: Path, attempt: int) -> None:
     manifest = json.loads((result / "manifest.json").read_text())
-    (result / "manifest.json").write_text(json.dumps(manifest | {"attempt": attempt}))
+    manifest["attempt"]["number"] = attempt
+    (result / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_photos_are_fetched(photos: str, into: Path) -> None:

@@ -5,12 +5,19 @@ import re
 from pathlib import Path
 from typing import Any
 
-from devcluster.harness.workers import Farm
+from reconstruction_operator.contract.envelope import Envelope
+
+from devcluster.harness.workers import Farm, attempt_of
 from devcluster.waiting import wait_until
 
 
 def lines_of(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def job_of(job_id: str) -> dict[str, Any]:
+    """Return the message's job argument; the photos are not there."""
+    return Envelope(attempt_of(job_id), input_uri="file:///photos/elsewhere").to_json()
 
 
 def test_every_line_is_json_and_lines_about_a_job_name_it(own_farm: Farm, job_id: str) -> None:
@@ -20,11 +27,11 @@ def test_every_line_is_json_and_lines_about_a_job_name_it(own_farm: Farm, job_id
         PYTHONWARNINGS="ignore",  # for root, Celery warns before there is a log
     )
     own_farm.put_record(job_id, 1)
-    job = {"version": 1, "namespace": "default", "name": "banana", "attempt": 1, "input_uri": "file:///elsewhere"}
-    own_farm.wait_state(own_farm.send(job_id, "photogrammetry", job, task_id=f"{job_id}-1"), "FAILURE")
+    own_farm.wait_state(own_farm.send(job_id, "photogrammetry", job_of(job_id), task_id=f"{job_id}-1"), "FAILURE")
     own_farm.put_record(f"{job_id}x", 1)
     own_farm.cancel(f"{job_id}x")
-    own_farm.wait_state(own_farm.send(f"{job_id}x", "placeholder", job, task_id=f"{job_id}x-1"), "REVOKED")
+    cancelled = own_farm.send(f"{job_id}x", "placeholder", job_of(f"{job_id}x"), task_id=f"{job_id}x-1")
+    own_farm.wait_state(cancelled, "REVOKED")
     own_farm.order_cleanup(job_id)
     wait_until(  # the cancelled job deletes its files, too
         lambda: any("its files" in line and f'"{job_id}"' in line for line in worker.log.read_text().splitlines()),

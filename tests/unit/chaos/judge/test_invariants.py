@@ -101,6 +101,7 @@ def confirmed(at: float = 10.0) -> UserJob:
 
 STOPPED = Window("worker with its children: SIGSTOP, SIGCONT", begin=8.0, end=14.0, cuts=True, harms=True)
 LEADER = Window("operator, leader: SIGKILL", begin=8.0, end=14.0, blocks_users=True, deposes=True)
+OTHERS = Window("another installation on the same namespaces", begin=18.0, end=24.0, deposes=True, divides=True)
 FLUSHED = Window("Redis: FLUSHALL", begin=8.0, end=9.0, blocks_users=True, forgets=True)
 FIRST = run(1, 5.0, 8.0, ended=False)
 
@@ -153,6 +154,7 @@ DELETED = replace(job(), deleted_at=30.0)
 LATE_CANCEL = replace(CANCELLED, at=31.0)
 KEPT = replace(job(), ttl_seconds=10)
 CUT = replace(STOPPED, begin=8.0, end=24.0)
+SENT_AT_ONCE = (run(start=20.5, last=21.0, ended=False),)
 COULD_HAVE_KNOWN = (run(start=15.5, last=16.0, ended=False),)
 
 
@@ -235,6 +237,7 @@ EXCUSED: Mapping[int, Rows] = {
     },
     3: {
         "a cancel just before the end": evidence(confirmed(13.0), running(6.0, 20), SUCCEEDED),
+        "another installation cancelled while this one sent": cancelled(OTHERS, runs=SENT_AT_ONCE),
         "a cancel while no operator led": evidence(
             confirmed(2.0), SUCCEEDED, windows=(replace(LEADER, begin=1.0, end=2.0),)
         ),
@@ -296,6 +299,11 @@ BREAKS: Mapping[int, Rows] = {
         "it ran on": cancelled(runs=(run(last=30.0, ended=False),)),
         "another attempt began": cancelled(
             replace(STOPPED, end=40.0), runs=(run(last=11.0, ended=False), run(2, 25.0, 26.0, ended=False))
+        ),
+        "it began after the cancel": cancelled(runs=SENT_AT_ONCE),
+        "it began after the other installation had gone": cancelled(replace(OTHERS, end=20.2), runs=SENT_AT_ONCE),
+        "it began beside the other installation and ran on": cancelled(
+            OTHERS, runs=(run(start=20.5, last=27.0, ended=False),)
         ),
         "its files stayed": cancelled(leftovers=(Leftover("/jobs/x"),)),
         "it took too long": cancelled(end=LATE_CANCEL, runs=()),
