@@ -81,8 +81,8 @@ def _is_building(fixture: str, item: pytest.Item) -> bool:
 
 
 def _uses_default_system(item: pytest.Item) -> bool:
-    found = item._fixtureinfo.name2fixturedefs.get("system", ()) if isinstance(item, pytest.Function) else ()
-    return bool(found) and found[-1].baseid == "tests/real"
+    definitions = item._fixtureinfo.name2fixturedefs.get("system", ()) if isinstance(item, pytest.Function) else ()
+    return bool(definitions) and definitions[-1].baseid == "tests/real"
 
 
 class Scheduling(LoadFileScheduling):

@@ -35,7 +35,7 @@ class Actor:
         self.acted: list[str] = []
 
     async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
-        self.acted += [one.key.job_id for one in batch]
+        self.acted += [entry.key.job_id for entry in batch]
         return ActResults(ordered=dict.fromkeys((job.key for job in batch), "gpu"))
 
 
@@ -95,7 +95,7 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
 
 
 @pytest.mark.parametrize(
-    "error", [redis.ConnectionError(), calls.DeposedError(fence=1, seen=2)], ids=lambda one: type(one).__name__
+    "error", [redis.ConnectionError(), calls.DeposedError(fence=1, seen=2)], ids=lambda cause: type(cause).__name__
 )
 async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(error: Exception) -> None:
     loop = Loop(error)

@@ -41,10 +41,10 @@ def suspect(cache: Cache, admission: Admission) -> Suspect:
         **metadata: str,
     ) -> Entry:
         failure = {"reason": "WORKER_LOST", "message": f"Worker {worker} is silent", "retriable": True}
-        made = make_body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure)
-        made["spec"] |= {"managedBy": managed_by}
-        made["metadata"] |= metadata
-        cache.put(made)
+        body = make_body(name, version=version, phase=phase, attempt=3, failures=2, failure=failure)
+        body["spec"] |= {"managedBy": managed_by}
+        body["metadata"] |= metadata
+        cache.put(body)
         entry = entry_of(cache, name)
         if phase == "Pending":
             admission.wants(entry)

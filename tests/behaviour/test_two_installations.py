@@ -45,9 +45,9 @@ async def test_of_two_installations_that_send_a_new_job_one_stops_its_attempt(sy
     assert TASK in sent_by_both[0]
     status = winner.server.body["status"]
     assert (status["installation"]["id"], status["phase"]) == ("first", Phase.QUEUED)
-    assert [one["reason"] for one in status["conditions"] if one["type"] == ConditionType.CONTESTED] == [
-        "ManagedElsewhere"
-    ]
+    assert [
+        condition["reason"] for condition in status["conditions"] if condition["type"] == ConditionType.CONTESTED
+    ] == ["ManagedElsewhere"]
     assert winner.server.written == [Phase.QUEUED, Phase.QUEUED]  # the dispatch, and the report of the other one
     record = await winner.redis.hgetall("job:uid-banana")
     assert (record["install_id"], record["attempt"]) == ("first", "1")

@@ -22,8 +22,8 @@ DATE = "2026-09-21T14:13:20Z"
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The files of the smallest image."""
     folder = tmp_path_factory.mktemp("dist")
-    made = images.archive(folder, "worker-base", "amd64", version=VERSION, revision="1234abc", epoch=EPOCH)
-    return {path.name: path for path in made}
+    archive = images.archive(folder, "worker-base", "amd64", version=VERSION, revision="1234abc", epoch=EPOCH)
+    return {path.name: path for path in archive}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def manifest(files: dict[str, Path]) -> dict[str, Any]:
             assert member is not None
             return json.load(member)
 
-        (found,) = read("manifest.json")
-        return {**found, "configuration": read(found["Config"])}
+        (image,) = read("manifest.json")
+        return {**image, "configuration": read(image["Config"])}
 
 
 def test_docker_load_gives_the_image_the_name_that_the_chart_uses(manifest: dict[str, Any]) -> None:

@@ -65,8 +65,8 @@ def test_an_image_prints_its_version_on_a_read_only_root(bundles: Callable[[str]
 
 @TARGETS
 def test_an_image_has_no_compiler_and_no_pip(bundles: Callable[[str], Bundle], target: str) -> None:
-    found = bundles(target).run("sh", "-c", f"command -v {' '.join((*COMPILERS, 'pip', 'pip3'))}; true")
-    assert (found.returncode, found.stdout) == (0, "")
+    programs = bundles(target).run("sh", "-c", f"command -v {' '.join((*COMPILERS, 'pip', 'pip3'))}; true")
+    assert (programs.returncode, programs.stdout) == (0, "")
     assert bundles(target).run("/venv/bin/python", "-m", "pip", "--version").returncode != 0
 
 

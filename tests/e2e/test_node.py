@@ -25,12 +25,12 @@ def devcluster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
 
 def processes(network: Path) -> list[str]:
     """Return the names of this machine's processes in a network namespace."""
-    found = []
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or belongs to another user
             if (process / "ns/net").readlink() == network:
-                found.append((process / "comm").read_text().strip())
-    return found
+                pids.append((process / "comm").read_text().strip())
+    return pids
 
 
 def test_a_killed_launcher_ends_its_node_and_stop_removes_the_rest(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.timeout(900)
 
 def chart_of(release: Any) -> str:
     """Return name and version of the installed chart."""
-    (found,) = json.loads(release.helm("list", *release.here, "--output", "json"))
-    return str(found["chart"])
+    (installed,) = json.loads(release.helm("list", *release.here, "--output", "json"))
+    return str(installed["chart"])
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,16 @@ def test_an_external_redis_with_tls_and_a_password_from_a_secret(node: Node, rel
     node.kubectl("create", "namespace", "databases")
     node.kubectl("label", "namespace", "databases", "pod-security.kubernetes.io/enforce=restricted")
     files = [f"tls.crt={pair.certificate}", f"tls.key={pair.key}", f"ca.crt={authority.certificate}"]
-    made = ["create", "secret", "generic", "redis-tls", "-n", "databases", *(f"--from-file={file}" for file in files)]
-    node.kubectl(*made)
+    command = [
+        "create",
+        "secret",
+        "generic",
+        "redis-tls",
+        "-n",
+        "databases",
+        *(f"--from-file={file}" for file in files),
+    ]
+    node.kubectl(*command)
     node.kubectl("apply", "-f", "-", input=(HERE / "redis.yaml").read_text().replace("PASSWORD", password))
     node.kubectl("-n", "databases", "wait", "--for=condition=Ready", "pod/redis", "--timeout=120s")
 

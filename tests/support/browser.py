@@ -12,17 +12,17 @@ def watched(page: Page, *allowed: str, console: bool = True) -> list[str]:
     `console`: whether errors in the console count.
     """
     wrong: list[str] = []
-    page.on("console", lambda one: wrong.append(one.text) if console and one.type == "error" else None)
+    page.on("console", lambda event: wrong.append(event.text) if console and event.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda one: wrong.append(one.message))
-    page.on("request", lambda one: None if one.url.startswith(allowed) else wrong.append(one.url))
+    page.on("dialog", lambda event: wrong.append(event.message))
+    page.on("request", lambda event: None if event.url.startswith(allowed) else wrong.append(event.url))
     return wrong
 
 
 def barriers(page: Page, *impacts: str) -> list[str]:
     """Return the findings of axe with these impacts, by default all, with their elements."""
     return [
-        f"{one['id']} ({one['impact']}): {[node['html'][:120] for node in one['nodes']]}"
-        for one in Axe().run(page).response["violations"]
-        if not impacts or one["impact"] in impacts
+        f"{violation['id']} ({violation['impact']}): {[node['html'][:120] for node in violation['nodes']]}"
+        for violation in Axe().run(page).response["violations"]
+        if not impacts or violation["impact"] in impacts
     ]

@@ -150,23 +150,23 @@ class Program:
             start_new_session=True,
         )
         os.close(terminal)
-        shown, open_answers = "", dict(answers or {})
+        output, open_answers = "", dict(answers or {})
         deadline = time.monotonic() + timeout_seconds
         try:
             while time.monotonic() < deadline:
                 if not select.select([master], [], [], 0.2)[0]:
                     continue
                 try:
-                    shown += os.read(master, 65536).decode(errors="replace")
+                    output += os.read(master, 65536).decode(errors="replace")
                 except OSError:  # the program has ended
                     break
-                for question in [question for question in open_answers if question in shown]:
+                for question in [question for question in open_answers if question in output]:
                     answer = open_answers.pop(question)
                     if isinstance(answer, str):
                         os.write(master, answer.encode())
                     else:
                         answer()
-            return process.wait(timeout=10), shown
+            return process.wait(timeout=10), output
         finally:
             process.kill()
             process.wait()

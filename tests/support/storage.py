@@ -70,14 +70,14 @@ class StorageJob:
 
     def end(self, attempt: int = 1) -> Any:
         """Wait until that attempt has ended; return its end."""
-        found = wait_until(
+        job = wait_until(
             lambda: self.farm.seen(JOB, f"{JOB}-{attempt}").end,
             f"attempt {attempt} to end",
             timeout_seconds=_SECONDS,
             seen=self.farm.log_ends,
         )
-        assert found is not None
-        return found
+        assert job is not None
+        return job
 
     def wait_fetched(self) -> dict[str, int]:
         """Wait for the first complete photos; return them as `fetched`."""
@@ -110,10 +110,10 @@ class StorageJob:
         """Assert that the address contains one complete result, and nothing else."""
         folder = json.loads(self.bucket.get("meshes/result.json"))["folder"]
         manifest = json.loads(self.bucket.get(f"meshes/{folder}manifest.json"))
-        for one in manifest["files"]:
-            content = self.bucket.get(f"meshes/{folder}{one['name']}")
-            assert (len(content), hashlib.sha256(content).hexdigest()) == (one["bytes"], one["sha256"])
-        names = {f"meshes/{folder}{one['name']}" for one in manifest["files"]}
+        for file in manifest["files"]:
+            content = self.bucket.get(f"meshes/{folder}{file['name']}")
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])
+        names = {f"meshes/{folder}{file['name']}" for file in manifest["files"]}
         assert self.delivered == {*names, f"meshes/{folder}manifest.json", "meshes/result.json"}
         assert self.bucket.unfinished_uploads == []
 

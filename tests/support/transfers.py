@@ -72,8 +72,8 @@ class Output:
 
     @property
     def pointer(self) -> dict[str, str | int]:
-        found: dict[str, str | int] = json.loads(self.bucket.get(f"{self.folder}result.json"))
-        return found
+        pointer: dict[str, str | int] = json.loads(self.bucket.get(f"{self.folder}result.json"))
+        return pointer
 
     def read(self) -> dict[str, bytes]:
         """Return the result as a reader finds it: first the pointer, then the files of its folder."""

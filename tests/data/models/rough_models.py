@@ -330,15 +330,15 @@ class Staged(Good):
 
     def misbehave(self, work: Work, report: Report) -> None:
         stages = Stages.of(work)
-        found = stages.find("features")
-        if found is None:
+        stage = stages.find("features")
+        if stage is None:
             folder = stages.begin("features")
             (folder / "features.txt").write_text("of one photo")
             stages.seal("features", folder)
             if work.parameters.get("dies", True):
                 os.kill(os.getpid(), signal.SIGKILL)
         else:
-            report(Step.POSTPROCESS, 0.0, f"continues after {found}", resumed=str(found))
+            report(Step.POSTPROCESS, 0.0, f"continues after {stage}", resumed=str(stage))
 
 
 class Warned(Good):
@@ -348,8 +348,8 @@ class Warned(Good):
 
     def run(self, work: Work, report: Report) -> Result:
         placement = Placement(52.5, 13.25, 35.5, 120.0, (1.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0))
-        made, size = super().run(work, report), "1.2 x 0.8 x 0.4 m"
-        return replace(made, warning="5 of 9 photos were aligned", size=size, placement=placement)
+        result, size = super().run(work, report), "1.2 x 0.8 x 0.4 m"
+        return replace(result, warning="5 of 9 photos were aligned", size=size, placement=placement)
 
 
 class Learned(Good):

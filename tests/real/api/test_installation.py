@@ -37,13 +37,13 @@ def build(cluster: Cluster, folder: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(cluster.kubectl("kustomize", folder).stdout))
 
 
-def data(one: dict[str, Any]) -> dict[str, str]:
+def data(manifest: dict[str, Any]) -> dict[str, str]:
     """The data of a Secret as text."""
-    return {key: base64.b64decode(value).decode() for key, value in one["data"].items()}
+    return {key: base64.b64decode(value).decode() for key, value in manifest["data"].items()}
 
 
 def of_kind(objects: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, Any]]:
-    return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
+    return {manifest["metadata"]["name"]: manifest for manifest in objects if manifest["kind"] in kinds}
 
 
 def test_the_api_server_accepts_the_manifests_without_warnings(installed: Cluster, complete: Path) -> None:
@@ -96,13 +96,13 @@ def test_each_side_of_the_complete_installation_has_a_redis_user_with_a_password
 ) -> None:
     objects = build(cluster, complete)
 
-    secrets = {name.rpartition("-")[0]: data(one) for name, one in of_kind(objects, "Secret").items()}
+    secrets = {name.rpartition("-")[0]: data(manifest) for name, manifest in of_kind(objects, "Secret").items()}
     passwords = secrets.pop("redis-passwords")
-    found = {}
+    services = {}
     for name, values in secrets.items():
         (user,) = {(urlsplit(url).username, urlsplit(url).password) for url in values.values()}
-        found[name] = user
-    assert found == {
+        services[name] = user
+    assert services == {
         "reconstruction-redis": ("reconstruction-operator", passwords["OPERATOR_PASSWORD"]),
         "reconstruction-redis-worker": ("reconstruction-worker", passwords["WORKER_PASSWORD"]),
     }
@@ -128,7 +128,7 @@ def test_every_setting_in_the_manifests_exists(cluster: Cluster, complete: Path)
     objects = build(cluster, complete)
 
     maps = of_kind(objects, "ConfigMap", "Secret")
-    named = {key for name, one in maps.items() if name.startswith("reconstruction-") for key in one["data"]}
+    named = {key for name, manifest in maps.items() if name.startswith("reconstruction-") for key in manifest["data"]}
     for workload in of_kind(objects, "Deployment").values():
         for container in workload["spec"]["template"]["spec"]["containers"]:
             named |= {variable["name"] for variable in container.get("env", [])}
@@ -148,11 +148,11 @@ def test_the_operator_alone_has_a_service_account_token(cluster: Cluster, comple
 
 def test_every_pod_has_the_label_by_which_the_plugin_and_the_gallery_find_it(cluster: Cluster, complete: Path) -> None:
     labels = [pod["metadata"]["labels"] for pod in pods(build(cluster, complete))]
-    assert {one.get("app.kubernetes.io/part-of") for one in labels} == {"reconstruction"}
+    assert {label.get("app.kubernetes.io/part-of") for label in labels} == {"reconstruction"}
 
 
 def test_uninstalling_the_operator_keeps_the_crd_and_the_jobs(cluster: Cluster, complete: Path) -> None:
-    assert [one for one in build(cluster, complete) if "CustomResource" in one["kind"]] == []
+    assert [manifest for manifest in build(cluster, complete) if "CustomResource" in manifest["kind"]] == []
 
 
 def test_all_manifests_can_move_to_another_namespace(cluster: Cluster, tmp_path: Path) -> None:
@@ -164,7 +164,11 @@ def test_all_manifests_can_move_to_another_namespace(cluster: Cluster, tmp_path:
     objects = list(yaml.safe_load_all(cluster.kubectl("kustomize", tmp_path).stdout))
 
     # kustomize moves the role out of kube-public as well, so its rule on one name is without effect there
-    information = [one for one in objects if one["kind"] == "Role" and one["metadata"]["name"].endswith("-info")]
-    assert {one["metadata"]["namespace"] for one in information} == {"elsewhere"}
-    others = [one for one in objects if one not in information]
+    information = [
+        manifest
+        for manifest in objects
+        if manifest["kind"] == "Role" and manifest["metadata"]["name"].endswith("-info")
+    ]
+    assert {manifest["metadata"]["namespace"] for manifest in information} == {"elsewhere"}
+    others = [manifest for manifest in objects if manifest not in information]
     assert _HOME not in json.dumps(others)  # the Secret's addresses are encoded

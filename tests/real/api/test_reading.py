@@ -94,8 +94,8 @@ def test_the_wide_table_shows_the_worker_and_the_reason_of_a_cancel(kubectl: Kub
 
     heading, row = kubectl("get", "recon", "-o", "wide").text.splitlines()
 
-    shown = "NAME PHASE DONE TIME REASON AGE STEP IMAGES SIZE ATTEMPT WORKER CANCEL REASON MESSAGE"
-    assert heading.split() == shown.split()
+    header = "NAME PHASE DONE TIME REASON AGE STEP IMAGES SIZE ATTEMPT WORKER CANCEL REASON MESSAGE"
+    assert heading.split() == header.split()
     assert re.fullmatch(r".* Running reconstruction +29 +2 +celery@gpu-3 +wrong +depth map 4/12", row)
 
 
@@ -158,9 +158,9 @@ def test_jobs_are_selected_by_field(kubectl: Kubectl, selector: str, expected: l
     kubectl.create("c", priority="high")
     kubectl.report("b", phase="Running")
 
-    found = kubectl("get", "recon", "-o", "jsonpath={.items[*].metadata.name}", "--field-selector", selector)
+    selected = kubectl("get", "recon", "-o", "jsonpath={.items[*].metadata.name}", "--field-selector", selector)
 
-    assert found.text.split() == expected
+    assert selected.text.split() == expected
 
 
 def test_server_side_apply_of_the_same_object_changes_nothing(kubectl: Kubectl) -> None:
@@ -201,7 +201,7 @@ def test_a_status_has_one_owner(kubectl: Kubectl) -> None:
 
 
 def test_the_api_server_stores_the_crd_unchanged(installed: Cluster) -> None:
-    found = json.loads(installed.kubectl("get", "crd", "reconstructionjobs.reconstruction.dev", "-o", "json").stdout)
+    stored = json.loads(installed.kubectl("get", "crd", "reconstructionjobs.reconstruction.dev", "-o", "json").stdout)
 
-    (version,) = found["spec"]["versions"]
+    (version,) = stored["spec"]["versions"]
     assert version["schema"]["openAPIV3Schema"] == json.loads(json.dumps(schema()))

@@ -23,9 +23,9 @@ A_FEW_SECONDS = 20
 
 @pytest.fixture
 def reader(redis_settings: None) -> Iterator[BacklogReader]:
-    made = BacklogReader()
-    yield made
-    made.close()
+    backlogs = BacklogReader()
+    yield backlogs
+    backlogs.close()
 
 
 def send(*numbers: int, queue: str = "celery", text: str = "") -> None:
@@ -54,10 +54,10 @@ def test_a_message_is_found_in_its_queue_and_then_at_the_worker_that_took_it(rea
     celery_settings.settings()  # the hardened transport
     with Connection(config.settings.CELERY_BROKER_URL) as worker:
         taken = worker.SimpleQueue("celery").get(timeout=A_FEW_SECONDS)
-        found = reader.search(["celery"])["celery"]
+        search = reader.search(["celery"])["celery"]
         taken.ack()
 
-    assert (found.waiting, found.taken) == ({"job-2-1"}, {"job-1-1"})
+    assert (search.waiting, search.taken) == ({"job-2-1"}, {"job-1-1"})
     assert reader.search(["celery"])["celery"].taken == frozenset()
 
 
@@ -96,7 +96,7 @@ def test_a_user_without_the_rights_reads_lengths_and_finds_nothing(
         narrow.close()
     finally:
         broker.execute_command("ACL", "DELUSER", "narrow")
-    assert [(one.messages, one.bytes) for one in backlogs] == [({"celery": 1}, {"celery": 4_096})] * 3
+    assert [(backlog.messages, backlog.bytes) for backlog in backlogs] == [({"celery": 1}, {"celery": 4_096})] * 3
     assert [record.message.partition(",")[0] for record in caplog.records] == [
         "Redis refuses MEMORY USAGE to the operator's user",
         "Redis refuses LRANGE or HSCAN to the operator's user",

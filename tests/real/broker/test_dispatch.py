@@ -30,9 +30,9 @@ A_FEW_SECONDS = 20
 
 @pytest.fixture
 def dispatcher(redis_settings: None) -> Iterator[Dispatcher]:
-    made = Dispatcher()
-    yield made
-    made.close()
+    sender = Dispatcher()
+    yield sender
+    sender.close()
 
 
 def message(number: int = 1, *, queue: str = "celery") -> Message:
@@ -50,9 +50,9 @@ def body(sent: dict[str, Any]) -> Any:
 
 
 def test_a_message_is_what_apply_async_would_send(dispatcher: Dispatcher, broker: redis.Redis) -> None:
-    one = message()
-    assert one.envelope is not None
-    dispatcher.send([one])
+    sent = message()
+    assert sent.envelope is not None
+    dispatcher.send([sent])
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_settings.settings(), result_backend=None)
 
@@ -61,11 +61,11 @@ def test_a_message_is_what_apply_async_would_send(dispatcher: Dispatcher, broker
         pytest.fail("this task is only sent")
 
     process.apply_async(
-        args=("job-1", "photogrammetry"), kwargs={"job": one.envelope.to_json()}, task_id="job-1-2", queue="celery"
+        args=("job-1", "photogrammetry"), kwargs={"job": sent.envelope.to_json()}, task_id="job-1-2", queue="celery"
     )
     app.close()
     ours, theirs = waiting(broker)
-    assert body(ours) == body(theirs) == [["job-1", "photogrammetry"], {"job": one.envelope.to_json()}, _EMBED]
+    assert body(ours) == body(theirs) == [["job-1", "photogrammetry"], {"job": sent.envelope.to_json()}, _EMBED]
     of_each_sending = {"origin", "ignore_result"}
     assert _without(ours["headers"], of_each_sending) == _without(theirs["headers"], of_each_sending)
     assert ours["headers"]["id"] == ours["properties"]["correlation_id"] == "job-1-2"
@@ -89,7 +89,7 @@ def test_an_order_to_delete_files_is_sent_like_a_job(dispatcher: Dispatcher, bro
 
 def test_a_thousand_messages_keep_their_order(dispatcher: Dispatcher, broker: redis.Redis) -> None:
     dispatcher.send([message(number) for number in range(1_000)])
-    assert [one["headers"]["id"] for one in waiting(broker)] == [f"job-{number}-2" for number in range(1_000)]
+    assert [sent["headers"]["id"] for sent in waiting(broker)] == [f"job-{number}-2" for number in range(1_000)]
 
 
 def test_sending_subscribes_to_no_result(

@@ -28,6 +28,6 @@ def test_combined_faults_over_fifty_jobs_break_no_invariant(control_plane_progra
     assert "skipped" not in report.read_text() or not can_mount()
     total = re.search(r"^\| \*\*all\*\* \| (\d+) \|(.*)\|", report.read_text(), re.MULTILINE)
     assert total is not None
-    faults, *checks = [int(one) for one in re.findall(r"\d+", total[0])][:7]
+    faults, *checks = [int(text) for text in re.findall(r"\d+", total[0])][:7]
     assert faults >= 6  # a busy machine recovers slowly, so fewer rounds fit
     assert all(count > 0 for count in checks), "each invariant examined something"

@@ -37,7 +37,7 @@ def container(source: str) -> dict[str, Any]:
     text = (CHECKOUT / "manifests" / "complete" / "redis.yaml").read_text()
     if source == "chart":
         text = helm("template", "r", CHART, "--show-only", "templates/redis/redis.yaml").stdout
-    workload = next(one for one in yaml.safe_load_all(text) if one["kind"] == "StatefulSet")
+    workload = next(document for document in yaml.safe_load_all(text) if document["kind"] == "StatefulSet")
     (redis_container,) = workload["spec"]["template"]["spec"]["containers"]
     return dict(redis_container)
 

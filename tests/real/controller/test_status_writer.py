@@ -77,9 +77,9 @@ class Desk:
 
 @pytest.fixture
 async def desk(api: Api, jobs: Jobs) -> AsyncIterator[Desk]:
-    made = Desk(api, jobs)
-    task = asyncio.create_task(made.writer.run())
-    yield made
+    running = Desk(api, jobs)
+    task = asyncio.create_task(running.writer.run())
+    yield running
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -179,9 +179,9 @@ async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, 
     await desk.write(over, replace(RUNNING, phase=Phase.SUCCEEDED, completion_time=NOON))
     path = paths.jobs(desk.jobs.namespace)
 
-    found = [page async for page in listing.pages(api, path, fieldSelector=listing.UNFINISHED)]
+    pages = [page async for page in listing.pages(api, path, fieldSelector=listing.UNFINISHED)]
 
-    assert [parsing.head(item) for page in found for item in page.items] == [parsing.Head(lives.key, lives.job.version)]
+    assert [parsing.head(item) for page in pages for item in page.items] == [parsing.Head(lives.key, lives.job.version)]
 
 
 async def test_a_rejected_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:

@@ -106,7 +106,7 @@ async def _wait_throttled(api: Api, jobs: Jobs) -> None:
     async def refused() -> bool:
         path = f"/apis/reconstruction.dev/v1alpha1/namespaces/{jobs.namespace}/reconstructionjobs"
         answers = await asyncio.gather(*(api.get(path) for _ in range(30)), return_exceptions=True)
-        return any(isinstance(one, ApiError) and one.status == 429 for one in answers)
+        return any(isinstance(answer, ApiError) and answer.status == 429 for answer in answers)
 
     deadline = time.monotonic() + 60.0
     while not await refused():

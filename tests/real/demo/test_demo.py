@@ -63,14 +63,14 @@ class Demo:
 
     def left(self) -> list[str]:
         """Return the processes of the demo that still run."""
-        found = []
+        matches = []
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and f"{MARK}={self.mark}".encode() in (entry / "environ").read_bytes():
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                    matches.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:  # the process has ended, or belongs to another user
                 continue
-        return found
+        return matches
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -245,14 +245,16 @@ def test_a_kept_demo_says_why_there_is_no_mesh_and_waits_for_other_photos(
     assert "vase: Failed" in text
     assert "What to do:" in text
     assert "Other photos: drop them on http://127.0.0.1:" in text
-    shown = demo("--show")
+    reopened = demo("--show")
     address = wait_until(
-        lambda: re.search(r"^http://\S+$", shown.output_text(), re.MULTILINE), "an address", seen=shown.output_text
+        lambda: re.search(r"^http://\S+$", reopened.output_text(), re.MULTILINE),
+        "an address",
+        seen=reopened.output_text,
     )
     with urllib.request.urlopen(address[0]) as page:  # noqa: S310 -- of this machine
         assert b"<title>" in page.read()
-    shown.process.send_signal(signal.SIGINT)
-    assert shown.wait(60) == 0
+    reopened.process.send_signal(signal.SIGINT)
+    assert reopened.wait(60) == 0
 
 
 def test_an_unreachable_cluster_is_rejected_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:

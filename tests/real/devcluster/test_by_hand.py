@@ -68,8 +68,8 @@ def test_standing_cluster_serves_until_it_is_killed_or_stopped(hand: Hand) -> No
     with redis.Redis.from_url(settings["REDIS_STATE_DB"]) as connection:
         assert connection.ping()
     kubectl = started.stderr.partition("kubectl: ")[2].strip()
-    shown = commands.run([kubectl, "get", "namespace", "default", "-o", "name"], environment=settings)
-    assert shown.stdout == "namespace/default\n"
+    output = commands.run([kubectl, "get", "namespace", "default", "-o", "name"], environment=settings)
+    assert output.stdout == "namespace/default\n"
 
     assert exported(hand.run("status").stdout) == settings
     again = hand.run("start", "--detach")

@@ -18,9 +18,11 @@ _SPEC = {"input": {"uri": "file:///photos/banana"}}
 
 def manifests() -> list[dict[str, Any]]:
     """Return the manifests of all pages; a block that has only a spec is a part of a job."""
-    documents = [one for block in blocks(texts()) if block.language == "yaml" for one in yaml.safe_load_all(block.text)]
-    whole = [one for one in documents if one.get("apiVersion") in _OWN]
-    return whole + [_JOB | {"spec": _SPEC | one["spec"]} for one in documents if one.keys() == {"spec"}]
+    documents = [
+        document for block in blocks(texts()) if block.language == "yaml" for document in yaml.safe_load_all(block.text)
+    ]
+    whole = [document for document in documents if document.get("apiVersion") in _OWN]
+    return whole + [_JOB | {"spec": _SPEC | document["spec"]} for document in documents if document.keys() == {"spec"}]
 
 
 def test_the_api_server_accepts_the_manifests_of_all_pages(jobs: Jobs) -> None:

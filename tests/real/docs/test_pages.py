@@ -64,8 +64,8 @@ def test_commands_of_an_administrator_are_accepted(shell: Shell, written: list[l
 def test_argo_cd_gets_the_health_check_of_jobs(jobs: Jobs, shell: Shell) -> None:
     shell("kubectl create namespace argocd && kubectl -n argocd create configmap argocd-cm")
     shell(block("argocd-configmap"))
-    found = shell("kubectl -n argocd get configmap argocd-cm -o json && kubectl delete namespace argocd >/dev/null")
-    assert any("ReconstructionJob" in key for key in json.loads(found.stdout)["data"])
+    output = shell("kubectl -n argocd get configmap argocd-cm -o json && kubectl delete namespace argocd >/dev/null")
+    assert any("ReconstructionJob" in key for key in json.loads(output.stdout)["data"])
 
 
 def test_the_first_look_at_the_demo_shows_its_job_and_runs_the_cancelled_one(jobs: Jobs, shell: Shell) -> None:
@@ -145,7 +145,7 @@ def test_the_readme_submits_photos_and_explains_a_job(jobs: Jobs, shell: Shell) 
 
 
 def test_the_plugin_shows_explains_and_waits_for_jobs(jobs: Jobs, shell: Shell) -> None:
-    running, one, every = lines("plugin-wait")
+    running, job, every = lines("plugin-wait")
     jobs.create("banana", parameters={"stepSeconds": 600})
     shell(running)
     jobs.delete("banana")
@@ -153,7 +153,7 @@ def test_the_plugin_shows_explains_and_waits_for_jobs(jobs: Jobs, shell: Shell) 
     jobs.create("banana")
     jobs.create("lund")
     jobs.create("typo", queue="gpu-larg")
-    shell(one)
+    shell(job)
     named, labelled, until_ctrl_c = lines("plugin-watch")
     shell("kubectl label recon banana set=museum")
     assert "banana: Succeeded" in shell(f"{named}; {labelled}").stdout

@@ -36,8 +36,8 @@ def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[st
     assert (kind, note) == ("Normal", f"Attempt 2 continues after stage {stage}")
     assert status["progress"]["resumedFrom"] == stage
     seen.assert_never_backwards(name)
-    took = {one["name"]: one.get("seconds", 0) for one in status["steps"]}
-    assert {one for one, seconds in took.items() if seconds < STEP_SECONDS - 1} == skipped
+    took = {step["name"]: step.get("seconds", 0) for step in status["steps"]}
+    assert {step for step, seconds in took.items() if seconds < STEP_SECONDS - 1} == skipped
     assert len(took) == 6
     folder = jobs.folder(name)
     assert json.loads((folder / "output" / "manifest.json").read_text())["resumedFrom"] == stage

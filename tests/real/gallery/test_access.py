@@ -66,7 +66,7 @@ def test_a_request_without_a_valid_token_is_rejected(
     assert set(answer.json) == {"error"}
 
 
-@pytest.mark.parametrize(("method", "path"), [one for one in PATHS if "{namespace}" in str(one.values[1])])
+@pytest.mark.parametrize(("method", "path"), [path for path in PATHS if "{namespace}" in str(path.values[1])])
 def test_a_user_without_rights_cannot_find_out_whether_a_job_exists(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser, method: str, path: str
 ) -> None:
@@ -96,8 +96,8 @@ def test_deleted_jobs_of_an_earlier_namespace_of_that_name_are_shown_to_nobody(
     ):
         folder = trash / where / "00" / f"{jobs.namespace}-{name}~4000000000~4096"
         folder.mkdir(parents=True)
-        made = make_attempt(f"{jobs.namespace}-{name}", namespace=where, name=name, namespace_uid=uid)
-        manifests.seal(folder, Manifest(made, model="placeholder"))
+        attempt = make_attempt(f"{jobs.namespace}-{name}", namespace=where, name=name, namespace_uid=uid)
+        manifests.seal(folder, Manifest(attempt, model="placeholder"))
 
     def shown(token: str) -> list[str]:
         return [job["metadata"]["name"] for job in gallery.request("GET", "/api/trash", token=token).json["jobs"]]
@@ -145,9 +145,9 @@ def test_the_page_offers_what_the_role_allows(
     jobs.create("one", suspend=True)
     know(gallery, jobs, "one")
 
-    shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one", token=make_user(role)).json
+    detail = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/one", token=make_user(role)).json
 
-    assert shown["permissions"] == {**allowed, "share": True}
+    assert detail["permissions"] == {**allowed, "share": True}
 
 
 def test_a_cancel_in_two_steps_is_the_users_own_write(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
@@ -164,9 +164,9 @@ def test_a_cancel_in_two_steps_is_the_users_own_write(gallery: Gallery, jobs: Jo
     assert action(gallery, jobs, name, "confirm-cancel", canceller) == 204
     jobs.wait_phase(name, "Cancelled")
     path = f"/api/namespaces/{jobs.namespace}/jobs/{name}"
-    shown = gallery.request("GET", path, token=viewer).json["job"]
+    job = gallery.request("GET", path, token=viewer).json["job"]
     account = f"system:serviceaccount:{jobs.namespace}:canceller-"
-    assert shown["writers"]["cancelConfirmed"]["client"].startswith(f"reconstruction-gallery/{account}")
+    assert job["writers"]["cancelConfirmed"]["client"].startswith(f"reconstruction-gallery/{account}")
 
 
 def test_a_later_job_of_the_same_name_is_not_cancelled(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
@@ -256,11 +256,17 @@ def test_headers_of_a_proxy_are_accepted_only_with_its_secret(
 @pytest.fixture(params=["false", "true"], ids=["impersonation", "constrained-impersonation"])
 def proxy(request: pytest.FixtureRequest, gallery: Gallery, jobs: Jobs) -> Iterator[bool]:
     """The chart's permissions behind a proxy that may name anna, and the group `team`, whose members are editors."""
-    cluster, shown = jobs.system.cluster, "--show-only=templates/gallery/permissions.yaml"
+    cluster, template = jobs.system.cluster, "--show-only=templates/gallery/permissions.yaml"
     values = (
         "gallery.enabled=true,gallery.proxy.existingSecret=any,gallery.proxy.users={anna},gallery.proxy.groups={team}"
     )
-    options = [shown, "--namespace", OPERATOR_NAMESPACE, "--set", f"{values},gallery.proxy.constrained={request.param}"]
+    options = [
+        template,
+        "--namespace",
+        OPERATOR_NAMESPACE,
+        "--set",
+        f"{values},gallery.proxy.constrained={request.param}",
+    ]
     cluster.kubectl("apply", "-f", "-", input=helm("template", "reconstruction", CHART, *options).stdout)
     binding = ["rolebinding", "team", "--clusterrole=reconstruction-editor", "--group=team"]
     cluster.kubectl("-n", jobs.namespace, "create", *binding)

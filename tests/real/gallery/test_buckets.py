@@ -52,8 +52,10 @@ def test_a_result_in_a_bucket_is_served_whole_in_ranges_and_as_a_zip(
     gallery: Gallery, jobs: Jobs, delivered: str, make_user: MakeUser
 ) -> None:
     token = make_user("viewer")
-    shown = path_of(jobs, delivered, "").rstrip("/")
-    wait_until(lambda: gallery.request("GET", shown, token=token).json["result"], "the gallery to know the result")
+    result_path = path_of(jobs, delivered, "").rstrip("/")
+    wait_until(
+        lambda: gallery.request("GET", result_path, token=token).json["result"], "the gallery to know the result"
+    )
     path = path_of(jobs, delivered, "files/model.glb")
 
     whole = gallery.request("GET", path, token=token)

@@ -50,10 +50,10 @@ def path_of(jobs: Jobs, name: str, file: str) -> str:
 
 
 def test_each_file_of_the_manifest_is_served_unchanged(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
-    shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}", token=token).json["result"]
+    result = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}", token=token).json["result"]
 
-    assert {Path(file["name"]).suffix for file in shown["files"]} >= {".glb", ".png"}
-    for file in shown["files"]:
+    assert {Path(file["name"]).suffix for file in result["files"]} >= {".glb", ".png"}
+    for file in result["files"]:
         answer = gallery.request("GET", path_of(jobs, finished, file["name"]), token=token)
         assert (answer.status, hashlib.sha256(answer.content).hexdigest()) == (200, file["sha256"])
         assert "sandbox" in answer.headers["content-security-policy"]
@@ -172,10 +172,10 @@ def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, fi
     assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{finished}.zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
-        found = {one.filename: (archive.read(one), one.compress_type) for one in archive.infolist()}
+        contents = {entry.filename: (archive.read(entry), entry.compress_type) for entry in archive.infolist()}
     saved = local_names(names_in(output), finished)  # the mesh as NAME.glb
     assert saved["model.glb"] == f"{finished}.glb"
-    assert found == {
+    assert contents == {
         f"{finished}/{local}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name, local in saved.items()
     }
 

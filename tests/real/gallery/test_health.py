@@ -75,8 +75,8 @@ def test_page_api_and_demo_name_a_fault_of_the_installation_and_its_end(
     expect(bar).to_be_empty()
 
     def sentences() -> list[str]:
-        shown = gallery.request("GET", "/api/installation", token=admin).json["problems"]
-        return [problem["sentence"] for problem in shown if problem["cure"]]
+        problems = gallery.request("GET", "/api/installation", token=admin).json["problems"]
+        return [problem["sentence"] for problem in problems if problem["cure"]]
 
     display = Display(Console(file=text, width=200), lambda: 0.0)
     kubectl = ShownKubectl(
@@ -90,7 +90,7 @@ def test_page_api_and_demo_name_a_fault_of_the_installation_and_its_end(
     with Watching(kubectl, display.board, lambda: 0.0):
         fault.begin(system)
         wait_until(
-            lambda: [one.startswith(fault.sentence) for one in sentences()] == [True],
+            lambda: [sentence.startswith(fault.sentence) for sentence in sentences()] == [True],
             f"the gallery's API to name {name}",
             timeout_seconds=SEEN_SECONDS,
             seen=sentences,

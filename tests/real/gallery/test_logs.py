@@ -80,7 +80,7 @@ def log_of(gallery: Gallery, jobs: Jobs, name: str, token: str) -> HttpAnswer:
 
 
 def lines_of_pods(gallery: Gallery, jobs: Jobs, name: str, token: str) -> list[dict[str, str]]:
-    return [one for one in log_of(gallery, jobs, name, token).json["lines"] if one["source"] != "event"]
+    return [line for line in log_of(gallery, jobs, name, token).json["lines"] if line["source"] != "event"]
 
 
 def test_the_lines_about_the_job_come_from_all_pods_in_order(
@@ -104,9 +104,9 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
         ],
     }
 
-    found = lines_of_pods(gallery, jobs, job, token)
+    entries = lines_of_pods(gallery, jobs, job, token)
 
-    lines = [(one["source"], one["text"]) for one in found]
+    lines = [(entry["source"], entry["text"]) for entry in entries]
     assert lines == [("logs-worker", f"INFO Started uid={uid}"), ("logs-operator", "warning Lost the worker")]
     assert all("limitBytes" in asked and "sinceTime" in asked for asked in kubelet.asked)
 
@@ -130,7 +130,7 @@ def test_a_gallery_without_rights_on_pods_says_so(gallery: Gallery, jobs: Jobs, 
 
 
 def test_an_administrator_sees_the_jobs_events_in_its_log(gallery: Gallery, jobs: Jobs, job: str) -> None:
-    found = log_of(gallery, jobs, job, jobs.system.cluster.api.token).json
+    log = log_of(gallery, jobs, job, jobs.system.cluster.api.token).json
 
-    shown = {entry["text"] for entry in found["lines"] if entry["source"] == "event"}
-    assert shown == {f"{reason}: {message}" for _, reason, message in jobs.events(job)}
+    events = {entry["text"] for entry in log["lines"] if entry["source"] == "event"}
+    assert events == {f"{reason}: {message}" for _, reason, message in jobs.events(job)}

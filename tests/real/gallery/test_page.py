@@ -51,7 +51,7 @@ def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterat
     yield opened
     for context in contexts:
         context.close()
-    assert [one for of_page in wrong for one in of_page] == []
+    assert [error for of_page in wrong for error in of_page] == []
 
 
 def test_a_running_job_progresses_and_is_cancelled_in_two_steps(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
     assert barriers(page) == []
     page.screenshot(path=tmp_path / "shared.png", full_page=True)
     api = link.replace(f"{gallery.url}/", "/api/")
-    shown = gallery.request("GET", api)
-    assert shown.json.keys() == {"name", "phase", "state", "verdict", "sentence", "files"}
-    paths = [f"{api}/files/{shown.json['files'][0]['name']}", f"{api}/result.zip", f"{api}/files/manifest.json"]
+    response = gallery.request("GET", api)
+    assert response.json.keys() == {"name", "phase", "state", "verdict", "sentence", "files"}
+    paths = [f"{api}/files/{response.json['files'][0]['name']}", f"{api}/result.zip", f"{api}/files/manifest.json"]
     assert [gallery.request("GET", path).status for path in paths] == [200, 200, 404]
-    assert jobs.namespace.encode() not in shown.content
+    assert jobs.namespace.encode() not in response.content
 
     secret = jobs.system.folder / "share-secret"
     secret.write_text(PROXY_SECRET)
@@ -212,7 +212,7 @@ def test_every_surface_shows_the_same_verdict_with_its_sentence(
     jobs.create_in("Failed", "typo", modelType="photogrammetry", parameters={"quality": "fsat"}, input=vase)
     jobs.create_in("Succeeded", "cube")
     recon = Program(jobs.system.cluster.kubeconfig, jobs.namespace)
-    shown = {line.split()[0]: line for line in recon("get").stdout.splitlines()}
+    rows = {line.split()[0]: line for line in recon("get").stdout.splitlines()}
     columns = jobs.system.cluster.kubectl("-n", jobs.namespace, "get", "recon", "-o", "wide").stdout
     page = open_page("viewer", quiet=False)  # the mesh is no real one
 
@@ -224,8 +224,8 @@ def test_every_surface_shows_the_same_verdict_with_its_sentence(
         expect(badge).to_have_text(state, timeout=WAIT)
         expect(badge).to_have_attribute("data-verdict", verdict)
         expect(row).to_contain_text(sentence)
-        assert state in shown[name]
-        assert sentence in shown[name]
+        assert state in rows[name]
+        assert sentence in rows[name]
         assert status["message"] in columns
     assert jobs.wait_event("vase", "ResultWarning")[::2] == ("Warning", "5 of 9 photos were aligned")
     page.screenshot(path=tmp_path / "verdicts.png", full_page=True)
@@ -330,7 +330,10 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
     page = open_page("editor", "/new", quiet=False)
     photos = sorted((DATA / "photos" / "berlin").glob("*.jpg"))[:3]
     sent: list[str] = []
-    page.on("request", lambda one: sent.append(one.url.rpartition("/")[2]) if one.method == "PUT" else None)
+    page.on(
+        "request",
+        lambda sent_request: sent.append(sent_request.url.rpartition("/")[2]) if sent_request.method == "PUT" else None,
+    )
     page.context.route(f"**/{photos[2].name}", lambda _route: None)  # hangs
     page.get_by_label("Model").select_option("placeholder")
     page.locator("#photos").set_input_files(photos)
@@ -358,7 +361,10 @@ def test_an_upload_continues_after_a_reload_or_is_cancelled(open_page: Open, gal
     page.goto(f"{gallery.url}/new")
     expect(page.get_by_text("2 of 3 photos of continued are uploaded")).to_be_visible(timeout=WAIT)
     sent.clear()
-    page.on("request", lambda one: sent.append(one.url.rpartition("/")[2]) if one.method == "PUT" else None)
+    page.on(
+        "request",
+        lambda sent_request: sent.append(sent_request.url.rpartition("/")[2]) if sent_request.method == "PUT" else None,
+    )
     page.locator("#photos").set_input_files(photos)
     page.get_by_role("button", name="Upload and start").click()
     page.get_by_role("button", name="Start anyway").click()

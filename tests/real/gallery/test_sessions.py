@@ -14,7 +14,7 @@ def test_scripts_and_other_sites_cannot_use_the_cookie(gallery: Gallery, jobs: J
     answer = Browser(gallery).sign_in(token)
 
     assert answer.status == 204
-    attributes = {one.strip().lower() for one in answer.headers["set-cookie"].split(";")[1:]}
+    attributes = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
     assert {"httponly", "samesite=strict", "path=/"} <= attributes
     assert token not in answer.headers["set-cookie"]
 

@@ -61,7 +61,9 @@ def test_uploaded_photos_become_a_job_of_the_user(sender: Sender, jobs: Jobs, up
     assert job["spec"]["input"]["uri"] == f"file://{uploads_dir}/{jobs.namespace}/{upload}/photos"
     assert job["metadata"]["managedFields"][0]["manager"].startswith("reconstruction-gallery/system:")
     folder = uploads_dir / jobs.namespace / upload / "photos"
-    assert {one.name: one.read_bytes() for one in folder.iterdir()} == {one.name: one.read_bytes() for one in photos}
+    assert {entry.name: entry.read_bytes() for entry in folder.iterdir()} == {
+        photo.name: photo.read_bytes() for photo in photos
+    }
     assert sender.photo(upload, "late.jpg").status == 409
     assert sender.discard(upload).status == 409
 

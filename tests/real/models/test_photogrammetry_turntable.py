@@ -39,8 +39,8 @@ def photos(tmp_path: Path) -> list[Path]:
         camera = looking_at(eye, target, np.array([0.0, 0.0, 1.0]), focal=FOCAL, size=SIZE)
         rays = camera.rays()
         face, _ = subject.caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
-        shown = (face >= 0).reshape(SIZE, SIZE, 1)
-        picture = np.where(shown, rendering.photo(subject, camera, seed=index), np.clip(wall(), 0, 255))
+        hit = (face >= 0).reshape(SIZE, SIZE, 1)
+        picture = np.where(hit, rendering.photo(subject, camera, seed=index), np.clip(wall(), 0, 255))
         taken.append(tmp_path / f"{index:02d}.jpg")
         rendering.save(taken[-1], picture.astype(np.uint8))
     return taken

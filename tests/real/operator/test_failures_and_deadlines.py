@@ -30,7 +30,11 @@ def test_a_retriable_failure_is_retried_up_to_the_backoff_limit(jobs: Jobs, seen
     status = job["status"]
     assert (status["phase"], status["attempt"], status["failures"]) == ("Failed", 3, 3)
     assert status["failure"]["reason"] == "BACKEND_CRASHED"
-    waits = [one["status"]["nextAttemptTime"] for one in seen.of(name) if "nextAttemptTime" in one.get("status", {})]
+    waits = [
+        version["status"]["nextAttemptTime"]
+        for version in seen.of(name)
+        if "nextAttemptTime" in version.get("status", {})
+    ]
     assert len(set(waits)) == 2, f"two pauses were expected: {waits}"
     seen.assert_never_backwards(name)
     assert [reason for _, reason, _ in jobs.events(name)].count("AttemptFailed") == 2

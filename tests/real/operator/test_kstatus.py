@@ -19,7 +19,7 @@ def kstatus(job: dict[str, Any]) -> str:
     observed = status.get("observedGeneration")
     if observed is not None and observed != job["metadata"]["generation"]:
         return "InProgress"
-    conditions = {one["type"]: one["status"] for one in status.get("conditions", [])}
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", [])}
     if conditions.get("Reconciling") == "True":
         return "InProgress"
     if conditions.get("Stalled") == "True":
@@ -57,7 +57,7 @@ def test_a_job_is_in_progress_from_its_creation_and_current_only_after_its_end(j
     name = jobs.create(queue="slow")
     jobs.wait_finished(name)
 
-    wait_until(lambda: "Current" in [kstatus(one) for one in seen.of(name)], "the watch to show the end")
+    wait_until(lambda: "Current" in [kstatus(event) for event in seen.of(name)], "the watch to show the end")
     readings = [kstatus(version) for version in seen.of(name)]
 
     assert set(readings[:-1]) <= {"InProgress", "Current"}

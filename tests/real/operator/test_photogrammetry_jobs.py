@@ -67,9 +67,9 @@ def test_photos_without_overlap_fail_with_numbers_and_advice(jobs: Jobs, apart: 
 
     failure = job["status"]["failure"]
     assert failure["reason"] == "NOT_ENOUGH_OVERLAP"
-    found = re.match(r"(\d+) of 4 photos overlap", failure["message"])
-    assert found is not None, failure
-    assert int(job["status"]["quality"]["registered"]) == int(found[1]) < 3  # reported before the gate
+    overlapping = re.match(r"(\d+) of 4 photos overlap", failure["message"])
+    assert overlapping is not None, failure
+    assert int(job["status"]["quality"]["registered"]) == int(overlapping[1]) < 3  # reported before the gate
     assert "at least 3 are needed. Take more photos, closer together" in failure["message"]
     assert failure["message"].lower().count("closer together") == 1
     assert is_true(job, "Failed")

@@ -81,10 +81,10 @@ def test_a_usable_input_is_reported_and_its_job_still_waits(jobs: Jobs, busy: st
 
     job = jobs.wait(name, "checked", lambda job: bool(condition(job, "InputChecked")), timeout_seconds=SECONDS)
 
-    found = condition(job, "InputChecked")
-    assert (found["status"], found["reason"]) == ("True", "Usable")
+    checked = condition(job, "InputChecked")
+    assert (checked["status"], checked["reason"]) == ("True", "Usable")
     count = len(list((photos / "whole").glob("*.jpg")))
-    assert found["message"].startswith(f"{count} photos, ")
+    assert checked["message"].startswith(f"{count} photos, ")
     assert job["status"]["phase"] in ("Pending", "Queued")
     jobs.delete(name)
 

@@ -36,10 +36,10 @@ def paused(operator: Process) -> Iterator[None]:
 
 def export(jobs: Jobs, name: str) -> Exported:
     """Return the object as a backup has it, and delete it."""
-    found = jobs.get(name)
+    job = jobs.get(name)
     jobs.delete(name)
     jobs.wait_gone(name)
-    return found
+    return job
 
 
 def restore(jobs: Jobs, exported: Exported, **spec: Any) -> str:

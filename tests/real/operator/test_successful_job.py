@@ -29,14 +29,16 @@ def test_a_watcher_sees_all_steps_in_order_each_time_with_all_conditions(jobs: J
     assert seen.steps(name) == STEPS
     seen.assert_never_backwards(name)
     assert job["status"]["progress"]["percent"] == 100
-    for version in [one for one in seen.of(name) if one.get("status", {}).get("phase")]:
-        found = version["status"]["conditions"]
-        assert {one["type"] for one in found} == set(ConditionType) - {
+    for version in [event for event in seen.of(name) if event.get("status", {}).get("phase")]:
+        conditions = version["status"]["conditions"]
+        assert {condition["type"] for condition in conditions} == set(ConditionType) - {
             ConditionType.CONTESTED,
             ConditionType.INPUT_CHECKED,
         }
-        assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
-        assert all(one["lastTransitionTime"] and one["reason"] for one in found)
+        assert all(
+            condition["observedGeneration"] == version["status"]["observedGeneration"] for condition in conditions
+        )
+        assert all(condition["lastTransitionTime"] and condition["reason"] for condition in conditions)
 
 
 def test_each_step_of_its_life_is_a_line_of_the_operators_log(jobs: Jobs) -> None:
@@ -46,7 +48,9 @@ def test_each_step_of_its_life_is_a_line_of_the_operators_log(jobs: Jobs) -> Non
     log = jobs.system.processes["operator"].log
     steps = ["Accepted", "Dispatched", "Started", "Simulated", "Succeeded"]
     reasons = wait_until(
-        lambda: found if len(found := re.findall(rf"uid={uid} .* reason=(\w+)", log.read_text())) == len(steps) else [],
+        lambda: (
+            logged if len(logged := re.findall(rf"uid={uid} .* reason=(\w+)", log.read_text())) == len(steps) else []
+        ),
         f"{steps} in the operator's log",
         timeout_seconds=60,
         seen=jobs.system.log_ends,
@@ -66,6 +70,6 @@ def test_the_finished_status_names_the_outputs(jobs: Jobs) -> None:
     assert status["outputs"]["uri"].endswith(f"/{uid}/output")
     names = {file["name"] for file in status["outputs"]["files"]}
     assert "model.glb" in names
-    assert len([one for one in names if one.startswith("preview_")]) >= 2
-    assert all((jobs.folder(name) / "output" / one).is_file() for one in names)
+    assert len([name for name in names if name.startswith("preview_")]) >= 2
+    assert all((jobs.folder(name) / "output" / each).is_file() for each in names)
     assert status["startTime"] <= status["completionTime"]

@@ -60,12 +60,12 @@ def names(jobs: Jobs, photos_root: Path, namespace: str) -> list[str]:
     def create(name: str, **spec: Any) -> str:
         return jobs.create(name, modelType="rough-versioned", queue=_QUEUE, input={"uri": f"file://{folder}"}, **spec)
 
-    found = [create(f"job-{number}") for number in range(8)]
-    found += [create("failed", reuse="Required"), create("cancelled", suspend=True)]
+    created = [create(f"job-{number}") for number in range(8)]
+    created += [create("failed", reuse="Required"), create("cancelled", suspend=True)]
     jobs.cancel("cancelled")
-    for name in found:
+    for name in created:
         jobs.wait_finished(name)
-    return found
+    return created
 
 
 def phases(jobs: Jobs, names: list[str]) -> dict[str, str]:
@@ -75,14 +75,16 @@ def phases(jobs: Jobs, names: list[str]) -> dict[str, str]:
 def delete_namespace(jobs: Jobs) -> None:
     folders = list(jobs.system.jobs_dir.glob("[!.]*"))
     jobs.system.cluster.kubectl("delete", "namespace", jobs.namespace)
-    wait_until(lambda: not any(one.exists() for one in folders), "the job folders to be cleaned up", timeout_seconds=90)
+    wait_until(
+        lambda: not any(folder.exists() for folder in folders), "the job folders to be cleaned up", timeout_seconds=90
+    )
 
 
 def shown(namespace: str) -> dict[str, Any]:
     """The Restore that the page shows, of another backup."""
-    found: dict[str, Any] = yaml.safe_load(block("velero-restore"))
-    found["metadata"]["name"] = found["spec"]["backupName"] = namespace
-    return found
+    manifest: dict[str, Any] = yaml.safe_load(block("velero-restore"))
+    manifest["metadata"]["name"] = manifest["spec"]["backupName"] = namespace
+    return manifest
 
 
 def test_ten_jobs_restored_with_their_status_stay_as_they_were(
@@ -100,10 +102,10 @@ def test_ten_jobs_restored_with_their_status_stay_as_they_were(
 
     later = jobs.create_in("Succeeded", queue=_QUEUE)  # the operator has seen all others
     for name, old in before.items():
-        found = jobs.get(name)
-        assert found["metadata"]["uid"] != old["metadata"]["uid"]
-        assert found["metadata"]["labels"]["velero.io/restore-name"] == jobs.namespace
-        assert (found["spec"], found["status"]) == (old["spec"], old["status"]), name
+        restored = jobs.get(name)
+        assert restored["metadata"]["uid"] != old["metadata"]["uid"]
+        assert restored["metadata"]["labels"]["velero.io/restore-name"] == jobs.namespace
+        assert (restored["spec"], restored["status"]) == (old["spec"], old["status"]), name
         assert not jobs.folder(name).exists()
     assert later not in before
     assert len(list(runs_folder.iterdir())) == runs

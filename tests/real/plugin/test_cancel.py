@@ -19,20 +19,20 @@ QUESTION = "Cancel these 2 jobs? This is final"
 
 
 def spec(jobs: Jobs, name: str) -> tuple[bool, bool]:
-    found = jobs.get(name)["spec"]
-    return bool(found.get("cancelRequested")), bool(found.get("cancelConfirmed"))
+    values = jobs.get(name)["spec"]
+    return bool(values.get("cancelRequested")), bool(values.get("cancelConfirmed"))
 
 
 def test_a_user_sees_what_would_be_lost_and_is_prompted_once(jobs: Jobs, recon: Program) -> None:
     jobs.create_in("Running", "running", queue="slow")
     jobs.create_in("Suspended", "sleeping", suspend=True)
     jobs.create_in("Succeeded", "over")
-    code, shown = recon.on_terminal("cancel", "running", "sleeping", "over", answers={QUESTION: "y\n"})
-    assert shown.count(QUESTION) == 1
-    assert "over: already Succeeded" in shown
-    assert "Running, cancel requested" in shown
-    assert "running: cancelled" in shown
-    assert "sleeping: cancelled" in shown
+    code, output = recon.on_terminal("cancel", "running", "sleeping", "over", answers={QUESTION: "y\n"})
+    assert output.count(QUESTION) == 1
+    assert "over: already Succeeded" in output
+    assert "Running, cancel requested" in output
+    assert "running: cancelled" in output
+    assert "sleeping: cancelled" in output
     assert code == 1  # one of the named jobs was not cancelled
     assert jobs.get("running")["status"]["phase"] == "Cancelled"
 
@@ -41,9 +41,9 @@ def test_the_answer_no_withdraws_only_the_commands_own_requests(jobs: Jobs, reco
     jobs.create_in("Queued", "first", queue=held)
     jobs.create_in("Queued", "second", queue=held)
     jobs.request_cancel("second")
-    code, shown = recon.on_terminal("cancel", "--all", answers={QUESTION: "n\n"})
+    code, output = recon.on_terminal("cancel", "--all", answers={QUESTION: "n\n"})
     assert code == 0
-    assert "Nothing is cancelled. The requested cancels are withdrawn." in shown
+    assert "Nothing is cancelled. The requested cancels are withdrawn." in output
     assert spec(jobs, "first") == (False, False)
     assert spec(jobs, "second") == (True, False)  # requested before by another client
 
@@ -60,9 +60,9 @@ def test_jobs_that_cannot_be_cancelled_are_listed_before_the_prompt(jobs: Jobs, 
     for name in ("over", "done"):
         jobs.create_in("Succeeded", name)
     jobs.create_in("Queued", "first", queue=held)
-    code, shown = recon.on_terminal("cancel", "--all", answers={"Cancel first?": "n\n"})
+    code, output = recon.on_terminal("cancel", "--all", answers={"Cancel first?": "n\n"})
     assert code == 0
-    others = shown.partition("Cancel first?")[0]
+    others = output.partition("Cancel first?")[0]
     assert "Not eligible, already Succeeded: " in others
     assert {"over", "done"} < set(others.replace(",", " ").split())
 
@@ -138,10 +138,10 @@ def test_retry_creates_a_new_job_from_a_finished_one(jobs: Jobs, recon: Program,
     done = recon("retry", "@latest", "--param", "faces=5000", *options)
     name = options[-1] if options else "banana-2"
     assert done.stdout == f"{name}: created from banana\n"
-    made = jobs.get(name)
-    assert made["metadata"]["annotations"]["reconstruction.dev/retry-of"] == "banana"
-    assert made["spec"]["input"] == {"uri": "file:///nowhere"}
-    assert made["spec"]["parameters"] == {"faces": 5000}
+    job = jobs.get(name)
+    assert job["metadata"]["annotations"]["reconstruction.dev/retry-of"] == "banana"
+    assert job["spec"]["input"] == {"uri": "file:///nowhere"}
+    assert job["spec"]["parameters"] == {"faces": 5000}
 
 
 @pytest.mark.parametrize(

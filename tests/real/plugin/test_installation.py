@@ -14,8 +14,8 @@ from tests.support.plugin import Program
 
 
 def document(tenant: Program, *arguments: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(tenant(*arguments, "-o", "json").stdout)
-    return found
+    content: dict[str, Any] = json.loads(tenant(*arguments, "-o", "json").stdout)
+    return content
 
 
 def states(tenant: Program) -> dict[str, str]:

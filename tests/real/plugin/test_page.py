@@ -56,4 +56,4 @@ def test_a_report_runs_but_reads_no_file_and_leads_to_no_other_host(browser: Bro
             with connection:
                 assert connection.recv(100) == b""
 
-    assert any("connect-src" in one for one in wrong), wrong
+    assert any("connect-src" in error for error in wrong), wrong

@@ -37,9 +37,9 @@ def test_get_shows_jobs_that_need_attention_first(jobs: Jobs, recon: Program, he
 def test_get_prints_objects_in_kubectl_formats(jobs: Jobs, recon: Program) -> None:
     jobs.create("first", suspend=True)
     jobs.create("second", suspend=True)
-    one = json.loads(recon("get", "first", "-o", "json").stdout)
-    assert (one["kind"], one["metadata"]["name"]) == ("ReconstructionJob", "first")
-    assert "managedFields" not in one["metadata"]
+    single = json.loads(recon("get", "first", "-o", "json").stdout)
+    assert (single["kind"], single["metadata"]["name"]) == ("ReconstructionJob", "first")
+    assert "managedFields" not in single["metadata"]
     every = yaml.safe_load(recon("get", "-o", "yaml").stdout)
     assert (every["kind"], len(every["items"])) == ("List", 2)
     names = recon("get", "-o", "name").stdout.split()
@@ -59,11 +59,11 @@ def test_the_table_fits_a_terminal_of_80_columns(jobs: Jobs, recon: Program) -> 
     jobs.create_in(
         "Failed", "a-name-that-is-rather-long-for-a-job", modelType="photogrammetry", input={"uri": "file:///x"}
     )
-    code, shown = recon.on_terminal("get")
+    code, output = recon.on_terminal("get")
     assert code == 0
-    assert "\x1b[31mFailed" in shown
-    assert "INPUT_REFUSED" in shown
-    plain = shown.replace("\x1b[31m", "").replace("\x1b[33m", "").replace("\x1b[0m", "")
+    assert "\x1b[31mFailed" in output
+    assert "INPUT_REFUSED" in output
+    plain = output.replace("\x1b[31m", "").replace("\x1b[33m", "").replace("\x1b[0m", "")
     assert max(len(line.rstrip("\r")) for line in plain.splitlines()) <= 80
 
 
@@ -83,8 +83,8 @@ def test_wait_prints_the_objects_that_reached_the_state(jobs: Jobs, recon: Progr
     jobs.create("waiting", queue=held)
     done = recon("wait", "good", "waiting", "--for", "succeeded", "--timeout", "5s", "-o", "json")
     assert (done.returncode, done.stderr) == (6, "waiting: not succeeded after 5 s\n")
-    found = json.loads(done.stdout)
-    assert (found["metadata"]["name"], found["status"]["phase"]) == ("good", "Succeeded")
+    printed = json.loads(done.stdout)
+    assert (printed["metadata"]["name"], printed["status"]["phase"]) == ("good", "Succeeded")
     named = recon("wait", "good", "-o", "name")
     assert (named.returncode, named.stdout) == (0, "reconstructionjob.reconstruction.dev/good\n")
 
@@ -122,7 +122,9 @@ def test_a_deleted_job_is_printed_in_its_last_known_state(
     connection = connect(kubeconfig=str(recon.kubeconfig), namespace=jobs.namespace)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(wait, connection, Selection(("waiting",)), "delete", 60, Format.NAME)
-        wait_until(lambda: any(one.name.startswith("follow ") for one in threading.enumerate()), "the watch to begin")
+        wait_until(
+            lambda: any(thread.name.startswith("follow ") for thread in threading.enumerate()), "the watch to begin"
+        )
         jobs.delete("waiting")
         assert waiting.result() == 0
     assert capsys.readouterr().out == "reconstructionjob.reconstruction.dev/waiting\n"
@@ -150,14 +152,14 @@ def test_watch_prints_a_line_of_json_for_each_change(jobs: Jobs, recon: Program)
     done = recon("watch", "banana", "--timeout", "120s", "-o", "json")
     changes = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, changes[0]["type"]) == (0, "ADDED")
-    assert {one["type"] for one in changes[1:]} == {"MODIFIED"}
+    assert {change["type"] for change in changes[1:]} == {"MODIFIED"}
     assert changes[-1]["object"]["status"]["phase"] == "Succeeded"
     assert "managedFields" not in changes[-1]["object"]["metadata"]
 
 
 def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
     jobs.create("banana", queue="slow", suspend=True)  # the program must be watching before the first Event
-    code, shown = recon.on_terminal(
+    code, output = recon.on_terminal(
         *("watch", "banana", "--timeout", "80s"),
         answers={
             "Suspended": lambda: jobs.patch("banana", suspend=False),
@@ -165,8 +167,8 @@ def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
         },
     )
     assert code == 0
-    assert "━" in shown
-    assert "CancelRequested" in shown  # an Event
+    assert "━" in output
+    assert "CancelRequested" in output  # an Event
 
 
 def test_a_viewer_may_read_and_gets_a_clear_error_otherwise(jobs: Jobs, recon: Program) -> None:

@@ -63,10 +63,10 @@ def test_local_photos_become_a_local_result(
     assert done.stdout.splitlines()[-1].startswith("my-banana: Succeeded, took ")
     assert len(photos.keys) == 4
     assert all(key.startswith("team/my-banana/") for key in photos.keys)
-    made = jobs.get("my-banana")
-    assert made["spec"]["input"]["uri"] == "s3://scans/team/my-banana/"
-    assert made["metadata"]["labels"] == {"set": "museum"}
-    assert made["status"]["inputs"]["images"] == 4
+    job = jobs.get("my-banana")
+    assert job["spec"]["input"]["uri"] == "s3://scans/team/my-banana/"
+    assert job["metadata"]["labels"] == {"set": "museum"}
+    assert job["status"]["inputs"]["images"] == 4
     fetched = recon("results", "@latest", "-o", tmp_path / "out")
     assert fetched.returncode == 0, fetched.stderr
     named = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}

@@ -44,17 +44,17 @@ def test_a_published_address_gets_no_token_before_the_user_confirms_it(
     with socket.create_server(("127.0.0.1", port)) as stranger:
         stranger.setblocking(False)
         refused = user(*read)
-        code, shown = user.on_terminal(*read, answers={"[y/N]": "n\n"})
+        code, output = user.on_terminal(*read, answers={"[y/N]": "n\n"})
         with pytest.raises(BlockingIOError):
             stranger.accept()
 
     assert refused.returncode == 2
     assert f"--gallery {address}" in " ".join(refused.stderr.split())
-    assert (code, "nothing was sent" in shown) == (2, True)
+    assert (code, "nothing was sent" in output) == (2, True)
     gallery = start_gallery(jobs.system, port=port, GALLERY_LOGS_DIR=str(jobs.system.folder))
     know(gallery, jobs, name)
-    code, shown = user.on_terminal(*read, answers={"[y/N]": "y\n"})
-    assert (code, " worker " in shown) == (0, True), shown
+    code, output = user.on_terminal(*read, answers={"[y/N]": "y\n"})
+    assert (code, " worker " in output) == (0, True), output
     again = user(*read)
     assert (again.returncode, " worker " in again.stdout) == (0, True), again.stderr
     gallery.process.stop()

@@ -379,9 +379,9 @@ def test_a_misspelt_queue_gets_a_suggestion(connection: Connection, people: dict
 def test_why_prints_the_answer_as_json(cluster: devcluster.Cluster, connection: Connection) -> None:
     write(connection, {"suspend": True}, {"phase": "Suspended"})
     done = Program(cluster.kubeconfig, connection.namespace)("why", "banana", "-o", "json")
-    found = json.loads(done.stdout)
-    assert (found["situation"], found["phase"], found["well"]) == ("suspended", "Suspended", False)
-    assert found["unknown"] == []
+    answer = json.loads(done.stdout)
+    assert (answer["situation"], answer["phase"], answer["well"]) == ("suspended", "Suspended", False)
+    assert answer["unknown"] == []
 
 
 def test_why_prints_a_sentence_and_a_list_of_actions(cluster: devcluster.Cluster, connection: Connection) -> None:

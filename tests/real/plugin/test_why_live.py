@@ -14,9 +14,9 @@ from tests.support.plugin import Program
 
 
 def situation(recon: Program, name: str) -> str:
-    found: dict[str, Any] = json.loads(recon("why", name, "-o", "json").stdout)
-    assert found["actions"]
-    return str(found["situation"])
+    answer: dict[str, Any] = json.loads(recon("why", name, "-o", "json").stdout)
+    assert answer["actions"]
+    return str(answer["situation"])
 
 
 def test_waiting_jobs_are_explained(jobs: Jobs, recon: Program, held: str) -> None:

@@ -100,13 +100,13 @@ class Installation(Operators):
         worker = self.workers[node]
         if epoch in ("", worker.reported):
             return
-        if worker.found is None:
-            worker.found = (epoch, [owner for _, owner in notes.surveyed() if owner is not None])
+        if worker.inventory is None:
+            worker.inventory = (epoch, [owner for _, owner in notes.surveyed() if owner is not None])
         if at_once:
-            seen_in, owners = worker.found
+            seen_in, owners = worker.inventory
             inventory.report(self.client, self.keys, owners)
             folder_deletion.finish_deletions()
-            worker.reported, worker.found = seen_in, None
+            worker.reported, worker.inventory = seen_in, None
 
     def take(self, message: Message, *, fails: bool) -> Run:
         """A worker gets the message, and runs to its first point."""
@@ -188,7 +188,7 @@ class Installation(Operators):
         folder = file_handler.job_dir(job)
         output = folder / "output"
         return [
-            one for one in (output, output / "model.glb", *sorted(folder.glob("attempts/*")), folder) if one.exists()
+            each for each in (output, output / "model.glb", *sorted(folder.glob("attempts/*")), folder) if each.exists()
         ]
 
     def lose_file(self, job: str, path: Path) -> None:

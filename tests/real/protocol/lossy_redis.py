@@ -54,7 +54,7 @@ class LossyRedis:
         return call.read(replies[0])
 
     def _note_end(self, keys: Sequence[str]) -> None:
-        (key,) = (one for one in keys if one.startswith("job:"))
+        (key,) = (key for key in keys if key.startswith("job:"))
         held = self.client.hgetall(key)
         if "outcome" in held:
             self.ended.setdefault(f"{key.removeprefix('job:')}-{held['attempt']}", held)

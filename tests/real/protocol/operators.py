@@ -80,8 +80,10 @@ class Operators(LossyRedis):
         pipeline = self.raw.pipeline(transaction=False)
         for key in keys:
             pipeline.dump(key).pttl(key)
-        found = pipeline.execute()
-        values = {key: (dump, max(0, ttl_ms)) for key, dump, ttl_ms in zip(keys, found[::2], found[1::2], strict=True)}
+        replies = pipeline.execute()
+        values = {
+            key: (dump, max(0, ttl_ms)) for key, dump, ttl_ms in zip(keys, replies[::2], replies[1::2], strict=True)
+        }
         return Snapshot(values, tuple(self.messages))
 
     def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
@@ -122,9 +124,9 @@ class Operators(LossyRedis):
             return ObservedBatch(looks[-1][1], tuple(seen))
 
         async def act(batch: Sequence[actor.JobActions], _fence: int) -> actor.ActResults:
-            for one in batch:
-                for action in one.actions:
-                    self._carry_out(operator, one.key, action)
+            for entry in batch:
+                for action in entry.actions:
+                    self._carry_out(operator, entry.key, action)
             return actor.ActResults()
 
         operator.orphans = Orphans(
@@ -149,10 +151,10 @@ class Operators(LossyRedis):
     def lead(self, index: int) -> None:
         """This operator leads from now on; the other one may not know it."""
         operator = self.operators[index]
-        operator.fence = max(one.fence for one in self.operators) + 1
+        operator.fence = max(operator.fence for operator in self.operators) + 1
         self._forget_all(operator)
         self.leader = index
-        operator.timeline.learn(max(one.timeline.known for one in self.operators))  # by the Lease
+        operator.timeline.learn(max(operator.timeline.known for operator in self.operators))  # by the Lease
         self._check_epoch(operator)
 
     def _check_epoch(self, operator: Operator) -> None:
@@ -228,7 +230,7 @@ class Operators(LossyRedis):
 
     def _place(self, task: str) -> Message | Run | None:
         """Where a message of the attempt is: in the queue, or at a worker. Attempt 0 is the order to delete files."""
-        waiting: Iterator[Message | Run] = (one for one in self.messages if one.task == task)
+        waiting: Iterator[Message | Run] = (message for message in self.messages if message.task == task)
         taken = (run for run in self.runs.values() if run.message.task == task)
         return next(chain(waiting, taken), None)
 
@@ -236,11 +238,11 @@ class Operators(LossyRedis):
         """Carry out the plan for an observation, which may be old: another operator may lead by now."""
         thing = self.objects[job.key.job_id]
         self._planned_from = job.status
-        made = plan(job, seen, now, TIMING, admitted=len(self.messages) < WINDOW)
-        for action in made.actions:
+        decided = plan(job, seen, now, TIMING, admitted=len(self.messages) < WINDOW)
+        for action in decided.actions:
             self._carry_out(operator, job.key, action)
         if self._budget is None and writes and not thing.deleted:
-            thing.write(made.status)
+            thing.write(decided.status)
 
     def _carry_out(self, operator: Operator, key: JobRef, action: planned.Action) -> None:
         if not self._lives_on():
@@ -256,13 +258,15 @@ class Operators(LossyRedis):
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
             case planned.TakeBack():
-                self.messages = [one for one in self.messages if one.job != job]
+                self.messages = [message for message in self.messages if message.job != job]
             case planned.DeleteObject():
                 self.delete(self.objects[job])
             case _:
                 done = self.order(operator, operator_calls.for_action, action=action, job=key)
                 if done and isinstance(action, planned.Forget):
-                    self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
+                    self.granted = {
+                        granted: token for granted, token in self.granted.items() if not granted.startswith(f"{job}-")
+                    }
                     self.ended = {task: end for task, end in self.ended.items() if not task.startswith(f"{job}-")}
 
     def _lives_on(self) -> bool:

@@ -88,7 +88,7 @@ class Promises(Installation):
             self.published.add(job)
         if self.delivered(job) is not None:
             self._is_complete(job, self.meshes / job)
-        rooms = {one.name for one in JobFolder.of(job).attempts.glob("[1-9]*")}
+        rooms = {path.name for path in JobFolder.of(job).attempts.glob("[1-9]*")}
         for name in self.rooms.get(job, set()) - rooms:
             earlier = int(name.partition("-")[0]) <= run.message.attempt
             assert earlier or self._may_delete(run), f"{run} deleted the folder of a later attempt, {name}"
@@ -226,7 +226,7 @@ class Promises(Installation):
 
     def _must_be_cancelled(self) -> list[str]:
         """Jobs whose cancel is confirmed, and that had not finished before."""
-        found = []
+        existing = []
         for job, thing in self.objects.items():
             if not thing.spec.cancel_confirmed or thing.over:
                 continue
@@ -235,13 +235,13 @@ class Promises(Installation):
                 for end in self._ends(job).values()
             ]
             if not any(_is_final(outcome, reason) for outcome, reason in ends):
-                found.append(job)
-        return found
+                existing.append(job)
+        return existing
 
     def _cancelled(self) -> list[str]:
         """Jobs that ended so, and whose objects are there."""
-        found = self.objects.items()
-        return [job for job, thing in found if thing.status.phase is Phase.CANCELLED and not thing.deleted]
+        existing = self.objects.items()
+        return [job for job, thing in existing if thing.status.phase is Phase.CANCELLED and not thing.deleted]
 
     def _has_files(self, job: str) -> bool:
         folder = file_handler.job_dir(job)
@@ -256,14 +256,14 @@ class Promises(Installation):
             key for key in self.client.keys("*") if any(job in key for job in self.jobs) and self.client.pttl(key) < 0
         ]
         recorded = self.client.smembers(self.keys.records(INSTALL))
-        folders = [one for one in self.root.iterdir() if not self._has_no_owner(one)]
+        folders = [entry for entry in self.root.iterdir() if not self._has_no_owner(entry)]
         return not (left or recorded or folders or self.messages or self.runs)
 
     def _has_no_owner(self, folder: Path) -> bool:
         """Left by a worker that was killed before it wrote the ownership note, of a job whose
         record was lost as well.
         """
-        empty = all(one.is_dir() or one.name == OWNER for one in folder.rglob("*"))
+        empty = all(path.is_dir() or path.name == OWNER for path in folder.rglob("*"))
         return empty and self.emptied
 
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
@@ -286,7 +286,7 @@ class Promises(Installation):
                 self.client.delete(key)  # of a worker that was killed
         self.state = None
         for node, worker in self.workers.items():
-            if node == WORKERS[0] or worker.found is not None:  # all workers find the same folders
+            if node == WORKERS[0] or worker.inventory is not None:  # all workers find the same folders
                 self.register(node)
         self.sweep(leader)
         for job in self.jobs:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.long, pytest.mark.hypothesis]
 IS_QUICK = settings.default is settings.get_profile("shared") and "PROTOCOL_EXAMPLES" not in os.environ
 EXAMPLES = int(os.environ.get("PROTOCOL_EXAMPLES", settings.default.max_examples))
 # `make test` reports a failure as it was found: to shrink it takes half an hour.
-PHASES = [one for one in Phase if one is not Phase.shrink or not IS_QUICK]
+PHASES = [phase for phase in Phase if phase is not Phase.shrink or not IS_QUICK]
 STEPS = int(os.environ.get("PROTOCOL_STEPS", "80"))  # of one example
 
 

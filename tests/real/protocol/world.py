@@ -201,7 +201,7 @@ class Worker:
     """A worker's main process, as `tasks.registration` and `tasks.inventory`."""
 
     reported: str = ""  # the epoch in which it has reported job folders
-    found: tuple[str, list[AttemptRef]] | None = None  # found and not reported yet, and in which epoch
+    inventory: tuple[str, list[AttemptRef]] | None = None  # found and not reported yet, and in which epoch
 
 
 class PlainModel:

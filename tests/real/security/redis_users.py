@@ -13,8 +13,8 @@ ACL = REPOSITORY / "manifests" / "integrations" / "redis"
 def rules(side: str, *, prefix: str = "") -> list[str]:
     """Return the ACL rules of `operator`, `worker` or `client`, with a prefix before all keys and channels."""
     lines = (ACL / f"{side}.acl").read_text().splitlines()
-    found = [rule for line in lines for rule in line.partition("#")[0].split()]
-    return [f"{rule[0]}{prefix}{rule[1:]}" if rule[0] in "~&" else rule for rule in found]
+    words = [rule for line in lines for rule in line.partition("#")[0].split()]
+    return [f"{rule[0]}{prefix}{rule[1:]}" if rule[0] in "~&" else rule for rule in words]
 
 
 def user(side: str, password: str, *, prefix: str = "") -> str:

@@ -40,9 +40,9 @@ class Secured:
 
     def refusals(self) -> list[str]:
         """Return what Redis rejected since the last call: user, reason and object."""
-        found = [f"{one['username']}: {one['reason']} {one['object']}" for one in self.admin.acl_log()]
+        denied = [f"{entry['username']}: {entry['reason']} {entry['object']}" for entry in self.admin.acl_log()]
         self.admin.acl_log_reset()
-        return found
+        return denied
 
     def as_user(self, side: str) -> redis.Redis:
         """Return a client with the rights of `operator`, `worker` or `client`."""
@@ -72,7 +72,10 @@ def test_runs_cancels_suspensions_losses_and_deletions_need_no_more_rights(secur
     jobs.create("cancelled", **long)
     jobs.wait_phase("cancelled", "Running")
     jobs.cancel("cancelled")
-    assert [jobs.wait_finished(one)["status"]["phase"] for one in ("whole", "cancelled")] == ["Succeeded", "Cancelled"]
+    assert [jobs.wait_finished(each)["status"]["phase"] for each in ("whole", "cancelled")] == [
+        "Succeeded",
+        "Cancelled",
+    ]
     folder = jobs.folder("whole")
     jobs.create("suspended", **long)
     jobs.wait_phase("suspended", "Running")

@@ -51,12 +51,12 @@ def tenants(cluster: Cluster) -> Iterator[Tenants]:
     wait_until(
         lambda: cluster.api.is_there("/apis/reconstruction.dev/v1alpha1"), "the API server to serve ReconstructionJobs"
     )
-    shown = [f"--show-only=templates/roles/{one}.yaml" for one in ("users", "canceller")]
+    templates = [f"--show-only=templates/roles/{pair}.yaml" for pair in ("users", "canceller")]
     people = helm(
         "template",
         "people",
         CHART,
-        *shown,
+        *templates,
         "--set=rbac.canceller.enabled=true,rbac.aggregate=false,fullnameOverride=people",
     ).stdout
     cluster.kubectl("apply", "-f", "-", input=people)
@@ -64,23 +64,23 @@ def tenants(cluster: Cluster) -> Iterator[Tenants]:
     for name in names:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
         cluster.kubectl("create", "-f", "-", input=job("job", name))
-    one = Tenants(cluster, *names)
+    pair = Tenants(cluster, *names)
     for role in ROLES:
         cluster.kubectl(
-            "-n", one.mine, "create", "rolebinding", role, f"--clusterrole=people-{role}", f"--user={role}-of-mine"
+            "-n", pair.mine, "create", "rolebinding", role, f"--clusterrole=people-{role}", f"--user={role}-of-mine"
         )
     wait_until(
         # A new value each time: the label is accepted until the policy is in effect, and the same value is no change.
         lambda: (
             "you may change"
-            in one.attempt(
-                *("canceller", "-n", one.mine, "label", "--overwrite", "recon", "job", f"a={secrets.token_hex(3)}")
+            in pair.attempt(
+                *("canceller", "-n", pair.mine, "label", "--overwrite", "recon", "job", f"a={secrets.token_hex(3)}")
             ).stderr
         ),
         "the policy to be in effect",
         timeout_seconds=SETTLE_SECONDS,
     )
-    yield one
+    yield pair
     cluster.kubectl("delete", "-f", "-", input=people)
     cluster.kubectl("delete", "namespace", *names, "--wait=false")
 

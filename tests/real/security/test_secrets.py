@@ -26,30 +26,30 @@ OPERATOR, WORKER, WRONG, HEADER = (f"Secret-{secrets.token_hex(8)}" for _ in ran
 
 def command_lines(system: System) -> str:
     """Return the command lines of all processes of the system: guards, servers and their children, including models."""
-    found = [
-        one
+    processes = [
+        each
         for process in system.processes.values()
         if process.alive
         for pid in process.pids
-        for one in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+        for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
     ]
     lines = []
-    for one in found:
+    for each in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            lines.append(" ".join(one.cmdline()))
+            lines.append(" ".join(each.cmdline()))
     return "\n".join(lines)
 
 
 def shown_by(system: System, jobs: Jobs, names: Sequence[str]) -> dict[str, str]:
     """Return all texts that users can read, by their place."""
-    shown = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
-    shown["statuses"] = json.dumps([jobs.get(name)["status"] for name in names])
-    shown["events"] = json.dumps(system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}/events"))
+    logs = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
+    logs["statuses"] = json.dumps([jobs.get(name)["status"] for name in names])
+    logs["events"] = json.dumps(system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}/events"))
     with urllib.request.urlopen(f"http://127.0.0.1:{system.metrics_ports['operator']}/metrics") as answer:  # our own
-        shown["metrics"] = answer.read().decode()
-    shown["command lines"] = command_lines(system)
-    assert all(len(text) > 100 for text in shown.values()), {name: len(text) for name, text in shown.items()}
-    return shown
+        logs["metrics"] = answer.read().decode()
+    logs["command lines"] = command_lines(system)
+    assert all(len(text) > 100 for text in logs.values()), {name: len(text) for name, text in logs.items()}
+    return logs
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_no_password_or_header_appears_anywhere(secret_system: System, namespace
         )
     assert [jobs.wait_finished(name)["status"]["phase"] for name in names] == ["Succeeded"] * 2
 
-    shown = shown_by(system, jobs, names)
+    texts = shown_by(system, jobs, names)
 
-    places = [name for name, text in shown.items() for secret in (OPERATOR, WORKER, WRONG, HEADER) if secret in text]
+    places = [name for name, text in texts.items() for secret in (OPERATOR, WORKER, WRONG, HEADER) if secret in text]
     assert places == []
 
 
@@ -133,12 +133,12 @@ def test_no_signature_of_an_input_url_appears_anywhere(
         )
         assert jobs.wait_finished(missing)["status"]["failure"]["reason"] == "INPUT_NOT_FOUND"
         wait_until(lambda: any(tmp_path.glob("*.pid")), "the model to run", timeout_seconds=60)
-        shown = shown_by(system, jobs, [running, missing])
+        texts = shown_by(system, jobs, [running, missing])
         jobs.cancel(running)
         assert jobs.wait_finished(running)["status"]["phase"] == "Cancelled"
-        shown["worker"] = system.processes["worker"].log.read_text()
+        texts["worker"] = system.processes["worker"].log.read_text()
 
     assert set(requested) == {f"/set.zip?{query}", f"/missing.zip?{query}"}
-    assert "models.child" in shown["command lines"]
-    assert '"GET /set.zip?*** HTTP/1.1" 200' in shown["worker"]  # a line of urllib3; Celery's lines have no arguments
-    assert [name for name, text in shown.items() if signature in text] == []
+    assert "models.child" in texts["command lines"]
+    assert '"GET /set.zip?*** HTTP/1.1" 200' in texts["worker"]  # a line of urllib3; Celery's lines have no arguments
+    assert [name for name, text in texts.items() if signature in text] == []

@@ -78,8 +78,8 @@ def test_a_job_cannot_read_results_of_another_job(jobs: Jobs) -> None:
 def test_a_cancel_ignores_the_job_of_that_name_in_another_namespace(jobs: Jobs, system: System) -> None:
     system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": f"{jobs.namespace}-2"}})
     other = Jobs(system, f"{jobs.namespace}-2")
-    for one in (jobs, other):
-        one.create("same")
+    for tenant in (jobs, other):
+        tenant.create("same")
     jobs.wait_phase("same", "Running")
     jobs.cancel("same")
 

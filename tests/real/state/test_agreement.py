@@ -30,20 +30,20 @@ return {as_bit(is_record), as_bit(job.token), as_bit(job.outcome), as_bit(job.st
 def by_scripts(client: redis.Redis, *values: str | bytes) -> list[bool]:
     """Whether it is a record, a token, an end, a stop and a time for the scripts."""
     call: calls.Call[Any] = calls.Call(_JUDGE, ("key",), values, list)  # type: ignore[arg-type]  # bytes, as no call has
-    return [bool(one) for one in calls.run(client, call)]
+    return [bool(bit) for bit in calls.run(client, call)]
 
 
 def by_operator(client: redis.Redis) -> list[bool]:
     """The same for the operator, from what it reads there."""
     job = fields.load_job("key", client.hmget("key", list(fields.JOB_FIELDS)))
-    found: list[Any] = [
+    parsed: list[Any] = [
         fields.parse_record("job", job),
         fields.parse_claim(job, NOW),
         fields.parse_end(job, "key"),
         fields.parse_stop(job["stop"]),
         fields.time_of(job["token"]),
     ]
-    return [one is not None for one in found]
+    return [part is not None for part in parsed]
 
 
 RECORD, TOKEN, END, STOP, TIME = range(5)

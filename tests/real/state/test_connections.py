@@ -132,7 +132,7 @@ async def test_sentinel_by_its_url(monkeypatch: pytest.MonkeyPatch, addresses: i
         ports = [1, watch.port][-addresses:]
 
         def url(db: int) -> str:
-            return ";".join(f"sentinel://:{QUOTED}@127.0.0.1:{one}/{db}" for one in ports)
+            return ";".join(f"sentinel://:{QUOTED}@127.0.0.1:{port}/{db}" for port in ports)
 
         with connected(monkeypatch, state=url(1), broker=url(0)):
             await everything_works()

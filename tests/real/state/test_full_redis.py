@@ -82,5 +82,5 @@ def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: red
     do(worker_calls.register_worker, node="w", queues=("celery",))
 
     assert claim.code is ClaimCode.CLAIMED
-    assert [one.node for one in do(reads.live_workers)] == ["w"]
+    assert [worker.node for worker in do(reads.live_workers)] == ["w"]
     assert full.ttl(Keys().worker("w")) > 0

@@ -15,12 +15,13 @@ OF_A_JOB = ("job:job", "alive:job")
 
 def test_a_full_batch_keeps_its_order(do: Caller) -> None:
     ids = [f"job-{index}" for index in range(reads.OBSERVE_BATCH)]
-    for one in ids[::7]:
-        do.want(job_id=one, name=one)
+    for job_id in ids[::7]:
+        do.want(job_id=job_id, name=job_id)
     names = [
-        job.record.attempt.job.name if job.record else None for job in do(reads.observe, [(one, 1) for one in ids]).jobs
+        job.record.attempt.job.name if job.record else None
+        for job in do(reads.observe, [(job_id, 1) for job_id in ids]).jobs
     ]
-    assert names == [one if index % 7 == 0 else None for index, one in enumerate(ids)]
+    assert names == [job_id if index % 7 == 0 else None for index, job_id in enumerate(ids)]
 
 
 @pytest.mark.parametrize(
@@ -69,5 +70,5 @@ def test_every_key_has_the_prefix(client: redis.Redis) -> None:
     do.want()
     do.claim()
     do(worker_calls.register_worker, node="w", queues=())
-    assert [one.node for one in do(reads.live_workers)] == ["w"]
+    assert [worker.node for worker in do(reads.live_workers)] == ["w"]
     assert [key for key in client.keys("*") if not key.startswith("team-a:")] == []

@@ -54,12 +54,12 @@ def test_jobs_run_on_while_operator_and_workers_become_the_next_version_and_go_b
 
     operator.stop()
     system.start_operator("operator-3")
-    made = jobs.create()  # by the next worker, for this operator
-    assert phase(jobs.wait_finished(made)) == "Succeeded"
-    assert '"laterKey"' in (jobs.folder(made) / "output" / "manifest.json").read_text()
+    created = jobs.create()  # by the next worker, for this operator
+    assert phase(jobs.wait_finished(created)) == "Succeeded"
+    assert '"laterKey"' in (jobs.folder(created) / "output" / "manifest.json").read_text()
     worker.stop()
     system.start_worker("worker-3", concurrency=2)
-    for job in (name, sent, made):
+    for job in (name, sent, created):
         assert jobs.get(job)["status"].get("failures", 0) == 0
         folder = jobs.folder(job)
         jobs.delete(job)

@@ -29,9 +29,9 @@ SERVICES = COMPOSE["services"]
 def stage(name: str) -> str:
     """Return the instructions of one stage of the Dockerfile, and of its base stages."""
     text = (CHECKOUT / "Dockerfile").read_text()
-    found = re.search(rf"^FROM (\S+) AS {name}\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"the Dockerfile has no stage {name}"
-    return found[2] if found[1].startswith("$") else stage(found[1]) + found[2]
+    match = re.search(rf"^FROM (\S+) AS {name}\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert match is not None, f"the Dockerfile has no stage {name}"
+    return match[2] if match[1].startswith("$") else stage(match[1]) + match[2]
 
 
 def instruction(text: str, name: str) -> list[str]:

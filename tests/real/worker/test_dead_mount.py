@@ -41,13 +41,13 @@ def cancelled_job(farm: Farm, job_id: str, place: Path) -> None:
 
 
 def deletions(pid: int) -> list[psutil.Process]:
-    found = []
+    running = []
     for child in psutil.Process(pid).children(recursive=True):
         try:
-            found += [child] if any("worker.withdrawal" in part for part in child.cmdline()) else []
+            running += [child] if any("worker.withdrawal" in part for part in child.cmdline()) else []
         except psutil.Error:
             continue
-    return found
+    return running
 
 
 @pytest.mark.release

@@ -62,7 +62,7 @@ def test_a_worker_continues_after_redis_rejected_writes(pool: str, begin: Change
         end(client)
 
     # The end of a bare task may be lost, but every slot of the worker is free again.
-    for one in [own_farm.send(f"later-{number}", "placeholder") for number in range(_LATER)]:
-        own_farm.wait_state(one, "SUCCESS")
+    for result in [own_farm.send(f"later-{number}", "placeholder") for number in range(_LATER)]:
+        own_farm.wait_state(result, "SUCCESS")
     assert worker.alive
     assert "Unrecoverable" not in worker.log.read_text()

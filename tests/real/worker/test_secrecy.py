@@ -24,7 +24,7 @@ def farm(server: Redis) -> Iterator[Farm]:
 
 def pids_of(farm: Farm) -> list[str]:
     main = psutil.Process(farm.processes["worker"].pid)
-    return [str(one.pid) for one in (main, *main.children(recursive=True))]
+    return [str(process.pid) for process in (main, *main.children(recursive=True))]
 
 
 def spied(*pids: str) -> str:

@@ -100,4 +100,4 @@ def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> 
     patience_seconds = 1.0 + GRACE_SECONDS + 60.0
     wait_until(lambda: not worker.alive, "its end", timeout_seconds=patience_seconds, seen=worker.log_end)
     assert "killing this worker" in worker.log_end()
-    wait_until(lambda: not any(one.is_running() for one in below), "the end of its pool")
+    wait_until(lambda: not any(child.is_running() for child in below), "the end of its pool")

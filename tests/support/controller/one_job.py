@@ -38,8 +38,8 @@ from tests.support.refs import make_attempt
 
 FENCED = ("put_record", "assert_leader", "mark_sent", "end_attempt", "forget")
 SCRIPTS = {name: calls.script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_texts")}
-NAMES = {one.text: name for name, one in SCRIPTS.items()}
-TEXTS = {one.sha: one.text for one in SCRIPTS.values()}
+NAMES = {script.text: name for name, script in SCRIPTS.items()}
+TEXTS = {script.sha: script.text for script in SCRIPTS.values()}
 
 
 class Redis(fakeredis.FakeAsyncRedis):

@@ -123,11 +123,11 @@ class ApiServer:
             return web.json_response({"message": "refused"}, status=self.status)
         if selector is None and not is_one and self.blocked is not None:
             await self.blocked.wait()
-        found = [one for one in self.bodies if selector is None or one["status"].get("phase") not in _FINISHED]
+        selected = [body for body in self.bodies if selector is None or body["status"].get("phase") not in _FINISHED]
         begin = int(query.get("continue", 0))
         end = begin + PAGE
-        metadata = {"resourceVersion": str(self.version), "continue": str(end) if end < len(found) else ""}
-        text = json.dumps({"items": found[begin:end], "metadata": metadata}).encode()
+        metadata = {"resourceVersion": str(self.version), "continue": str(end) if end < len(selected) else ""}
+        text = json.dumps({"items": selected[begin:end], "metadata": metadata}).encode()
         return web.Response(
             body=text.replace(*self.replaced) if self.replaced[0] else text, content_type="application/json"
         )

@@ -31,9 +31,9 @@ class Container:
     @classmethod
     def new(cls, server: Azurite, name: str) -> Container:
         """Make a container."""
-        found = cls(server, name)
-        found._ask("PUT", query={"restype": "container"})
-        return found
+        container = cls(server, name)
+        container._ask("PUT", query={"restype": "container"})
+        return container
 
     @property
     def address(self) -> str:
@@ -59,7 +59,7 @@ class Container:
     def _keys(self, include: str) -> list[str]:
         query = {"restype": "container", "comp": "list"} | ({"include": include} if include else {})
         listing = ET.fromstring(self._ask("GET", query=query))  # noqa: S314  # from a server that this test started
-        return sorted(one.text or "" for one in listing.iter("Name"))
+        return sorted(element.text or "" for element in listing.iter("Name"))
 
     def _ask(
         self,

@@ -47,11 +47,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             ends = {self.connection: there, there: self.connection}
             while ready := select.select(list(ends), [], [], _SECONDS)[0]:
-                for one in ready:
-                    data = one.recv(_CHUNK_BYTES)
+                for readable in ready:
+                    data = readable.recv(_CHUNK_BYTES)
                     if not data:
                         return
-                    ends[one].sendall(data)
+                    ends[readable].sendall(data)
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

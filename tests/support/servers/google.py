@@ -57,8 +57,8 @@ class GoogleBucket:
 
     @property
     def keys(self) -> list[str]:
-        found = json.loads(_ask(self.proxy.upstream, "GET", f"/storage/v1/b/{self.name}/o"))
-        return sorted(one["name"] for one in found.get("items", []))
+        listing = json.loads(_ask(self.proxy.upstream, "GET", f"/storage/v1/b/{self.name}/o"))
+        return sorted(item["name"] for item in listing.get("items", []))
 
     @property
     def unfinished_uploads(self) -> list[str]:
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         wanted = ET.fromstring(body)  # noqa: S314  # from the client under test
         parts = self.server.parts.pop(query["uploadId"])
-        numbers = [int(one.text or "") for one in wanted.iter() if one.tag.endswith("PartNumber")]
+        numbers = [int(element.text or "") for element in wanted.iter() if element.tag.endswith("PartNumber")]
         self._upload(bucket, key, b"".join(parts[number] for number in numbers), is_completion=True)
 
     def do_DELETE(self) -> None:
@@ -137,13 +137,13 @@ class _Handler(BaseHTTPRequestHandler):
         condition = self.headers.get(_CONDITION)
         kind = self.headers.get("Content-Type", "")
         try:
-            made = _upload(self.server.upstream, bucket, key, content, kind=kind, condition=condition)
+            stored = _upload(self.server.upstream, bucket, key, content, kind=kind, condition=condition)
         except _AnswerError as error:
             self._answer(error.status, body=b"<Error><Code>PreconditionFailed</Code></Error>")
             return
-        etag = f'"{made["etag"].strip(chr(34))}"'
+        etag = f'"{stored["etag"].strip(chr(34))}"'
         result = f"<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
-        headers = {"ETag": etag, "x-goog-generation": str(made["generation"])}
+        headers = {"ETag": etag, "x-goog-generation": str(stored["generation"])}
         self._answer(_OK, headers, result.encode() if is_completion else b"")
 
     def _forward(self) -> None:
@@ -186,8 +186,8 @@ def _upload(
 ) -> dict[str, Any]:
     query = {"uploadType": "media", "name": key} | ({} if condition is None else {"ifGenerationMatch": condition})
     path = f"/upload/storage/v1/b/{bucket}/o?{urlencode(query)}"
-    made: dict[str, Any] = json.loads(_ask(port, "POST", path, content, kind))
-    return made
+    stored: dict[str, Any] = json.loads(_ask(port, "POST", path, content, kind))
+    return stored
 
 
 def _ask(port: int, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:

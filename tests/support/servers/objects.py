@@ -51,17 +51,17 @@ class Bucket:
 
     @property
     def keys(self) -> list[str]:
-        return sorted(one["Key"] for one in self.client.list_objects_v2(Bucket=self.name).get("Contents", []))
+        return sorted(content["Key"] for content in self.client.list_objects_v2(Bucket=self.name).get("Contents", []))
 
     @property
     def unfinished_uploads(self) -> list[str]:
         uploads = self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
-        return [one["Key"] for one in uploads]
+        return [upload["Key"] for upload in uploads]
 
     def abort_uploads(self) -> None:
         """Delete all parts of unfinished uploads."""
-        for one in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
-            self.client.abort_multipart_upload(Bucket=self.name, Key=one["Key"], UploadId=one["UploadId"])
+        for upload in self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []):
+            self.client.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
 @dataclasses.dataclass(frozen=True)

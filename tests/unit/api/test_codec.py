@@ -54,10 +54,10 @@ def objects_of(kind: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(
         kind,
         **{
-            one.name: st.text(min_size=1)
-            if hints[one.name] is str and one.default != ""
-            else values_of(hints[one.name])
-            for one in dataclasses.fields(kind)
+            field.name: st.text(min_size=1)
+            if hints[field.name] is str and field.default != ""
+            else values_of(hints[field.name])
+            for field in dataclasses.fields(kind)
         },
     )
 
@@ -74,16 +74,16 @@ def test_a_status_survives_a_round_trip_through_json(status: Status) -> None:
 
 @given(st.data())
 def test_two_statuses_are_the_same_if_their_json_is(data: st.DataObject) -> None:
-    one = data.draw(objects_of(Status))
+    status = data.draw(objects_of(Status))
     another = data.draw(objects_of(Status))
-    names = data.draw(st.sets(st.sampled_from([one.name for one in dataclasses.fields(Status)]), max_size=3))
-    other = dataclasses.replace(one, **{name: getattr(another, name) for name in names})
+    names = data.draw(st.sets(st.sampled_from([field.name for field in dataclasses.fields(Status)]), max_size=3))
+    other = dataclasses.replace(status, **{name: getattr(another, name) for name in names})
 
-    assert codec.same(one, other) is (codec.encode(one) == codec.encode(other))
+    assert codec.same(status, other) is (codec.encode(status) == codec.encode(other))
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "other", "expected"),
     [
         pytest.param({"message": "a"}, {"message": "b"}, False, id="another-text"),
         pytest.param({"worker": ""}, {"worker": None}, True, id="an-empty-text-is-absent"),
@@ -96,10 +96,10 @@ def test_two_statuses_are_the_same_if_their_json_is(data: st.DataObject) -> None
     ],
 )
 def test_what_the_api_server_stores_alike_is_the_same(
-    one: dict[str, Any], other: dict[str, Any], expected: bool
+    first: dict[str, Any], other: dict[str, Any], expected: bool
 ) -> None:
-    assert codec.same(Status(**one), Status(**other)) is expected
-    assert codec.same(Status(**other), Status(**one)) is expected
+    assert codec.same(Status(**first), Status(**other)) is expected
+    assert codec.same(Status(**other), Status(**first)) is expected
 
 
 def test_a_spec_is_encoded_as_in_the_api_server() -> None:

@@ -36,7 +36,7 @@ def fields_of(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
 _SCHEMA = schema()
 _FIELDS = dict(fields_of(_SCHEMA))
 _DESCRIBED = [pytest.param(path, id=path) for path in _FIELDS if path != "metadata"]  # described by the API server
-_SPEC_FIELDS = [pytest.param(one, id=camel(one.name)) for one in dataclasses.fields(Spec)]
+_SPEC_FIELDS = [pytest.param(field, id=camel(field.name)) for field in dataclasses.fields(Spec)]
 
 
 def test_the_rendered_yaml_is_the_definition() -> None:
@@ -60,11 +60,11 @@ def test_every_field_has_a_description_in_sentences(path: str) -> None:
     assert re.fullmatch(r"(?s)[A-Za-z].{8,}\.", _FIELDS[path]["description"])
 
 
-@pytest.mark.parametrize("one", _SPEC_FIELDS)
-def test_every_field_of_the_spec_describes_its_absence(one: dataclasses.Field[Any]) -> None:
-    described = _FIELDS[f"spec.{camel(one.name)}"]["description"]
+@pytest.mark.parametrize("field", _SPEC_FIELDS)
+def test_every_field_of_the_spec_describes_its_absence(field: dataclasses.Field[Any]) -> None:
+    described = _FIELDS[f"spec.{camel(field.name)}"]["description"]
 
-    assert shape_of(one).required or re.search(r"Default: .+\.", described)
+    assert shape_of(field).required or re.search(r"Default: .+\.", described)
 
 
 @pytest.mark.parametrize(

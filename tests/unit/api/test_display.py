@@ -32,7 +32,7 @@ def test_a_duration_is_shortened_as_kubectl_does(seconds: int, expected: str) ->
 
 @given(st.integers(0, 2**62))
 def test_a_duration_fits_its_field(seconds: int) -> None:
-    (eta,) = (one for one in Progress.__dataclass_fields__.values() if one.name == "eta")
+    (eta,) = (field for field in Progress.__dataclass_fields__.values() if field.name == "eta")
 
     assert len(duration_text(seconds)) <= (shape_of(eta).max_length or 0)
 

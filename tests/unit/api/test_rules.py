@@ -39,7 +39,7 @@ def test_each_immutable_field_has_a_rule_of_its_parent() -> None:
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.message[:40])
 def test_a_refusal_names_an_existing_field_and_does_not_print_its_value(rule: Rule) -> None:
-    names = {camel(one.name) for kind in (Spec, Status) for one in dataclasses.fields(kind)}
+    names = {camel(field.name) for kind in (Spec, Status) for field in dataclasses.fields(kind)}
 
     assert rule.field_path.removeprefix(".spec").removeprefix(".") in names
     assert rule.reason == "FieldValueForbidden"

@@ -24,9 +24,9 @@ class Part:
     weight_grams: int = member(0, "The weight.", minimum=0, maximum=5)
 
 
-def schema_of(hint: Any, default: Any = None, **its: Any) -> dict[str, Any]:
+def schema_of(hint: Any, default: Any = None, **options: Any) -> dict[str, Any]:
     """The schema of one field `thing` of that type, without its description."""
-    kind = dataclasses.make_dataclass("Kind", [("thing", hint, member(default, "A thing.", **its))])
+    kind = dataclasses.make_dataclass("Kind", [("thing", hint, member(default, "A thing.", **options))])
     schema = dict(object_schema(kind)["properties"]["thing"])
     assert schema.pop("description").startswith("A thing.")
     return schema
@@ -43,7 +43,7 @@ PART = {
 
 
 @pytest.mark.parametrize(
-    ("hint", "its", "expected"),
+    ("hint", "options", "expected"),
     [
         pytest.param(bool, {}, {"type": "boolean"}, id="boolean"),
         pytest.param(int, {"minimum": 0}, {"type": "integer", "minimum": 0}, id="integer from zero"),
@@ -79,8 +79,8 @@ PART = {
         ),
     ],
 )
-def test_each_type_has_its_schema(hint: Any, its: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert schema_of(hint, **its) == expected
+def test_each_type_has_its_schema(hint: Any, options: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert schema_of(hint, **options) == expected
 
 
 def test_a_stored_default_is_part_of_the_schema() -> None:

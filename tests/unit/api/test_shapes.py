@@ -10,13 +10,15 @@ from reconstruction_operator.api.schema import object_schema
 from reconstruction_operator.api.shapes import default_text, description, member
 
 
-def field_of(default: Any, **its: Any) -> dataclasses.Field[Any]:
-    (one,) = dataclasses.fields(dataclasses.make_dataclass("Kind", [("thing", Any, member(default, "Text.", **its))]))
-    return one
+def field_of(default: Any, **options: Any) -> dataclasses.Field[Any]:
+    (field,) = dataclasses.fields(
+        dataclasses.make_dataclass("Kind", [("thing", Any, member(default, "Text.", **options))])
+    )
+    return field
 
 
 @pytest.mark.parametrize(
-    ("default", "its", "expected"),
+    ("default", "options", "expected"),
     [
         pytest.param("", {}, "", id="none"),
         pytest.param(None, {"absent": "no limit"}, "no limit", id="in words"),
@@ -25,12 +27,12 @@ def field_of(default: Any, **its: Any) -> dataclasses.Field[Any]:
         pytest.param(False, {"stored_default": True}, "false", id="as YAML writes a boolean"),
     ],
 )
-def test_the_default_is_written_as_a_user_would(default: Any, its: dict[str, Any], expected: str) -> None:
-    assert default_text(field_of(default, **its)) == expected
+def test_the_default_is_written_as_a_user_would(default: Any, options: dict[str, Any], expected: str) -> None:
+    assert default_text(field_of(default, **options)) == expected
 
 
 @pytest.mark.parametrize(
-    ("default", "its", "expected"),
+    ("default", "options", "expected"),
     [
         pytest.param("", {}, "Text.", id="text alone"),
         pytest.param(2, {"unit": "seconds"}, "Text. Unit: seconds.", id="unit"),
@@ -43,8 +45,10 @@ def test_the_default_is_written_as_a_user_would(default: Any, its: dict[str, Any
         ),
     ],
 )
-def test_the_description_has_unit_default_and_immutability(default: Any, its: dict[str, Any], expected: str) -> None:
-    assert description(field_of(default, **its)) == expected
+def test_the_description_has_unit_default_and_immutability(
+    default: Any, options: dict[str, Any], expected: str
+) -> None:
+    assert description(field_of(default, **options)) == expected
 
 
 def test_a_class_as_default_is_called_for_each_object() -> None:

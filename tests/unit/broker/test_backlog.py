@@ -19,10 +19,10 @@ from reconstruction_operator.state import connections
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    made = fakeredis.FakeRedis(decode_responses=True)
-    monkeypatch.setattr(connections, "broker_client", lambda: made)
-    yield made
-    made.close()
+    server = fakeredis.FakeRedis(decode_responses=True)
+    monkeypatch.setattr(connections, "broker_client", lambda: server)
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_a_message_that_is_not_celerys_is_not_found(broker: redis.Redis, reader:
     broker.lpush("celery", message("a-1"), *FOREIGN, message("b-1"))
     broker.hset("unacked", mapping={"1": json.dumps([json.loads(message("c-1")), "", "celery"]), "2": "[]", "3": "{"})
 
-    found = reader.search(["celery", "celery"])
+    searches = reader.search(["celery", "celery"])
 
-    assert found == {"celery": backlog.FoundMessages(frozenset({"a-1", "b-1"}), frozenset({"c-1"}))}
+    assert searches == {"celery": backlog.FoundMessages(frozenset({"a-1", "b-1"}), frozenset({"c-1"}))}
 
 
 def test_messages_of_several_pages_are_all_found(

@@ -19,11 +19,11 @@ from reconstruction_operator.broker.reporting import ReportingBackend, Reporting
 def backend() -> Iterator[ReportingBackend]:
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_settings.settings())
-    found = app.backend
-    assert isinstance(found, ReportingBackend)
-    found.client = fakeredis.FakeRedis()
-    yield found
-    found.client.close()
+    results = app.backend
+    assert isinstance(results, ReportingBackend)
+    results.client = fakeredis.FakeRedis()
+    yield results
+    results.client.close()
 
 
 def report(backend: ReportingBackend, *percents: int) -> None:

@@ -20,8 +20,8 @@ def test_the_order_of_the_models_changes_nothing() -> None:
 
 
 def test_schemas_are_left_out_of_a_text_that_would_be_too_long() -> None:
-    found = announcement.from_text(announcement.to_text({"a": ModelInfo("1", {"x": "y" * announcement.MAX_BYTES})}))
-    assert found == {"a": ModelInfo("1", None)}
+    models = announcement.from_text(announcement.to_text({"a": ModelInfo("1", {"x": "y" * announcement.MAX_BYTES})}))
+    assert models == {"a": ModelInfo("1", None)}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 from reconstruction_operator.contract.outcomes import REASONS, Reason, StopReason, reason
 
-_ALL = [pytest.param(one, id=one.code) for one in REASONS.values()]
+_ALL = [pytest.param(cause, id=cause.code) for cause in REASONS.values()]
 
 
 TRANSIENT = {
@@ -32,16 +32,16 @@ def test_only_transient_failures_are_retriable(code: str) -> None:
     assert REASONS[code].retriable is (code in TRANSIENT)
 
 
-@pytest.mark.parametrize("one", _ALL)
-def test_a_code_is_in_capitals_and_its_condition_reason_in_camel_case(one: Reason) -> None:
-    assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", one.code)
-    assert re.fullmatch(r"[A-Z][A-Za-z]{0,62}", one.condition_reason)
-    assert one.condition_reason.upper() == one.code.replace("_", "")
+@pytest.mark.parametrize("cause", _ALL)
+def test_a_code_is_in_capitals_and_its_condition_reason_in_camel_case(cause: Reason) -> None:
+    assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", cause.code)
+    assert re.fullmatch(r"[A-Z][A-Za-z]{0,62}", cause.condition_reason)
+    assert cause.condition_reason.upper() == cause.code.replace("_", "")
 
 
-@pytest.mark.parametrize("one", _ALL)
-def test_every_advice_is_a_sentence(one: Reason) -> None:
-    assert re.fullmatch(r"[A-Z].{10,160}\.", one.advice)
+@pytest.mark.parametrize("cause", _ALL)
+def test_every_advice_is_a_sentence(cause: Reason) -> None:
+    assert re.fullmatch(r"[A-Z].{10,160}\.", cause.advice)
 
 
 def test_an_unknown_reason_counts_as_a_worker_error_under_its_own_name() -> None:
@@ -51,4 +51,4 @@ def test_an_unknown_reason_counts_as_a_worker_error_under_its_own_name() -> None
 
 
 def test_stop_reasons_are_the_texts_that_redis_holds() -> None:
-    assert {one.value for one in StopReason} == {"Suspend", "Deadline", "Deleted", "Superseded"}
+    assert {cause.value for cause in StopReason} == {"Suspend", "Deadline", "Deleted", "Superseded"}

@@ -44,6 +44,6 @@ def test_a_result_with_an_unknown_usability_is_invalid(data: dict[str, Any]) -> 
 
 
 def test_a_long_result_is_truncated() -> None:
-    found = Checked.of({"usability": "Unknown", "message": "x" * 5_000, "reason": "y" * 500})
-    assert found is not None
-    assert (len(found.message), len(found.reason)) == (1_000, 64)
+    result = Checked.of({"usability": "Unknown", "message": "x" * 5_000, "reason": "y" * 500})
+    assert result is not None
+    assert (len(result.message), len(result.reason)) == (1_000, 64)

@@ -25,7 +25,7 @@ def test_the_percentage_of_a_step(index: int, fraction: float, expected: float) 
 
 
 def test_percentages_never_decrease_over_the_steps_of_a_model() -> None:
-    shown = [percent_at(step, part / 10) for step in Step for part in range(11)]
+    percentages = [percent_at(step, part / 10) for step in Step for part in range(11)]
 
-    assert shown == sorted(shown)
-    assert shown[-1] == 100
+    assert percentages == sorted(percentages)
+    assert percentages[-1] == 100

@@ -84,5 +84,5 @@ def test_failed_actions_are_one_line_for_each_cause(caplog: pytest.LogCaptureFix
         "team/job-0: failed and will be retried: NOPERM",
         f"{named}, …: failed and will be retried: the broker was not reached",
     ]
-    one, many = (vars(record) for record in caplog.records)
-    assert (one["job"], one["uid"], one["jobs"], many["jobs"], "uid" in many) == ("job-0", "0", 1, 12, False)
+    single, many = (vars(record) for record in caplog.records)
+    assert (single["job"], single["uid"], single["jobs"], many["jobs"], "uid" in many) == ("job-0", "0", 1, 12, False)

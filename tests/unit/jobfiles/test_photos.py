@@ -45,11 +45,11 @@ def take_over() -> Workspace:
 
 def test_the_next_attempt_takes_kept_photos_over(kept: Workspace) -> None:
     successor = take_over()
-    found = photos.read(successor)
-    assert found is not None
-    assert (found.digest, found.bytes) == ("sha256:1", 14)
-    assert found.photos == inside(successor)
-    assert photos.are_whole(found, proceed)
+    kept_photos = photos.read(successor)
+    assert kept_photos is not None
+    assert (kept_photos.digest, kept_photos.bytes) == ("sha256:1", 14)
+    assert kept_photos.photos == inside(successor)
+    assert photos.are_whole(kept_photos, proceed)
     assert not kept.root.exists()
 
 
@@ -62,10 +62,10 @@ def test_the_next_attempt_takes_kept_photos_over(kept: Workspace) -> None:
     ],
 )
 def test_changed_or_missing_photos_are_detected(kept: Workspace, spoil: Callable[[Path], object]) -> None:
-    found = photos.read(kept)
-    assert found is not None
+    kept_photos = photos.read(kept)
+    assert kept_photos is not None
     spoil(kept.loaded / "a.jpg")
-    assert not photos.are_whole(found, proceed)
+    assert not photos.are_whole(kept_photos, proceed)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_kept_photos_stay_for_a_retry(kept: Workspace) -> None:
 
 
 def test_reading_photos_can_be_interrupted(kept: Workspace) -> None:
-    found = photos.read(kept)
-    assert found is not None
+    kept_photos = photos.read(kept)
+    assert kept_photos is not None
 
     def interrupt() -> None:
         raise InterruptionError
 
     with pytest.raises(InterruptionError):
-        photos.are_whole(found, interrupt)
+        photos.are_whole(kept_photos, interrupt)
 
 
 class InterruptionError(Exception):

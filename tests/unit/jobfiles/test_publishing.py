@@ -43,4 +43,4 @@ def test_a_file_in_the_place_of_the_output_is_replaced() -> None:
     assert publish(workspace, "job", replace=False) is None
 
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "a mesh"
-    assert sorted(one.name for one in file_handler.job_dir("job").iterdir()) == ["attempts", "output"]
+    assert sorted(entry.name for entry in file_handler.job_dir("job").iterdir()) == ["attempts", "output"]

@@ -123,7 +123,7 @@ def test_a_deletion_interrupted_after_the_move_continues(jobs_dir: Path, monkeyp
     delete_job_files("uid-1", retain_until=UNTIL + 60)
     assert names(jobs_dir) == {".trash", ".names"}
     assert [kept.until for kept in trashed.entries()] == [UNTIL]
-    assert [found.manifest.attempt.job_id for found in results.find(NEW)] == ["uid-1"]
+    assert [result.manifest.attempt.job_id for result in results.find(NEW)] == ["uid-1"]
 
 
 def test_a_result_is_deleted_when_it_expires_and_not_before(jobs_dir: Path) -> None:

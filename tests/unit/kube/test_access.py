@@ -35,10 +35,10 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_a_kubeconfig_is_found(environ: dict[str, str], folder: Path) -> None:
-    found = find_cluster({name: value.format(folder=folder) for name, value in environ.items()})
+    cluster = find_cluster({name: value.format(folder=folder) for name, value in environ.items()})
 
-    assert found.server == "https://10.0.0.1:6443"
-    assert found.authorization() == "Bearer s3cret"
+    assert cluster.server == "https://10.0.0.1:6443"
+    assert cluster.authorization() == "Bearer s3cret"
 
 
 @pytest.mark.parametrize(

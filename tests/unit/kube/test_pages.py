@@ -32,13 +32,13 @@ def listing(objects: int, object_bytes: int, asked: list[int]) -> Callable[[Page
 
 
 def names(read: Callable[[Pages], bytes], pages: Pages) -> list[int]:
-    found: list[int] = []
+    numbers: list[int] = []
     while not pages.complete:
         try:
-            found += [json.loads(bytes(item))["name"] for item in pages.add(read(pages)).items]  # type: ignore[arg-type]
+            numbers += [json.loads(bytes(item))["name"] for item in pages.add(read(pages)).items]  # type: ignore[arg-type]
         except ApiError as error:
             pages.failed(error)
-    return found
+    return numbers
 
 
 def test_pages_of_small_objects_grow_to_the_largest_page() -> None:

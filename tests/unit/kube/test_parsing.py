@@ -64,7 +64,7 @@ def test_the_log_names_the_objects_that_were_cut(
 ) -> None:
     read(text)
 
-    assert [one.getMessage().partition(" is nested")[0] for one in caplog.records] == named
+    assert [record.getMessage().partition(" is nested")[0] for record in caplog.records] == named
 
 
 def test_invalid_json_is_still_an_error() -> None:

@@ -130,9 +130,9 @@ def test_an_object_that_cannot_be_read_is_skipped_logged_and_counted(
 def test_lines_are_put_together_and_long_ones_are_cut() -> None:
     lines = Lines(max_bytes=4)
 
-    found = [line for chunk in (b"a\nb", b"c\n", b"", b"1234", b"56\n7") for line in lines.add(chunk)]
+    whole = [line for chunk in (b"a\nb", b"c\n", b"", b"1234", b"56\n7") for line in lines.add(chunk)]
 
-    assert found == [b"a", b"bc", b"1234"]
+    assert whole == [b"a", b"bc", b"1234"]
     assert list(lines.end()) == [b"7"]
 
 

@@ -28,10 +28,10 @@ def keep(folder: StageFolder, name: str = "features", content: bytes = b"descrip
 
 def test_a_later_attempt_finds_a_sealed_stage_and_its_maker(folder: StageFolder) -> None:
     path = keep(folder)
-    found = Stages(replace(folder, attempt=2)).find("features")
-    assert found is not None
-    assert (found.path, str(found)) == (path, "features of attempt 1")
-    assert (found.path / "below" / "features.db").read_bytes() == b"descriptors"
+    stage = Stages(replace(folder, attempt=2)).find("features")
+    assert stage is not None
+    assert (stage.path, str(stage)) == (path, "features of attempt 1")
+    assert (stage.path / "below" / "features.db").read_bytes() == b"descriptors"
 
 
 @pytest.mark.parametrize(("job", "text"), [("banana", "features of job banana"), ("", "features of an earlier run")])
@@ -218,11 +218,11 @@ def basis(_: Run, text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize(("made", "second"), [("first", "first"), ("damaged", "second")])
+@pytest.mark.parametrize(("first", "second"), [("first", "first"), ("damaged", "second")])
 def test_what_a_function_with_a_stage_returned_is_read_back_unless_damaged(
-    folder: StageFolder, made: str, second: str
+    folder: StageFolder, first: str, second: str
 ) -> None:
-    assert whole(Run(Stages(folder)), made) == made
+    assert whole(Run(Stages(folder)), first) == first
     assert whole(Run(Stages(folder)), "second") == second
 
 

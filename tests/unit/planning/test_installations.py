@@ -55,28 +55,28 @@ def test_the_mark_names_the_installation_that_manages_a_job(
 
 
 def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None:
-    made = planned(a_job())
+    plan = planned(a_job())
 
-    assert [type(one) for one in made.actions] == [PutRecord, Dispatch]
-    assert made.status.installation == MINE
-    assert (made.status.phase, made.status.attempt, made.status.dispatch_time) == (Phase.QUEUED, 1, NOW)
+    assert [type(action) for action in plan.actions] == [PutRecord, Dispatch]
+    assert plan.status.installation == MINE
+    assert (plan.status.phase, plan.status.attempt, plan.status.dispatch_time) == (Phase.QUEUED, 1, NOW)
 
 
 def test_the_record_of_another_installation_stays_its_own_until_our_mark_is_stored() -> None:
     """Both have dispatched a new job in one Redis: the status decides."""
     seen = observed(record=recorded("theirs"))
 
-    made = planned(a_job(), seen)
+    plan = planned(a_job(), seen)
 
-    assert (made.actions, made.status.installation, made.again) == ((), MINE, True)
-    assert planned(a_job(made.status, Management.OURS), seen).actions == (PutRecord(TASK),)
+    assert (plan.actions, plan.status.installation, plan.again) == ((), MINE, True)
+    assert planned(a_job(plan.status, Management.OURS), seen).actions == (PutRecord(TASK),)
 
 
 def test_a_new_job_that_has_to_wait_is_marked_and_waits_for_its_turn_at_once() -> None:
-    made = planned(a_job(), admitted=False)
+    plan = planned(a_job(), admitted=False)
 
-    assert (made.status.phase, made.status.installation) == (Phase.PENDING, MINE)
-    assert made.wants_dispatch
+    assert (plan.status.phase, plan.status.installation) == (Phase.PENDING, MINE)
+    assert plan.wants_dispatch
 
 
 def test_a_job_that_only_waits_for_its_turn_is_not_marked() -> None:
@@ -97,10 +97,10 @@ def test_a_mark_alone_is_no_reason_for_a_write() -> None:
 def test_a_finished_job_gets_no_mark() -> None:
     over = Status(observed_generation=1, phase=Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOW)
 
-    made = planned(a_job(over), observed(requested=True))
+    plan = planned(a_job(over), observed(requested=True))
 
-    assert made.actions
-    assert made.status == over
+    assert plan.actions
+    assert plan.status == over
 
 
 def test_an_attempt_of_an_installation_that_moved_continues() -> None:
@@ -108,10 +108,10 @@ def test_an_attempt_of_an_installation_that_moved_continues() -> None:
     running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=before)
     seen = observed(record=RECORD, claim=Claim("token", "w", by_operator=False, at=NOW), alive=True)
 
-    made = planned(a_job(running, Management.OURS), seen)
+    plan = planned(a_job(running, Management.OURS), seen)
 
-    assert (made.status.attempt, made.status.installation) == (1, MINE)
-    assert made.actions == ()
+    assert (plan.status.attempt, plan.status.installation) == (1, MINE)
+    assert plan.actions == ()
 
 
 def test_a_job_that_is_ignored_reports_it_once() -> None:

@@ -16,8 +16,8 @@ LAX = ModelInfo("3.0", {})
 SILENT = ModelInfo("1.0", None)
 
 
-def offer(node: str, found: dict[str, ModelInfo] | None, queue: str = "celery") -> Offer:
-    return Offer(node, frozenset({f"{queue}-high", queue, f"{queue}-low"}), found)
+def offer(node: str, models: dict[str, ModelInfo] | None, queue: str = "celery") -> Offer:
+    return Offer(node, frozenset({f"{queue}-high", queue, f"{queue}-low"}), models)
 
 
 CPU = offer("cpu@a", {"photogrammetry": STRICT, "placeholder": LAX})

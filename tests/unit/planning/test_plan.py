@@ -109,7 +109,7 @@ def test_every_combination_has_a_sane_plan(stored: Status, spec: dict[str, Any],
 def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) -> list[str]:
     status, kinds = plan.status, [type(action) for action in plan.actions]
     held = seen.redis.claim is not None and not seen.redis.claim.by_operator and seen.redis.end is None
-    found = {
+    checks = {
         "the time to wake has passed": plan.wake_at is not None and plan.wake_at <= NOW,
         "an action is doubled": len(set(kinds)) != len(kinds),
         "the attempt decreased": status.attempt < stored.attempt,
@@ -120,14 +120,16 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
     }
     if stored.phase is not None and stored.phase.finished:
         seen_again = replace(stored, observed_generation=1)  # the job's; nothing else may change after the end
-        found["a finished job is written"] = status != seen_again or bool(plan.events)
-        found["an object without a time to live is deleted"] = DeleteObject in kinds
+        checks["a finished job is written"] = status != seen_again or bool(plan.events)
+        checks["an object without a time to live is deleted"] = DeleteObject in kinds
     else:
-        found["a condition is missing"] = sorted(one.type for one in status.conditions) != sorted(PERMANENT)
-        found["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
-        found["cancelled while a worker runs it"] = status.phase is Phase.CANCELLED and held
-        found["the status has no message or phase"] = not status.message or status.phase is None
-    return [what for what, wrong in found.items() if wrong]
+        checks["a condition is missing"] = sorted(condition.type for condition in status.conditions) != sorted(
+            PERMANENT
+        )
+        checks["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
+        checks["cancelled while a worker runs it"] = status.phase is Phase.CANCELLED and held
+        checks["the status has no message or phase"] = not status.message or status.phase is None
+    return [what for what, wrong in checks.items() if wrong]
 
 
 def left_undone(seen: Observation, plan: Plan, then: Plan) -> list[str]:
@@ -152,5 +154,5 @@ def test_every_orphaned_record_has_a_sane_plan() -> None:
         assert record is not None
         actions = plan_orphan(record, observed(seen, record=record), NOW, TIMING)
 
-        assert all(getattr(one, "task", None) in (None, record.attempt) for one in actions)
+        assert all(getattr(action, "task", None) in (None, record.attempt) for action in actions)
         assert seen.redis.end is None or EndAttempt not in {type(action) for action in actions}

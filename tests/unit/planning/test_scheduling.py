@@ -36,8 +36,10 @@ def waiting(name: str, age: int = 0, queue: str = "celery", *, new: bool = True,
 
 def lines(candidates: Iterable[Candidate]) -> Mapping[str, list[Line]]:
     queues: dict[str, dict[tuple[str, bool], dict[JobRef, Candidate]]] = {}
-    for one in sorted(candidates):
-        queues.setdefault(one.queue, {}).setdefault((one.key.namespace, one.high), {})[one.key] = one
+    for candidate in sorted(candidates):
+        queues.setdefault(candidate.queue, {}).setdefault((candidate.key.namespace, candidate.high), {})[
+            candidate.key
+        ] = candidate
     return {queue: [*of_queue.values()] for queue, of_queue in queues.items()}
 
 
@@ -134,7 +136,7 @@ CANDIDATES = st.lists(
         st.integers(0, 50),
         st.sampled_from(["celery", "gpu"]),
     ),
-    unique_by=lambda one: one.key,
+    unique_by=lambda candidate: candidate.key,
     max_size=40,
 )
 
@@ -146,15 +148,15 @@ def test_admission_fills_each_queue_fairly(candidates: list[Candidate], room: in
     assert len(set(admitted)) == len(admitted)
     chosen = set(admitted)
     for queue, there in (("celery", full), ("gpu", 0)):
-        ours = [one for one in candidates if one.queue == queue]
-        taken = [one for one in ours if one.key in chosen]
+        ours = [candidate for candidate in candidates if candidate.queue == queue]
+        taken = [candidate for candidate in ours if candidate.key in chosen]
         assert len(taken) == min(len(ours), max(0, room - there))
-        left = [one for one in ours if one.key not in chosen]
-        shares = Counter(one.key.namespace for one in taken)
-        for one in left:
-            same = [other for other in taken if other.key.namespace == one.key.namespace]
-            assert all((other.created, other.key) < (one.created, one.key) for other in same)
-            assert shares[one.key.namespace] >= max(shares.values(), default=0) - 1
+        left = [candidate for candidate in ours if candidate.key not in chosen]
+        shares = Counter(candidate.key.namespace for candidate in taken)
+        for candidate in left:
+            same = [other for other in taken if other.key.namespace == candidate.key.namespace]
+            assert all((other.created, other.key) < (candidate.created, candidate.key) for other in same)
+            assert shares[candidate.key.namespace] >= max(shares.values(), default=0) - 1
 
 
 @given(
@@ -171,14 +173,15 @@ def test_no_limit_is_ever_exceeded(
 
     admitted = set(admit(lines(candidates), load, limits, Quotas(running=(("a", running),)), weigh=lambda _: 100))
 
-    sent = [one for one in candidates if one.key in admitted]
-    by_queue = Counter(one.queue for one in sent)
-    of_a = sum(one.key.namespace == "a" for one in sent)
+    sent = [candidate for candidate in candidates if candidate.key in admitted]
+    by_queue = Counter(candidate.queue for candidate in sent)
+    of_a = sum(candidate.key.namespace == "a" for candidate in sent)
     assert not sent or sum(messages.values()) + len(sent) <= limits.total
     assert not sent or size + 100 * len(sent) <= limits.total_bytes
     assert all(messages.get(queue, 0) + number <= limits.queue for queue, number in by_queue.items())
     assert all(
-        number <= limits.namespace for number in Counter((one.queue, one.key.namespace) for one in sent).values()
+        number <= limits.namespace
+        for number in Counter((candidate.queue, candidate.key.namespace) for candidate in sent).values()
     )
     assert not of_a or 3 + of_a <= running
 
@@ -206,7 +209,7 @@ def test_a_job_is_in_quarantine_after_its_second_lost_worker(status: Status, exp
             st.integers(0, 5),
             st.sampled_from([None, QUARANTINE, Quarantine("celery", "other")]),
         ),
-        unique_by=lambda one: one.key,
+        unique_by=lambda candidate: candidate.key,
     ),
     tried=st.sets(st.just(QUARANTINE)),
     room=st.integers(0, 12),
@@ -215,8 +218,12 @@ def test_a_quarantine_never_has_two_jobs_in_flight_and_wastes_no_room(
     candidates: list[Candidate], tried: set[Quarantine], room: int
 ) -> None:
     admitted = set(admit(lines(candidates), Load(), window(room), tried=tried))
-    let = [one.quarantine for one in candidates if one.key in admitted and one.quarantine is not None]
-    left = [one.quarantine for one in candidates if one.key not in admitted]
+    let = [
+        candidate.quarantine
+        for candidate in candidates
+        if candidate.key in admitted and candidate.quarantine is not None
+    ]
+    left = [candidate.quarantine for candidate in candidates if candidate.key not in admitted]
 
     assert len(let) == len(set(let))
     assert not set(let) & tried

@@ -132,7 +132,7 @@ def test_parameters_are_limited(parameters: dict[str, Any], wrong: str) -> None:
 
 
 def test_all_mistakes_are_reported_together() -> None:
-    found = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)), ())
+    mistakes = problems(Spec(input=Location("s3://a/b"), output=Location("s3://c/d"), parameters=nested(9)), ())
 
-    fields = [one.split(":")[0].split()[0] for one in found]
+    fields = [mistake.split(":")[0].split()[0] for mistake in mistakes]
     assert fields == ["spec.input.uri", "spec.output.uri", "spec.parameters"]

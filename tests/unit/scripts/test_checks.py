@@ -79,8 +79,8 @@ def test_every_name_of_no_setting_in_a_text_for_users_is_reported() -> None:
         "docs/a.md": "Set `WORKER_NAME` and `WORKER_POOLS`; `TOO_FEW_IMAGES` is a reason.\n",
         "tests/a.py": 'X = "this is REDIS_HOST"\n',
     }
-    found = [problem.partition(", which")[0] for problem in settings.unknown(texts, settings.names())]
-    assert found == [
+    unknown = [problem.partition(", which")[0] for problem in settings.unknown(texts, settings.names())]
+    assert unknown == [
         "plugin/kubectl_recon/a.py names REDIS_HOST",
         "gallery/reconstruction_gallery/static/a.js names REDIS_PORT",
         "charts/a/templates/NOTES.txt names OPERATOR_NAME",

@@ -20,8 +20,8 @@ def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
     page = (
         "[good](../Makefile#a) [bad](no.md) [far](https://a/b) `make setup` `make everything` `api/crd.py` `api/no.py`"
     )
-    found = pages.dead_references({"docs/a.md": page.replace("#a", "")}, CHECKOUT, {"setup"})
-    assert list(found) == [
+    dead = pages.dead_references({"docs/a.md": page.replace("#a", "")}, CHECKOUT, {"setup"})
+    assert list(dead) == [
         "docs/a.md: the target of the link no.md does not exist",
         "docs/a.md: there is no api/no.py",
         "docs/a.md: there is no `make everything`",
@@ -63,7 +63,7 @@ def test_a_block_without_language_or_mark_is_reported(text: str, problem: str) -
 def test_marked_commands_and_blocks_of_other_languages_pass() -> None:
     good = f"{RUN}```sh\nls\n```\n\n- item\n\n  {NOT_RUN}  ```console\n  $ ls\n  ```\n\n```text\nls\n```\n"
     assert list(pages.bad_blocks({"docs/a.md": good})) == []
-    assert [(one.mark, one.about, one.text) for one in pages.blocks({"docs/a.md": good})] == [
+    assert [(block.mark, block.about, block.text) for block in pages.blocks({"docs/a.md": good})] == [
         ("run", "a", "ls\n"),
         ("not run", "needs a key", "$ ls\n"),
         ("", "", "ls\n"),

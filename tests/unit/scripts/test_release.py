@@ -43,9 +43,9 @@ Version: 1
 
 def test_the_sbom_of_the_gallery_has_the_pins_of_its_image() -> None:
     document = json.loads(release.wheel_sbom("reconstruction-gallery", ["gallery.txt"], "0.1.0", EPOCH))
-    found = {one["name"] for one in document["components"]}
-    assert {"starlette", "uvicorn", "obstore"} <= found
-    assert not found & {"kopf", "pycolmap"}
+    components = {component["name"] for component in document["components"]}
+    assert {"starlette", "uvicorn", "obstore"} <= components
+    assert not components & {"kopf", "pycolmap"}
 
 
 def test_sha256sum_accepts_the_checksums(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_every_pin_of_the_images_is_in_the_sbom() -> None:
     lock = CHECKOUT / "requirements/worker.txt"
     windows = {"sys_platform": "win32", "python_full_version": "3.11.2"}
     lines = [line.split("==")[0] for line in lock.read_text().splitlines() if "==" in line and line[0] != " "]
-    everywhere = {one.name for environment in (LINUX, windows) for one in sbom.locked(lock, environment)}
+    everywhere = {package.name for environment in (LINUX, windows) for package in sbom.locked(lock, environment)}
     assert everywhere == set(lines)
 
 
@@ -111,7 +111,7 @@ def test_packages_of_an_image_are_read_from_its_root(tmp_path: Path) -> None:
     (tmp_path / "var/lib/dpkg").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/status").write_text(DPKG)
 
-    assert [(one.purl, one.licence) for one in sbom.installed(tmp_path, "arm64")] == [
+    assert [(package.purl, package.licence) for package in sbom.installed(tmp_path, "arm64")] == [
         ("pkg:pypi/pyyaml@6.0.4", "MIT"),
         ("pkg:deb/debian/libstdc%2B%2B6@14.2.0-19?arch=arm64&distro=debian-13", ""),
         ("pkg:deb/debian/netbase@1%3A6.5?arch=all&distro=debian-13", ""),
@@ -126,10 +126,10 @@ def test_an_sbom_is_a_reproducible_cyclonedx_document() -> None:
     text = sbom.document("reconstruction-operator", "0.1.0", "container", parts, EPOCH)
     assert text == sbom.document("reconstruction-operator", "0.1.0", "container", reversed(parts), EPOCH)
 
-    found = json.loads(text)
-    assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
-    assert found["metadata"]["timestamp"] == "2026-09-21T14:13:20+00:00"
-    assert found["components"] == [
+    document = json.loads(text)
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
+    assert document["metadata"]["timestamp"] == "2026-09-21T14:13:20+00:00"
+    assert document["components"] == [
         {
             "type": "library",
             "bom-ref": "pkg:pypi/a@2",
@@ -150,7 +150,7 @@ def test_an_sbom_is_a_reproducible_cyclonedx_document() -> None:
             ],
         },
     ]
-    assert found["dependencies"] == [
+    assert document["dependencies"] == [
         {"ref": "reconstruction-operator@0.1.0", "dependsOn": ["pkg:pypi/a@2", "pkg:pypi/b@1"]}
     ]
 

@@ -24,7 +24,7 @@ FUNCTIONS = [
 ]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.__name__)
 def test_every_function_takes_the_job_id_alone(function: Callable[..., object]) -> None:
     assert list(inspect.signature(function).parameters) == ["job_id"]
 
@@ -68,11 +68,11 @@ def test_asserting_a_cancel_again_renews_its_hour(client: redis.Redis) -> None:
     assert client.ttl(CANCEL) == 3600
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.__name__)
 @pytest.mark.parametrize(
     "job_id",
     ["", "a b", "../etc", "a/b", "a..b", "-a", "a" * 129, "a\n", "a:b", "*", None, 7],
-    ids=lambda one: repr(one)[:12],
+    ids=lambda job_id: repr(job_id)[:12],
 )
 def test_a_malformed_job_id_never_becomes_a_key(
     client: redis.Redis, function: Callable[[object], object], job_id: object

@@ -73,13 +73,13 @@ async def test_an_empty_batch_needs_no_redis() -> None:
 def calls_of(module: ModuleType) -> set[str]:
     """Names of the functions of a module that make a call of a script."""
     functions = inspect.getmembers(module, inspect.isfunction)
-    return {name for name, one in functions if one.__module__ == module.__name__ and not name.startswith("_")}
+    return {name for name, function in functions if function.__module__ == module.__name__ and not name.startswith("_")}
 
 
 def test_each_script_has_the_name_of_its_call() -> None:
     by_read_texts = {"announcements", "with_heartbeat"}
-    made = calls_of(operator_calls) - {"for_action"} | calls_of(worker_calls) | calls_of(reads)
-    assert {path.stem for path in LUA.glob("*.lua")} == made - by_read_texts | SHARED
+    functions = calls_of(operator_calls) - {"for_action"} | calls_of(worker_calls) | calls_of(reads)
+    assert {path.stem for path in LUA.glob("*.lua")} == functions - by_read_texts | SHARED
 
 
 def test_each_action_in_redis_has_the_name_of_its_call() -> None:
@@ -93,5 +93,5 @@ def test_each_action_in_redis_has_the_name_of_its_call() -> None:
 def test_a_script_begins_with_the_prelude_and_the_operators_with_the_fence_too() -> None:
     plain = calls.script("beat")
     fenced = calls.script("forget", fenced=True)
-    assert [calls.part("fence") in one.text for one in (plain, fenced)] == [False, True]
+    assert [calls.part("fence") in script.text for script in (plain, fenced)] == [False, True]
     assert plain.text.startswith(calls.part(calls.PRELUDE))

@@ -122,10 +122,10 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
     )
     raw = {
         "message": "m" * 5_000,
-        "outputs": {"uri": "u" * 5_000, "bytes": 1, "files": [{"name": one.name, "bytes": 1} for one in files]},
+        "outputs": {"uri": "u" * 5_000, "bytes": 1, "files": [{"name": file.name, "bytes": 1} for file in files]},
         "findings": {
             "quality": quality,
-            "steps": [{"name": one.name, "seconds": one.seconds} for one in steps],
+            "steps": [{"name": step.name, "seconds": step.seconds} for step in steps],
             "usage": {"cpuSeconds": -1, "peakMemoryBytes": 2**60},
         },
     }

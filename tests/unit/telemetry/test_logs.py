@@ -27,8 +27,8 @@ def _loggers_restored() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name, one in levels.items():
-        logging.getLogger(name).setLevel(one)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_the_level_is_set_and_libraries_are_quiet_except_at_debug(stream: io.Str
     assert [line.rpartition(": ")[2] for line in lines] == ["shown", "shown as well"]
 
 
-@pytest.mark.parametrize(("log_format", "shown"), [("json", '"job": "banana"'), ("text", " job=banana")])
-def test_lines_about_a_job_name_the_job_in_its_threads_too(log_format: str, shown: str, stream: io.StringIO) -> None:
+@pytest.mark.parametrize(("log_format", "expected"), [("json", '"job": "banana"'), ("text", " job=banana")])
+def test_lines_about_a_job_name_the_job_in_its_threads_too(log_format: str, expected: str, stream: io.StringIO) -> None:
     logs.configure(log_format, "INFO", stream)
     log = logging.getLogger("x")
     with logs.about(job="banana"):
@@ -128,4 +128,4 @@ def test_lines_about_a_job_name_the_job_in_its_threads_too(log_format: str, show
         log.info("inside")
     log.info("outside")
 
-    assert [shown in line for line in stream.getvalue().splitlines()] == [True, True, False]
+    assert [expected in line for line in stream.getvalue().splitlines()] == [True, True, False]

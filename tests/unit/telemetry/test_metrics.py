@@ -10,7 +10,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
 MODULES = {"operator": metrics, "worker": worker_metrics}
-OURS = [one for module in MODULES.values() for one in vars(module).values() if isinstance(one, MetricWrapperBase)]
+OURS = [
+    metric for module in MODULES.values() for metric in vars(module).values() if isinstance(metric, MetricWrapperBase)
+]
 
 
 @pytest.mark.parametrize("metric", OURS, ids=lambda metric: str(metric._name))
@@ -25,7 +27,7 @@ def test_a_metric_has_our_prefix_base_units_and_bounded_labels(metric: MetricWra
 def test_every_metric_is_in_the_served_registry(module: ModuleType) -> None:
     served = {family.name for family in module.REGISTRY.collect()}
 
-    assert {one._name for one in vars(module).values() if isinstance(one, MetricWrapperBase)} <= served
+    assert {metric._name for metric in vars(module).values() if isinstance(metric, MetricWrapperBase)} <= served
 
 
 def test_no_name_is_defined_twice() -> None:

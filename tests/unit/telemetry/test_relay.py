@@ -25,19 +25,19 @@ def value(name: str, **labels: str) -> float | None:
 
 
 def opened() -> Relay:
-    one = Relay()
-    relay.install(one)
-    one.start()
-    return one
+    measurements = Relay()
+    relay.install(measurements)
+    measurements.start()
+    return measurements
 
 
 def test_counters_add_histograms_observe_and_gauges_keep_the_maximum() -> None:
-    one = opened()
+    measurements = opened()
     for seconds, memory in ((0.25, 700.0), (4.0, 300.0)):
         relay.report(metrics.ATTEMPTS, 1, "placeholder", "Failed", "DISK_FULL")
         relay.report(metrics.STEP_TIME, seconds, "placeholder", "Loading input files")
         relay.report(metrics.HIGHEST_MEMORY, memory, "placeholder")
-    one.close()
+    measurements.close()
 
     step = {"model": "placeholder", "step": "Loading input files"}
     assert value("attempts_total", model="placeholder", outcome="Failed", reason="DISK_FULL") == 2
@@ -46,21 +46,21 @@ def test_counters_add_histograms_observe_and_gauges_keep_the_maximum() -> None:
 
 
 def test_measurements_of_a_killed_process_count() -> None:
-    one = Relay()
-    relay.install(one)
+    measurements = Relay()
+    relay.install(measurements)
     child = os.fork()
     if child == 0:
         relay.report(metrics.IMAGES, 16, "photogrammetry")
         os.kill(os.getpid(), 9)
     os.waitpid(child, 0)
-    one.start()
-    one.close()
+    measurements.start()
+    measurements.close()
 
     assert value("images_total", model="photogrammetry") == 16
 
 
 def test_concurrent_senders_never_mix_their_measurements(caplog: pytest.LogCaptureFixture) -> None:
-    one = opened()
+    measurements = opened()
 
     def send() -> None:
         for _ in range(100):  # fewer bytes than a pipe holds
@@ -71,18 +71,18 @@ def test_concurrent_senders_never_mix_their_measurements(caplog: pytest.LogCaptu
         sender.start()
     for sender in senders:
         sender.join()
-    one.close()
+    measurements.close()
 
     assert (value("images_total", model="placeholder"), caplog.messages) == (400, [])
 
 
 def test_a_full_pipe_drops_measurements_without_waiting() -> None:
-    one = Relay()
-    relay.install(one)
+    measurements = Relay()
+    relay.install(measurements)
     for _ in range(5_000):
         relay.report(metrics.IMAGES, 1, "placeholder")
-    one.start()
-    one.close()
+    measurements.start()
+    measurements.close()
 
     assert 1_000 < (value("images_total", model="placeholder") or 0) < 5_000
 

@@ -116,7 +116,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
     looked_up = uris.lies_below
 
     def exchange(real: Path, folders: Iterable[Path]) -> bool:
-        found = looked_up(real, folders)
+        answers = looked_up(real, folders)
         archive.unlink()
         if what == "a pipe":
             os.mkfifo(archive)
@@ -129,7 +129,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
         else:
             monkeypatch.setattr(Path, "is_file", lambda _: True)
             monkeypatch.setattr(Path, "exists", lambda _: True)
-        return found
+        return answers
 
     monkeypatch.setattr(uris, "lies_below", exchange)
     with pytest.raises(StorageError) as caught:

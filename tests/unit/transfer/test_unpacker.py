@@ -49,8 +49,8 @@ def test_photos_of_all_kinds_of_archives_are_unpacked(content: bytes, into: Path
 def test_pax_headers_of_one_file_and_of_all_are_applied(into: Path) -> None:
     content = b"x" * 700
     plain = tarred(("short", b""))[:512]  # announces no content
-    one = pax_tar(("path", "größe.jpg"), ("size", "700"), ("mtime", "1.5")) + plain + content + bytes(324)
-    several = pax_tar(("comment", "of git"), kind=tarfile.XGLTYPE) + one + tarred(("b.jpg", b"y"))
+    archive = pax_tar(("path", "größe.jpg"), ("size", "700"), ("mtime", "1.5")) + plain + content + bytes(324)
+    several = pax_tar(("comment", "of git"), kind=tarfile.XGLTYPE) + archive + tarred(("b.jpg", b"y"))
     assert unpacked(several, into)[0] == ["b.jpg", "größe.jpg"]
     assert (into / "größe.jpg").read_bytes() == content
 

@@ -50,14 +50,14 @@ def test_an_input_that_no_other_try_could_use_is_unusable(
     uri: str, model: str, parameters: dict[str, object], reason: str, *, photos: Path
 ) -> None:
     (photos / "empty").mkdir()
-    found = check(uri.format(photos=photos), model, **parameters)
-    assert (found.usability, found.reason) == (Usability.UNUSABLE, reason)
-    assert found.message
+    checked = check(uri.format(photos=photos), model, **parameters)
+    assert (checked.usability, checked.reason) == (Usability.UNUSABLE, reason)
+    assert checked.message
 
 
 def test_a_result_that_another_worker_could_change_is_unknown(photos: Path) -> None:
-    found = check(f"file://{photos}/lund", "no-such-model")
-    assert (found.usability, found.reason) == (Usability.UNKNOWN, "BACKEND_UNAVAILABLE")
+    checked = check(f"file://{photos}/lund", "no-such-model")
+    assert (checked.usability, checked.reason) == (Usability.UNKNOWN, "BACKEND_UNAVAILABLE")
 
 
 def test_simulated_runs_need_no_input(photos: Path) -> None:

@@ -20,15 +20,15 @@ def complete(*words: str, kubeconfig: Path | None = None) -> list[str]:
 
 
 def test_commands_are_completed_with_their_help() -> None:
-    found = complete("wa")
-    assert [line.partition("\t")[0] for line in found] == ["watch", "wait", ":4"]
-    assert found[0] == "watch\tFollow jobs live until they finish."
+    completions = complete("wa")
+    assert [line.partition("\t")[0] for line in completions] == ["watch", "wait", ":4"]
+    assert completions[0] == "watch\tFollow jobs live until they finish."
 
 
 def test_options_are_completed_on_one_line_each() -> None:
-    found = complete("wait", "--fo")
-    assert len(found) == 2
-    assert found[0].startswith("--for\tfinished, succeeded, ")
+    completions = complete("wait", "--fo")
+    assert len(completions) == 2
+    assert completions[0].startswith("--for\tfinished, succeeded, ")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_help_loads_no_slow_package() -> None:
 
 def test_help_loads_no_command_and_a_command_loads_no_other() -> None:
     assert own(loaded_after(["--help"])) == {"cli", "cli.loading", "cli.main", "errors"}
-    assert {"cli.reading"} == own(loaded_after(["get", "--help"])) & {f"cli.{one}" for one in GROUPS}
+    assert {"cli.reading"} == own(loaded_after(["get", "--help"])) & {f"cli.{group}" for group in GROUPS}
 
 
 def own(modules: set[str]) -> set[str]:

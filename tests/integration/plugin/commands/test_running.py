@@ -42,14 +42,14 @@ def test_a_dry_run_says_what_each_quality_takes_and_writes_nothing(photos: Path,
 
 
 @pytest.mark.parametrize(
-    ("options", "made", "early_looks"),
+    ("options", "folder", "early_looks"),
     [
         pytest.param(["-o", "banana-mesh", "--quality", "preview"], "banana-mesh/model.glb", 1, id="the engine"),
         pytest.param(["--model", "rough-good"], "berlin-mesh/model.glb", 0, id="without -o"),
     ],
 )
 def test_the_folder_of_the_result_may_be_relative(
-    options: list[str], made: str, early_looks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: list[str], folder: str, early_looks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(DATA / "photos" / "berlin", tmp_path / "berlin")
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,7 @@ def test_the_folder_of_the_result_may_be_relative(
 
     assert done.returncode == 0, done.stderr
     files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
-    assert made in files
+    assert folder in files
     assert done.stderr.count("photos aligned") == early_looks
     assert all(Path(file).stat().st_size for file in files)
 

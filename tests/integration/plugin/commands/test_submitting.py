@@ -19,9 +19,9 @@ def test_a_dry_run_needs_neither_a_cluster_nor_an_upload_address(photos: Path) -
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("# input.uri is an example: ")
-    shown = yaml.safe_load(done.stdout)
-    assert shown["metadata"] == {"name": "my-vase"}
-    assert shown["spec"] == {"input": {"uri": "file:///photos/my-vase"}, "parameters": {"quality": "fast"}}
+    manifest = yaml.safe_load(done.stdout)
+    assert manifest["metadata"] == {"name": "my-vase"}
+    assert manifest["spec"] == {"input": {"uri": "file:///photos/my-vase"}, "parameters": {"quality": "fast"}}
     assert "3 photos (JPEG)" in done.stderr
     assert "note: quality high takes about " in done.stderr
     assert "3 files would go to the gallery, if the cluster has one" in done.stderr

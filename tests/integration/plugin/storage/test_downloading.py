@@ -28,12 +28,12 @@ def manifest() -> Manifest:
 
 def deliver(bucket: Bucket, address: str = "meshes/banana") -> str:
     """Store a result as the workers deliver it; return the address of its folder."""
-    found = manifest()
+    sealed = manifest()
     for name, content in CONTENT.items():
-        bucket.put(f"{address}/{folder_of(found)}{name}", content)
-    bucket.put(f"{address}/{folder_of(found)}manifest.json", found.to_text().encode())
-    bucket.put(f"{address}/result.json", Pointer.of(found).to_bytes())
-    return f"s3://{bucket.name}/{address}/{folder_of(found)}"
+        bucket.put(f"{address}/{folder_of(sealed)}{name}", content)
+    bucket.put(f"{address}/{folder_of(sealed)}manifest.json", sealed.to_text().encode())
+    bucket.put(f"{address}/result.json", Pointer.of(sealed).to_bytes())
+    return f"s3://{bucket.name}/{address}/{folder_of(sealed)}"
 
 
 def test_a_result_is_downloaded_with_the_mesh_named_after_the_job(bucket: Bucket, tmp_path: Path) -> None:

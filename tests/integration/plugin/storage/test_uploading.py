@@ -15,13 +15,13 @@ from tests.support.servers.objects import Bucket, EmptyPages
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[tuple[Path, str]]:
-    made = []
+    paths = []
     for name in ("a.jpg", "left/b c.jpg"):
         path = tmp_path / "set" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode() * 1000)
-        made.append((path, name))
-    return made
+        paths.append((path, name))
+    return paths
 
 
 def folder(bucket: Bucket) -> Folder:

@@ -48,14 +48,14 @@ def result(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def exchanging(one: Path, other: Path) -> Iterator[None]:
+def exchanging(folder: Path, other: Path) -> Iterator[None]:
     """Exchanges the two in a loop, as fast as the system can."""
     libc = ctypes.CDLL(None)
     stop = threading.Event()
 
     def exchange() -> None:
         while not stop.is_set():
-            libc.renameat2(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE)
+            libc.renameat2(_AT_FDCWD, bytes(folder), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE)
 
     thread = threading.Thread(target=exchange)
     thread.start()

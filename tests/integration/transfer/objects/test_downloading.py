@@ -115,6 +115,6 @@ def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Li
         bucket.put(f"set/{name}.jpg", bytes(1 << 20))
     reported: list[tuple[float, str]] = []
     large = replace(limits, max_bytes=1 << 22)
-    fetched(f"s3://{bucket.name}/set", into, large, lambda *one: reported.append(one))
+    fetched(f"s3://{bucket.name}/set", into, large, lambda *report: reported.append(report))
     assert reported[0] == (0.0, f"listing s3://{bucket.name}/set")
     assert reported[-1] == (1.0, "2/2 photos, 2 of 2 MB")

@@ -72,7 +72,7 @@ def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(
     wanted = FetchRequest(ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1)
     with pytest.raises(UnwantedError):
         process.perform(wanted, stop)
-    assert [one for one in psutil.Process().children() if one not in before] == []
+    assert [child for child in psutil.Process().children() if child not in before] == []
 
 
 @pytest.mark.usefixtures("silent")

@@ -13,11 +13,11 @@ from tests.support.settings import configure
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder with the job's photo."""
-    made = tmp_path / "photos"
-    made.mkdir()
-    (made / "a.jpg").write_bytes(make_photo())
-    configure(monkeypatch, INPUT_ROOTS=(str(made),))
-    return made
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(make_photo())
+    configure(monkeypatch, INPUT_ROOTS=(str(photos),))
+    return photos
 
 
 @pytest.fixture

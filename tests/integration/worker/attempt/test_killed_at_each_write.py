@@ -68,10 +68,10 @@ def assert_whole(folder: Path, job_id: str) -> None:
     assert manifest.attempt.job_id == job_id
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
         "manifest.json",
-        *(one.name for one in manifest.files),
+        *(file.name for file in manifest.files),
     }
-    for one in manifest.files:
-        assert hashlib.sha256((folder / one.name).read_bytes()).hexdigest() == one.sha256
+    for file in manifest.files:
+        assert hashlib.sha256((folder / file.name).read_bytes()).hexdigest() == file.sha256
 
 
 def names(folder: Path) -> list[str]:
@@ -91,13 +91,13 @@ def test_a_takeover_killed_at_any_write_is_repeated_in_full(client: redis.Redis,
 
     def reset() -> None:
         emptied(jobs_dir)
-        shutil.copytree(made, jobs_dir, dirs_exist_ok=True)
+        shutil.copytree(template, jobs_dir, dirs_exist_ok=True)
         client.flushall()
         want(client, 1, AGAIN)
 
     run(**ABOUT)
-    made = jobs_dir.with_name("made")
-    shutil.copytree(jobs_dir, made)
+    template = jobs_dir.with_name("made")
+    shutil.copytree(jobs_dir, template)
     seen = 0
     for seen in each_kill(attempt, reset):
         want(client, 2, AGAIN)
@@ -115,11 +115,11 @@ def test_a_deletion_killed_at_any_write_keeps_a_whole_result(jobs_dir: Path) -> 
 
     def reset() -> None:
         emptied(jobs_dir)
-        shutil.copytree(made, jobs_dir, dirs_exist_ok=True)
+        shutil.copytree(template, jobs_dir, dirs_exist_ok=True)
 
     run(**ABOUT)
-    made = jobs_dir.with_name("made")
-    shutil.copytree(jobs_dir, made)
+    template = jobs_dir.with_name("made")
+    shutil.copytree(jobs_dir, template)
     seen = 0
     for seen in each_kill(delete, reset):
         delete()

@@ -70,11 +70,11 @@ def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
         at_step(6, break_off, broken)
         with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_UPLOAD_FAILED: .* the result is in file:///"):
             run(output_uri=uri)
-    made = (JobFolder.of(JOB).output / "model.glb").stat().st_ino
+    inode = (JobFolder.of(JOB).output / "model.glb").stat().st_ino
     want(client, 2)
     run(2, output_uri=uri)
     assert end(client, 2).outcome is Outcome.SUCCEEDED
-    assert (JobFolder.of(JOB).output / "model.glb").stat().st_ino == made
+    assert (JobFolder.of(JOB).output / "model.glb").stat().st_ino == inode
     assert "meshes/result.json" in bucket.keys
 
 

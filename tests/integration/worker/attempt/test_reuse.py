@@ -64,8 +64,8 @@ def contents(output: Path) -> dict[str, bytes]:
 
 def maker(client: redis.Redis, job_id: str = AGAIN) -> tuple[str, int | None] | None:
     """Return uid and attempt of the job whose result was taken over."""
-    found = end(client, job_id=job_id).reused_from
-    return None if found is None else (found.uid, found.attempt)
+    source = end(client, job_id=job_id).reused_from
+    return None if source is None else (source.uid, source.attempt)
 
 
 def test_the_same_job_takes_over_the_result_without_a_run(

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
 
 def manifest(jobs_dir: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((jobs_dir / JOB / "output" / "manifest.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((jobs_dir / JOB / "output" / "manifest.json").read_text())
+    return content
 
 
 def test_a_manifest_has_parameters_versions_timings_and_digests(photos: str, jobs_dir: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_manifest_has_parameters_versions_timings_and_digests(photos: str, job
 def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, client: redis.Redis) -> None:
     run(model="rough-good", input_uri=photos)
     recorded = end(client)
-    assert [one.name for one in recorded.findings.steps] == [step.name for step in STEPS]
+    assert [step.name for step in recorded.findings.steps] == [step.name for step in STEPS]
     assert recorded.findings.usage is not None
     assert recorded.findings.usage.peak_memory_bytes is not None
     assert recorded.findings.usage.peak_memory_bytes > 1 << 20

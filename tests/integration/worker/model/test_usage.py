@@ -51,9 +51,9 @@ class Holder:
 
 @pytest.fixture
 def holder() -> Iterator[Holder]:
-    one = Holder()
-    with one.process:
-        yield one
+    process = Holder()
+    with process.process:
+        yield process
 
 
 def test_memory_of_all_descendants_counts(holder: Holder) -> None:

@@ -69,8 +69,8 @@ def evidence(
     unseen: bool = False,
 ) -> Evidence:
     subject = its_job or job()
-    shown = list(snapshots or (running(6.0, 20), running(10.0, 60), SUCCEEDED))
-    history = History(UID, "red", "job-1", shown, gone_at, unseen)
+    versions = list(snapshots or (running(6.0, 20), running(10.0, 60), SUCCEEDED))
+    history = History(UID, "red", "job-1", versions, gone_at, unseen)
     return Evidence(
         jobs=[subject],
         histories={UID: history},
@@ -87,12 +87,12 @@ def evidence(
     )
 
 
-def problems(found: Evidence) -> list[tuple[int, str]]:
-    return [(ruling.invariant, ruling.problem) for ruling in judge(found) if ruling.problem]
+def problems(gathered: Evidence) -> list[tuple[int, str]]:
+    return [(ruling.invariant, ruling.problem) for ruling in judge(gathered) if ruling.problem]
 
 
-def broken(found: Evidence) -> set[int]:
-    return {invariant for invariant, _ in problems(found)}
+def broken(gathered: Evidence) -> set[int]:
+    return {invariant for invariant, _ in problems(gathered)}
 
 
 def confirmed(at: float = 10.0) -> UserJob:
@@ -138,11 +138,11 @@ def delivered(
 ) -> Evidence:
     wanted = replace(its_job or job(), output_uri=PLACE)
     snapshots = snapshots or (running(6.0, 20), REPORTED)
-    found = evidence(wanted, *snapshots, outputs=outputs, gone_at=gone_at, windows=windows)
-    found.delivered = {} if there is None else {UID: there}
-    found.deliveries = {UID: earlier}
-    found.hidden = {UID: hidden}
-    return found
+    gathered = evidence(wanted, *snapshots, outputs=outputs, gone_at=gone_at, windows=windows)
+    gathered.delivered = {} if there is None else {UID: there}
+    gathered.deliveries = {UID: earlier}
+    gathered.hidden = {UID: hidden}
+    return gathered
 
 
 SECOND = (running(6.0, 20), replace(SUCCEEDED, attempt=2))
@@ -174,14 +174,14 @@ def cancelled(
     return evidence(confirmed(), *snapshots, runs=runs, outputs=outputs, windows=windows, leftovers=leftovers)
 
 
-def with_messages(found: Evidence) -> Evidence:
-    found.messages = {UID: ["unacked"]}
-    return found
+def with_messages(gathered: Evidence) -> Evidence:
+    gathered.messages = {UID: ["unacked"]}
+    return gathered
 
 
-def with_files(found: Evidence) -> Evidence:
-    found.with_files = frozenset({UID})
-    return found
+def with_files(gathered: Evidence) -> Evidence:
+    gathered.with_files = frozenset({UID})
+    return gathered
 
 
 def of_poison(*hidden: str) -> Evidence:
@@ -193,10 +193,10 @@ Rows = Mapping[str, Evidence]
 
 def numbered(tables: Mapping[int, Rows]) -> dict[str, Any]:
     """Return the arguments of `parametrize` for (invariant, found)."""
-    rows = [(number, name, found) for number, table in tables.items() for name, found in table.items()]
+    rows = [(number, name, gathered) for number, table in tables.items() for name, gathered in table.items()]
     return {
-        "argnames": ("invariant", "found"),
-        "argvalues": [(number, found) for number, _, found in rows],
+        "argnames": ("invariant", "gathered"),
+        "argvalues": [(number, gathered) for number, _, gathered in rows],
         "ids": [f"{number}: {name}" for number, name, _ in rows],
     }
 
@@ -344,24 +344,24 @@ BREAKS_ALONE: Mapping[int, Rows] = {
 }
 
 
-@pytest.mark.parametrize("found", ALLOWED.values(), ids=ALLOWED)
-def test_allowed_evidence_breaks_no_invariant(found: Evidence) -> None:
-    assert problems(found) == []
+@pytest.mark.parametrize("gathered", ALLOWED.values(), ids=ALLOWED)
+def test_allowed_evidence_breaks_no_invariant(gathered: Evidence) -> None:
+    assert problems(gathered) == []
 
 
 @pytest.mark.parametrize(**numbered(EXCUSED))
-def test_excused_evidence_does_not_break_the_invariant(invariant: int, found: Evidence) -> None:
-    assert invariant not in broken(found)
+def test_excused_evidence_does_not_break_the_invariant(invariant: int, gathered: Evidence) -> None:
+    assert invariant not in broken(gathered)
 
 
 @pytest.mark.parametrize(**numbered(BREAKS))
-def test_forbidden_evidence_breaks_the_invariant(invariant: int, found: Evidence) -> None:
-    assert invariant in broken(found)
+def test_forbidden_evidence_breaks_the_invariant(invariant: int, gathered: Evidence) -> None:
+    assert invariant in broken(gathered)
 
 
 @pytest.mark.parametrize(**numbered(BREAKS_ALONE))
-def test_forbidden_evidence_breaks_only_the_invariant(invariant: int, found: Evidence) -> None:
-    assert broken(found) == {invariant}
+def test_forbidden_evidence_breaks_only_the_invariant(invariant: int, gathered: Evidence) -> None:
+    assert broken(gathered) == {invariant}
 
 
 def test_every_invariant_examines_a_good_job_and_passes() -> None:

@@ -142,8 +142,8 @@ def test_a_value_has_its_effect(render: Render, values: dict[str, Any], name: st
 
 def test_autoscalers_leave_the_workers_of_a_pool_alone_if_asked(render: Render) -> None:
     def annotations(**values: Any) -> dict[str, str]:
-        found: dict[str, str] = node(render(cpu(podAnnotations={"a": "b"}, **values)), CPU, f"{METADATA}.annotations")
-        return {name: value for name, value in found.items() if name != "checksum/settings"}
+        of_pods: dict[str, str] = node(render(cpu(podAnnotations={"a": "b"}, **values)), CPU, f"{METADATA}.annotations")
+        return {name: value for name, value in of_pods.items() if name != "checksum/settings"}
 
     assert annotations() == {"a": "b"}
     assert annotations(doNotDisrupt=True) == {

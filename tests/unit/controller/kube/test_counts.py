@@ -35,9 +35,9 @@ def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> N
 
 
 def put(cache: Cache, name: str, phase: str | None = None, *, version: int = 1, **spec: Any) -> None:
-    made = make_body(name, version=version, **({"phase": phase} if phase else {}))
-    made["spec"] |= spec
-    cache.put(made)
+    body = make_body(name, version=version, **({"phase": phase} if phase else {}))
+    body["spec"] |= spec
+    cache.put(body)
 
 
 def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:

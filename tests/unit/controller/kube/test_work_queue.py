@@ -77,41 +77,41 @@ def test_a_job_that_is_being_deleted_is_stopped_with_the_cancelled_ones() -> Non
 
 
 def queue(**ranks: Rank) -> WorkQueue:
-    made = WorkQueue()
+    filled = WorkQueue()
     for name, rank in ranks.items():
-        made.put(make_entry(name), rank)
-    return made
+        filled.put(make_entry(name), rank)
+    return filled
 
 
 def test_the_most_urgent_class_comes_first() -> None:
-    made = queue(later=Rank.LATER, over=Rank.FINISHED, lives=Rank.LIVING, runs=Rank.ACTIVE, stops=Rank.STOPPING)
+    filled = queue(later=Rank.LATER, over=Rank.FINISHED, lives=Rank.LIVING, runs=Rank.ACTIVE, stops=Rank.STOPPING)
 
-    assert names(made.take(9)) == ["stops", "runs", "lives", "over", "later"]
-    assert len(made) == 0
+    assert names(filled.take(9)) == ["stops", "runs", "lives", "over", "later"]
+    assert len(filled) == 0
 
 
 def test_a_less_urgent_class_gets_a_tenth_while_more_urgent_ones_fill_the_batch() -> None:
-    made = queue(**{f"lives-{number}": Rank.LIVING for number in range(200)}, over=Rank.FINISHED, later=Rank.LATER)
+    filled = queue(**{f"lives-{number}": Rank.LIVING for number in range(200)}, over=Rank.FINISHED, later=Rank.LATER)
 
-    taken = names(made.take(100))
+    taken = names(filled.take(100))
 
     assert (taken[:80], sorted(taken[-2:])) == ([f"lives-{number}" for number in range(80)], ["later", "over"])
 
 
 def test_namespaces_take_turns_inside_a_class() -> None:
-    made = WorkQueue()
+    filled = WorkQueue()
     for number in range(100):
-        made.put(make_entry(f"many-{number}", "large"), Rank.LIVING)
-    made.put(make_entry("one", "small"), Rank.LIVING)
+        filled.put(make_entry(f"many-{number}", "large"), Rank.LIVING)
+    filled.put(make_entry("one", "small"), Rank.LIVING)
 
-    assert [entry.key.namespace for entry in made.take(3)] == ["large", "small", "large"]
+    assert [entry.key.namespace for entry in filled.take(3)] == ["large", "small", "large"]
 
 
 def test_a_job_that_is_queued_in_a_more_urgent_class_keeps_its_place() -> None:
     a = make_entry("a")
-    made = WorkQueue()
-    made.put(a, Rank.ACTIVE)
-    made.put(make_entry("b"), Rank.LIVING)
-    made.put(a, Rank.LIVING)
+    filled = WorkQueue()
+    filled.put(a, Rank.ACTIVE)
+    filled.put(make_entry("b"), Rank.LIVING)
+    filled.put(a, Rank.LIVING)
 
-    assert names(made.take(9)) == ["a", "b"]
+    assert names(filled.take(9)) == ["a", "b"]

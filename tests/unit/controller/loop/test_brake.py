@@ -16,7 +16,7 @@ def ids(number: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("found", "among", "allowed"),
+    ("number", "among", "allowed"),
     [
         pytest.param(3, 4, True, id="the-number"),
         pytest.param(4, 4, False, id="more-than-the-number"),
@@ -24,8 +24,8 @@ def ids(number: int) -> list[str]:
         pytest.param(11, 100, False, id="more-than-the-share"),
     ],
 )
-def test_orphans_above_number_and_share_are_held(brake: Brake, found: int, among: int, allowed: bool) -> None:
-    assert list(brake.allow("records", ids(found), among)) == (ids(found) if allowed else [])
+def test_orphans_above_number_and_share_are_held(brake: Brake, number: int, among: int, allowed: bool) -> None:
+    assert list(brake.allow("records", ids(number), among)) == (ids(number) if allowed else [])
     assert brake.holds is not allowed
     assert ("job-0" in brake) is not allowed
 

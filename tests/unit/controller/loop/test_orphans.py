@@ -38,7 +38,7 @@ class World:
         self.orphans = Orphans(this, this, Installation("here"), timing=timing)
 
     async def act(self, batch: list[JobActions], _fence: int) -> ActResults:
-        self.actions += [one.actions for one in batch]
+        self.actions += [entry.actions for entry in batch]
         return ActResults()
 
 
@@ -84,5 +84,5 @@ async def test_only_our_own_record_of_a_contested_job_is_forgotten(
     world.orphans.add(["uid-banana"], now=0.0, contested=True)
     await world.orphans.round(1, now=0.0)
 
-    assert [type(action) for one in world.actions for action in one] == actions
+    assert [type(action) for of_job in world.actions for action in of_job] == actions
     assert ("uid-banana" in world.orphans) is bool(actions)

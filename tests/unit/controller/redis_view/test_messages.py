@@ -36,8 +36,8 @@ class Sent(SentMessages):
 
     def look(self, now: float, *waiting: str, taken: tuple[str, ...] = ()) -> list[str]:
         """Search now, if a search is due. Return the names of the jobs whose messages became missing."""
-        found = FoundMessages(frozenset(waiting), frozenset(taken))
-        return names(self.search(dict.fromkeys(self.due(now), found), now))
+        search = FoundMessages(frozenset(waiting), frozenset(taken))
+        return names(self.search(dict.fromkeys(self.due(now), search), now))
 
 
 @pytest.fixture

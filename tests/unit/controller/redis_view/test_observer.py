@@ -58,8 +58,8 @@ class World:
 
     async def observe(self, now: float | None = None) -> Observation:
         self.now = self.now if now is None else now
-        (found,) = (await self.observer.observe([(self.entry, TASK)])).observations
-        return found
+        (observation,) = (await self.observer.observe([(self.entry, TASK)])).observations
+        return observation
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ async def test_photos_are_checked_as_before_a_submit(tmp_path: Path) -> None:
     for name in (".sheet.jpg", "a.mask.png"):
         (tmp_path / name).write_bytes(b"")
 
-    assert await checking.findings(tmp_path) == [{"level": one.level, "text": one.text} for one in expected]
+    assert await checking.findings(tmp_path) == [{"level": finding.level, "text": finding.text} for finding in expected]
     assert expected[-1].text.startswith("quality high takes about ")
     assert expected[0].text.startswith("1 of 5 files: cannot be read")
 

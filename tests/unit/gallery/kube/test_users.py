@@ -45,7 +45,7 @@ async def test_a_flood_of_invalid_tokens_does_not_delay_a_signed_in_user() -> No
     assert reviews.asked < 2 + len(flood)  # most requests wait in the gallery
     reviews.let.set()
     refused = await asyncio.gather(*flood, return_exceptions=True)
-    assert {type(one) for one in refused} == {NotAuthenticatedError}
+    assert {type(error) for error in refused} == {NotAuthenticatedError}
 
 
 def test_a_user_of_a_proxy_is_impersonated_with_every_group() -> None:

@@ -28,11 +28,11 @@ def test_a_users_oldest_session_ends_when_there_are_too_many() -> None:
 
 
 def test_csrf_tokens_differ_between_sessions_and_processes() -> None:
-    one = Sessions(100)
+    first = Sessions(100)
     other = Sessions(100)
 
-    assert one.proof("session a") == one.proof("session a")
-    assert len({one.proof("session a"), one.proof("session b"), other.proof("session a")}) == 3
+    assert first.proof("session a") == first.proof("session a")
+    assert len({first.proof("session a"), first.proof("session b"), other.proof("session a")}) == 3
 
 
 def test_a_token_is_not_printed() -> None:

@@ -149,7 +149,7 @@ def test_an_order_to_delete_is_sent_to_the_queue_of_the_attempt(phase: Phase) ->
 
     plan = look(observed(NOT_STARTED, record=record), over(phase, attempt=2), ttl_seconds_after_finished=0)
 
-    assert [one.queue for one in plan.actions if isinstance(one, DeleteFiles)] == ["gpu"]
+    assert [action.queue for action in plan.actions if isinstance(action, DeleteFiles)] == ["gpu"]
 
 
 @pytest.mark.parametrize(
@@ -280,15 +280,15 @@ def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object],
 
 
 def test_older_data_without_a_cancel_gets_its_flag_and_a_plan_after_the_grace() -> None:
-    made = look(
+    plan = look(
         observed(record=RECORD, epoch_age_seconds=1),
         over(Phase.CANCELLED),
         cancel_requested=True,
         cancel_confirmed=True,
     )
 
-    assert made.actions == (AssertCancelled(),)
-    assert made.wake_at is not None
+    assert plan.actions == (AssertCancelled(),)
+    assert plan.wake_at is not None
 
 
 def test_the_order_at_the_end_of_the_time_to_live_holds_the_retention() -> None:
@@ -320,7 +320,7 @@ FORCED = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
 def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[str, object], ordered: bool) -> None:
     seen = observed(ended(Phase.FAILED), **{"end": FORCED, **changes})  # type: ignore[arg-type]  # fields of the observation
     actions = look(seen, status).actions
-    assert [type(one) for one in actions] == ([DeleteFiles] if ordered else [])
+    assert [type(action) for action in actions] == ([DeleteFiles] if ordered else [])
 
 
 def test_a_lost_job_is_planned_again_for_a_while_after_a_restart() -> None:

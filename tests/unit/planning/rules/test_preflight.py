@@ -39,7 +39,7 @@ END = (EndAttempt(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
 def test_an_unusable_input_ends_only_an_attempt_that_no_worker_runs(
     status: Status, seen: Observation, actions: tuple[EndAttempt, ...]
 ) -> None:
-    ends = tuple(one for one in look(seen, status).actions if isinstance(one, EndAttempt))
+    ends = tuple(action for action in look(seen, status).actions if isinstance(action, EndAttempt))
     assert ends == actions
 
 
@@ -57,8 +57,8 @@ def test_the_end_is_reported_with_reason_advice_and_condition() -> None:
 
 
 def test_a_confirmed_cancel_comes_first() -> None:
-    made = look(IN_QUEUE, QUEUED, cancel_requested=True, cancel_confirmed=True)
-    assert END[0] not in made.actions
+    plan = look(IN_QUEUE, QUEUED, cancel_requested=True, cancel_confirmed=True)
+    assert END[0] not in plan.actions
 
 
 def test_a_preflights_result_stays_in_the_status_and_causes_one_write() -> None:
@@ -72,14 +72,14 @@ def test_a_preflights_result_stays_in_the_status_and_causes_one_write() -> None:
 
 @pytest.mark.parametrize("admitted", [False, True])
 def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
-    made = look(observed(workers=1, no_model="Waiting for a worker with model m"), admitted=admitted)
-    assert (made.actions, made.wants_dispatch) == ((), False)
-    assert made.status.message == "Waiting for a worker with model m"
-    dispatched = made.status.condition(ConditionType.DISPATCHED)
+    plan = look(observed(workers=1, no_model="Waiting for a worker with model m"), admitted=admitted)
+    assert (plan.actions, plan.wants_dispatch) == ((), False)
+    assert plan.status.message == "Waiting for a worker with model m"
+    dispatched = plan.status.condition(ConditionType.DISPATCHED)
     assert dispatched is not None
     assert (dispatched.reason, dispatched.message) == ("ModelUnserved", "Waiting for a worker with model m")
 
 
 def test_the_deadline_of_a_job_whose_model_is_missing_holds() -> None:
-    made = look(observed(workers=1, no_model="Waiting"), queue_deadline_seconds=60)
-    assert [one.reason for one in made.actions if isinstance(one, EndAttempt)] == ["QUEUE_TIMEOUT"]
+    plan = look(observed(workers=1, no_model="Waiting"), queue_deadline_seconds=60)
+    assert [action.reason for action in plan.actions if isinstance(action, EndAttempt)] == ["QUEUE_TIMEOUT"]

@@ -39,8 +39,8 @@ def test_the_status_has_the_worker_and_its_start_in_whole_seconds() -> None:
 def test_a_progress_report_is_written_to_the_status() -> None:
     started = NOW - timedelta(seconds=20)
     inputs = Inputs(images=29, bytes=1000)
-    found = Findings(inputs)
-    report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", found)
+    findings = Findings(inputs)
+    report = ProgressReport(33, "Running reconstruction", 3, 0.25, started, NOW, "depth map 4/12", "worker-1", findings)
 
     status = look(observed(SEEN, progress=report), RUNNING).status
 
@@ -57,8 +57,8 @@ def test_durations_and_numbers_are_written_only_together_with_progress() -> None
     status = look(observed(SEEN, progress=report), RUNNING).status
     assert (status.steps, status.quality) == (steps, quality)
 
-    found = Findings(steps=(StepTime("Loading input files", 13),), quality={"registered": "21"})
-    later = replace(report, findings=found)
+    findings = Findings(steps=(StepTime("Loading input files", 13),), quality={"registered": "21"})
+    later = replace(report, findings=findings)
     assert look(observed(SEEN, progress=later), status).status == status
 
 

@@ -66,7 +66,7 @@ def test_a_job_with_a_high_attempt_is_left_to_other_rules(attempt: int, spec: di
 
 
 @pytest.mark.parametrize(
-    "its",
+    "valid",
     [
         pytest.param(case(observed()), id="nothing is wrong"),
         pytest.param(case(REFUSED, status=Status(attempt=1)), id="it was admitted before the rule was made"),
@@ -76,5 +76,5 @@ def test_a_job_with_a_high_attempt_is_left_to_other_rules(attempt: int, spec: di
         ),
     ],
 )
-def test_other_rules_decide(its: Case) -> None:
-    assert validating.decide(its) is None
+def test_other_rules_decide(valid: Case) -> None:
+    assert validating.decide(valid) is None

@@ -21,7 +21,7 @@ FAILURE = Failure("OUT_OF_MEMORY", "It was killed.", retriable=True)
 
 
 def true(facts: Circumstances) -> set[str]:
-    return {one.type for one in conditions(facts, (), NOW)[1] if one.status == "True"}
+    return {condition.type for condition in conditions(facts, (), NOW)[1] if condition.status == "True"}
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_the_true_conditions_of_each_state(facts: Circumstances, phase: Phase, e
 def test_a_spec_that_is_not_accepted_has_failed() -> None:
     facts = Circumstances(JobState.INVALID, 1, failure=Failure("INVALID_SPEC", "spec.input.uri is wrong."))
 
-    phase, made = conditions(facts, (), NOW)
+    phase, listed = conditions(facts, (), NOW)
 
     assert phase is Phase.FAILED
-    assert {one.type: (one.status, one.reason) for one in made} == {
+    assert {condition.type: (condition.status, condition.reason) for condition in listed} == {
         "Accepted": ("False", "InvalidSpec"),
         "Dispatched": ("False", "NotDispatched"),
         "Running": ("False", "Ended"),
@@ -78,7 +78,7 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
         "Reconciling": ("False", "Finished"),
         "Stalled": ("True", "InvalidSpec"),
     }
-    assert made[0].message == "spec.input.uri is wrong."
+    assert listed[0].message == "spec.input.uri is wrong."
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
     ],
 )  # fmt: skip
 def test_the_first_conditions_are_those_that_matter(facts: Circumstances, first: list[str]) -> None:
-    _, made = conditions(facts, (), NOW)
+    _, listed = conditions(facts, (), NOW)
 
-    assert [one.type for one in made[:2]] == first
+    assert [condition.type for condition in listed[:2]] == first
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_the_first_conditions_are_those_that_matter(facts: Circumstances, first:
     ],
 )  # fmt: skip
 def test_the_reason_of_a_cancel_is_in_its_true_conditions(facts: Circumstances, expected: set[str]) -> None:
-    _, made = conditions(replace(facts, cancel_reason="wrong photos"), (), NOW)
+    _, listed = conditions(replace(facts, cancel_reason="wrong photos"), (), NOW)
 
-    assert {one.type for one in made if one.message.endswith(" Reason: wrong photos")} == expected
+    assert {condition.type for condition in listed if condition.message.endswith(" Reason: wrong photos")} == expected
 
 
 def test_a_transition_time_changes_only_with_the_status() -> None:
@@ -121,18 +121,18 @@ def test_a_transition_time_changes_only_with_the_status() -> None:
 
     _, after = conditions(Circumstances(JobState.RUNNING, 2, dispatched=True, held=True), before, LATER)
 
-    times = {one.type: one.last_transition_time for one in after}
+    times = {condition.type: condition.last_transition_time for condition in after}
     assert times.pop("Running") == LATER
     assert set(times.values()) == {NOW}
-    assert {one.observed_generation for one in after} == {2}
+    assert {condition.observed_generation for condition in after} == {2}
 
 
 def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
     facts = Circumstances(JobState.QUEUED, 1, dispatched=True)
 
-    made = [conditions(facts, (), at)[1] for at in (NOW, LATER)]
+    written = [conditions(facts, (), at)[1] for at in (NOW, LATER)]
 
-    assert [{one.last_transition_time for one in its} for its in made] == [{NOW}, {LATER}]
+    assert [{condition.last_transition_time for condition in listed} for listed in written] == [{NOW}, {LATER}]
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
 def test_reasons_of_past_transitions_are_kept(
     kind: str, before: tuple[str, str], facts: Circumstances, reason: str
 ) -> None:
-    _, made = conditions(facts, (Condition(kind, before[0], before[1], "", NOW, 1),), LATER)
+    _, listed = conditions(facts, (Condition(kind, before[0], before[1], "", NOW, 1),), LATER)
 
-    assert next(one for one in made if one.type == kind).reason == reason
+    assert next(condition for condition in listed if condition.type == kind).reason == reason
 
 
 @given(
@@ -203,14 +203,17 @@ def test_all_conditions_are_present_documented_and_consistent(  # noqa: PLR0917 
         Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "as before", NOW, 1) for kind, why in before
     )
 
-    phase, made = conditions(facts, old, LATER)
+    phase, listed = conditions(facts, old, LATER)
 
     contested = [kind for kind, _ in before if kind is ConditionType.CONTESTED and not phase.finished]
     checked = [kind for kind, _ in before if kind is ConditionType.INPUT_CHECKED]
-    assert sorted(one.type for one in made) == sorted([*PERMANENT, *checked, *contested])
-    assert all(CONDITION_REASONS[ConditionType(one.type), one.reason].status == one.status for one in made)
-    assert all(one.last_transition_time in (NOW, LATER) and one.message for one in made)
-    is_true = {one.type for one in made if one.status == "True"}
+    assert sorted(condition.type for condition in listed) == sorted([*PERMANENT, *checked, *contested])
+    assert all(
+        CONDITION_REASONS[ConditionType(condition.type), condition.reason].status == condition.status
+        for condition in listed
+    )
+    assert all(condition.last_transition_time in (NOW, LATER) and condition.message for condition in listed)
+    is_true = {condition.type for condition in listed if condition.status == "True"}
     assert len(is_true & {"Complete", "Failed", "Cancelled"}) == ("Finished" in is_true) == phase.finished
 
 

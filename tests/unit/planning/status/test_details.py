@@ -67,9 +67,13 @@ WHOLE = BEGAN.replace(microsecond=0)
 def test_a_claimed_attempt_has_times_in_whole_seconds(
     status: Status, seen: Observation, dispatched: object, started: object
 ) -> None:
-    found = details.claimed(case(seen, status))
+    status_of_claim = details.claimed(case(seen, status))
 
-    assert (found.worker, found.dispatch_time, found.start_time) == ("worker-1", dispatched, started)
+    assert (status_of_claim.worker, status_of_claim.dispatch_time, status_of_claim.start_time) == (
+        "worker-1",
+        dispatched,
+        started,
+    )
 
 
 def test_a_claim_ends_the_wait_for_the_next_attempt() -> None:

@@ -169,10 +169,10 @@ def test_the_events_of_a_cancel_name_the_client_and_the_reason(
 
 def test_a_job_that_takes_over_a_result_names_its_maker_and_no_steps() -> None:
     status = after((LISTENED, {}), (HELD, {}), (at_step(1), {}))
-    its = ReusedFrom("uid-before", 2, NOW)
-    plan = look(observed(ended(Outcome.SUCCEEDED), end=End(Outcome.SUCCEEDED, at=NOW, reused_from=its)), status)
+    source = ReusedFrom("uid-before", 2, NOW)
+    plan = look(observed(ended(Outcome.SUCCEEDED), end=End(Outcome.SUCCEEDED, at=NOW, reused_from=source)), status)
 
     assert reasons(plan) == ["Reused", "Succeeded"]
     assert "attempt 2 of the job with uid uid-before made, complete at 2026-03-01T12:00:00Z," in plan.events[0].message
-    assert plan.status.reused_from == its
+    assert plan.status.reused_from == source
     assert plan.status.message.startswith("Succeeded, with the result of an earlier job")

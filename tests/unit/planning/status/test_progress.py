@@ -106,12 +106,12 @@ def test_an_estimate_alone_is_written_only_when_it_has_changed_noticeably(fracti
     assert moved.progress.last_update_time == (BEFORE if eta == 100 else NOW)
 
 
-@pytest.mark.parametrize(("reported", "shown"), [(-5, 0), (1000, 100)])
-def test_a_percentage_stays_within_its_range(reported: int, shown: int) -> None:
+@pytest.mark.parametrize(("reported", "expected"), [(-5, 0), (1000, 100)])
+def test_a_percentage_stays_within_its_range(reported: int, expected: int) -> None:
     moved = advance(Status(), replace(REPORT, percent=reported), NOW, TIMING)
 
     assert moved.progress is not None
-    assert moved.progress.percent == shown
+    assert moved.progress.percent == expected
 
 
 def test_a_stopped_run_has_neither_step_nor_estimate() -> None:

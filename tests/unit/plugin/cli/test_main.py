@@ -24,12 +24,12 @@ def test_each_command_has_help_with_all_options_in_the_pages(
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit) as end:
         main([command, "-h"])
-    shown = capsys.readouterr().out
-    assert (end.value.code, shown.splitlines()[0].split()[:4]) == (0, ["Usage:", "kubectl", "recon", command])
+    output = capsys.readouterr().out
+    assert (end.value.code, output.splitlines()[0].split()[:4]) == (0, ["Usage:", "kubectl", "recon", command])
     connecting = ("--context", "--kubeconfig", "--namespace")
-    assert [option in shown for option in connecting] == [command != "run"] * len(connecting)
+    assert [option in output for option in connecting] == [command != "run"] * len(connecting)
     uses = re.findall(rf"recon {command} ([^`#|;>\n]*)", "\n".join(texts().values()))
-    assert [option for use in uses for option in re.findall(r"(?:^| )(--?[a-z-]+)", use) if option not in shown] == []
+    assert [option for use in uses for option in re.findall(r"(?:^| )(--?[a-z-]+)", use) if option not in output] == []
 
 
 def test_each_command_in_the_pages_exists() -> None:

@@ -44,8 +44,8 @@ def test_only_lines_about_the_job_are_shown(content: str, expected: bool) -> Non
 
 
 def test_a_json_line_is_shown_as_text() -> None:
-    shown = readable(line(exception="Traceback"), "2026-03-01T12:00:01.5Z", "worker-0")
-    assert shown == "12:00:01 INFO    worker-0 team/banana: Started\nTraceback"
+    text = readable(line(exception="Traceback"), "2026-03-01T12:00:01.5Z", "worker-0")
+    assert text == "12:00:01 INFO    worker-0 team/banana: Started\nTraceback"
     assert readable("plain", "2026-03-01T12:00:01Z", "worker-0") == "12:00:01 worker-0 plain"
 
 
@@ -85,9 +85,9 @@ def test_a_job_is_followed_to_a_pod_that_starts_later(
 
     assert logs.run(Connection(api, "here", "team"), "banana", Way(), follow=True, raw=False) == 0
 
-    shown = capsys.readouterr()
-    assert shown.out.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out.splitlines() == [
         "12:00:01 INFO    first from the first pod",
         "12:00:03 INFO    later from the later pod",
     ]
-    assert shown.err == ""
+    assert output.err == ""

@@ -23,6 +23,6 @@ def test_masks_are_uploaded_but_not_checked_as_photos(tmp_path: Path, capsys: py
     files = submitting.check([str(tmp_path)], force=False)
 
     assert len(files) == 4 + 4 + 1
-    shown = capsys.readouterr()
-    assert "4 photos (JPEG), 5 masks, " in shown.out + shown.err
-    assert "look alike" not in shown.out + shown.err
+    output = capsys.readouterr()
+    assert "4 photos (JPEG), 5 masks, " in output.out + output.err
+    assert "look alike" not in output.out + output.err

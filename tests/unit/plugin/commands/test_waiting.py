@@ -10,7 +10,7 @@ RUNNING = job(phase="Running", conditions={"Running": ("True", "Started"), "Fini
 
 
 @pytest.mark.parametrize(
-    ("text", "one", "expected"),
+    ("text", "seen", "expected"),
     [
         ("finished", RUNNING, False),
         ("finished", job(phase="Cancelled"), True),
@@ -23,8 +23,8 @@ RUNNING = job(phase="Running", conditions={"Running": ("True", "Started"), "Fini
         ("delete", RUNNING, False),
     ],
 )
-def test_a_state_has_the_syntax_of_kubectl_wait(text: str, one: Job, expected: bool) -> None:
-    assert goal(text)(one) == expected
+def test_a_state_has_the_syntax_of_kubectl_wait(text: str, seen: Job, expected: bool) -> None:
+    assert goal(text)(seen) == expected
 
 
 def test_an_unknown_state_is_rejected_with_the_known_ones() -> None:

@@ -47,7 +47,7 @@ def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "text"),
+    ("change", "text"),
     [
         (JOBS[0], "Running, 30%, Running reconstruction, 4m30s left"),
         (
@@ -60,5 +60,5 @@ def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
         (job("a"), "New"),
     ],
 )
-def test_a_log_line_has_the_state_of_a_job(one: object, text: str) -> None:
-    assert line(one, NOW) == text  # type: ignore[arg-type]  # a job
+def test_a_log_line_has_the_state_of_a_job(change: object, text: str) -> None:
+    assert line(change, NOW) == text  # type: ignore[arg-type]  # a job

@@ -14,10 +14,10 @@ from PIL import Image
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     """A picture twice as wide as high: left half red, right half blue, with a transparent band in the middle."""
-    made = Image.new("RGBA", (200, 100), (255, 0, 0, 255))
-    made.paste((0, 0, 255, 255), (100, 0, 200, 100))
-    made.paste((0, 0, 0, 0), (0, 40, 200, 60))
-    made.save(tmp_path / "preview_0.png")
+    image = Image.new("RGBA", (200, 100), (255, 0, 0, 255))
+    image.paste((0, 0, 255, 255), (100, 0, 200, 100))
+    image.paste((0, 0, 0, 0), (0, 40, 200, 60))
+    image.save(tmp_path / "preview_0.png")
     return tmp_path / "preview_0.png"
 
 

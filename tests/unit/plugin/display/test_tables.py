@@ -36,9 +36,9 @@ def test_a_narrow_terminal_drops_columns_before_texts_are_cut() -> None:
 
 
 def test_a_very_narrow_terminal_cuts_texts() -> None:
-    shown = lines(40)
-    assert max(map(len, shown)) <= 40
-    assert shown[2].startswith("a-much-long…")
+    rows = lines(40)
+    assert max(map(len, rows)) <= 40
+    assert rows[2].startswith("a-much-long…")
 
 
 def test_colours_do_not_move_the_columns() -> None:
@@ -48,5 +48,5 @@ def test_colours_do_not_move_the_columns() -> None:
 
 
 def test_an_empty_column_is_not_shown() -> None:
-    shown = table(columns(), [("banana", "Running", "celery", "")], Screen(io.StringIO(), None, False))
-    assert shown[0] == "NAME     PHASE     QUEUE"
+    text = table(columns(), [("banana", "Running", "celery", "")], Screen(io.StringIO(), None, False))
+    assert text[0] == "NAME     PHASE     QUEUE"

@@ -87,8 +87,8 @@ def test_what_an_operator_publishes_cannot_command_a_terminal(api: Api, server: 
     server.put(200, stored(replace(WHOLE, version=hostile, problems=(hostile,), workers=(group,))))
     installation = published.read(api)
     assert installation.info.version == "\N{REPLACEMENT CHARACTER}[2K"
-    shown = (installation.info, installation.problems(NOW), installation.models("gpu\N{REPLACEMENT CHARACTER}[2K"))
-    assert "\\x1b" not in repr(shown)
+    texts = (installation.info, installation.problems(NOW), installation.models("gpu\N{REPLACEMENT CHARACTER}[2K"))
+    assert "\\x1b" not in repr(texts)
 
 
 def test_an_operator_cannot_speak_for_another_installation(api: Api, server: Server) -> None:

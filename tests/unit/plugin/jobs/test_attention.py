@@ -34,7 +34,7 @@ def test_the_phase_has_a_qualifier(phase: str, fields: dict[str, Any], text: str
 
 
 @pytest.mark.parametrize(
-    ("one", "text"),
+    ("listed", "text"),
     [
         (job(phase="Running", progress={"etaSeconds": 270}), "4m30s left"),
         (job(phase="Running", startTime="2026-03-01T12:03:00Z"), "runs 2m"),
@@ -45,12 +45,12 @@ def test_the_phase_has_a_qualifier(phase: str, fields: dict[str, Any], text: str
         (job(phase="Suspended"), ""),
     ],
 )
-def test_the_most_relevant_time_is_shown(one: Job, text: str) -> None:
-    assert time_text(one, NOW) == text
+def test_the_most_relevant_time_is_shown(listed: Job, text: str) -> None:
+    assert time_text(listed, NOW) == text
 
 
 @pytest.mark.parametrize(
-    ("one", "text"),
+    ("listed", "text"),
     [
         (job(phase="Failed", verdict="Failed", message="Failed: TIMEOUT: late", reason="TIMEOUT"), "TIMEOUT: late"),
         (job(), "not seen by the operator"),
@@ -58,8 +58,8 @@ def test_the_most_relevant_time_is_shown(one: Job, text: str) -> None:
         (job(spec={"managedBy": "example.com/other"}), ""),
     ],
 )
-def test_the_reason_is_the_sentence_to_a_verdict_or_what_the_job_waits_for(one: Job, text: str) -> None:
-    assert reason_text(one) == text
+def test_the_reason_is_the_sentence_to_a_verdict_or_what_the_job_waits_for(listed: Job, text: str) -> None:
+    assert reason_text(listed) == text
 
 
 def test_the_place_is_parsed_from_the_operators_message() -> None:

@@ -20,20 +20,20 @@ from tests.support import plugin
 def folder(tmp_path: Path) -> Path:
     """A result, and beside it a file that does not belong to it."""
     (tmp_path / "private.txt").write_text("private")
-    made = tmp_path / "banana"
-    made.mkdir()
-    (made / "model.glb").write_bytes(b"glTF")
-    (made / "preview_0.png").write_bytes(b"png")
-    (made / "model_texture.png").write_bytes(b"png")
-    (made / "a&b.txt").write_text("text")
-    (made / "link.txt").symlink_to(tmp_path / "private.txt")
-    return made
+    result = tmp_path / "banana"
+    result.mkdir()
+    (result / "model.glb").write_bytes(b"glTF")
+    (result / "preview_0.png").write_bytes(b"png")
+    (result / "model_texture.png").write_bytes(b"png")
+    (result / "a&b.txt").write_text("text")
+    (result / "link.txt").symlink_to(tmp_path / "private.txt")
+    return result
 
 
 @pytest.fixture
 def address(folder: Path) -> Iterator[str]:
-    with served(pages_of(folder, "banana")) as found:
-        yield found
+    with served(pages_of(folder, "banana")) as url:
+        yield url
 
 
 def get(address: str, path: str, host: str = "") -> tuple[int, str, bytes]:
@@ -59,14 +59,14 @@ def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("names", "shown"),
+    ("names", "expected"),
     [
         pytest.param(["banana_compressed.glb", "banana_full.glb", "banana.glb"], "banana.glb", id="the-short-name"),
         pytest.param(["model.obj", "preview_0.png"], None, id="none-that-the-viewer-reads"),
     ],
 )
-def test_the_page_shows_the_best_mesh_for_the_viewer(names: list[str], shown: str | None) -> None:
-    assert shown_mesh(names) == shown
+def test_the_page_shows_the_best_mesh_for_the_viewer(names: list[str], expected: str | None) -> None:
+    assert shown_mesh(names) == expected
 
 
 def test_a_result_without_a_mesh_has_no_viewer(folder: Path) -> None:

@@ -94,5 +94,5 @@ def test_black_bars_of_most_photos_are_a_black_background() -> None:
 
 
 def test_the_texts_count_one_photo_as_one() -> None:
-    for found in findings([photo(1, width=640, height=480, has_position=True)]):
-        assert "1 photos" not in found.text
+    for finding in findings([photo(1, width=640, height=480, has_position=True)]):
+        assert "1 photos" not in finding.text

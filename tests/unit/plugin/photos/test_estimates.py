@@ -17,12 +17,12 @@ def texts(*photos: Photo) -> list[str]:
 
 
 def test_each_quality_has_its_cost() -> None:
-    found = list(estimates([PHOTO] * 12))
-    assert {finding.level for finding in found} == {Level.NOTE}
+    costs = list(estimates([PHOTO] * 12))
+    assert {finding.level for finding in costs} == {Level.NOTE}
     amount = r"\d+(\.\d)?"
     pattern = rf"quality (\w+) takes about \d+ CPU minutes?, {amount} GB of memory and {amount} GB of disk"
-    shown = [re.fullmatch(pattern, finding.text) for finding in found]
-    assert [match and match[1] for match in shown] == ["preview", "fast", "standard", "high"]
+    matches = [re.fullmatch(pattern, finding.text) for finding in costs]
+    assert [match and match[1] for match in matches] == ["preview", "fast", "standard", "high"]
 
 
 def test_a_cost_below_a_unit_is_one_unit() -> None:

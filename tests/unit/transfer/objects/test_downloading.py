@@ -49,7 +49,7 @@ class _Forgetful:
         return self._store.list(prefix, chunk_size=chunk_size)
 
     def get(self, key: str, *, options: GetOptions) -> GetResult:
-        return self._store.get(key, options={name: one for name, one in options.items() if name != "if_match"})  # type: ignore[arg-type]
+        return self._store.get(key, options={name: option for name, option in options.items() if name != "if_match"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ class _WithoutTags(_Forgetful):
     """A server whose lists have no ETags."""
 
     def list(self, prefix: str | None, *, chunk_size: int) -> Any:
-        return [[{**one, "e_tag": None} for one in page] for page in super().list(prefix, chunk_size=chunk_size)]
+        return [[{**listed, "e_tag": None} for listed in page] for page in super().list(prefix, chunk_size=chunk_size)]
 
 
 def test_objects_whose_list_has_no_etags_are_fetched(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
-    (one,) = downloading.fetch(_WithoutTags(store), request(tmp_path), Progress()).objects  # type: ignore[arg-type]
-    assert (tmp_path / one.file).read_bytes() == b"12345"
+    (listed,) = downloading.fetch(_WithoutTags(store), request(tmp_path), Progress()).objects  # type: ignore[arg-type]
+    assert (tmp_path / listed.file).read_bytes() == b"12345"
 
 
 class _Breaking(_Forgetful):
@@ -121,8 +121,8 @@ def test_a_download_continues_as_long_as_each_request_gets_a_part(tmp_path: Path
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
     broken: Any = _Breaking(store, after_bytes=9)
-    (one,) = downloading.fetch(broken, request(tmp_path), Progress()).objects
-    assert (tmp_path / one.file).read_bytes() == b"12345"
+    (listed,) = downloading.fetch(broken, request(tmp_path), Progress()).objects
+    assert (tmp_path / listed.file).read_bytes() == b"12345"
 
 
 def test_a_download_fails_if_a_request_gets_nothing(tmp_path: Path) -> None:

@@ -25,8 +25,10 @@ def check(path: Path, limits: Limits) -> Photo:
     return checked
 
 
-def near(found: object, expected: tuple[int, int, int]) -> bool:
-    return isinstance(found, tuple) and all(abs(one - other) < 12 for one, other in zip(found, expected, strict=True))
+def near(pixel: object, expected: tuple[int, int, int]) -> bool:
+    return isinstance(pixel, tuple) and all(
+        abs(value - other) < 12 for value, other in zip(pixel, expected, strict=True)
+    )
 
 
 def sixteen_bit(values: list[int]) -> Image.Image:
@@ -86,7 +88,7 @@ def test_two_photos_with_the_same_new_name_get_different_names(into: Path, limit
     shutil.copy(PHOTOS / "heic" / "plain.heic", into / "a.heic")
     checked = checks.check_all(sorted(into.iterdir()), limits, lambda *_: None)
     assert (
-        sorted(one.path.name for one in checked)
+        sorted(photo.path.name for photo in checked)
         == sorted(path.name for path in into.iterdir())
         == ["a.heic.jpg", "a.jpg"]
     )
@@ -124,8 +126,8 @@ def test_16_bit_grey_is_scaled_by_the_depth_of_its_sensor(
     checked = check(path, limits)
     with Image.open(checked.path) as image:
         assert image.mode == "L"
-        found = [image.getpixel((16 * index + 8, 8)) for index in range(len(values))]
-    assert all(abs(one - other) <= 3 for one, other in zip(found, expected, strict=True)), found
+        pixels = [image.getpixel((16 * index + 8, 8)) for index in range(len(values))]
+    assert all(abs(level - other) <= 3 for level, other in zip(pixels, expected, strict=True)), pixels
 
 
 def test_ten_bit_heic_of_a_camera_is_read(into: Path, limits: Limits) -> None:

@@ -22,7 +22,7 @@ def test_a_success_is_recorded_with_its_outputs(client: redis.Redis, jobs_dir: P
     assert recorded.outputs is not None
     assert recorded.outputs.uri == f"file://{jobs_dir}/{JOB}/output"
     assert recorded.outputs.files[0].name == "model.glb"
-    assert recorded.outputs.bytes == sum(one.bytes for one in recorded.outputs.files)
+    assert recorded.outputs.bytes == sum(file.bytes for file in recorded.outputs.files)
     assert recorded.findings.quality == {"vertices": "24", "faces": "12"}
 
 

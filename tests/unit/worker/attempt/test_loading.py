@@ -76,12 +76,12 @@ def test_masks_come_with_their_photos_and_do_not_count(photos: Path) -> None:
     take = input_of(envelope, space)
     loaded = load_photos(take, model=ThreePhotos(), workspace=space, limits=limits, tick=lambda *_: None)
 
-    assert [(one.path.name, one.mask and one.mask.name) for one in loaded.photos] == [
+    assert [(photo.path.name, photo.mask and photo.mask.name) for photo in loaded.photos] == [
         ("1.jpg", None),
         ("2.jpg", "2.mask.png"),
         ("3.jpg", None),
     ]
-    assert all(one.mask is None or one.mask.is_file() for one in loaded.photos)
+    assert all(photo.mask is None or photo.mask.is_file() for photo in loaded.photos)
     assert loaded.bytes == sum(path.stat().st_size for path in photos.rglob("*.*"))
 
 

@@ -138,9 +138,9 @@ def test_the_pace_of_a_resumed_run_counts_from_its_stage() -> None:
     observed.send()
     first, *rest = observed.sent
     assert "resumedFrom" not in first["findings"]
-    assert [(one["startedAt"] - start, one["base"], one["findings"]["resumedFrom"]) for one in rest] == [
-        (11.0, 0.4, "matches of attempt 1")
-    ] * 2
+    assert [
+        (progress["startedAt"] - start, progress["base"], progress["findings"]["resumedFrom"]) for progress in rest
+    ] == [(11.0, 0.4, "matches of attempt 1")] * 2
     assert observed.observer.resumed_from == "matches of attempt 1"
 
 

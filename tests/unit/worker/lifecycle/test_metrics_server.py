@@ -36,9 +36,9 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
 
 @pytest.fixture
 def server(port: int) -> Iterator[MetricsServer]:
-    one = MetricsServer(CONSUMER)
-    one.create(CONSUMER)
-    yield one
+    running = MetricsServer(CONSUMER)
+    running.create(CONSUMER)
+    yield running
     relay.install(None)
     metrics.DRAINING.set(0)
     metrics.IMAGES.clear()

@@ -36,12 +36,12 @@ class Server(fakeredis.FakeServer):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, jobs_dir: Path) -> Server:
-    found = Server()
-    monkeypatch.setattr(connections, "state_client", found.client)
+    running = Server()
+    monkeypatch.setattr(connections, "state_client", running.client)
     configure(monkeypatch, JOBS_DIR=str(jobs_dir), WORKER_TTL_SECONDS=30.0, DRAIN_SECONDS=60.0)
     monkeypatch.setattr(registrations, "_MAX_PERIOD_SECONDS", 0.05)
     monkeypatch.setattr(registrations, "_RETRY_SECONDS", 0.05)
-    return found
+    return running
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def wait(holds: Callable[[], object], what: str) -> None:
 
 def test_queues_that_are_added_later_are_registered(server: Server, registered: Registration) -> None:
     registered.consumer.app.amqp.queues.consume_from["gpu"] = None
-    wait(lambda: [one for one in workers(server) if "gpu" in one.queues], "the new queue to be registered")
+    wait(lambda: [worker for worker in workers(server) if "gpu" in worker.queues], "the new queue to be registered")
 
 
 def test_a_worker_that_starts_during_an_outage_registers_later(
@@ -113,11 +113,11 @@ def test_the_end_of_a_worker_does_not_wait_for_redis(server: Server, registered:
 
 @pytest.mark.usefixtures("registered")
 def test_a_worker_announces_its_models_with_versions_and_schemas(server: Server) -> None:
-    (found,) = workers(server)
-    announced = calls.run(server.client(), reads.announcements(Keys(), [found.announced]))
-    assert announced == {found.announced: announced_models()}
-    assert announced[found.announced]["photogrammetry"].parameters is not None
-    assert 0 < server.client().ttl(Keys().models(found.announced)) <= 300
+    (worker,) = workers(server)
+    announced = calls.run(server.client(), reads.announcements(Keys(), [worker.announced]))
+    assert announced == {worker.announced: announced_models()}
+    assert announced[worker.announced]["photogrammetry"].parameters is not None
+    assert 0 < server.client().ttl(Keys().models(worker.announced)) <= 300
 
 
 @pytest.mark.usefixtures("registered")

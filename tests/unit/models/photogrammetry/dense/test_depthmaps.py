@@ -60,9 +60,9 @@ def test_what_a_mask_hides_has_no_depth(tmp_path: Path, refined: tuple[int, ...]
     maps: dict[int, DepthMap] = {}
     depthmaps.compute(DepthTask(views, cameras, settings, tmp_path / "task", 1, QUIET), maps.__setitem__)
     masked, whole = maps[0], maps[1]
-    shown = ~sky
-    shown[:, :SHIFT_PX] = shown[:, -SHIFT_PX:] = False
-    assert (np.abs(masked.depths[shown] - DISTANCE) < 0.1).mean() > 0.9
+    visible = ~sky
+    visible[:, :SHIFT_PX] = visible[:, -SHIFT_PX:] = False
+    assert (np.abs(masked.depths[visible] - DISTANCE) < 0.1).mean() > 0.9
     assert not masked.depths[sky].any()
     assert whole.depths[np.roll(sky, -SHIFT_PX, axis=1)].any()  # a halo
 

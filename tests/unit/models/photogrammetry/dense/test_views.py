@@ -100,9 +100,9 @@ def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(folder: Path) -> No
     view = made(folder, aligned(at_angle(0)), POINTS + np.array([0.0, -1.0, 0.0]))  # below the sky
     assert view.image()[50, 100].tolist() == pytest.approx([150, 200, 235], abs=2)
     assert view.shows(np.array([[100.0, 100.0], [100.0, 300.0]])).tolist() == [False, True]
-    shown = view.shown(20, 40)
-    assert shown.shape == (40, 20)
-    assert shown.mean(axis=1).tolist() == [0.0] * 15 + [1.0] * 25
+    visible = view.shown(20, 40)
+    assert visible.shape == (40, 20)
+    assert visible.mean(axis=1).tolist() == [0.0] * 15 + [1.0] * 25
 
 
 def test_a_black_border_shows_nothing_and_is_no_proof_that_nothing_is_there(folder: Path) -> None:

@@ -65,9 +65,9 @@ def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
     assert all(photo.mask for photo in masked)
     for photo in masked:
         with Image.open(tmp_path / mask_of(photo.name)) as mask:
-            shown = np.asarray(mask) > 0
-        assert shown[disc() > 0].mean() > 0.98
-        assert shown[disc() == 0].mean() < 0.15
+            visible = np.asarray(mask) > 0
+        assert visible[disc() > 0].mean() > 0.98
+        assert visible[disc() == 0].mean() < 0.15
 
 
 @pytest.mark.parametrize("take", [walk, same, studio])

@@ -132,10 +132,10 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
         return image.copy()
 
 
-def half(size: tuple[int, int], mode: str, shown: object, hidden: object, *, upper: bool = False) -> Image.Image:
+def half(size: tuple[int, int], mode: str, opaque: object, hidden: object, *, upper: bool = False) -> Image.Image:
     """A mask that shows the left or the upper half."""
     mask = Image.new(mode, size, hidden)  # type: ignore[arg-type]  # a level or a colour, by the mode
-    mask.paste(shown, (0, 0, size[0], size[1] // 2) if upper else (0, 0, size[0] // 2, size[1]))  # type: ignore[arg-type]
+    mask.paste(opaque, (0, 0, size[0], size[1] // 2) if upper else (0, 0, size[0] // 2, size[1]))  # type: ignore[arg-type]
     return mask
 
 

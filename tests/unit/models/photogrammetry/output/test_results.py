@@ -89,5 +89,7 @@ def test_the_subject_of_the_photos_fills_the_pictures(model: results.Model, tmp_
     ]
     with Image.open(tmp_path / "preview_3.png") as image:
         last = np.asarray(image)
-    edges = [np.concatenate([shown[:, 0], shown[:, -1], shown[0], shown[-1]]).astype(int) for shown in (picture, last)]
+    edges = [
+        np.concatenate([pixels[:, 0], pixels[:, -1], pixels[0], pixels[-1]]).astype(int) for pixels in (picture, last)
+    ]
     assert [bool((np.abs(edge[:, 0] - edge[:, 2]) > 100).any()) for edge in edges] == [False, True]

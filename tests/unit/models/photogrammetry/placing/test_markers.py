@@ -62,18 +62,18 @@ def scale(
 
 @pytest.mark.parametrize("kind", markers.DICTIONARIES.values(), ids=markers.DICTIONARIES)
 def test_markers_of_a_known_side_give_the_scale_within_half_a_percent(tmp_path: Path, kind: int) -> None:
-    found = scale(tmp_path, (kind, 7, UNITS, 0.2, 0.1), (kind, 8, UNITS, -0.2, -0.1))
-    assert found is not None
-    assert found.metres == pytest.approx(SIDE_M / UNITS, rel=0.005)
-    assert (found.markers, found.photos) == (2, 4)
+    scaled = scale(tmp_path, (kind, 7, UNITS, 0.2, 0.1), (kind, 8, UNITS, -0.2, -0.1))
+    assert scaled is not None
+    assert scaled.metres == pytest.approx(SIDE_M / UNITS, rel=0.005)
+    assert (scaled.markers, scaled.photos) == (2, 4)
 
 
 def test_a_number_that_was_printed_twice_is_ignored(tmp_path: Path) -> None:
     kind = cv2.aruco.DICT_4X4_50
     left, right, other = (kind, 7, UNITS, -0.3, 0.0), (kind, 7, UNITS, 0.3, 0.0), (kind, 9, UNITS, 0.0, 0.3)
-    found = scale(tmp_path, of_photo=[[left, other], [right, other], [left, other], [right, other]])
-    assert found is not None
-    assert (found.metres, found.markers) == (pytest.approx(SIDE_M / UNITS, rel=0.005), 1)
+    scaled = scale(tmp_path, of_photo=[[left, other], [right, other], [left, other], [right, other]])
+    assert scaled is not None
+    assert (scaled.metres, scaled.markers) == (pytest.approx(SIDE_M / UNITS, rel=0.005), 1)
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_corners_count_from_the_centre_of_a_pixel(tmp_path: Path, focal: float) 
     (sighting,) = markers._sightings(photo, tmp_path)
     half = UNITS / 2
     printed = np.array([[-half, half, 0.0], [half, half, 0.0], [half, -half, 0.0], [-half, -half, 0.0]])
-    found, _ = camera.project(camera.centre + sighting.rays)
-    assert (found - camera.project(printed)[0]).mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.2)
+    projected, _ = camera.project(camera.centre + sighting.rays)
+    assert (projected - camera.project(printed)[0]).mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.2)
 
 
 def test_a_photo_beside_its_camera_is_left_out(tmp_path: Path) -> None:
-    found = scale(tmp_path, ONE, aside_px=5)
-    assert found is not None
-    assert found.metres == pytest.approx(SIDE_M / UNITS, rel=0.005)
-    assert found.photos == 3
+    scaled = scale(tmp_path, ONE, aside_px=5)
+    assert scaled is not None
+    assert scaled.metres == pytest.approx(SIDE_M / UNITS, rel=0.005)
+    assert scaled.photos == 3
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_a_photo_beside_its_camera_is_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_large_markers_in_many_photos_are_firm(tmp_path: Path, photos: int, focal: float, firm: bool) -> None:
-    found = scale(tmp_path, of_photo=[[ONE]] * photos, across=0.3, focal=focal)
-    assert found is not None
-    assert found.is_firm is firm
-    assert found.side_px == pytest.approx(focal * UNITS / 1.65, rel=0.05)
+    scaled = scale(tmp_path, of_photo=[[ONE]] * photos, across=0.3, focal=focal)
+    assert scaled is not None
+    assert scaled.is_firm is firm
+    assert scaled.side_px == pytest.approx(focal * UNITS / 1.65, rel=0.05)
 
 
 def test_the_uncertainty_covers_the_error_and_grows_as_markers_become_smaller(tmp_path: Path) -> None:
@@ -132,5 +132,5 @@ def test_the_uncertainty_covers_the_error_and_grows_as_markers_become_smaller(tm
     assert large is not None
     assert small is not None
     assert large.uncertainty < small.uncertainty
-    for found in (large, small):
-        assert abs(found.metres / (SIDE_M / UNITS) - 1.0) < found.uncertainty < 0.05
+    for scaled in (large, small):
+        assert abs(scaled.metres / (SIDE_M / UNITS) - 1.0) < scaled.uncertainty < 0.05

@@ -93,9 +93,9 @@ def test_features_of_a_reduced_photo_are_where_they_are_in_the_photo(tmp_path: P
     with pytest.raises(ModelFailure, match=r"of the \d+ photos show (no|at most \d+) distinct points"):
         features.extract([prepared], tmp_path, database, features=9, threads=1, progress=QUIET)
     with pycolmap.Database.open(database) as opened:
-        found = opened.read_keypoints(1)
-    assert np.abs(found[0, :2] - [400.5, 260.5]).max() < 0.2
-    assert found[0, 2] == pytest.approx(8 / np.sqrt(2), rel=0.3)
+        keypoints = opened.read_keypoints(1)
+    assert np.abs(keypoints[0, :2] - [400.5, 260.5]).max() < 0.2
+    assert keypoints[0, 2] == pytest.approx(8 / np.sqrt(2), rel=0.3)
 
 
 def test_a_photo_without_features_has_none(tmp_path: Path) -> None:

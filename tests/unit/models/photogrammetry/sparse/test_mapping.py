@@ -44,9 +44,9 @@ def test_poses_cameras_and_points_are_those_of_the_photos(tmp_path: Path) -> Non
     assert focal == pytest.approx(camera.params[0], rel=0.02)
     in_camera = model.points[photo.seen] @ photo.camera.rotation.T + photo.camera.translation
     assert (in_camera[:, 2] > 0).all()
-    shown = in_camera[:, :2] / in_camera[:, 2:]
-    shown *= 1 + photo.radial * (shown**2).sum(axis=1, keepdims=True)
-    assert photo.pixels == pytest.approx(shown * focal + principal, abs=1.0)
+    projected = in_camera[:, :2] / in_camera[:, 2:]
+    projected *= 1 + photo.radial * (projected**2).sum(axis=1, keepdims=True)
+    assert photo.pixels == pytest.approx(projected * focal + principal, abs=1.0)
     assert len(photo.seen) >= quality_gates.POINTS_SEEN.limit
 
 
@@ -87,14 +87,14 @@ def off_centre(photos: int, principal_point: tuple[float, float] = NEAR, *, crop
     options.num_rigs, options.num_frames_per_rig, options.num_points3D = 1 + (cropped > 0), photos, 300
     options.camera_params = [1280.0, *principal_point, 0.05]
     noise.point2D_stddev = 0.3
-    made = pycolmap.synthesize_dataset(options)
-    pycolmap.synthesize_noise(noise, made)
-    for image in sorted(made.images.values(), key=lambda image: image.image_id)[photos + 1 :]:
-        made.deregister_frame(image.frame_id)
-    for number, camera in made.cameras.items():
+    reconstruction = pycolmap.synthesize_dataset(options)
+    pycolmap.synthesize_noise(noise, reconstruction)
+    for image in sorted(reconstruction.images.values(), key=lambda image: image.image_id)[photos + 1 :]:
+        reconstruction.deregister_frame(image.frame_id)
+    for number, camera in reconstruction.cameras.items():
         camera.params = [1280.0, CENTRE[0] + (number > 1) * cropped, CENTRE[1], 0.05]
-    made.update_point_3d_errors()
-    return mapping.sparse_model(made)
+    reconstruction.update_point_3d_errors()
+    return mapping.sparse_model(reconstruction)
 
 
 def principal_point(sparse: SparseModel, photo: int = 0) -> list[float]:

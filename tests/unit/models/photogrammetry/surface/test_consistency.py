@@ -26,7 +26,7 @@ PIXEL = 4.0 / 500.0  # at the sheet
 def views(tmp_path: Path) -> list[View]:
     """Five photos from above of the square at y = 0, with its texture."""
     texture = scenes.texture(1)
-    shown = []
+    pictures = []
     for index, (x, z) in enumerate(((0.0, 0.0), (-1.2, 0.0), (1.2, 0.0), (0.0, -1.2), (0.0, 1.2))):
         eye = np.array([x, np.sqrt(16.0 - x * x - z * z), z])
         camera = looking_at(eye, np.zeros(3), np.array([0.0, 0.0, 1.0]), focal=500.0, size=400)
@@ -35,8 +35,8 @@ def views(tmp_path: Path) -> list[View]:
         places = ((points[:, [0, 2]] + 2.0) / 4.0 * 511).astype(np.float32).reshape(400, 400, 2)
         picture = cv2.remap(texture, places[..., 0], places[..., 1], cv2.INTER_CUBIC)
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture)
-        shown.append(View(f"{index}.png", tmp_path / f"{index}.png", camera, 3.0, 5.0, ()))
-    return shown
+        pictures.append(View(f"{index}.png", tmp_path / f"{index}.png", camera, 3.0, 5.0, ()))
+    return pictures
 
 
 def heights(mesh: Mesh) -> Doubles:

@@ -36,10 +36,10 @@ def test_offsets_let_two_patches_meet_without_a_step() -> None:
     seam = (labels.shares > 0).all(axis=1)
     assert seam.any()
     assert levelled[seam, 0] == pytest.approx(levelled[seam, 1], abs=1.5)
-    shown = np.einsum("nv,nvc->nc", labels.shares, levelled)[:, 0]
-    rows = shown.reshape(21, 21)
+    blended = np.einsum("nv,nvc->nc", labels.shares, levelled)[:, 0]
+    rows = blended.reshape(21, 21)
     assert np.abs(np.diff(rows, axis=1)).max() < 3.0  # of 30
-    assert shown.mean() == pytest.approx(115, abs=2)
+    assert blended.mean() == pytest.approx(115, abs=2)
 
 
 def test_a_mesh_that_no_photo_sees_needs_no_offsets() -> None:

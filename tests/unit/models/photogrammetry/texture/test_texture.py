@@ -59,10 +59,10 @@ def test_a_texture_keeps_the_colour_of_single_pixels(photographed: list[View], p
     for index, photograph in enumerate(photographs):
         faces = np.flatnonzero((paint.labels.uses.sum(axis=1) == 1) & (paint.labels.face == index) & paint.labels.whole)
         middles = Mesh(atlas.mesh.vertices, atlas.mesh.faces[faces]).middles()
-        shown = colour.sample(picture, atlas.uv[atlas.mesh.faces[faces]].mean(axis=1) * atlas.size - 0.5)
+        sampled = colour.sample(picture, atlas.uv[atlas.mesh.faces[faces]].mean(axis=1) * atlas.size - 0.5)
         expected = colour.sample(pictures[index], photograph.camera.project(middles)[0], cv2.INTER_CUBIC)
         for channel in range(3):
-            assert np.corrcoef(shown[:, channel], expected[:, channel])[0, 1] > 0.9
+            assert np.corrcoef(sampled[:, channel], expected[:, channel])[0, 1] > 0.9
 
 
 def test_the_surface_fades_to_grey_towards_what_no_photo_shows(

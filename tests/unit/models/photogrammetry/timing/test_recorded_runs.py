@@ -42,13 +42,13 @@ class Shown:
 def replayed(run: Mapping[str, Any], slowness: float) -> list[Shown]:
     """What a run shows with each report, and every second."""
     second = 0.0
-    shown: list[Shown] = []
+    reports: list[Shown] = []
 
     def report(
         step: Step, fraction: float, message: str = "", *, remaining_seconds: float | None = None, **_: object
     ) -> None:
         assert remaining_seconds is not None
-        shown.append(Shown(second, percent_at(int(step), fraction), remaining_seconds))
+        reports.append(Shown(second, percent_at(int(step), fraction), remaining_seconds))
 
     photos = [Photo(Path("photo.jpg"), width, height, 1) for width, height in run["photos"]]
     settings = QualitySettings(**run["settings"])
@@ -63,7 +63,7 @@ def replayed(run: Mapping[str, Any], slowness: float) -> list[Shown]:
                 timetable.stage(stage)(share)
             case None:
                 timetable.beat()
-    return shown
+    return reports
 
 
 def moments(run: Mapping[str, Any], slowness: float) -> Iterator[tuple[float, Any]]:
@@ -92,11 +92,13 @@ def test_after_a_third_of_a_run_the_time_left_is_known_within_30_percent(name: s
 @pytest.mark.parametrize("slowness", SLOWNESSES)
 @pytest.mark.parametrize("name", RUNS)
 def test_the_percentage_moves_every_five_seconds_and_never_back(name: str, slowness: float) -> None:
-    shown = replayed(RUNS[name], slowness)
+    reports = replayed(RUNS[name], slowness)
 
-    percents = [moment.percent for moment in shown]
-    moved = [after.second for before, after in itertools.pairwise(shown) if after.percent > before.percent]
-    longest = max(after - before for before, after in itertools.pairwise([shown[0].second, *moved, shown[-1].second]))
+    percents = [moment.percent for moment in reports]
+    moved = [after.second for before, after in itertools.pairwise(reports) if after.percent > before.percent]
+    longest = max(
+        after - before for before, after in itertools.pairwise([reports[0].second, *moved, reports[-1].second])
+    )
 
     assert percents == sorted(percents)
     assert longest <= LONGEST_SECONDS

@@ -30,9 +30,9 @@ def test_a_clock_difference_is_found_in_both_directions(
     server.put(404, {"message": "not installed"})
     server.put(200, {"items": []})  # further requests fail
 
-    found = {check.name: check for check in examine(Connection(api, "here", "team"))}
+    checks = {check.name: check for check in examine(Connection(api, "here", "team"))}
 
-    assert (found["Clocks"].state, found["Clocks"].text) == (state, text)
+    assert (checks["Clocks"].state, checks["Clocks"].text) == (state, text)
 
 
 @pytest.mark.parametrize(
