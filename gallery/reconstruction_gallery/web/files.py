@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import PurePosixPath
 from typing import Final
@@ -55,11 +56,19 @@ async def _file(request: Request) -> Response:
 
 async def _sheet(request: Request) -> Response:
     """Return small pictures of the photos of an upload; 204 if there are none, as for photos from elsewhere."""
-    gallery, _, job = await requested_job(request)
+    gallery, user, job = await requested_job(request)
     find = gallery.uploads.sheet if gallery.uploads else lambda *_: b""
-    sheet = await anyio.to_thread.run_sync(find, job.key.namespace, job.input_uri)
-    headers = {"Cache-Control": "private, max-age=600", **_kind(request, job.key.name, "photos.jpg")}
-    return Response(sheet, headers=headers) if sheet else Response(status_code=204)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.downloads.files.slot(user))
+        if not (sheet := await anyio.to_thread.run_sync(find, job.key.namespace, job.input_uri)):
+            return Response(status_code=204)
+        headers = {"Cache-Control": "private, max-age=600", "Content-Length": str(len(sheet))}
+        headers |= _kind(request, job.key.name, "photos.jpg")
+        return HoldingResponse(_whole(sheet), held.pop_all(), 200, headers)
+
+
+async def _whole(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
 
 
 async def _answer(request: Request, job: str, opened: VolumeFile | ObjectFile, held: AsyncExitStack) -> Response:

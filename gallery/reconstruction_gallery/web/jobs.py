@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Collection, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -27,12 +28,11 @@ from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.kube.rights import SEE, UPLOAD
 from reconstruction_gallery.web import links
 from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, requested_job, text_in
-from reconstruction_gallery.web.responses import HoldingResponse
+from reconstruction_gallery.web.responses import JSON_TYPE, HoldingResponse, json_response
 
 # Longest silence of a stream: then the user's rights are checked again, and proxies see that it is alive
 _QUIET_SECONDS: Final = 5.0
 _GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
-_JSON: Final = "application/json"  # in ASCII: a result or a log may hold half of a surrogate pair, which UTF-8 cannot
 _BATCH: Final = 100  # jobs in one piece of a response: a client that reads nothing holds one piece in memory
 
 
@@ -46,7 +46,7 @@ async def _list(request: Request) -> Response:
         visible = frozenset({chosen})
     else:
         visible = await gallery.rights.visible(user, gallery.jobs.namespaces)
-    return HoldingResponse(_listed(gallery.jobs, visible), gallery.streams.slot(user), 200, {"Content-Type": _JSON})
+    return HoldingResponse(_listed(gallery.jobs, visible), gallery.streams.slot(user), 200, JSON_TYPE)
 
 
 async def _listed(jobs: Jobs, visible: Collection[str]) -> AsyncGenerator[bytes, None]:
@@ -112,15 +112,17 @@ async def changes(request: Request) -> AsyncGenerator[bytes, None]:
 
 async def _show(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
-    body: dict[str, Any] = {"job": json.loads(job.detail)}
-    body["permissions"] = await gallery.rights.permissions(user, job.key.namespace)
-    body["permissions"]["share"] = gallery.sharing.enabled
-    try:
-        manifest = await gallery.results.manifest(job.key, job.delivered_to)
-        body["result"] = manifest and _shown(manifest)
-    except UnreadableResultError as error:  # the page shows everything else
-        body |= {"result": None, "unreadable": str(error)}
-    return Response(json.dumps(body), media_type=_JSON)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.downloads.texts.slot(user))
+        body: dict[str, Any] = {"job": json.loads(job.detail)}
+        body["permissions"] = await gallery.rights.permissions(user, job.key.namespace)
+        body["permissions"]["share"] = gallery.sharing.enabled
+        try:
+            manifest = await gallery.results.manifest(job.key, job.delivered_to)
+            body["result"] = manifest and _shown(manifest)
+        except UnreadableResultError as error:  # the page shows everything else
+            body |= {"result": None, "unreadable": str(error)}
+        return json_response(body, held.pop_all())
 
 
 def _shown(manifest: Manifest) -> dict[str, Any]:
@@ -151,14 +153,16 @@ async def _share(request: Request) -> Response:
 
 async def _shared(request: Request) -> Response:
     """Return what a link shows: verdict and files, and nothing of spec, owner or namespace."""
-    gallery, _, job = await requested_job(request)
-    manifest = await gallery.results.manifest(job.key, job.delivered_to)
-    row = json.loads(job.summary)
-    if manifest is None:
-        raise HTTPException(404, f"{job.key.name} has no result")
-    shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence")}
-    files = [{"name": file.name, "bytes": file.bytes} for file in manifest.files]
-    return Response(json.dumps({**shown, "files": files}), media_type=_JSON)
+    gallery, user, job = await requested_job(request)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.downloads_of(request).texts.slot(user))
+        manifest = await gallery.results.manifest(job.key, job.delivered_to)
+        row = json.loads(job.summary)
+        if manifest is None:
+            raise HTTPException(404, f"{job.key.name} has no result")
+        shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence")}
+        files = [{"name": file.name, "bytes": file.bytes} for file in manifest.files]
+        return json_response({**shown, "files": files}, held.pop_all())
 
 
 async def _log(request: Request) -> Response:
@@ -167,10 +171,10 @@ async def _log(request: Request) -> Response:
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
     settings = gallery.settings
     place = Path(settings.logs_dir) if settings.logs_dir else settings.system_namespace
-    async with gallery.logs.slot(user):
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.logs.slot(user))
         log = await logs.of_job(gallery.api, user, place, job.key, since)
-    body = {"lines": list(map(asdict, log.lines)), "leftOut": log.left_out}
-    return Response(json.dumps(body), media_type=_JSON)
+        return json_response({"lines": list(map(asdict, log.lines)), "leftOut": log.left_out}, held.pop_all())
 
 
 async def _act(request: Request) -> Response:
@@ -213,8 +217,10 @@ async def _installation(request: Request) -> Response:
     problems.
     """
     gallery = Gallery.of(request)
-    await gallery.identities.of(request)
-    return JSONResponse({"installations": gallery.health.texts, "problems": _problems(gallery)})
+    user = (await gallery.identities.of(request)).user
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.downloads.texts.slot(user))
+        return json_response({"installations": gallery.health.texts, "problems": _problems(gallery)}, held.pop_all())
 
 
 def _problems(gallery: Gallery) -> list[dict[str, str]]:

@@ -129,10 +129,11 @@ class RequestLimit:
 
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """Limits of what is read from results: files, and whole results as archives."""
+    """Limits of what is read: files of results, whole results as archives, and long JSON about jobs."""
 
     files: RequestLimit
     archives: RequestLimit
+    texts: RequestLimit
 
 
 @dataclass(slots=True)

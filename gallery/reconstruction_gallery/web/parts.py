@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from reconstruction_operator.jobfiles.trash import Restorable
+from reconstruction_operator.jobfiles.trashed import Trashed
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
@@ -42,9 +42,15 @@ _TRASH_SECONDS: Final = 5.0  # for which the trash is cached
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _WAIT_SECONDS: Final = 10.0  # for another request of the same user to end
+_TEXT_SECONDS: Final = 5.0  # of a long JSON while others wait
+_LOG_SECONDS: Final = 30.0  # of a log while others wait: it is read for at most 20 s
 _CHECK_SECONDS: Final = 20.0  # of a photo check while others wait
 # The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
+
+
+def _texts(per_user: int, total: int) -> RequestLimit:
+    return RequestLimit(per_user, total, wait_seconds=_WAIT_SECONDS, turn_seconds=_TEXT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,14 @@ class Gallery:
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
     # An archive reads a whole result
     downloads: Downloads = field(
-        default_factory=lambda: Downloads(RequestLimit(16, 100, wait_seconds=_WAIT_SECONDS), RequestLimit(2, 20))
+        default_factory=lambda: Downloads(
+            RequestLimit(16, 100, wait_seconds=_WAIT_SECONDS), RequestLimit(2, 20), _texts(8, 30)
+        )
     )
     shared_downloads: Downloads = field(  # of those who have links
-        default_factory=lambda: Downloads(RequestLimit(6, 20, wait_seconds=_WAIT_SECONDS), RequestLimit(1, 4))
+        default_factory=lambda: Downloads(
+            RequestLimit(6, 20, wait_seconds=_WAIT_SECONDS), RequestLimit(1, 4), _texts(4, 10)
+        )
     )
     # A check decodes the photos of an upload
     checks: RequestLimit = field(
@@ -75,15 +85,19 @@ class Gallery:
     )
     # A sign-in has its credentials in its body: before, only the client's address is known
     sign_ins: RequestLimit = field(default_factory=lambda: RequestLimit(10, 100, wait_seconds=_WAIT_SECONDS))
-    logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
+    logs: RequestLimit = field(  # each reads the logs of many pods
+        default_factory=lambda: RequestLimit(
+            1, 10, wait_seconds=_LOG_SECONDS + _WAIT_SECONDS, turn_seconds=_LOG_SECONDS
+        )
+    )
     tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
     """Namespaces with results in the trash."""
     uids: ResponseCache[str, str] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
     """Uids of namespaces."""
-    trash: ResponseCache[frozenset[str], list[Restorable]] = field(
-        default_factory=lambda: ResponseCache(_TRASH_SECONDS)
+    trash: ResponseCache[str, list[Trashed]] = field(
+        default_factory=lambda: ResponseCache(_TRASH_SECONDS, weigh=lambda _, kept: len(kept) + 1)
     )
-    """Jobs that take over these results, by the namespaces that a user may see."""
+    """Names of the results in the trash, by namespace: what is in them is read for each request."""
 
     @staticmethod
     def of(request: Request) -> Gallery:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -12,6 +13,10 @@ from starlette.types import Message, Receive, Scope, Send
 from reconstruction_gallery.files.opened import CHUNK_BYTES
 
 _PAUSE: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": True}
+
+
+# In ASCII: a result or a log may hold half of a surrogate pair, which UTF-8 cannot
+JSON_TYPE: Final = {"Content-Type": "application/json"}
 
 
 class HoldingResponse(StreamingResponse):
@@ -45,3 +50,13 @@ class HoldingResponse(StreamingResponse):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await send(_PAUSE)  # the server waits at the beginning of a call, until its buffer has room
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def json_response(body: Any, held: AbstractAsyncContextManager[object]) -> HoldingResponse:
+    """Return a long body as JSON. `held` as above: the text stays in memory until it is sent."""
+    text = json.dumps(body).encode()
+
+    async def content() -> AsyncGenerator[bytes, None]:
+        yield text
+
+    return HoldingResponse(content(), held, 200, JSON_TYPE | {"Content-Length": str(len(text))})

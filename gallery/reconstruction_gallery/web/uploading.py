@@ -4,6 +4,7 @@ user, or discard.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import anyio.to_thread
@@ -18,6 +19,7 @@ from reconstruction_gallery.kube import writing
 from reconstruction_gallery.kube.rights import UPLOAD
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.web.parts import Gallery, chunks, json_of, namespace_of, text_in
+from reconstruction_gallery.web.responses import json_response
 
 _SPEC: Final = {"modelType", "parameters", "queue", "priority", "output", "backoffLimit", "ttlSecondsAfterFinished"}
 
@@ -31,8 +33,10 @@ async def _begin(request: Request) -> Response:
 async def _show(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
     upload = _found(request, gallery, uploads, user, namespace)
-    complete = {name: size for name, size in upload.sizes.items() if name not in upload.under_way}
-    return JSONResponse({"id": upload.id, "photos": complete})
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.downloads.texts.slot(user))
+        complete = {name: size for name, size in upload.sizes.items() if name not in upload.under_way}
+        return json_response({"id": upload.id, "photos": complete}, held.pop_all())
 
 
 async def _photo(request: Request) -> Response:

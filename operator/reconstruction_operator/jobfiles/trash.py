@@ -7,9 +7,6 @@ crash it is complete in one of these three places.
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +18,7 @@ from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.jobfiles import layout, results, trashed
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.jobfiles.trashed import Trashed, by_expiry
+from reconstruction_operator.jobfiles.trashed import Trashed
 
 _TRIES: Final = 10  # other workers remove the folder when it becomes empty
 
@@ -70,19 +67,12 @@ def keep(folder: JobFolder, until: float) -> bool:
     return False
 
 
-def restorable(namespaces: Iterable[str], most: int) -> list[Restorable]:
-    """Return complete results of the namespaces, sorted by expiry.
-
-    Of more than `most`, those that expire last are returned. No other result is read.
-    """
-    listed = itertools.chain.from_iterable(map(trashed.of_namespace, namespaces))
-    newest = reversed(heapq.nlargest(most, listed, key=by_expiry))
-    sealed = ((kept, manifests.read_sealed(kept.path, kept.job_id)) for kept in newest)
-    return [
-        Restorable(manifest.attempt.job, {**_taking_over(manifest), "until": kept.until})
-        for kept, manifest in sealed
-        if manifest is not None and not manifest.attempt.is_bare
-    ]
+def restorable(kept: Trashed) -> Restorable | None:
+    """Return what takes a result over; None if it is incomplete or names no owner."""
+    manifest = manifests.read_sealed(kept.path, kept.job_id)
+    if manifest is None or manifest.attempt.is_bare:
+        return None
+    return Restorable(manifest.attempt.job, {**_taking_over(manifest), "until": kept.until})
 
 
 def seconds_of(folder: JobFolder) -> int:

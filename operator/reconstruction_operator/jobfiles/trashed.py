@@ -9,8 +9,9 @@ other.
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,6 +56,11 @@ def find(namespace: str, job_id: str) -> Trashed | None:
 def of_namespace(namespace: str) -> Iterator[Trashed]:
     """Return the results of one namespace, unsorted."""
     return _of_tenant(layout.tenant(namespace))
+
+
+def newest(listed: Iterable[Trashed], most: int) -> list[Trashed]:
+    """Return the results that expire last, at most that many, sorted by expiry."""
+    return heapq.nlargest(most, listed, key=by_expiry)[::-1]
 
 
 def entries() -> list[Trashed]:
