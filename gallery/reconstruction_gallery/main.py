@@ -10,7 +10,7 @@ from reconstruction_operator import privacy
 
 from reconstruction_gallery import app
 from reconstruction_gallery.settings import Settings, SettingsError
-from reconstruction_gallery.web.connections import Connection
+from reconstruction_gallery.web.connections import Connection, most_within, raise_descriptors
 
 _STOP_SECONDS = 5  # event streams never end on their own
 
@@ -25,9 +25,11 @@ def main() -> int:
     except SettingsError as error:
         print(f"reconstruction-gallery: {error}", file=sys.stderr)  # noqa: T201  # for the terminal
         return 2
+    Connection.most = most_within(raise_descriptors())
     uvicorn.run(
         application,
         http=Connection,
+        ws="none",  # a WebSocket would leave `Connection`
         host=settings.host,
         port=settings.port,
         log_config=None,

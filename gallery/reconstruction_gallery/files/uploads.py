@@ -39,7 +39,7 @@ _NAME: Final = re.compile(
 _MAX_SHEET_BYTES: Final = 1 << 18
 _RECORDS: Final = ".gallery"
 _PHOTOS: Final = "photos"
-_OPEN_UPLOADS: Final = 20  # maximum of one user
+_OPEN_UPLOADS: Final = 20  # maximum of one client
 _MIN_PHOTO_BYTES: Final = 4096  # that a photo counts as: a block of the volume
 _FOLDER_FILES: Final = 3  # that an upload counts as, without its photos
 _HEAD_BYTES: Final = 12
@@ -298,7 +298,7 @@ class Receiver:
 
 
 def owner_of(name: str) -> str:
-    """Return the owner as it is stored: hashed, since a user name may have any characters and any length."""
+    """Return the owner as it is stored: hashed, since the name of a client may have any characters and any length."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import itertools
+import resource
 import socket
 import struct
 import termios
@@ -21,6 +22,25 @@ _MAX_UNREAD_BYTES = 32 << 20  # that wait in memory for all clients together
 _OLDEST: Final = 100  # connections of an address among which one without a request is sought
 _KERNEL_BYTES: Final = 1 << 16  # of a connection that wait in the kernel: it would take 4 MiB
 _SIZE: Final = struct.Struct("i")
+_DESCRIPTORS: Final = 8192  # more than this process needs
+_OTHER_DESCRIPTORS: Final = 512  # files, photo checks, requests to the API server, and the port of the probes
+
+
+def raise_descriptors() -> int:
+    """Let this process have as many open files and connections as it needs, and return how many it may have.
+
+    Some container runtimes set a soft limit of 1,024. Beyond its limit a server accepts nobody, not even a probe.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _DESCRIPTORS:
+        soft = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+def most_within(descriptors: int) -> int:
+    """Return how many connections a process with so many descriptors may hold, at least 1."""
+    return max(1, min(Connection.most, descriptors - _OTHER_DESCRIPTORS))
 
 
 class Connection(H11Protocol):

@@ -92,7 +92,7 @@ class Identities:
         self._sessions.end(request.cookies.get(self.cookie, ""))
         response.set_cookie(
             self.cookie,
-            self._sessions.begin(user.name, user.token),
+            self._sessions.begin(user.client, user.token),
             max_age=self._settings.session_seconds,
             httponly=True,
             samesite="strict",

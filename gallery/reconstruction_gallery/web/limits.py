@@ -17,7 +17,7 @@ from reconstruction_gallery.kube.users import User
 
 _MAX_WAITING: Final = 1000
 _MOMENT_SECONDS: Final = 0.5  # between two looks at turns
-_MAX_WAITING_OF_A_USER: Final = 100  # a browser behind a proxy with HTTP/2 requests so many pictures at once
+_MAX_WAITING_OF_A_CLIENT: Final = 100  # a browser behind a proxy with HTTP/2 requests so many pictures at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +86,8 @@ class RequestLimit:
 
     async def _wait(self, end: asyncio.Timeout, user: User) -> bool:
         """Wait for a slot. Return False if there is none in time, or if too many wait."""
-        of_user = sum(waiting.user.name == user.name for waiting in self._waiting)
-        if not self._wait_seconds or of_user >= _MAX_WAITING_OF_A_USER or len(self._waiting) >= _MAX_WAITING:
+        of_client = sum(waiting.user.client == user.client for waiting in self._waiting)
+        if not self._wait_seconds or of_client >= _MAX_WAITING_OF_A_CLIENT or len(self._waiting) >= _MAX_WAITING:
             return False
         waiting = _Waiting(user, end, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

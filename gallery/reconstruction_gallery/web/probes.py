@@ -25,6 +25,7 @@ async def serving(settings: Settings, healthy: Callable[[], str], ready: Callabl
     config = uvicorn.Config(
         Starlette(routes=routes),
         http=ProbeConnection,
+        ws="none",
         host=settings.host,
         port=settings.probe_port,
         lifespan="off",

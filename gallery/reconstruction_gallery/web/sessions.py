@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _MAX_SESSIONS: Final = 10_000
-_MAX_OF_A_USER: Final = 20
+_MAX_OF_A_CLIENT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """A signed-in user. The token is reviewed again for each request."""
 
-    user: str
+    client: str
     token: str = field(repr=False)
     ends_at: float
 
@@ -30,19 +30,25 @@ class Sessions:
     def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._monotonic = monotonic
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()  # the oldest first, which ends first
+        self._of_client: dict[str, dict[str, None]] = {}  # keys of sessions, the oldest first
         self._key = secrets.token_bytes(32)
 
-    def begin(self, user: str, token: str) -> str:
-        """Start a session and return its id. If the user has too many, the oldest one ends."""
+    def begin(self, client: str, token: str) -> str:
+        """Start a session and return its id. If the client has too many, its oldest one ends.
+
+        If there are too many, the oldest one of the client with the most ends: whoever may create service accounts can
+        sign in as often as they like.
+        """
         self._expire()
-        of_user = [key for key, session in self._sessions.items() if session.user == user]
-        for key in of_user[: max(0, len(of_user) + 1 - _MAX_OF_A_USER)]:
-            del self._sessions[key]
+        if len(self._of_client.get(client, ())) >= _MAX_OF_A_CLIENT:
+            self._end_oldest_of(client)
         if len(self._sessions) >= _MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+            self._end_oldest_of(max(self._of_client, key=lambda other: len(self._of_client[other])))
         identity = secrets.token_urlsafe(32)
-        self._sessions[_hashed(identity)] = Session(user, token, self._monotonic() + self._seconds)
+        key = _hashed(identity)
+        self._sessions[key] = Session(client, token, self._monotonic() + self._seconds)
+        self._of_client.setdefault(client, {})[key] = None
         return identity
 
     def find(self, identity: str) -> Session | None:
@@ -52,7 +58,7 @@ class Sessions:
 
     def end(self, identity: str) -> None:
         """End the session with that id, if there is one."""
-        self._sessions.pop(_hashed(identity), None)
+        self._end(_hashed(identity))
 
     def proof(self, of: str) -> str:
         """Return the CSRF token of a session, or of a user behind a proxy: a page of another origin cannot read it."""
@@ -60,8 +66,18 @@ class Sessions:
 
     def _expire(self) -> None:
         now = self._monotonic()
-        for key in [key for key, session in self._sessions.items() if session.ends_at <= now]:
-            del self._sessions[key]
+        while self._sessions and next(iter(self._sessions.values())).ends_at <= now:
+            self._end(next(iter(self._sessions)))
+
+    def _end_oldest_of(self, client: str) -> None:
+        self._end(next(iter(self._of_client[client])))
+
+    def _end(self, key: str) -> None:
+        if (session := self._sessions.pop(key, None)) is not None:
+            of_client = self._of_client[session.client]
+            del of_client[key]
+            if not of_client:
+                del self._of_client[session.client]
 
 
 def _hashed(identity: str) -> str:

@@ -26,7 +26,7 @@ _SPEC: Final = {"modelType", "parameters", "queue", "priority", "output", "backo
 
 async def _begin(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
-    upload = await anyio.to_thread.run_sync(uploads.begin, owner_of(user.name), namespace, gallery.jobs.input_uris)
+    upload = await anyio.to_thread.run_sync(uploads.begin, owner_of(user.client), namespace, gallery.jobs.input_uris)
     return JSONResponse({"id": upload.id, "uri": uploads.uri(upload)}, 201)
 
 
@@ -110,7 +110,7 @@ async def _allowed(request: Request) -> tuple[Gallery, Uploads, User, str]:
 
 
 def _found(request: Request, gallery: Gallery, uploads: Uploads, user: User, namespace: str) -> Upload:
-    return uploads.find(owner_of(user.name), namespace, request.path_params["upload"], gallery.jobs.input_uris)
+    return uploads.find(owner_of(user.client), namespace, request.path_params["upload"], gallery.jobs.input_uris)
 
 
 _UPLOADS = "/api/namespaces/{namespace}/uploads"

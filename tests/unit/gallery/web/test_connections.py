@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import ClassVar
@@ -18,6 +20,14 @@ from starlette.routing import Route
 
 MOST, FLOOD = 60, 160
 STRANGER, ANOTHER = "127.0.0.2", "127.0.0.3"
+
+
+LIMITED = """
+import resource
+from reconstruction_gallery.web.connections import most_within, raise_descriptors
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 600))
+print(raise_descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)[0], most_within(600), most_within(8192))
+"""
 
 
 class Counted(Connection):
@@ -89,3 +99,9 @@ def test_a_flood_ends_connections_of_its_own_address_at_a_cost_for_each_that_doe
     assert left == MOST - 1
     assert response.endswith(b"ok")
     assert Counted.asked < 10 * FLOOD
+
+
+def test_the_limit_of_connections_is_below_that_of_the_process() -> None:
+    """As in a container whose soft limit is low."""
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["600", "600", "88", "3000"]

@@ -125,3 +125,15 @@ async def test_a_request_that_waits_for_its_own_user_ends_no_other() -> None:
 
     assert not other.done()
     other.cancel()
+
+
+async def test_accounts_of_one_namespace_share_the_places_to_wait() -> None:
+    limit = RequestLimit(1, 1, wait_seconds=30.0)
+    async with limit.slot(ANNA):
+        waiting = [asyncio.create_task(limit.slot(account(number)).__aenter__()) for number in range(100)]
+        await asyncio.sleep(0)
+        with pytest.raises(HTTPException, match="429"):
+            await limit.slot(account(100)).__aenter__()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
