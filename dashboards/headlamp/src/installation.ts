@@ -1,4 +1,4 @@
-import { durationText } from './job';
+import { durationText, galleryAddress } from './job';
 
 const SILENT_SECONDS = 15; // more than two beats of the operator
 
@@ -69,7 +69,7 @@ export function installations(maps: InfoMap[] | null = []): Installation[] {
 export function galleryOf(published: Installation[], lease: string | undefined): string {
   const own = published.find(installation => installation.lease === lease);
   const { gallery = '' } = own ?? (published.length === 1 && !lease ? published[0] : {});
-  return gallery.startsWith('https://') ? gallery : '';
+  return gallery.startsWith('https://') ? galleryAddress(gallery, '') : '';
 }
 
 /** A table's row: workers, queues, models and problems as texts, at a time in milliseconds. */

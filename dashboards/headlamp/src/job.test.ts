@@ -199,9 +199,13 @@ describe('published values of other types', () => {
     expect(galleryOf(two, 'gone/operator')).toBe('');
     expect(galleryOf(two, undefined)).toBe('');
     expect(galleryOf(two.slice(0, 1), undefined)).toBe('https://maps.example.com');
-    expect(galleryOf([of('recon/operator', 'http://gallery.example.com')], 'recon/operator')).toBe(
-      ''
-    );
+    for (const hiding of [
+      'http://gallery.example.com',
+      'https://gallery.example.com@evil.example',
+      'https://g\u0430llery.example.com',
+    ]) {
+      expect(galleryOf([of('recon/operator', hiding)], 'recon/operator')).toBe('');
+    }
   });
 });
 

@@ -141,14 +141,13 @@ export function words(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+// A user name before the host and letters that look like others would show another place than the link leads to.
+const ADDRESS = /^https?:\/\/([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?(\/[a-z0-9._~%/-]*)?$/i;
+
 /** The gallery's address without a slash at its end; empty if it is none. `{cluster}` stands for the cluster's name. */
 export function galleryAddress(setting = '', cluster: string): string {
-  try {
-    const url = new URL(setting.replace(/\{cluster\}/g, encodeURIComponent(cluster)));
-    return ['http:', 'https:'].includes(url.protocol) ? url.href.replace(/\/+$/, '') : '';
-  } catch {
-    return '';
-  }
+  const address = setting.trim().replace(/\{cluster\}/g, encodeURIComponent(cluster));
+  return ADDRESS.test(address) ? address.replace(/\/+$/, '') : '';
 }
 
 /** The gallery's page of a job, where its mesh can be turned. */

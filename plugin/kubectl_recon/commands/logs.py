@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from reconstruction_operator.kube import loglines, parsing, paths
+from reconstruction_operator.transfer.names import printable
 
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
@@ -130,7 +131,11 @@ def is_about(content: str, job: Job) -> bool:
 
 
 def readable(content: str, when: str, pod: str) -> str:
-    """Format a JSON line as text: time, level, pod, message."""
+    """Format a JSON line as text: time, level, pod, message. Models write some: no escape reaches the terminal."""
+    return "\n".join(printable(line.expandtabs()) for line in _formatted(content, when, pod).splitlines())
+
+
+def _formatted(content: str, when: str, pod: str) -> str:
     clock = when[11:19]
     try:
         fields: Mapping[str, Any] = parsing.parse(content.encode())

@@ -16,6 +16,7 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.api.verdict import verdict_in
 from reconstruction_operator.contract.pools import queue_name
+from reconstruction_operator.transfer.names import printable
 
 from kubectl_recon.errors import ReconError
 from kubectl_recon.jobs.times import parse_time
@@ -193,7 +194,7 @@ class JobEvent:
         return cls(
             (str(about.get("namespace", "")), str(about.get("name", ""))),
             str(body.get("type", "")),
-            str(body.get("reason", "")),
-            " ".join(str(body.get("message") or "").split()),
+            printable(str(body.get("reason", ""))),  # whoever may create Events chooses it
+            printable(" ".join(str(body.get("message") or "").split())),
             parse_time(when),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -91,3 +92,11 @@ def test_a_job_is_followed_to_a_pod_that_starts_later(
         "12:00:03 INFO    later from the later pod",
     ]
     assert output.err == ""
+
+
+def test_no_escape_reaches_the_terminal() -> None:
+    """Models write some of the lines."""
+    hostile = "a\x1b]52;c;eA==\x07\x1b[2J"
+    text = readable(line(message=hostile, exception=f"Traceback\n\t{hostile}"), "2026-03-01T12:00:01Z", "worker-0")
+    assert not re.search(r"[^\n\x20-\x7e\ufffd]", text)
+    assert len(text.splitlines()) == 3

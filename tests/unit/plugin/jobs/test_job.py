@@ -1,4 +1,4 @@
-from kubectl_recon.jobs.job import Job
+from kubectl_recon.jobs.job import Job, JobEvent
 
 from tests.support.plugin import job
 
@@ -18,3 +18,10 @@ def test_a_finished_job_has_no_step() -> None:
     assert job(phase="Running", progress=progress).step == "Finalizing output"
     assert job(phase="Succeeded", progress=progress).step == ""
     assert job(phase="Succeeded", progress=progress).eta_seconds is None
+
+
+def test_an_event_holds_no_escapes() -> None:
+    """Whoever may create Events chooses its texts, which `watch` and `why` show."""
+    body = {"metadata": {}, "reason": "A\x1b[2J", "message": "a\x1b]0;x\x07 b"}
+    event = JobEvent.of(body)
+    assert (event.reason, event.text) == ("A\ufffd[2J", "a\ufffd]0;x\ufffd b")
