@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import threading
@@ -100,7 +101,7 @@ def own(places: Places, photos: Photos, display: Display, *, first: FirstMesh | 
         display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine (10 s)")
         cluster = stack.enter_context(Cluster(managed=False))
         display.detail(f"etcd and kube-apiserver run; the API server is {cluster.url}")
-        server = stack.enter_context(Redis(persistent=True))  # a restart loses nothing
+        server = stack.enter_context(_redis(persistent=True))  # a restart loses nothing
         display.detail(f"Redis runs on port {server.port}")
         kubectl = _kubectl(cluster.kubectl_program, str(cluster.kubeconfig), "default", places, display)
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
@@ -129,6 +130,11 @@ def _build(stack: contextlib.ExitStack, display: Display, first: FirstMesh | Non
     toolchain.redis_server()
 
 
+def _redis(*, persistent: bool = False) -> Redis:
+    """Return a Redis with a password: other users of the machine can connect to it, and a Redis writes files."""
+    return Redis(persistent=persistent, password=secrets.token_urlsafe(32))
+
+
 def _give_stages(first: FirstMesh, kubectl: ShownKubectl, photos: Photos, display: Display) -> None:
     """Let the job of the same photos continue from the stages of the first mesh, and say so."""
     uid = kubectl.read("get", "namespace", kubectl.namespace)["metadata"]["uid"]
@@ -147,7 +153,7 @@ def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, disp
     _check_suitable(kubectl, kubeconfig)
     display.title("A Redis, the operator and a worker start on this machine, for the cluster that you named")
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(Redis())
+        server = stack.enter_context(_redis())
         if kubectl.succeeds("get", _CRD):
             display.text("The cluster already has the ReconstructionJob resource, which stays unchanged")
         else:
