@@ -3,8 +3,8 @@ thread.
 
 It serves a few fixed paths to GET and HEAD, one request for each connection. A connection ends after `_SECONDS`,
 whether its client sends nothing, sends byte by byte, or does not read the answer. While `_CONNECTIONS` are open, a new
-one replaces the oldest that has not sent its request yet: a flood of silent connections does not keep Prometheus or the
-kubelet out.
+one replaces one of the address with the most: its oldest that has not sent its request yet. So a flood from one address
+does not keep Prometheus or the kubelet out, which come from others.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -115,8 +116,10 @@ class Server:
 
     def _make_place(self) -> None:
         if len(self._open) >= _CONNECTIONS:
-            silent = (writer for writer, has_asked in self._open.items() if not has_asked)
-            oldest = next(silent, None) or next(iter(self._open))
+            addresses = {writer: (writer.get_extra_info("peername") or ("",))[0] for writer in self._open}
+            (largest, _), *_ = Counter(addresses.values()).most_common(1)
+            its = [writer for writer in self._open if addresses[writer] == largest]
+            oldest = next((writer for writer in its if not self._open[writer]), its[0])
             del self._open[oldest]
             oldest.transport.abort()
 

@@ -49,6 +49,21 @@ async def ask(port: int, request: bytes) -> bytes:
     return answer
 
 
+async def test_a_flood_from_one_address_replaces_no_connection_of_another(port: int) -> None:
+    """Many connections are accepted at once, before the server reads from any."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    flood = [
+        await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        for _ in range(3 * serving._CONNECTIONS)
+    ]
+    writer.write(b"GET /small HTTP/1.1\r\n\r\n")
+    async with asyncio.timeout(30):
+        assert b"200 OK" in await reader.read()
+    for _, other in flood:
+        other.close()
+    writer.close()
+
+
 @pytest.mark.parametrize(
     ("request_line", "status", "body"),
     [
