@@ -10,7 +10,7 @@ from reconstruction_operator import privacy
 
 from reconstruction_gallery import app
 from reconstruction_gallery.settings import Settings, SettingsError
-from reconstruction_gallery.web.connections import Connection, most_within, raise_descriptors
+from reconstruction_gallery.web.connections import BACKLOG, Connection, most_within, raise_descriptors
 
 _STOP_SECONDS = 5  # event streams never end on their own
 
@@ -30,6 +30,7 @@ def main() -> int:
         application,
         http=Connection,
         ws="none",  # a WebSocket would leave `Connection`
+        backlog=BACKLOG,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -23,7 +23,10 @@ _OLDEST: Final = 100  # connections of an address among which one without a requ
 _KERNEL_BYTES: Final = 1 << 16  # of a connection that wait in the kernel: it would take 4 MiB
 _SIZE: Final = struct.Struct("i")
 _DESCRIPTORS: Final = 8192  # more than this process needs
-_OTHER_DESCRIPTORS: Final = 512  # files, photo checks, requests to the API server, and the port of the probes
+_OTHER_DESCRIPTORS: Final = 640  # connections just accepted, of the probes and to the API server; photo checks
+_OF_A_CONNECTION: Final = 2  # descriptors: its own, and a file that its client reads or writes
+BACKLOG: Final = 128
+"""Connections that a port accepts in one step, before any can be aborted."""
 
 
 def raise_descriptors() -> int:
@@ -40,7 +43,7 @@ def raise_descriptors() -> int:
 
 def most_within(descriptors: int) -> int:
     """Return how many connections a process with so many descriptors may hold, at least 1."""
-    return max(1, min(Connection.most, descriptors - _OTHER_DESCRIPTORS))
+    return max(1, min(Connection.most, (descriptors - _OTHER_DESCRIPTORS) // _OF_A_CONNECTION))
 
 
 class Connection(H11Protocol):

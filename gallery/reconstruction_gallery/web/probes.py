@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web.connections import ProbeConnection
+from reconstruction_gallery.web.connections import BACKLOG, ProbeConnection
 
 
 @asynccontextmanager
@@ -26,6 +26,7 @@ async def serving(settings: Settings, healthy: Callable[[], str], ready: Callabl
         Starlette(routes=routes),
         http=ProbeConnection,
         ws="none",
+        backlog=BACKLOG,
         host=settings.host,
         port=settings.probe_port,
         lifespan="off",

@@ -25,8 +25,8 @@ STRANGER, ANOTHER = "127.0.0.2", "127.0.0.3"
 LIMITED = """
 import resource
 from reconstruction_gallery.web.connections import most_within, raise_descriptors
-resource.setrlimit(resource.RLIMIT_NOFILE, (100, 600))
-print(raise_descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)[0], most_within(600), most_within(8192))
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 1000))
+print(raise_descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)[0], most_within(1000), most_within(8192))
 """
 
 
@@ -104,4 +104,4 @@ def test_a_flood_ends_connections_of_its_own_address_at_a_cost_for_each_that_doe
 def test_the_limit_of_connections_is_below_that_of_the_process() -> None:
     """As in a container whose soft limit is low."""
     done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["600", "600", "88", "3000"]
+    assert done.stdout.split() == ["1000", "1000", "180", "3000"]
