@@ -38,7 +38,8 @@ LONG = ["/api/trash", "/api/installation", "/api/namespaces/a/jobs/one", "/api/n
 def app(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Starlette:
     """A gallery with the log and the deleted jobs of a namespace, which serves one long text at a time."""
     configure(monkeypatch, JOBS_DIR=str(jobs_dir), NAMESPACE_IDENTITY="name")
-    server, jobs = Server({"a"}), Jobs()
+    server = Server({"a"})
+    jobs = Jobs()
     jobs.put(JobRef("a", "one", "one"), JOB)
     for number in range(20):
         retain("a", number)
