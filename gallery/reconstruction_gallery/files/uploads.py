@@ -1,7 +1,7 @@
 """Uploads: photos that users send, in one folder for each upload, on a volume that the workers can read.
 
     <uploads>/<namespace>/<upload id>/photos/<name>   the photos; tenants may be able to write below <namespace>
-    <uploads>/.gallery/<upload id>                    a record: namespace and owner, then size and name of each photo
+    <uploads>/.gallery/<upload id>                    a record: namespace, user, client; size and name of each photo
     <uploads>/.gallery/<upload id>.<random>           an incomplete photo
 
 So nothing is read below <namespace>, and all is written by descriptors of directories, which follow no link. Limits and
@@ -56,6 +56,23 @@ class UploadError(Exception):
         self.message = message
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who began an upload.
+
+    Both names are hashed, since they may have any characters and any length. `user`: who alone may change it. `client`:
+    who shares its limits, as in `User.client`.
+    """
+
+    user: str
+    client: str
+
+    @classmethod
+    def of(cls, user: str, client: str) -> Self:
+        """Return the owner with these names."""
+        return cls(_hashed(user), _hashed(client))
+
+
 @dataclass(slots=True)
 class Upload:
     """One upload.
@@ -65,7 +82,7 @@ class Upload:
 
     namespace: str
     id: str
-    owner: str
+    owner: Owner
     changed_at: float
     sizes: dict[str, int] = field(default_factory=dict)
     under_way: set[str] = field(default_factory=set)
@@ -121,7 +138,7 @@ class Uploads:
             return photos.read(SHEET, _MAX_SHEET_BYTES)
         return b""
 
-    def begin(self, owner: str, namespace: str, named: Collection[str]) -> Upload:
+    def begin(self, owner: Owner, namespace: str, named: Collection[str]) -> Upload:
         """Start an upload.
 
         `named`: the addresses that jobs reference. `namespace` must be validated (`web.names`). Raises UploadError.
@@ -129,16 +146,16 @@ class Uploads:
         identity = secrets.token_hex(16)
         upload = Upload(namespace, identity, owner, self.clock())
         with self.lock:
-            mine = [other for other in self._of(owner) if self.uri(other) not in named]
+            mine = [other for other in self._of(owner.client) if self.uri(other) not in named]
             if len(mine) >= _OPEN_UPLOADS:
                 raise UploadError(429, f"you have {len(mine)} uploads without a job: submit or discard one first")
             self._uploads[identity] = upload
-        self.record(upload, f"{namespace} {owner}")
+        self.record(upload, f"{namespace} {owner.user} {owner.client}")
         with Directory.open(self.photos(upload), create=True):
             pass
         return upload
 
-    def find(self, owner: str, namespace: str, identity: str, named: Collection[str]) -> Upload:
+    def find(self, owner: Owner, namespace: str, identity: str, named: Collection[str]) -> Upload:
         """Return an open upload of the user. `named`: the addresses that jobs reference.
 
         Raises UploadError; the error is the same for an unknown id and for another user's upload.
@@ -166,7 +183,7 @@ class Uploads:
         if name not in upload.sizes and len(upload.sizes) >= self._settings.upload_max_files:
             raise UploadError(413, f"an upload may have at most {self._settings.upload_max_files} photos")
         with self.lock:
-            files = sum(len(mine.sizes) + _FOLDER_FILES for mine in self._of(upload.owner))
+            files = sum(len(mine.sizes) + _FOLDER_FILES for mine in self._of(upload.owner.client))
         if files >= self._settings.user_max_files:
             text = f"you have more than {self._settings.user_max_files} photos: delete jobs that you do not need"
             raise UploadError(413, text)
@@ -184,7 +201,7 @@ class Uploads:
             more = max(photo, _MIN_PHOTO_BYTES) - max(photo - size, _MIN_PHOTO_BYTES)
             if upload.bytes + more > (most := settings.upload_max_bytes):
                 raise UploadError(413, f"these photos are larger than {most} bytes, the limit of one upload")
-            if sum(mine.bytes for mine in self._of(upload.owner)) + more > settings.user_max_bytes:
+            if sum(mine.bytes for mine in self._of(upload.owner.client)) + more > settings.user_max_bytes:
                 text = f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
                 raise UploadError(413, text)
             upload.sizes[name] = photo
@@ -224,8 +241,8 @@ class Uploads:
         old = [upload for upload in uploads if not upload.under_way and upload.changed_at < oldest]
         return [upload for upload in old if self.uri(upload) not in named]
 
-    def _of(self, owner: str) -> list[Upload]:
-        return [upload for upload in self._uploads.values() if upload.owner == owner]
+    def _of(self, client: str) -> list[Upload]:
+        return [upload for upload in self._uploads.values() if upload.owner.client == client]
 
 
 class Receiver:
@@ -297,8 +314,7 @@ class Receiver:
             raise UploadError(415, f"{self._name} is not a JPEG, PNG, WebP, TIFF, HEIC, MP4 or MOV file")
 
 
-def owner_of(name: str) -> str:
-    """Return the owner as it is stored: hashed, since the name of a client may have any characters and any length."""
+def _hashed(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
@@ -308,8 +324,8 @@ def _loaded(record: Path) -> Upload:
     if torn:  # the gallery was killed while it wrote
         record.write_text(f"{text}\n")
     head, *photos = text.split("\n")
-    namespace, owner = head.split(" ")
-    upload = Upload(namespace, record.name, owner, record.stat().st_mtime)
+    namespace, user, client = head.split(" ")
+    upload = Upload(namespace, record.name, Owner(user, client), record.stat().st_mtime)
     for photo in photos:
         size, name = photo.split(" ", 1)
         upload.sizes[name] = int(size)

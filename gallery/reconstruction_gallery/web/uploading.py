@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reconstruction_gallery.files import checking
-from reconstruction_gallery.files.uploads import Upload, Uploads, owner_of
+from reconstruction_gallery.files.uploads import Owner, Upload, Uploads
 from reconstruction_gallery.kube import writing
 from reconstruction_gallery.kube.rights import UPLOAD
 from reconstruction_gallery.kube.users import User
@@ -26,7 +26,7 @@ _SPEC: Final = {"modelType", "parameters", "queue", "priority", "output", "backo
 
 async def _begin(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
-    upload = await anyio.to_thread.run_sync(uploads.begin, owner_of(user.client), namespace, gallery.jobs.input_uris)
+    upload = await anyio.to_thread.run_sync(uploads.begin, _owner(user), namespace, gallery.jobs.input_uris)
     return JSONResponse({"id": upload.id, "uri": uploads.uri(upload)}, 201)
 
 
@@ -110,7 +110,11 @@ async def _allowed(request: Request) -> tuple[Gallery, Uploads, User, str]:
 
 
 def _found(request: Request, gallery: Gallery, uploads: Uploads, user: User, namespace: str) -> Upload:
-    return uploads.find(owner_of(user.client), namespace, request.path_params["upload"], gallery.jobs.input_uris)
+    return uploads.find(_owner(user), namespace, request.path_params["upload"], gallery.jobs.input_uris)
+
+
+def _owner(user: User) -> Owner:
+    return Owner.of(user.name, user.client)
 
 
 _UPLOADS = "/api/namespaces/{namespace}/uploads"

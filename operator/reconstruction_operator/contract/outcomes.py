@@ -73,7 +73,6 @@ _FINAL = {
         "Create the job with spec.reuse IfUnchanged to run it: results of deleted jobs are kept for a time only."
     ),
     "INVALID_PARAMETERS": "Correct spec.parameters in a new job.",
-    "BACKEND_UNAVAILABLE": "Choose a modelType that the workers of this queue have.",
     "OUTPUT_REFUSED": "Use a spec.output.uri that the workers' settings allow, of a folder that is new or empty.",
     "QUEUE_REFUSED": "Use a spec.queue that is open to the job's namespace.",
     "PRIORITY_REFUSED": "Use another spec.priority.",
@@ -87,6 +86,9 @@ _FINAL = {
 _RETRIED = {
     "INPUT_UNREACHABLE": "Check that the server of spec.input.uri answers the workers.",
     "OUT_OF_MEMORY": "Use quality fast, a lower maxImageSize or fewer photos, or give the workers more memory.",
+    "BACKEND_UNAVAILABLE": (
+        "Give all workers of the queue the model and what it needs, or choose a modelType that they have."
+    ),
     "BACKEND_CRASHED": "See the worker's log; if it happens again, report it with the photos.",
     "DISK_FULL": "Free space on the workers' job volume.",
     "VOLUME_QUOTA": (

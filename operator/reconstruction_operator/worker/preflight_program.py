@@ -38,10 +38,8 @@ def perform(request: CheckRequest) -> Checked:
             check_count(contents.count, choice.model, contents.ignored)
     except (ModelFailure, StorageError) as error:
         # Another worker may have the model, and the server may respond to another try.
-        is_final = error.reason != "BACKEND_UNAVAILABLE" and not outcomes.reason(error.reason).retriable
-        return Checked(
-            Usability.UNUSABLE if is_final else Usability.UNKNOWN, reason=error.reason, message=error.message
-        )
+        usability = Usability.UNKNOWN if outcomes.reason(error.reason).retriable else Usability.UNUSABLE
+        return Checked(usability, reason=error.reason, message=error.message)
     return Checked(Usability.USABLE, message=f"{contents}.")
 
 

@@ -128,7 +128,7 @@ def test_a_user_has_a_limited_number_of_open_uploads(gallery: Gallery, jobs: Job
     assert gallery.request("POST", path, {}, token=sender._token).status == 429
 
 
-def test_an_upload_of_another_user_is_not_found(
+def test_an_upload_of_another_account_of_its_namespace_is_not_found(
     gallery: Gallery, jobs: Jobs, sender: Sender, make_user: MakeUser
 ) -> None:
     upload = sender.begin()

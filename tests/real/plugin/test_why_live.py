@@ -10,6 +10,7 @@ from reconstruction_operator.api.verdict import sentence
 
 from devcluster.harness.jobs import Jobs, condition, phase
 from devcluster.harness.system import REPOSITORY
+from devcluster.waiting import wait_until
 from tests.support.plugin import Program
 
 
@@ -49,6 +50,7 @@ def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywher
     system.start_worker("doomed-2", concurrency=1, **pool, **rough)
     jobs.wait("banana", "running again", lambda job: phase(job) == "Running" and job["status"].get("failures") == 1)
     system.processes["doomed-2"].kill()
+    wait_until(lambda: "doomed-2@127.0.0.1" not in system.nodes(), "the registration of the dead worker to expire")
     system.start_worker("plain", concurrency=1, **pool)
 
     job = jobs.wait("banana", "without its model", lambda job: job["status"].get("reason") == "no model")

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from reconstruction_gallery.files.uploads import SHEET, Upload, UploadError, Uploads
+from reconstruction_gallery.files.uploads import SHEET, Owner, Upload, UploadError, Uploads
 from reconstruction_gallery.settings import Settings
 
+ANNA = Owner.of("anna", "anna")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(496)
 
 
@@ -37,7 +38,7 @@ def restarted(settings: Settings) -> Uploads:
 
 
 def test_a_sheet_is_shown_to_its_namespace_and_is_no_photo(uploads: Uploads) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
     take(uploads, upload, SHEET)
     uri = uploads.uri(upload)
 
@@ -61,7 +62,7 @@ def test_a_sheet_is_shown_to_its_namespace_and_is_no_photo(uploads: Uploads) -> 
     ],
 )
 def test_each_photo_format_is_accepted_in_small_chunks(uploads: Uploads, head: bytes) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
 
     take(uploads, upload, "a.jpg", *(bytes([byte]) for byte in head + bytes(20)))
 
@@ -70,7 +71,7 @@ def test_each_photo_format_is_accepted_in_small_chunks(uploads: Uploads, head: b
 
 @pytest.mark.parametrize("content", [b"<html>" + bytes(20), b"GIF89a" + bytes(20), b"\xff\xd8", b"RIFF\0\0\0\0WAVE"])
 def test_a_file_that_is_not_a_photo_is_rejected_and_deleted(uploads: Uploads, content: bytes) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
 
     with pytest.raises(UploadError, match="not a JPEG"):
         take(uploads, upload, "a.jpg", content)
@@ -83,7 +84,7 @@ def test_a_file_that_is_not_a_photo_is_rejected_and_deleted(uploads: Uploads, co
 
 
 def test_a_photo_of_the_same_name_replaces_the_first(uploads: Uploads) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
     take(uploads, upload, "a.jpg")
 
     take(uploads, upload, "a.jpg", JPEG, JPEG[:100])
@@ -94,7 +95,7 @@ def test_a_photo_of_the_same_name_replaces_the_first(uploads: Uploads) -> None:
 
 
 def test_concurrent_uploads_of_one_name_are_rejected(uploads: Uploads) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
 
     with uploads.receive(upload, "a.jpg") as receiver:
         receiver.write(JPEG)
@@ -108,7 +109,7 @@ def test_concurrent_uploads_of_one_name_are_rejected(uploads: Uploads) -> None:
 def test_photos_from_several_threads_never_exceed_the_limit(settings: Settings) -> None:
     uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, upload_max_bytes=40_960, upload_free_bytes=1))
     uploads.load()
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
 
     def send(number: int) -> bool:
         try:
@@ -125,7 +126,7 @@ def test_photos_from_several_threads_never_exceed_the_limit(settings: Settings) 
 
 
 def test_a_restart_counts_complete_photos_and_deletes_incomplete_ones(uploads: Uploads, settings: Settings) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
     take(uploads, upload, "a.jpg")
     (uploads.records / f"{upload.id}.1234").write_bytes(JPEG)
     with (uploads.records / upload.id).open("a") as record:
@@ -133,17 +134,17 @@ def test_a_restart_counts_complete_photos_and_deletes_incomplete_ones(uploads: U
 
     after = restarted(settings)
 
-    loaded = after.find("anna", "team", upload.id, ())
+    loaded = after.find(ANNA, "team", upload.id, ())
     assert (loaded.sizes, photos(after, loaded)) == ({"a.jpg": 500}, {"a.jpg": 500})
     assert list(after.records.iterdir()) == [after.records / upload.id]
     with pytest.raises(UploadError, match="no such upload"):
-        after.find("berta", "team", upload.id, ())
+        after.find(Owner.of("berta", "anna"), "team", upload.id, ())
 
 
 def test_a_photo_is_rejected_if_the_disk_is_nearly_full(settings: Settings) -> None:
     uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, upload_free_bytes=1 << 60))
     uploads.load()
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
 
     with pytest.raises(UploadError, match="nearly full") as refused:
         take(uploads, upload, "a.jpg")
@@ -154,7 +155,7 @@ def test_a_photo_is_rejected_if_the_disk_is_nearly_full(settings: Settings) -> N
 def test_an_upload_without_a_job_expires(settings: Settings) -> None:
     uploads = Uploads(settings, clock=lambda: 1000.0)
     uploads.load()
-    old, used, new = (uploads.begin("anna", "team", ()) for _ in range(3))
+    old, used, new = (uploads.begin(ANNA, "team", ()) for _ in range(3))
     for upload, changed_at in ((old, 800), (used, 800), (new, 950)):
         os.utime(uploads.records / upload.id, (changed_at, changed_at))
     uploads.load()
@@ -171,7 +172,7 @@ def test_an_upload_without_a_job_expires(settings: Settings) -> None:
 def test_folders_that_a_tenant_makes_count_for_no_user_and_stop_no_restart(
     uploads: Uploads, settings: Settings
 ) -> None:
-    own = uploads.begin("anna", "team", ())
+    own = uploads.begin(ANNA, "team", ())
     (uploads.photos(own) / ".x").mkdir()
     for number in range(20):
         forged = Path(settings.uploads_dir) / "team" / f"{number:032x}"
@@ -180,24 +181,24 @@ def test_folders_that_a_tenant_makes_count_for_no_user_and_stop_no_restart(
 
     after = restarted(settings)
 
-    after.begin("anna", "team", ())
-    assert after.find("anna", "team", own.id, ()).bytes == 0
+    after.begin(ANNA, "team", ())
+    assert after.find(ANNA, "team", own.id, ()).bytes == 0
     with pytest.raises(UploadError, match="no such upload"):
-        after.find("anna", "team", f"{0:032x}", ())
+        after.find(ANNA, "team", f"{0:032x}", ())
 
 
 @pytest.mark.parametrize(
-    "record", [b"", b"team\n", b"\xff\xff anna\n", b"team anna\nmany a.jpg\n", b"team anna\n7\n", None]
+    "record", [b"", b"team anna\n", b"\xff\xff anna\n", b"team a anna\nmany a.jpg\n", b"team a anna\n7\n", None]
 )
 def test_a_damaged_record_is_skipped_and_logged(
     uploads: Uploads, settings: Settings, caplog: pytest.LogCaptureFixture, record: bytes | None
 ) -> None:
-    intact, damaged = uploads.begin("anna", "team", ()), uploads.records / "damaged"
+    intact, damaged = uploads.begin(ANNA, "team", ()), uploads.records / "damaged"
     damaged.mkdir() if record is None else damaged.write_bytes(record)
 
     after = restarted(settings)
 
-    assert after.find("anna", "team", intact.id, ()).sizes == {}
+    assert after.find(ANNA, "team", intact.id, ()).sizes == {}
     assert "Upload damaged cannot be read" in caplog.text
 
 
@@ -205,7 +206,7 @@ def test_a_damaged_record_is_skipped_and_logged(
 def test_a_photo_is_not_written_through_a_link(
     uploads: Uploads, tmp_path: Path, swapped: Callable[[Path], Path]
 ) -> None:
-    upload, elsewhere = uploads.begin("anna", "team", ()), tmp_path / "elsewhere"
+    upload, elsewhere = uploads.begin(ANNA, "team", ()), tmp_path / "elsewhere"
     photo = elsewhere / "photos" / "a.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"of another tenant")
@@ -228,7 +229,7 @@ def test_small_photos_count_as_blocks_and_as_files(settings: Settings) -> None:
     )
     for limited, taken in ((few, 4), (small, 3)):
         uploads = restarted(limited)
-        upload = uploads.begin(str(taken), "team", ())
+        upload = uploads.begin(Owner.of("anna", str(taken)), "team", ())
         for number in range(taken):
             take(uploads, upload, f"{number}.jpg", JPEG[:12])
 
@@ -237,7 +238,7 @@ def test_small_photos_count_as_blocks_and_as_files(settings: Settings) -> None:
 
 
 def test_a_photo_is_rejected_if_few_inodes_are_left(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
-    upload, statvfs = uploads.begin("anna", "team", ()), os.statvfs
+    upload, statvfs = uploads.begin(ANNA, "team", ()), os.statvfs
     few = {7: 9}  # f_favail
     monkeypatch.setattr(
         os,
@@ -252,13 +253,13 @@ def test_a_photo_is_rejected_if_few_inodes_are_left(uploads: Uploads, monkeypatc
 def test_the_uri_has_the_path_that_the_workers_use(settings: Settings) -> None:
     uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, uploads_uri="/photos/uploads/"))
     uploads.load()
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
 
     assert uploads.uri(upload) == f"file:///photos/uploads/team/{upload.id}/photos"
 
 
 def test_an_upload_is_closed_once_and_stays_closed_after_a_restart(uploads: Uploads, settings: Settings) -> None:
-    upload = uploads.begin("anna", "team", ())
+    upload = uploads.begin(ANNA, "team", ())
     take(uploads, upload, "a.jpg")
     uploads.close(upload)
     with pytest.raises(UploadError, match="complete"):
@@ -267,5 +268,5 @@ def test_an_upload_is_closed_once_and_stays_closed_after_a_restart(uploads: Uplo
     again.load()
 
     with pytest.raises(UploadError, match="complete"):
-        again.find("anna", "team", upload.id, {uploads.uri(upload)})
-    assert again.find("anna", "team", upload.id, ()).sizes == {"a.jpg": len(JPEG)}
+        again.find(ANNA, "team", upload.id, {uploads.uri(upload)})
+    assert again.find(ANNA, "team", upload.id, ()).sizes == {"a.jpg": len(JPEG)}
