@@ -20,6 +20,7 @@ from typing import Final
 
 from reconstruction_operator import config, privacy, readers
 from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.cli import brake
 from reconstruction_operator.telemetry import logs, misspelt, tracing
 
 _ALLOCATIONS: Final = 20_000  # between two garbage collections: a round creates thousands of objects but few cycles
@@ -40,6 +41,18 @@ def _parser() -> argparse.ArgumentParser:
         description="Watch ReconstructionJobs and have workers run them. The cluster is that of KUBECONFIG, of "
         "~/.kube/config, or of the pod. Settings are environment variables: docs/settings.md.",
     )
+    held = subcommands.add_parser(
+        "brake",
+        help="list and release deletions that are held because too many jobs are missing at once",
+        description="If many jobs are missing at once, as after a restore of etcd, their files are kept until an "
+        "administrator releases them: docs/runbooks/ReconstructionDeletionsHeld.md.",
+    )
+    steps = held.add_subparsers(dest="step", required=True, metavar="STEP")
+    steps.add_parser("list", help="print how many deletions are held, by namespace")
+    release = steps.add_parser("release", help="let the files of the missing jobs of a namespace be deleted")
+    which = release.add_mutually_exclusive_group(required=True)
+    which.add_argument("namespaces", nargs="*", default=[], metavar="NAMESPACE", help="the namespace of the jobs")
+    which.add_argument("--all", action="store_true", dest="every", help="all namespaces")
     here = subcommands.add_parser(
         "reconstruct",
         help="run a model on this machine, without Kubernetes and Redis",
@@ -78,6 +91,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except readers.InvalidSettingError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 2
+    if command == "brake":
+        return _brake(arguments.get("namespaces", ()), every=arguments.get("every", False))
     return _run() if command == "run" else _reconstruct(**arguments)
 
 
@@ -99,6 +114,21 @@ def _run() -> int:
         return 1
     finally:
         tracing.flush(_TRACES_SECONDS)
+
+
+def _brake(namespaces: Sequence[str], *, every: bool) -> int:
+    from redis.exceptions import RedisError  # noqa: PLC0415  # as in `_run`
+
+    from reconstruction_operator.controller.kube import installation  # noqa: PLC0415
+    from reconstruction_operator.kube import errors  # noqa: PLC0415
+    from reconstruction_operator.state import calls  # noqa: PLC0415
+
+    known = (errors.NoClusterError, installation.NotInstalledError, RedisError, calls.ProtocolError, OSError)
+    try:
+        return brake.run(namespaces, every=every)
+    except known as error:
+        print(f"reconstruction-operator: {logs.redact(str(error))}", file=sys.stderr)
+        return 1
 
 
 def _reconstruct(

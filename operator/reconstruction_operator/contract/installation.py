@@ -71,7 +71,8 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
         Problem(
             "DeletionsHeld",
             "files of deleted jobs are kept, because too many jobs are missing at once",
-            "an administrator finds out why (docs/runbooks), then raises ORPHANS_AT_ONCE",
+            "an administrator finds out why (docs/runbooks), and deletes them by reconstruction-operator brake release "
+            "NAMESPACE, in the operator's pod",
         ),
         Problem(
             "NamespacesUnreadable",

@@ -57,6 +57,14 @@ class Keys:
         """
         return f"{self.prefix}folders:{_name('install id', install_id)}"
 
+    def held(self, install_id: str) -> str:
+        """Orphans whose clean-up the brake holds: hash, job id to kind and namespace (`records/team-a`)."""
+        return f"{self.prefix}held:{_name('install id', install_id)}"
+
+    def released(self, install_id: str) -> str:
+        """Those of them that an administrator has released: the same hash, until all of them are cleaned up."""
+        return f"{self.prefix}released:{_name('install id', install_id)}"
+
     def fence(self, install_id: str) -> str:
         """The highest transition count of the Lease that was seen: digits."""
         return f"{self.prefix}fence:{_name('install id', install_id)}"

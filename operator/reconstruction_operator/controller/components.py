@@ -31,6 +31,7 @@ from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
+from reconstruction_operator.controller.loop.releases import Releases
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, late
 from reconstruction_operator.controller.redis_view.view import RedisView
@@ -108,6 +109,7 @@ class Operator:
             self.cache,
             self.orphans,
             self.brake,
+            Releases(self.view, self.brake, installation.id),
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,

@@ -6,6 +6,7 @@ call that is run after a higher fence was seen raises DeposedError, and changes 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, assert_never
 
@@ -115,6 +116,20 @@ def shorten_ends(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]
 def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
     """Drop the reports of these job folders: they have been handled."""
     return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)
+
+
+def report_held(keys: Keys, *, held: Sequence[tuple[str, str]], replace: bool, **leader: Unpack[Leader]) -> Call[None]:
+    """Report orphans that the brake holds, in addition to the earlier ones or in their place.
+
+    Each is a job id, and its kind and namespace.
+    """
+    key = keys.held(leader["install_id"])
+    return _fenced("report_held", keys, (key,), (int(replace), *itertools.chain.from_iterable(held)), **leader)
+
+
+def drop_released(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:
+    """Drop the releases of held orphans: all of them are cleaned up."""
+    return _fenced("drop_released", keys, (keys.released(leader["install_id"]),), **leader)
 
 
 def mark_sent(keys: Keys, attempt: AttemptRef, *, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,6 +79,14 @@ class Observed:
     now: datetime
     looks: LookCounts
     jobs: tuple[ObservedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCounts:
+    """How many deletions of each namespace the brake holds, and how many were released and are not yet cleaned up."""
+
+    held: Mapping[str, int]
+    released: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

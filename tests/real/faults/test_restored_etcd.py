@@ -1,13 +1,16 @@
 """etcd restored from a backup under a running operator: the brake holds deletions, and cancels work at once."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.replicas import Replica
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, QUICK_SETTINGS, System
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -34,6 +37,19 @@ def restart_ended_operator(system: System) -> None:
     system.start_operator(**_BRAKE)
 
 
+def brake(system: System, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `brake` as in the operator's pod."""
+    account = system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+    program = Path(sys.executable).with_name("reconstruction-operator")
+    return subprocess.run(
+        [program, "brake", *words],
+        env=system.environment(KUBECONFIG=str(account)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.release
 def test_results_younger_than_a_restored_backup_are_kept_until_released(system: System) -> None:
     cluster, jobs = system.cluster, Jobs(system, "default")
@@ -55,6 +71,9 @@ def test_results_younger_than_a_restored_backup_are_kept_until_released(system: 
     assert all((folder / "output" / "model.glb").is_file() for folder in folders)
     assert "no longer exist, more than the limit of 2" in system.processes["operator"].log.read_text()
 
-    system.processes["operator"].stop()
-    system.start_operator(**_BRAKE | {"ORPHANS_AT_ONCE": "3"})
+    nothing = brake(system, "release", "kube-system")
+    assert (nothing.returncode, nothing.stderr) == (1, "Nothing is held in namespace kube-system\n")
+    assert nothing.stdout == brake(system, "list").stdout == "Held: default 3\n"
+    released = brake(system, "release", "default")
+    assert (released.returncode, released.stdout) == (0, "Released, to be cleaned up within a minute: default 3\n")
     wait_until(lambda: not any(folder.exists() for folder in folders), "the files to be deleted", seen=system.log_ends)

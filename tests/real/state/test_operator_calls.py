@@ -29,6 +29,8 @@ ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.open_epoch, {"run_id": "run"}),
     (operator_calls.index_records, {"job_ids": ["job"]}),
     (operator_calls.drop_folders, {"job_ids": ["job"]}),
+    (operator_calls.report_held, {"held": [("job", "records/team-a")], "replace": True}),
+    (operator_calls.drop_released, {}),
 ]
 
 

@@ -26,6 +26,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.releases import Releases
 from reconstruction_operator.controller.redis_view.connection import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
@@ -53,6 +54,7 @@ class Sweeper:
     cache: Cache
     orphans: Orphans
     brake: Brake
+    releases: Releases
     election: LeaderElection
     installation: Installation
     sweep_seconds: float
@@ -99,6 +101,7 @@ class Sweeper:
             )
         if self.view.connection.epoch_age_seconds(datetime.now(UTC)) < config.CANCEL_TTL_SECONDS:
             self._enqueue_finished_lately()  # Redis may have lost its data while no operator ran
+        self.releases.report_again()
         self._fence = fence
 
     async def sweep(self, cause: str, fence: int) -> None:
@@ -108,12 +111,14 @@ class Sweeper:
         if cause == LOST_DATA:
             self._enqueue_finished_lately()
             self.orphans.poll_again(self.monotonic())
+            self.releases.report_again()
         listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
         # Two installations may have sent a job before this one learned which of them manages it.
         self.orphans.add(self._contested(recorded), self.monotonic(), contested=True)
         self._foreign.intersection_update(recorded)
+        released = await self.releases.learn()
         unknown = self._unknown(recorded)
         _log.debug(
             "Sweep (%s): %d unfinished jobs, %d records, %d of them unknown",
@@ -122,12 +127,13 @@ class Sweeper:
             len(recorded),
             len(unknown),
         )
-        if unknown or is_due:
+        if unknown or is_due or released:
             await self._compare(recorded)
         if is_due:
             await self._shorten_ends(fence, None if cause == LOST_DATA else self._shortened_until)
-        if is_due or not self.brake.holds:
+        if is_due or released or not self.brake.holds:
             await self._follow_folder_reports(fence)
+        await self.releases.report(recorded, fence)
 
     @staticmethod
     def _waits(entry: Entry) -> bool:
@@ -164,7 +170,7 @@ class Sweeper:
         for _ in range(_FOLDER_BATCHES):
             reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
             if not reported:
-                self.brake.allow("job folders", (), 0)
+                self.brake.allow("job folders", {}, 0)
                 return
             entries = {entry.key.job_id: entry for entry in map(self.cache.entry, reported) if entry is not None}
             jobs = {job_id: entry.job for job_id, entry in entries.items()}
@@ -172,23 +178,24 @@ class Sweeper:
             for job in unrecorded:
                 await calls.arun(self.view.state, operator_calls.put_record(self.view.keys, job.task, **leader))
                 self.cache.enqueue(entries[job.key.job_id], Rank.LATER)
-            if unknown and not await self._add_orphans(unknown, among=len(reported)):
-                return  # the reports stay
-            dropped = operator_calls.drop_folders(self.view.keys, job_ids=tuple(reported), **leader)
-            await calls.arun(self.view.state, dropped)
-            if len(reported) < reads.FOLDERS_BATCH:
-                return
+            held = await self._add_orphans(unknown, among=len(reported)) if unknown else set()
+            if handled := tuple(job_id for job_id in reported if job_id not in held):
+                await calls.arun(
+                    self.view.state, operator_calls.drop_folders(self.view.keys, job_ids=handled, **leader)
+                )
+            if held or len(reported) < reads.FOLDERS_BATCH:
+                return  # the reports of held ones stay
 
-    async def _add_orphans(self, folders: Mapping[str, AttemptRef], *, among: int) -> bool:
-        """Add those of these jobs that have no object to the orphans. Return False if too many have none."""
+    async def _add_orphans(self, folders: Mapping[str, AttemptRef], *, among: int) -> set[str]:
+        """Add those of these jobs that have no object to the orphans. Return those that the brake holds."""
         listed = {key.uid for key in await listing.list_jobs(self.api, self.installation.namespaces)}
         gone = {job_id: attempt for job_id, attempt in folders.items() if job_id not in listed}
-        if not self.brake.allow("job folders", gone, among) and gone:
-            return False
-        if gone:
-            _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
-        self.orphans.add_reported(gone, self.monotonic())
-        return True
+        namespaces = {job_id: attempt.job.namespace for job_id, attempt in gone.items()}
+        allowed = self.brake.allow("job folders", namespaces, among)
+        if allowed:
+            _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(allowed))
+        self.orphans.add_reported({job_id: gone[job_id] for job_id in allowed}, self.monotonic())
+        return gone.keys() - allowed
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Enqueue the jobs whose record or index entry Redis lost, finished ones too: their plans write it again."""
@@ -229,7 +236,8 @@ class Sweeper:
         missed = {key.job_id: key for key in before - listed if self.cache.entry(key.uid) is not None}
         gone = await self._ours([job_id for job_id in recorded if job_id not in ids and job_id not in self.orphans])
         watched = {job_id for job_id in gone if self.cache.saw_deletion(job_id)}
-        unwatched = {*missed, *gone} - watched
+        namespaces = {job_id: key.namespace for job_id, key in missed.items()} | gone
+        unwatched = {job_id: name for job_id, name in namespaces.items() if job_id not in watched}
         allowed = self.brake.allow("records", unwatched, len({*recorded, *missed}))
         for job_id, key in missed.items():
             _log.info("%s was deleted, and the watch missed it", key)
@@ -239,9 +247,12 @@ class Sweeper:
                 self.cache.drop(key)
         self.orphans.add([job_id for job_id in gone if job_id in watched or job_id in allowed], self.monotonic())
 
-    async def _ours(self, recorded: Sequence[str]) -> list[str]:
-        """Return the records whose jobs belong to this installation. The ids of the others are remembered."""
-        ours = []
+    async def _ours(self, recorded: Sequence[str]) -> dict[str, str]:
+        """Return the namespaces of the records whose jobs belong to this installation, by job id.
+
+        It is empty if Redis has lost the record. The ids of the others are remembered.
+        """
+        ours = {}
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
             job_ids = [
                 job_id for job_id in recorded[first : first + reads.OBSERVE_BATCH] if job_id not in self._foreign
@@ -250,7 +261,7 @@ class Sweeper:
             seen = await calls.arun(self.view.state, reads.observe(self.view.keys, wanted))
             for job_id, job in zip(job_ids, seen.jobs, strict=True):
                 if job.record is None or self.installation.owns(job.record):
-                    ours.append(job_id)
+                    ours[job_id] = job.record.attempt.job.namespace if job.record else ""
                 else:
                     self._foreign.add(job_id)
         return ours

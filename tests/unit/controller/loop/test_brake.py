@@ -11,8 +11,8 @@ def brake() -> Brake:
     return Brake(at_once=3, share=0.1)
 
 
-def ids(number: int) -> list[str]:
-    return [f"job-{index}" for index in range(number)]
+def ids(number: int, namespace: str = "team-a") -> dict[str, str]:
+    return {f"job-{index}": namespace for index in range(number)}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def ids(number: int) -> list[str]:
     ],
 )
 def test_orphans_above_number_and_share_are_held(brake: Brake, number: int, among: int, allowed: bool) -> None:
-    assert list(brake.allow("records", ids(number), among)) == (ids(number) if allowed else [])
+    assert set(brake.allow("records", ids(number), among)) == (set(ids(number)) if allowed else set())
     assert brake.holds is not allowed
     assert ("job-0" in brake) is not allowed
 
@@ -38,3 +38,34 @@ def test_each_hold_and_its_end_is_logged_once(brake: Brake, caplog: pytest.LogCa
 
     assert [vars(record)["reason"] for record in caplog.records] == ["DeletionsHeld", "DeletionsReleased"]
     assert "9 of 9 records" in caplog.messages[0]
+
+
+def test_released_ones_may_be_cleaned_up_and_the_few_others_stay_held(brake: Brake) -> None:
+    orphans = {**ids(4), "other": "team-b"}
+    brake.allow("records", orphans, 5)
+    assert brake.held == {**dict.fromkeys(ids(4), "records/team-a"), "other": "records/team-b"}
+
+    assert brake.release(dict.fromkeys(ids(4), "records"))
+    assert ("job-0" in brake, "other" in brake) == (False, True)
+    assert set(brake.allow("records", orphans, 5)) == set(ids(4))
+    assert not brake.release(dict.fromkeys(ids(4), "records"))  # it is known
+    # The released ones are cleaned up. Alone, the last one would be below the limit.
+    assert list(brake.allow("records", {"other": "team-b"}, 1)) == []
+    assert brake.held == {"other": "records/team-b"}
+
+    brake.release(dict.fromkeys(ids(4), "records") | {"other": "records"})
+    assert list(brake.allow("records", {"other": "team-b"}, 1)) == ["other"]
+    assert (brake.holds, brake.held) == (False, {})
+
+
+def test_releases_of_records_hold_no_folders(brake: Brake) -> None:
+    brake.release(dict.fromkeys(ids(9), "records"))
+
+    assert list(brake.allow("job folders", {"folder": "team-a"}, 1)) == ["folder"]
+
+
+def test_more_missing_jobs_than_were_released_are_held(brake: Brake) -> None:
+    brake.release(dict.fromkeys(ids(4), "records"))
+
+    assert set(brake.allow("records", ids(9), 9)) == set(ids(4))
+    assert set(brake.held) == set(ids(9)) - set(ids(4))

@@ -23,11 +23,13 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.releases import Releases
 from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweeper
 from reconstruction_operator.controller.redis_view.connection import ResyncRequests
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.installations import management
-from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state import calls, operator_calls, reads, releases, worker_calls
+from reconstruction_operator.state.replies import HeldCounts
 
 from tests.support.controller.entries import entry_of, names
 from tests.support.jobs import make_body, make_key
@@ -71,7 +73,8 @@ class World:
             view,
             self.cache,
             self.orphans,
-            Brake(at_once=_LIMIT, share=0.1),
+            brake := Brake(at_once=_LIMIT, share=0.1),
+            Releases(view, brake, _INSTALL),
             election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is read
             installation=installation,
             sweep_seconds=30.0,
@@ -112,8 +115,20 @@ class World:
             attempt = AttemptRef(make_key(name, namespace), 1, "celery")
             await calls.arun(nothing, operator_calls.put_record(self.keys, attempt, **leader))
 
-    async def sweep(self) -> None:
-        await self.sweeper.sweep("period", 1)
+    async def clean_up(self, *names: str) -> None:
+        """Let the clean-up of these jobs end."""
+        nothing: Any = None
+        for name in names:
+            call = operator_calls.forget(self.keys, job_id=f"uid-{name}", fence=1, install_id=_INSTALL)
+            await calls.arun(nothing, call)
+        self.orphans.clear()
+
+    async def sweep(self, cause: str = "period") -> None:
+        await self.sweeper.sweep(cause, 1)
+
+    async def release(self, *namespaces: str) -> HeldCounts:
+        nothing: Any = None
+        return await calls.arun(nothing, releases.release_held(self.keys, _INSTALL, namespaces=namespaces))
 
     async def pass_time(self, seconds: int) -> None:
         for _ in range(seconds // 30):
@@ -161,6 +176,61 @@ async def test_too_many_orphans_are_held_and_cost_no_further_lists(world: World)
     await world.sweep()
     assert ("uid-a" in world.orphans, "uid-b" in world.orphans) == (False, True)
     assert not world.sweeper.brake.holds
+
+
+async def test_held_orphans_of_a_namespace_are_cleaned_up_at_the_next_sweep_after_their_release(world: World) -> None:
+    await world.record("a", "b", "c")
+    await world.record("d", "e", namespace="team-b")
+    await world.pass_time(60)
+    assert await world.release() == HeldCounts({"default": 3, "team-b": 2}, {})
+
+    counts = await world.release("default", "unknown")
+    assert counts == HeldCounts({"team-b": 2}, {"default": 3})
+    await world.sweep()
+
+    assert sorted(world.orphans._orphans) == ["uid-a", "uid-b", "uid-c"]
+    await world.clean_up(*"abc")  # they are cleaned up: two are left, fewer than the limit
+    await world.pass_time(1200)
+    assert (len(world.orphans), world.sweeper.brake.holds) == (0, True)
+
+    await world.release("team-b")
+    await world.sweep()
+    assert sorted(world.orphans._orphans) == ["uid-d", "uid-e"]
+    assert not world.sweeper.brake.holds
+
+
+async def test_a_new_leader_holds_the_rest_after_a_release(world: World) -> None:
+    await world.record("a", "b", "c")
+    await world.record("d", namespace="team-b")
+    await world.pass_time(60)
+    await world.release("default")
+    await world.clean_up(*"abc")
+
+    successor = World()
+    successor.cache.complete.set()
+    await successor.lead(2)
+
+    assert (len(successor.orphans), successor.sweeper.brake.holds) == (0, True)
+    assert await successor.release() == HeldCounts({"team-b": 1}, {"default": 3})
+
+
+async def test_releases_end_with_the_clean_up_and_what_redis_lost_is_reported_again(world: World) -> None:
+    await world.record("a", "b", "c", "d")
+    await world.pass_time(60)
+    await world.release("default")
+    await world.sweep()
+    assert (await world.release()).released == {"default": 4}  # not cleaned up yet
+    await world.clean_up(*"abcd")
+    await world.sweep()
+    assert await world.release() == HeldCounts({}, {})
+
+    await world.record("e", "f", "g", "h")
+    await world.sweep()
+    nothing: Any = None
+    lost = operator_calls.report_held(world.keys, held=[], replace=True, fence=1, install_id=_INSTALL)
+    await calls.arun(nothing, lost)
+    await world.sweep("epoch")
+    assert await world.release() == HeldCounts({"default": 4}, {})
 
 
 async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(world: World) -> None:
@@ -340,9 +410,14 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     await world.sweeper._follow_folder_reports(1)
     assert (len(world.orphans), "drop_folders" in called) == (0, False)
 
+    world.sweeper.brake.release({"job-0": "job folders"})
+    await world.sweeper._follow_folder_reports(1)
+    assert (list(world.orphans._orphans), called.count("drop_folders")) == (["job-0"], 1)
+
+    world.sweeper.brake.release({})
     reported.popitem()
     await world.sweeper._follow_folder_reports(1)
-    assert (len(world.orphans), called.count("drop_folders")) == (_LIMIT, 1)
+    assert (len(world.orphans), called.count("drop_folders")) == (_LIMIT, 2)
 
 
 async def test_a_reported_folder_of_a_job_that_shows_no_message_restores_its_record(world: World) -> None:
