@@ -28,6 +28,7 @@ class Received:
     start: int  # Unix nanoseconds
     end: int
     attributes: Mapping[str, str | int | float | bool]
+    links: tuple[str, ...] = ()  # ids of spans
 
 
 class Collector(contextlib.ExitStack):
@@ -81,6 +82,7 @@ def _spans(request: ExportTraceServiceRequest) -> list[Received]:
                 start=span.start_time_unix_nano,
                 end=span.end_time_unix_nano,
                 attributes=MappingProxyType({attribute.key: _value(attribute.value) for attribute in span.attributes}),
+                links=tuple(link.span_id.hex() for link in span.links),
             )
             for scope in resource.scope_spans
             for span in scope.spans

@@ -38,6 +38,14 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "WORKER_PROBE_PORT": "set probes.workerPort",
 }
 
+# Values of other charts that people type by habit.
+BY_HABIT: Final[Mapping[str, str]] = {
+    "replicaCount": "did you mean operator.replicas, or workers.POOL.replicas?",
+    "image.tag": "did you mean global.imageTag, or the tag of one image: operator.image.tag, workerDefaults.image.tag, "
+    "gallery.image.tag?",
+    "keda.enabled": "did you mean workers.POOL.autoscaling.enabled? It needs keda.prometheusAddress",
+}
+
 
 class Value(NamedTuple):
     """A documented value."""
@@ -128,14 +136,29 @@ def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def known_values() -> str:
     """Return files/values.json, which the chart uses to reject unknown values.
 
-    It has each object with its keys, and advice for settings that other values set. `*` is any key, `[]` any item.
+    It has each object with its keys, advice for settings that other values set and for values of other charts, and the
+    values that are quantities. `*` is any key, `[]` any item.
     """
     content = json.loads(schema())
     # A parent chart may set any key in `global`.
     objects = {path: keys for path, keys in _objects(content, content, "") if path.partition(".")[0] != "global"}
     settings = [path for path in objects if path.rpartition(".")[2] == "settings"]
     moved = {f"{path}.{name}": advice for path in settings for name, advice in FROM_OTHER_VALUES.items()}
-    return json.dumps({"objects": objects, "moved": moved}, indent=1) + "\n"
+    content = {"objects": objects, "moved": moved | BY_HABIT, "quantities": [*_quantities(content, content, "")]}
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _quantities(node: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[str]:
+    kind = node.get("$ref", "").rpartition("/")[2]
+    if kind in ("quantity", "amounts"):
+        yield path if kind == "quantity" else f"{path}.*"
+        return
+    node = resolved(node, root)
+    children = dict(node.get("properties", {}))
+    if "$ref" in node.get("additionalProperties", {}):
+        children["*"] = node["additionalProperties"]
+    for name, child in children.items():
+        yield from _quantities(child, root, f"{path}.{name}".lstrip("."))
 
 
 def _objects(node: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 
 from reconstruction_operator import config
 from reconstruction_operator.telemetry.spans import Span, SpanIds
@@ -81,7 +81,11 @@ def emit(span: Span) -> None:
     tracer = provider.get_tracer("reconstruction_operator", _VERSION)
     token = _ids.set(span.ids)
     started = tracer.start_span(
-        span.name, _context(span.parent), attributes=span.attributes, start_time=_nanoseconds(span.start)
+        span.name,
+        _context(span.parent),
+        attributes=span.attributes,
+        links=[Link(_remote(ids)) for ids in span.links],
+        start_time=_nanoseconds(span.start),
     )
     _ids.reset(token)
     started.set_status(Status(StatusCode.ERROR, span.error) if span.error else Status(StatusCode.OK))
@@ -124,10 +128,12 @@ def _new_provider(service: str) -> TracerProvider:
 def _context(parent: SpanIds | None) -> Context:
     if parent is None:
         return Context()
-    trace_id = int(parent.trace_id, 16)
-    span_id = int(parent.span_id, 16)
-    remote = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    return set_span_in_context(NonRecordingSpan(remote), Context())
+    return set_span_in_context(NonRecordingSpan(_remote(parent)), Context())
+
+
+def _remote(ids: SpanIds) -> SpanContext:
+    flags = TraceFlags(TraceFlags.SAMPLED)
+    return SpanContext(int(ids.trace_id, 16), int(ids.span_id, 16), is_remote=True, trace_flags=flags)
 
 
 def _nanoseconds(moment: datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -48,6 +48,7 @@ class Span:
     end: datetime
     attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     error: str = ""
+    links: Sequence[SpanIds] = ()  # spans that this one follows, but is no part of
 
 
 def digest(text: str) -> str:

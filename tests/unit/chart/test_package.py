@@ -111,6 +111,16 @@ def test_the_notes_create_no_job_from_photos_that_workers_lack(ask: Ask) -> None
     assert '"modelType":"placeholder"' in notes(ask, "--set", "test.enabled=false")
 
 
+def test_the_notes_name_the_gallery(ask: Ask) -> None:
+    assert "set gallery.enabled=true" in notes(ask)
+    assert "in the gallery: https://recon.example.com\n" in notes(
+        ask, "--set", "gallery.enabled=true,gallery.url=https://recon.example.com"
+    )
+    assert commands(notes(ask, "--set", "gallery.enabled=true"))[-1] == (
+        "kubectl -n lab port-forward service/reconstruction-gallery 8080:80"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "policies", "inputs"),
     [

@@ -26,6 +26,7 @@ SPAN = Span(
     START,
     START + timedelta(seconds=2),
     {"text": "a", "whole": 3, "real": 0.5, "yes": True},
+    links=(SpanIds(ROOT.trace_id, "00000000000000cc"),),
 )
 
 
@@ -53,7 +54,7 @@ def test_without_an_endpoint_no_span_is_exported_and_no_thread_starts(monkeypatc
     assert otlp._providers == {}
 
 
-def test_a_span_arrives_with_its_ids_times_attributes_and_headers(collector: Collector) -> None:
+def test_a_span_arrives_with_its_ids_times_attributes_links_and_headers(collector: Collector) -> None:
     tracing.emit(SPAN)
     tracing.flush(60)
 
@@ -69,6 +70,7 @@ def test_a_span_arrives_with_its_ids_times_attributes_and_headers(collector: Col
         start=1767323045678901000,
         end=1767323047678901000,
         attributes=dict(SPAN.attributes),
+        links=("00000000000000cc",),
     )
     assert collector.spans == [expected]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 from celery.signals import worker_process_shutdown, worker_shutdown
 
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Inputs, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
@@ -130,13 +131,25 @@ class AttemptObserver:
         self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
         attributes = {
             "job.id": self.assignment.job.uid,
-            "messaging.message.id": self.assignment.attempt.task_id,
+            **self._messaging,
             "worker": self.assignment.worker,
             "job.model": self.model,
             "outcome": outcome,
             "reason": reason,
         }
-        self.emit(Span(tracing.WORKER, "attempt", self._ids, self._parent, self._begun.at, now.at, attributes, error))
+        self.emit(
+            Span(
+                tracing.WORKER,
+                "attempt",
+                self._ids_of(self.assignment.attempt),
+                self._parent,
+                self._begun.at,
+                now.at,
+                attributes,
+                error,
+                self._links,
+            )
+        )
 
     def _log_end(self, outcome: str, reason: str, message: str, seconds: float) -> None:
         why = ": ".join(part for part in (reason, message) if part)
@@ -151,8 +164,8 @@ class AttemptObserver:
         self._ended.append((step.name, now.seconds - begun.seconds))
         if completed:
             report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
-        ids = self._ids.child(step.index)
-        self.emit(Span(tracing.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
+        parent = self._ids_of(self.assignment.attempt)
+        self.emit(Span(tracing.WORKER, step.name, parent.child(step.index), parent, begun.at, now.at, error=error))
         self._step = None
 
     def _moment(self) -> _Moment:
@@ -164,8 +177,26 @@ class AttemptObserver:
         return SpanIds.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job.uid)
 
     @property
-    def _ids(self) -> SpanIds:
-        return self._parent.child("attempt", self.assignment.attempt.task_id)
+    def _messaging(self) -> Mapping[str, str]:
+        """The attempt as the processing of a message, by OpenTelemetry's conventions."""
+        attempt = self.assignment.attempt
+        names = {"messaging.destination.name": attempt.queue} if attempt.queue else {}  # a bare task has none
+        return {
+            "messaging.system": "redis",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.message.id": attempt.task_id,
+            **names,
+        }
+
+    @property
+    def _links(self) -> Sequence[SpanIds]:
+        """The span of the attempt before this one."""
+        attempt = self.assignment.attempt
+        return () if attempt.number < 2 else (self._ids_of(replace(attempt, number=attempt.number - 1)),)
+
+    def _ids_of(self, attempt: AttemptRef) -> SpanIds:
+        return self._parent.child("attempt", attempt.task_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scripts.generate.chart import BY_HABIT
 from tests.support.chart import Ask, Refuse, Render
 from tests.support.paths import CHART
 
@@ -39,6 +40,12 @@ ADVICE = {
         "- photos[0].subpath: did you mean photos[0].subPath?",
     ),
     "in too many places": ({"operator": {"enabled": True}}, "- operator.enabled\n"),
+    "by habit, replicas": (
+        {"replicaCount": 2},
+        "- replicaCount: did you mean operator.replicas, or workers.POOL.replicas?\n",
+    ),
+    "by habit, a tag": ({"image": {"tag": "1"}}, "- image.tag: did you mean global.imageTag, or the tag of one image:"),
+    "by habit, KEDA": ({"keda": {"enabled": True}}, "- keda.enabled: did you mean workers.POOL.autoscaling.enabled?"),
     "unlike any": ({"xyzzy": None}, "- xyzzy\n"),
     "variable of the operator": (
         {"operator": {"extraEnv": [{"name": "WATCH_NAMESPACE", "value": "maps"}]}},
@@ -54,6 +61,16 @@ ADVICE = {
 @pytest.mark.parametrize(("values", "line"), ADVICE.values(), ids=ADVICE)
 def test_the_message_has_the_probably_intended_value(refuse: Refuse, values: dict[str, Any], line: str) -> None:
     assert line in refuse(values)
+
+
+def test_the_suggestions_for_values_of_other_charts_are_values() -> None:
+    objects = json.loads((CHART / "files" / "values.json").read_text())["objects"]
+    for advice in BY_HABIT.values():
+        named = re.findall(r"\b[a-z]\w+(?:\.\w+)+", advice.replace("POOL", "cpu"))
+        assert named
+        for name in named:
+            path, _, key = re.sub(r"^workers\.cpu", "workers.*", name).rpartition(".")
+            assert key in objects[path], name
 
 
 def test_other_variables_are_accepted(render: Render) -> None:

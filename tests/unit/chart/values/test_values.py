@@ -115,9 +115,21 @@ REFUSED = {
     "pool": ({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters"),
     "type": ({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer"),
     "choice": ({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'"),
-    "size": ({"jobs": {"size": "20 GB"}}, "'/jobs/size'"),
-    "unit": ({"jobs": {"size": "20ki"}}, "'/jobs/size'"),
-    "limit": (quantity("8GB"), "'/operator/resources/limits/memory'"),
+    "size": ({"jobs": {"size": "20 GB"}}, "- jobs.size: 20 GB is no quantity of Kubernetes: did you mean 20G or 20Gi?"),
+    "unit": ({"jobs": {"size": "20kb"}}, "did you mean 20k or 20Ki?"),
+    "binary unit": ({"redis": {"persistence": {"size": "1.5gib"}}}, "- redis.persistence.size: 1.5gib is no quantity"),
+    "limit": (
+        quantity("8GB"),
+        "- operator.resources.limits.memory: 8GB is no quantity of Kubernetes: did you mean 8G or 8Gi?",
+    ),
+    "thousandths": (quantity("500 m"), "did you mean 500m?"),
+    "bytes": (quantity("500B"), "did you mean 500?"),
+    "of a pool": (
+        {"workers": {"a": {"storage": {"tmpSize": "8Gb"}, "resources": {"requests": {"memory": "8GiB"}}}}},
+        "- workers.a.resources.requests.memory: 8GiB is no quantity of Kubernetes: did you mean 8Gi?\n"
+        "- workers.a.storage.tmpSize: 8Gb is no quantity of Kubernetes: did you mean 8G or 8Gi?",
+    ),
+    "no size": ({"jobs": {"size": "much"}}, "'/jobs/size'"),
     "no quantity": (quantity(True), "'/operator/resources/limits/memory': got boolean"),
     "request of a pool": (
         {"workers": {"a": {"resources": {"requests": {"cpu": "2 cores"}}}}},

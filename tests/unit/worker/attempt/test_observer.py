@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Outputs
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
@@ -21,7 +22,7 @@ from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
 
 from devcluster.harness.collector import Collector
-from tests.support.refs import make_attempt
+from tests.support.refs import make_attempt, make_bare
 from tests.support.settings import configure
 
 pytestmark = pytest.mark.usefixtures("client", "jobs_dir")
@@ -63,13 +64,13 @@ def value() -> Iterator[Value]:
 class Observed:
     """An observer of the first attempt of a job, its spans, and a clock that the test sets."""
 
-    def __init__(self, traceparent: str = "") -> None:
+    def __init__(self, traceparent: str = "", attempt: AttemptRef | None = None) -> None:
         self.seconds = 0.0
         self.spans: list[Span] = []
         self.sent: list[Meta] = []
         self.sender = ProgressSender(self.sent.append, flush=True)
         self.observer = AttemptObserver(
-            Assignment(Envelope(make_attempt(UID)), "photogrammetry", "w@1", traceparent),
+            Assignment(Envelope(attempt or make_attempt(UID)), "photogrammetry", "w@1", traceparent),
             self.sender,
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
@@ -181,6 +182,25 @@ def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job() -> None:
     assert {span.parent for span in steps} == {attempt.ids}
     assert {span.ids.trace_id for span in observed.spans} == {UID.replace("-", "")}
     assert {span.error for span in observed.spans} == {""}
+
+
+def test_an_attempt_is_the_processing_of_a_message_and_follows_the_attempt_before_it() -> None:
+    spans = []
+    for attempt in (*(make_attempt(UID, number, queue="celery-high") for number in (1, 2, 3)), make_bare(UID)):
+        observed = Observed(attempt=attempt)
+        observed.end(None)
+        spans += observed.spans
+    first, second, third, bare = spans
+
+    assert [list(span.links) for span in spans] == [[], [first.ids], [second.ids], []]
+    assert {name: value for name, value in third.attributes.items() if name.startswith("messaging.")} == {
+        "messaging.system": "redis",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": "celery-high",
+        "messaging.message.id": f"{UID}-3",
+    }
+    assert "messaging.destination.name" not in bare.attributes
 
 
 def test_a_failure_is_reported_in_the_spans_of_its_step_and_attempt() -> None:
