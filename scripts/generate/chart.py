@@ -144,7 +144,7 @@ def known_values() -> str:
     objects = {path: keys for path, keys in _objects(content, content, "") if path.partition(".")[0] != "global"}
     settings = [path for path in objects if path.rpartition(".")[2] == "settings"]
     moved = {f"{path}.{name}": advice for path in settings for name, advice in FROM_OTHER_VALUES.items()}
-    content = {"objects": objects, "moved": moved | BY_HABIT, "quantities": [*_quantities(content, content, "")]}
+    content = {"objects": objects, "moved": {**moved, **BY_HABIT}, "quantities": [*_quantities(content, content, "")]}
     return json.dumps(content, indent=1) + "\n"
 
 

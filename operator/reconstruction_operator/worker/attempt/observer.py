@@ -193,7 +193,7 @@ class AttemptObserver:
     def _links(self) -> Sequence[SpanIds]:
         """The span of the attempt before this one."""
         attempt = self.assignment.attempt
-        return () if attempt.number < 2 else (self._ids_of(replace(attempt, number=attempt.number - 1)),)
+        return () if attempt.number <= 1 else (self._ids_of(replace(attempt, number=attempt.number - 1)),)
 
     def _ids_of(self, attempt: AttemptRef) -> SpanIds:
         return self._parent.child("attempt", attempt.task_id)

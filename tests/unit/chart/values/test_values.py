@@ -126,8 +126,10 @@ REFUSED = {
     "bytes": (quantity("500B"), "did you mean 500?"),
     "of a pool": (
         {"workers": {"a": {"storage": {"tmpSize": "8Gb"}, "resources": {"requests": {"memory": "8GiB"}}}}},
-        "- workers.a.resources.requests.memory: 8GiB is no quantity of Kubernetes: did you mean 8Gi?\n"
-        "- workers.a.storage.tmpSize: 8Gb is no quantity of Kubernetes: did you mean 8G or 8Gi?",
+        (
+            "- workers.a.resources.requests.memory: 8GiB is no quantity of Kubernetes: did you mean 8Gi?\n"
+            "- workers.a.storage.tmpSize: 8Gb is no quantity of Kubernetes: did you mean 8G or 8Gi?"
+        ),
     ),
     "no size": ({"jobs": {"size": "much"}}, "'/jobs/size'"),
     "no quantity": (quantity(True), "'/operator/resources/limits/memory': got boolean"),
