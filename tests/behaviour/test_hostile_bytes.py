@@ -29,7 +29,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms
-from reconstruction_gallery.files.uploads import Upload, Uploads, owner_of
+from reconstruction_gallery.files.uploads import Owner, Upload, Uploads
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.settings import Settings
 from reconstruction_operator.api.spec import Location, Spec
@@ -198,7 +198,7 @@ def gallery(folder: Path) -> tuple[Any, Server]:
     cache = Jobs()
     server = Server(["default"])
     uploads = Uploads(settings)
-    upload = Upload("default", "up", owner_of("anna"), 0)
+    upload = Upload("default", "up", Owner.of("anna", "anna"), 0)
     uploads.load()
     uploads.photos(upload).mkdir(parents=True)
     uploads._uploads[upload.id] = upload
