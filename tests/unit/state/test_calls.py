@@ -12,7 +12,7 @@ import fakeredis
 import pytest
 import redis
 from reconstruction_operator.planning import actions
-from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state import calls, operator_calls, reads, releases, worker_calls
 from reconstruction_operator.state.calls import Call, Script, UnexpectedReplyError
 
 ADD = Script.of("add", "return redis.call('INCRBY', KEYS[1], ARGV[1])")
@@ -78,8 +78,9 @@ def calls_of(module: ModuleType) -> set[str]:
 
 def test_each_script_has_the_name_of_its_call() -> None:
     by_read_texts = {"announcements", "with_heartbeat"}
-    functions = calls_of(operator_calls) - {"for_action"} | calls_of(worker_calls) | calls_of(reads)
-    assert {path.stem for path in LUA.glob("*.lua")} == functions - by_read_texts | SHARED
+    modules = (operator_calls, worker_calls, reads, releases)
+    functions = {name for module in modules for name in calls_of(module)}
+    assert {path.stem for path in LUA.glob("*.lua")} == functions - by_read_texts - {"for_action"} | SHARED
 
 
 def test_each_action_in_redis_has_the_name_of_its_call() -> None:
