@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from devcluster.files import write_private
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import OPERATOR_NAMESPACE
 from devcluster.programs import npm_packages
 from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
@@ -126,6 +127,12 @@ def test_the_icons_come_from_the_plugin_alone(open_page: Open, jobs: Jobs) -> No
     expect(page.get_by_role("button", name="Reconstruction").locator("svg path")).to_have_count(1)
     fetched = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name).join(' ')")
     assert not re.findall(r"[/?=,](?:cube-scan|pause|play|cancel|replay|reconstruction:[a-z]+)\b", fetched)
+
+
+def test_a_viewer_sees_the_published_installation_on_the_overview(open_page: Open, jobs: Jobs) -> None:
+    page = open_page("", "viewer")
+    row = page.get_by_role("row", name=f"{OPERATOR_NAMESPACE}/reconstruction-operator")
+    expect(row).to_contain_text("placeholder", timeout=WAIT)
 
 
 def test_the_built_plugin_names_no_address_to_fetch_from(page_folder: Path) -> None:
