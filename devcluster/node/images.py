@@ -129,9 +129,9 @@ def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str]
         return build_image(tag, dockerfile=Path(file.name), context=context, arguments=arguments)
 
 
-def _check_emulation(architecture: str) -> None:
+def _check_emulation(architecture: str, emulators: Path = _EMULATORS) -> None:
     """Raise DevclusterError with advice if the kernel cannot run programs of the architecture."""
-    if architecture != NATIVE and not (_EMULATORS / f"qemu-{_MACHINES[architecture]}").exists():
+    if architecture != NATIVE and not (emulators / f"qemu-{_MACHINES[architecture]}").exists():
         raise DevclusterError(
             f"the kernel cannot run {architecture} programs. On Debian: apt-get install qemu-user-static "
             "binfmt-support;"

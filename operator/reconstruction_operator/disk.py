@@ -45,11 +45,11 @@ def set_aside(path: Path, prefix: str) -> Path | None:
     return target
 
 
-def delete_tree(path: Path, *, within: int | None = None) -> None:
+def delete_tree(path: Path, *, within: int | None = None, seconds: float = _DELETE_SECONDS) -> None:
     """Delete a folder, file or link, even while other processes delete or add entries there. Links are never followed.
 
     `within` is the descriptor of the directory that `path` is relative to. Raises OSError if an entry could not be
-    deleted.
+    deleted within `seconds`.
     """
     try:
         shutil.rmtree(path, dir_fd=within)
@@ -60,7 +60,7 @@ def delete_tree(path: Path, *, within: int | None = None) -> None:
             _flatten(path, within)
     else:
         return
-    deadline = time.monotonic() + _DELETE_SECONDS
+    deadline = time.monotonic() + seconds
     while _is_folder(path, within):
         shutil.rmtree(path, ignore_errors=True, dir_fd=within)  # deletes as much as it can
         try:

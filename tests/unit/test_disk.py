@@ -20,10 +20,9 @@ def test_deletion_ends_if_a_folder_lists_an_entry_that_does_not_exist(
         if not ignore_errors:
             raise FileNotFoundError(path)
 
-    monkeypatch.setattr(disk, "_DELETE_SECONDS", 0.05)
     monkeypatch.setattr(shutil, "rmtree", find_nothing)
     with pytest.raises(FileNotFoundError):
-        disk.delete_tree(tmp_path)
+        disk.delete_tree(tmp_path, seconds=0.05)
 
 
 def test_folders_of_any_depth_are_deleted(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ class ObjectFile:
 class Buckets:
     """Finds results. They are cached for some seconds: a page requests many files of one result."""
 
-    def __init__(self, keep_seconds: float) -> None:
+    def __init__(self, keep_seconds: float, *, small_seconds: float = _SMALL_SECONDS) -> None:
+        self._small_seconds = small_seconds
         self._results: ResponseCache[tuple[str, str], _Delivered | None]
         self._results = ResponseCache(
             keep_seconds, _MAX_BYTES, lambda _, result: result.bytes if result else _NONE_BYTES
@@ -107,6 +108,7 @@ class Buckets:
         return await self._results.get((key.uid, uri), lambda: self._read(key, uri), key.namespace)
 
     async def _read(self, key: JobRef, uri: str) -> _Delivered | None:
+        seconds = self._small_seconds
         try:
             address = process.ObjectTarget(uri, key.namespace).address
             bucket = self._store(replace(address, key=""))
@@ -115,11 +117,11 @@ class Buckets:
                 "this worker", "the gallery"
             )
             raise UnreadableResultError(f"the gallery cannot read the result: {text}") from error
-        content = await _small(bucket, address.below(layout.POINTER), address, layout.MAX_POINTER_BYTES)
+        content = await _small(bucket, address.below(layout.POINTER), address, layout.MAX_POINTER_BYTES, seconds)
         pointer = None if content is None else Pointer.parse(content)
         if pointer is None or pointer.job_id != key.job_id or not layout.is_folder_of(pointer.folder, key.job_id):
             return None
-        sealed = await _small(bucket, address.below(pointer.folder + MANIFEST), address, MAX_MANIFEST_BYTES)
+        sealed = await _small(bucket, address.below(pointer.folder + MANIFEST), address, MAX_MANIFEST_BYTES, seconds)
         values = sum(map((sealed or b"").count, (b",", b":", b"[", b"{")))
         if sealed is None or values > _MAX_VALUES:
             return None
@@ -135,12 +137,12 @@ async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOpti
             return await bucket.get_async(key, options=options)
 
 
-async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
+async def _small(bucket: Store, key: str, address: ObjectAddress, most: int, seconds: float) -> bytes | None:
     """Return the content of a small object; None if it is missing or larger than `most`: another program may have
     written it.
     """
     with suppress(NoResultError), _translating(address):
-        async with asyncio.timeout(_SMALL_SECONDS):
+        async with asyncio.timeout(seconds):
             answer = await _get(bucket, key, address, {})
             if answer.meta["size"] <= most:
                 return b"".join([piece async for piece in _pieces(answer.stream(), answer.meta["size"], address)])

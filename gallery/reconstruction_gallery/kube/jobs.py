@@ -23,7 +23,7 @@ from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.verdict import sentence, verdict_in
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.kube.reflector import AsyncTransport, Change, Reflector, follow_async
+from reconstruction_operator.kube.reflector import FIRST_PAUSE_SECONDS, AsyncTransport, Change, Reflector, follow_async
 
 _MAX_DELETIONS: Final = 10_000  # recorded for listeners
 _MAX_SENTENCE_CHARS: Final = 400  # in a row
@@ -139,8 +139,16 @@ class Jobs:
         changed.set()
 
 
-async def watch(api: AsyncTransport, jobs: Jobs, namespaces: Sequence[str]) -> None:
-    """Keep the cache up to date until the task is cancelled. `namespaces`: empty for all."""
+async def watch(
+    api: AsyncTransport,
+    jobs: Jobs,
+    namespaces: Sequence[str],
+    *,
+    first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+) -> None:
+    """Keep the cache up to date until the task is cancelled. `namespaces`: empty for all. `first_pause_seconds`: after
+    an error.
+    """
     unlisted: set[str | None] = set(namespaces) or {None}
 
     def apply(namespace: str | None, change: Change) -> None:
@@ -160,7 +168,12 @@ async def watch(api: AsyncTransport, jobs: Jobs, namespaces: Sequence[str]) -> N
 
     async with asyncio.TaskGroup() as group:
         for namespace in tuple(unlisted):
-            reflector = Reflector(paths.jobs(namespace), partial(apply, namespace), final=partial(failed, namespace))
+            reflector = Reflector(
+                paths.jobs(namespace),
+                partial(apply, namespace),
+                final=partial(failed, namespace),
+                first_pause_seconds=first_pause_seconds,
+            )
             group.create_task(follow_async(api, reflector))
 
 

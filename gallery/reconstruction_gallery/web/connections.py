@@ -16,9 +16,7 @@ from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_QUIET_SECONDS = 10.0  # without a request, or without a byte that the client read of a response
-_CHECKS = 4  # in that time
-_MAX_UNREAD_BYTES = 32 << 20  # that wait in memory for all clients together
+_CHECKS = 4  # while a connection is quiet, until it is aborted
 _OLDEST: Final = 100  # connections of an address among which one without a request is sought
 _KERNEL_BYTES: Final = 1 << 16  # of a connection that wait in the kernel: it would take 4 MiB
 _SIZE: Final = struct.Struct("i")
@@ -52,6 +50,8 @@ class Connection(H11Protocol):
     """
 
     most: ClassVar[int] = 3000  # at a time, of one port
+    quiet_seconds: ClassVar[float] = 10.0  # without a request, or without a byte that the client read of a response
+    max_unread_bytes: ClassVar[int] = 32 << 20  # that wait in memory for all clients together
     _held: ClassVar[dict[str, dict[Connection, None]]] = {}  # of one port, by address, the oldest first
     _unread: ClassVar[dict[Connection, int]] = {}  # bytes when last counted, of all ports
 
@@ -77,7 +77,7 @@ class Connection(H11Protocol):
         """Bound what clients leave unread: abort connections of the address that leaves the most, the largest first."""
         super().pause_writing()
         self._unread[self] = self.transport.get_write_buffer_size()
-        if sum(self._unread.values()) <= _MAX_UNREAD_BYTES:
+        if sum(self._unread.values()) <= self.max_unread_bytes:
             return
         for other in self._unread:  # clients have read meanwhile
             self._unread[other] = other.transport.get_write_buffer_size()
@@ -86,7 +86,7 @@ class Connection(H11Protocol):
         for other, size in sorted(self._unread.items(), key=lambda entry: entry[1]):
             of_address.setdefault(other.address, []).append(other)
             unread[other.address] += size
-        while unread.total() > _MAX_UNREAD_BYTES:
+        while unread.total() > self.max_unread_bytes:
             address = unread.most_common(1)[0][0]
             largest = of_address[address].pop()
             unread[address] -= self._unread.pop(largest)
@@ -134,10 +134,10 @@ class Connection(H11Protocol):
         state = self.cycle, unread + self._in_kernel() if unread else 0
         if state != before:
             since = now
-        elif now - since >= _QUIET_SECONDS and (unread or not self.serves):
+        elif now - since >= self.quiet_seconds and (unread or not self.serves):
             self.transport.abort()
             return
-        self.loop.call_later(_QUIET_SECONDS / _CHECKS, self._check, state, since)
+        self.loop.call_later(self.quiet_seconds / _CHECKS, self._check, state, since)
 
     def _in_kernel(self) -> int:
         """Return the number of bytes that the client's system has not acknowledged (tcp(7), SIOCOUTQ)."""

@@ -17,8 +17,6 @@ from redis.exceptions import ResponseError
 from reconstruction_operator import config
 from reconstruction_operator.state import connections
 
-_PAGE: Final = 200  # messages in one reply of Redis
-_SEARCH_MAX: Final = 20_000  # messages of one queue; a longer one is not searched
 _UNACKED: Final = "unacked"  # kombu's hash of the messages that workers have taken
 _TYPICAL_BYTES: Final = 4_096  # bytes of a message, if Redis does not report its memory
 
@@ -43,9 +41,14 @@ class FoundMessages:
 
 
 class BacklogReader:
-    """Reads the backlog, for one thread. Raises RedisError if the broker was unreachable for a few seconds."""
+    """Reads the backlog, for one thread. Raises RedisError if the broker was unreachable for a few seconds.
 
-    def __init__(self) -> None:
+    `page`: messages in one reply of Redis; `search_max`: messages of one queue, a longer one is not searched.
+    """
+
+    def __init__(self, *, page: int = 200, search_max: int = 20_000) -> None:
+        self._page = page
+        self._search_max = search_max
         self._client: redis.Redis | None = None
         self._refusals: set[str] = set()  # logged once each
 
@@ -79,10 +82,10 @@ class BacklogReader:
         waiting: dict[str, frozenset[str]] = {}
         try:
             for name in sorted(set(queues)):
-                if client.llen(_key(name)) <= _SEARCH_MAX:
+                if client.llen(_key(name)) <= self._search_max:
                     waiting[name] = frozenset(filter(None, map(_id_of, map(_parsed, self._messages(client, name)))))
             # After the queues, so that a message that a worker takes meanwhile is found here.
-            held = [_parsed(text) for _, text in client.hscan_iter(_key(_UNACKED), count=_PAGE)]
+            held = [_parsed(text) for _, text in client.hscan_iter(_key(_UNACKED), count=self._page)]
             entries = [entry[0] for entry in held if isinstance(entry, list) and entry]
             taken = frozenset(filter(None, map(_id_of, entries)))
         except ResponseError as refusal:
@@ -114,7 +117,7 @@ class BacklogReader:
     def _messages(self, client: redis.Redis, queue: str) -> Iterator[str]:
         """Read from the newest to the oldest: workers take the oldest, so no remaining message is skipped."""
         first = 0
-        while page := cast("list[str]", client.lrange(_key(queue), first, first + _PAGE - 1)):
+        while page := cast("list[str]", client.lrange(_key(queue), first, first + self._page - 1)):
             yield from page
             first += len(page)
 

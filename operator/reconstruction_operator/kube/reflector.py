@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 # of Events.
 SILENCE_SECONDS: Final = 90.0
 _WATCH_SECONDS: Final = 300  # then the API server ends the watch, and a new one continues from its version
-_FIRST_PAUSE_SECONDS: Final = 0.5
+FIRST_PAUSE_SECONDS: Final = 0.5
 _MAX_PAUSE_SECONDS: Final = 5.0
 _MAX_LINE_BYTES: Final = 32 << 20  # an object has at most some MiB
 
@@ -88,7 +88,8 @@ class Lines:
 class Reflector:
     """What to request next, and what a response means. `apply` is called with each change.
 
-    `final`: whether an error ends the reflector; without it, every error is logged and retried.
+    `final`: whether an error ends the reflector; without it, every error is logged and retried. `first_pause_seconds`:
+    after an error, doubles. `silence_seconds`: after which a watch begins again.
     """
 
     def __init__(
@@ -98,8 +99,12 @@ class Reflector:
         *,
         selection: Mapping[str, str] | None = None,
         final: Callable[[ApiError], bool] = lambda _: False,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.path = path
+        self.first_pause_seconds = first_pause_seconds
+        self.silence_seconds = silence_seconds
         self._apply = apply
         self._selection = dict(selection or {})
         self._final = final
@@ -199,7 +204,7 @@ class Reflector:
             self._version = 0
             self._listed = {}
             self._pages.restart()
-        pause: float = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _MAX_PAUSE_SECONDS)
+        pause: float = min(self.first_pause_seconds * 2**self._failures, _MAX_PAUSE_SECONDS)
         self._failures = min(self._failures + 1, 16)
         return pause * (1 + random.random()) / 2  # noqa: S311  # jitter
 
@@ -231,13 +236,14 @@ def follow(transport: Transport, reflector: Reflector, closed: threading.Event) 
                 reflector.page(transport.read(reflector.path, reflector.query, reflector.max_bytes))
                 continue
             lines, quiet = Lines(), True
-            with contextlib.closing(transport.chunks(reflector.path, reflector.query, SILENCE_SECONDS)) as chunks:
+            watch = transport.chunks(reflector.path, reflector.query, reflector.silence_seconds)
+            with contextlib.closing(watch) as chunks:
                 for line in (line for chunk in chunks for line in lines.add(chunk) if line):
                     if closed.is_set():
                         return
                     reflector.line(line)
                     quiet = False
-            closed.wait(_FIRST_PAUSE_SECONDS * quiet)  # a server or proxy that ends each watch at once
+            closed.wait(reflector.first_pause_seconds * quiet)  # a server or proxy that ends each watch at once
         except Exception as error:  # noqa: BLE001  # any error is logged, and the list begins again
             if closed.is_set() and isinstance(error, ApiError) and not error.status:
                 return  # the server ended first: a blocked read notices only then that nothing is to be followed
@@ -252,13 +258,12 @@ async def follow_async(transport: AsyncTransport, reflector: Reflector) -> None:
                 reflector.page(await transport.read(reflector.path, reflector.query, reflector.max_bytes))
                 continue
             lines, quiet = Lines(), True
-            async with contextlib.aclosing(
-                transport.chunks(reflector.path, reflector.query, SILENCE_SECONDS)
-            ) as chunks:
+            watch = transport.chunks(reflector.path, reflector.query, reflector.silence_seconds)
+            async with contextlib.aclosing(watch) as chunks:
                 async for chunk in chunks:
                     for line in filter(None, lines.add(chunk)):
                         reflector.line(line)
                         quiet = False
-            await asyncio.sleep(_FIRST_PAUSE_SECONDS * quiet)
+            await asyncio.sleep(reflector.first_pause_seconds * quiet)
         except Exception as error:  # noqa: BLE001  # any error is logged, and the list begins again
             await asyncio.sleep(reflector.failed(error))

@@ -155,13 +155,15 @@ def _reporter(messages: int) -> Report:
     return report
 
 
-def _send(descriptor: int, message: exchange.ModelMessage, *, patient: bool) -> None:
+def _send(
+    descriptor: int, message: exchange.ModelMessage, *, patient: bool, patience_seconds: float = _PATIENCE_SECONDS
+) -> None:
     """Write a line.
 
     If the worker does not read, drop the line unless `patient`: progress must never delay the model.
     """
     line = exchange.encode(message)
-    deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)
+    deadline = time.monotonic() + (patience_seconds if patient else 0.0)
     while line:
         _, writable, _ = select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))
         if not writable:
@@ -172,7 +174,7 @@ def _send(descriptor: int, message: exchange.ModelMessage, *, patient: bool) -> 
         except BrokenPipeError:
             return  # the worker has exited; the guard handles that
         line = line[written:]
-        deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # never half a line
+        deadline = max(deadline, time.monotonic() + patience_seconds)  # never half a line
 
 
 if __name__ == "__main__":

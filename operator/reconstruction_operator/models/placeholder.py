@@ -45,6 +45,9 @@ class PlaceholderModel:
     min_photos: ClassVar[int] = 0
     max_photos: ClassVar[int] = 0
 
+    def __init__(self, *, kept_seconds: float = _KEPT_SECONDS) -> None:
+        self._kept_seconds = kept_seconds
+
     def unavailable(self) -> str | None:
         """Return None: the placeholder runs everywhere."""
         return None
@@ -76,7 +79,7 @@ class PlaceholderModel:
         for name in names[names.index(done[-1].name) + 1 if done else 0 :]:
             begun = time.monotonic()
             report(_STAGES[name], 1.0)
-            if time.monotonic() - begun >= _KEPT_SECONDS:
+            if time.monotonic() - begun >= self._kept_seconds:
                 folder = stages.begin(name)
                 (folder / "SIMULATED.txt").touch()
                 stages.seal(name, folder)

@@ -19,7 +19,7 @@ from reconstruction_operator.state.calls import Call, arun, script
 
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix of key and channel
 _POLL_SECONDS: Final = 1.0  # a cancelled subscription ends within this time; silence is counted in its multiples
-_SILENCE_SECONDS: Final = 10.0  # silence after which the connection must answer a ping
+_SILENCE_SECONDS: Final = 10.0
 _MOST_SECONDS: Final = 1e9  # the longest time left that a run may report
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
@@ -50,10 +50,13 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     return {task_id: report for task_id, report in reports.items() if report is not None}
 
 
-async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | None, None]:
+async def subscribe(
+    client: redis.asyncio.Redis, *, silence_seconds: float = _SILENCE_SECONDS
+) -> AsyncGenerator[str | None, None]:
     """Yield the ids of tasks whose state has changed.
 
-    None, first and after every lost connection: earlier messages are lost.
+    None, first and after every lost connection: earlier messages are lost. After `silence_seconds` without a message
+    the connection must answer a ping.
 
     Retries while Redis is unreachable, never raises, and ends only when it is closed or cancelled.
     """
@@ -61,7 +64,7 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | None, N
         pubsub = client.pubsub()
         try:
             await pubsub.psubscribe(result_key("*"))
-            async for message in _listen(pubsub):
+            async for message in _listen(pubsub, silence_seconds):
                 yield message
         except (RedisError, OSError) as error:
             _logger.warning("Lost the subscription to task states (%s); retrying", error)
@@ -70,7 +73,7 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[str | None, N
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | None]:
+async def _listen(pubsub: redis.asyncio.client.PubSub, most_silent_seconds: float) -> AsyncIterator[str | None]:
     """Yield the messages of one connection. Raises RedisError if it is lost or a ping gets no reply."""
     head = result_key("")
     silent_seconds = 0.0
@@ -79,7 +82,7 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[str | No
         message = await pubsub.get_message(timeout=_POLL_SECONDS)
         if message is None:
             silent_seconds += _POLL_SECONDS
-            if silent_seconds >= _SILENCE_SECONDS:
+            if silent_seconds >= most_silent_seconds:
                 if asked:
                     raise redis.ConnectionError(f"no reply for {silent_seconds:.0f} s")
                 await pubsub.ping()

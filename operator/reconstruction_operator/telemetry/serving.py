@@ -1,7 +1,7 @@
 """HTTP server for probes and metrics: no client can take more than a fixed number of connections, a few seconds and no
 thread.
 
-It serves a few fixed paths to GET and HEAD, one request for each connection. A connection ends after `_SECONDS`,
+It serves a few fixed paths to GET and HEAD, one request for each connection. A connection ends after some seconds,
 whether its client sends nothing, sends byte by byte, or does not read the answer. While `_CONNECTIONS` are open, a new
 one replaces one of the address with the most: its oldest that has not sent its request yet. So a flood from one address
 does not keep Prometheus or the kubelet out, which come from others.
@@ -50,10 +50,11 @@ Handler = Callable[[], Awaitable[Page]]
 
 
 class Server:
-    """Serves `pages` by path, in the event loop that calls `serve`."""
+    """Serves `pages` by path, in the event loop that calls `serve`. `seconds` limits a whole connection."""
 
-    def __init__(self, pages: Mapping[str, Handler]) -> None:
+    def __init__(self, pages: Mapping[str, Handler], *, seconds: float = _SECONDS) -> None:
         self._pages = pages
+        self._seconds = seconds
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, bool] = {}  # oldest first; whether the request has arrived
@@ -103,7 +104,7 @@ class Server:
         self._make_place()
         self._open[writer] = False
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the client's own doing
@@ -209,10 +210,12 @@ class MetricsPage:
         return Page(self._text, content_type=CONTENT_TYPE_LATEST)
 
 
-def measured_in(loop: asyncio.AbstractEventLoop, measure: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+def measured_in(
+    loop: asyncio.AbstractEventLoop, measure: Callable[[], None], *, seconds: float = _MEASURE_SECONDS
+) -> Callable[[], Awaitable[None]]:
     """Return a function for `MetricsPage` that calls `measure` in another thread's loop.
 
-    If that hangs, the gauges stay old.
+    If that hangs for `seconds`, the gauges stay old.
     """
 
     async def measured() -> None:
@@ -228,7 +231,7 @@ def measured_in(loop: asyncio.AbstractEventLoop, measure: Callable[[], None]) ->
 
         loop.call_soon_threadsafe(update)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), _MEASURE_SECONDS)
+            await asyncio.wait_for(done.wait(), seconds)
 
     return measured
 

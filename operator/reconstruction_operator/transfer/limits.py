@@ -35,6 +35,10 @@ class Limits:
     timeout_seconds: float  # to connect, and for each read
     max_photos: int = 200  # of one set, with the frames of its videos
     frame_side: int = 0  # px, to which frames of videos are reduced; 0: as they are
+    max_frames: int = 36_000  # of one video: 10 minutes at 60 a second
+    max_chosen_frames: int = 300  # of one video; more take hours, and show little more
+    span_bytes: int = 1 << 20  # least content of an HTTPS server in two minutes
+    survey_seconds: float = 10.0  # for an archive on a disk; the rest of a large one is left to the run
     namespace: str = ""  # of the job
     granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
     known: tuple[KnownInput, ...] = ()  # inputs with existing results, which need not be copied

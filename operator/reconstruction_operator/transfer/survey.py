@@ -27,7 +27,6 @@ from reconstruction_operator.units import counted, megabytes
 
 _REFUSED: Final = "INPUT_REFUSED"
 _START_BYTES: Final = 1 << 16  # read of each photo in an archive
-_ARCHIVE_SECONDS: Final = 10.0  # for an archive on a disk; the rest of a large one is left to the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _folder(folder: Path, label: str, limits: Limits) -> Survey:
 def _archive(real: Path, label: str, limits: Limits) -> Survey:
     photos = set[str]()
     others = list[str]()
-    until = time.monotonic() + _ARCHIVE_SECONDS
+    until = time.monotonic() + limits.survey_seconds
     with local.open_archive(real, label) as file:
         size = os.fstat(file.fileno()).st_size
         try:

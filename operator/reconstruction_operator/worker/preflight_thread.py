@@ -36,8 +36,21 @@ _JOIN_SECONDS: Final = 5.0
 class PreflightThread(LifelongStep):
     """Takes requests from the lists of the worker's pools and reports the results."""
 
-    def __init__(self, consumer: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        consumer: Any,
+        *,
+        program: str = _PROGRAM,
+        check_seconds: float = _CHECK_SECONDS,
+        wait_seconds: float = _WAIT_SECONDS,
+        pause_seconds: float = _PAUSE_SECONDS,
+        **options: Any,
+    ) -> None:
         super().__init__(consumer, **options)
+        self._program = program
+        self._check_seconds = check_seconds
+        self._wait_seconds = wait_seconds
+        self._pause_seconds = pause_seconds
         self._node = str(consumer.hostname)
         self._keys = Keys()
         self._client = connections.state_client()  # a separate client, because its calls wait in Redis for requests
@@ -67,9 +80,9 @@ class PreflightThread(LifelongStep):
         Raises OSError if the process cannot be started.
         """
         # The process decodes photos of a folder itself, and no others.
-        program = Program.start(_PROGRAM, credentials=not request.uri.lower().startswith("file:"))
+        program = Program.start(self._program, credentials=not request.uri.lower().startswith("file:"))
         try:
-            return Checked.of(program.ask(request, seconds=_CHECK_SECONDS)) or Checked(Usability.UNKNOWN)
+            return Checked.of(program.ask(request, seconds=self._check_seconds)) or Checked(Usability.UNKNOWN)
         except OSError as error:  # also a crash or a defect, which the run itself will show
             return Checked(Usability.UNKNOWN, message=f"{uris.redacted(request.uri)} could not be checked: {error}.")
         finally:
@@ -82,23 +95,23 @@ class PreflightThread(LifelongStep):
     def _run(self) -> None:
         while not self._stopping.is_set():
             if self.hangs:
-                self._stopping.wait(_PAUSE_SECONDS)
+                self._stopping.wait(self._pause_seconds)
                 continue
             try:
                 self._work()
             except (RedisError, ValueError) as error:
                 logger.warning("worker %s could not check inputs: %s", self._node, error)
-                self._stopping.wait(_PAUSE_SECONDS)
+                self._stopping.wait(self._pause_seconds)
             except Exception:  # no input may end the thread
                 logger.exception("an input could not be checked")
-                self._stopping.wait(_PAUSE_SECONDS)
+                self._stopping.wait(self._pause_seconds)
         self._client.close()
 
     def _work(self) -> None:
-        """Handle one request, or return after `_WAIT_SECONDS` without one."""
+        """Handle one request, or return after a moment without one."""
         queues = tuple(self.consumer.app.amqp.queues.consume_from)  # remote control may change them
         pools = sorted({pool_of(name) for name in queues})
-        wait = min(_WAIT_SECONDS, config.settings.REDIS_TIMEOUT_SECONDS / 2)
+        wait = min(self._wait_seconds, config.settings.REDIS_TIMEOUT_SECONDS / 2)
         taken: Any = self._client.brpop([self._keys.checks(pool) for pool in pools], timeout=wait)
         if taken is None:
             return

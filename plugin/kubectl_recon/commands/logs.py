@@ -36,13 +36,15 @@ class Line:
     text: str
 
 
-def run(connection: Connection, name: str, way: Way, *, follow: bool, raw: bool) -> int:
+def run(
+    connection: Connection, name: str, way: Way, *, follow: bool, raw: bool, pause_seconds: float = _LOOK_SECONDS
+) -> int:
     """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
     job = find(connection, name)
     pods = _Pods(connection.api, job, published.read(connection.api, [job]).namespace, raw=raw)
     try:
         if pods.containers():
-            return _print(connection, job, pods.read, _LOOK_SECONDS if follow else None)
+            return _print(connection, job, pods.read, pause_seconds if follow else None)
     except ForbiddenError:
         pass  # tenants may not read them
     way = published.gallery(connection.api, [job], way)

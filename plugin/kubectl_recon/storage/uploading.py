@@ -25,7 +25,9 @@ _SHOWN: Final = 3
 _LIST_SECONDS: Final = 60.0
 
 
-def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes) -> int:
+def upload(
+    folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes, *, list_seconds: float = _LIST_SECONDS
+) -> int:
     """Upload the files, and return how many were sent. `progress` gets the bytes.
 
     Raises UsageError if the folder contains other files, which the job would read as photos. Raises ReconError.
@@ -33,7 +35,7 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
     store = open_store(folder)
     with failures(str(folder)):
         names = {name for _, name in files}
-        there = asyncio.run(_listed(store, folder, names))
+        there = asyncio.run(_listed(store, folder, names, list_seconds))
         if strangers := sorted(there.keys() - names):
             raise UsageError(
                 f"{folder} contains other files ({', '.join(strangers[:_SHOWN])}), which the job would read as well: "
@@ -46,14 +48,14 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
     return sum(sent)
 
 
-async def _listed(store: Store, folder: Folder, names: set[str]) -> dict[str, tuple[int, str]]:
+async def _listed(store: Store, folder: Folder, names: set[str], seconds: float) -> dict[str, tuple[int, str]]:
     """Return size and ETag of the objects in the folder, by name, up to the first page with others than `names`: it may
     have no end.
     """
     prefix = f"{folder.key}/" if folder.key else ""
     objects: dict[str, tuple[int, str]] = {}
     try:
-        async with asyncio.timeout(_LIST_SECONDS):
+        async with asyncio.timeout(seconds):
             async for page in obstore.list(store, prefix=prefix or None):
                 for entry in page:
                     tag = (entry["e_tag"] or "").strip('"')
@@ -62,7 +64,7 @@ async def _listed(store: Store, folder: Folder, names: set[str]) -> dict[str, tu
                 if objects.keys() - names:
                     break
     except TimeoutError:
-        raise ReconError(f"{folder} was not listed within {_LIST_SECONDS:.0f} s") from None
+        raise ReconError(f"{folder} was not listed within {seconds:.0f} s") from None
     return objects
 
 

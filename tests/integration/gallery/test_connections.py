@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from typing import ClassVar
 
 import pytest
 import uvicorn
-from reconstruction_gallery.web import connections
+from reconstruction_gallery.web.connections import Connection
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -24,10 +25,21 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: gallery\r\n\r\n"
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The port of a server with the gallery's connections, which has short limits."""
-    monkeypatch.setattr(connections, "_QUIET_SECONDS", 0.5)
-    monkeypatch.setattr(connections.Connection, "most", 20)
+def limited() -> type[Connection]:
+    """The gallery's connections, with short limits."""
+
+    class Limited(Connection):
+        most = 20
+        quiet_seconds = 0.5
+        _held: ClassVar[dict[str, dict[Connection, None]]] = {}
+        _unread: ClassVar[dict[Connection, int]] = {}
+
+    return Limited
+
+
+@pytest.fixture
+def port(limited: type[Connection]) -> Iterator[int]:
+    """The port of a server with these connections."""
 
     async def answer(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("x" * BODY_BYTES)
@@ -39,7 +51,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         return PlainTextResponse(f"{len(await request.body())}")
 
     app = Starlette(routes=[Route("/", answer), Route("/small", answer_small), Route("/body", take, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, http=connections.Connection, log_config=None, timeout_keep_alive=60))
+    server = uvicorn.Server(uvicorn.Config(app, http=limited, log_config=None, timeout_keep_alive=60))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -72,8 +84,8 @@ def test_a_connection_without_a_request_is_closed(port: int, sent: bytes) -> Non
         received(connection)  # or a TimeoutError
 
 
-def test_silent_connections_do_not_keep_others_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
+def test_silent_connections_do_not_keep_others_out(port: int, limited: type[Connection]) -> None:
+    limited.quiet_seconds = 600.0
     with ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS)) for _ in range(100)]
         connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), SECONDS))
@@ -87,7 +99,7 @@ def test_silent_connections_do_not_keep_others_out(port: int, monkeypatch: pytes
 def test_a_response_that_is_not_read_is_aborted(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
         connection.sendall(REQUEST)
-        for _ in range(4):  # each ends after _QUIET_SECONDS
+        for _ in range(4):  # each ends after `quiet_seconds`
             with socket.create_connection(("127.0.0.1", port), SECONDS) as silent:
                 received(silent)
 
@@ -95,10 +107,10 @@ def test_a_response_that_is_not_read_is_aborted(port: int) -> None:
 
 
 def test_what_clients_leave_unread_is_bounded_and_other_addresses_are_served(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    port: int, limited: type[Connection]
 ) -> None:
-    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
-    monkeypatch.setattr(connections, "_MAX_UNREAD_BYTES", 4 * BODY_BYTES)
+    limited.quiet_seconds = 600.0
+    limited.max_unread_bytes = 4 * BODY_BYTES
     with ExitStack() as stack:
 
         def connected(address: str) -> socket.socket:
@@ -117,11 +129,9 @@ def test_what_clients_leave_unread_is_bounded_and_other_addresses_are_served(
         assert received(other, BODY_BYTES) > BODY_BYTES
 
 
-def test_many_small_responses_left_unread_do_not_make_room_for_large_ones(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
-    monkeypatch.setattr(connections, "_MAX_UNREAD_BYTES", limit := 2 * BODY_BYTES)
+def test_many_small_responses_left_unread_do_not_make_room_for_large_ones(port: int, limited: type[Connection]) -> None:
+    limited.quiet_seconds = 600.0
+    limited.max_unread_bytes = limit = 2 * BODY_BYTES
     with ExitStack() as stack:
         unread = []
         for path in ["/small"] * 10 + ["/"] * 8:
@@ -136,8 +146,8 @@ def test_many_small_responses_left_unread_do_not_make_room_for_large_ones(
         assert 10 * SMALL_BYTES + sum(length > BODY_BYTES for length in large) * BODY_BYTES <= limit
 
 
-def test_one_address_with_all_places_does_not_keep_another_out(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_QUIET_SECONDS", 600.0)
+def test_one_address_with_all_places_does_not_keep_another_out(port: int, limited: type[Connection]) -> None:
+    limited.quiet_seconds = 600.0
     with ExitStack() as stack:
         busy = []
         for _ in range(20):  # answered only when the body is complete

@@ -49,18 +49,13 @@ def write_event(cluster: Cluster, namespace: str) -> None:
     plugin.connect(kubeconfig=str(cluster.kubeconfig)).api.post(paths.core(namespace, "events"), body)
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reflector, "SILENCE_SECONDS", _SILENCE_SECONDS)
-
-
 def test_the_plugin_and_the_demo_follow_silent_events(
     cluster: Cluster, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes: queue.Queue[reflector.Change] = queue.Queue()
     watches = Watches(plugin.connect(kubeconfig=str(cluster.kubeconfig)).api)
     closed = threading.Event()
-    followed = reflector.Reflector(paths.core(namespace, "events"), changes.put)
+    followed = reflector.Reflector(paths.core(namespace, "events"), changes.put, silence_seconds=_SILENCE_SECONDS)
     thread = threading.Thread(target=reflector.follow, args=(watches, followed, closed), daemon=True)
     thread.start()
     try:
@@ -82,7 +77,9 @@ async def test_the_gallery_follows_silent_events(
     changes: asyncio.Queue[reflector.Change] = asyncio.Queue()
     api = client.Api(find_cluster(kubeconfig=str(cluster.kubeconfig)))
     watches = AsyncWatches(api)
-    followed = reflector.Reflector(paths.core(namespace, "events"), changes.put_nowait)
+    followed = reflector.Reflector(
+        paths.core(namespace, "events"), changes.put_nowait, silence_seconds=_SILENCE_SECONDS
+    )
     task = asyncio.create_task(reflector.follow_async(watches, followed))
     try:
         await asyncio.to_thread(wait_until, lambda: watches.count >= _WATCHES, "more watches after silences")

@@ -79,9 +79,11 @@ Message = str | None
 
 
 @contextlib.asynccontextmanager
-async def subscribed(client: redis.asyncio.Redis) -> AsyncIterator[Callable[[], Awaitable[Message]]]:
+async def subscribed(
+    client: redis.asyncio.Redis, silence_seconds: float = 10.0
+) -> AsyncIterator[Callable[[], Awaitable[Message]]]:
     """A subscription that has begun; yields a function that waits for its next message."""
-    subscription = results.subscribe(client)
+    subscription = results.subscribe(client, silence_seconds=silence_seconds)
 
     async def following() -> Message:
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -120,10 +122,9 @@ async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.
 
 
 async def test_a_connection_that_stays_open_without_a_reply_is_closed(
-    client: redis.asyncio.Redis, redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: redis.asyncio.Redis, redis_server: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(results, "_SILENCE_SECONDS", 1.0)
-    async with subscribed(client) as following:
+    async with subscribed(client, silence_seconds=1.0) as following:
         waiting = asyncio.ensure_future(following())
         redis_server.pause()
         async with asyncio.timeout(DEADLINE_SECONDS):

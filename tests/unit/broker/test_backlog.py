@@ -46,32 +46,24 @@ def test_a_message_that_is_not_celerys_is_not_found(broker: redis.Redis, reader:
     assert searches == {"celery": backlog.FoundMessages(frozenset({"a-1", "b-1"}), frozenset({"c-1"}))}
 
 
-def test_messages_of_several_pages_are_all_found(
-    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backlog, "_PAGE", 3)
+def test_messages_of_several_pages_are_all_found(broker: redis.Redis) -> None:
     broker.lpush("celery", *(message(f"job-{number}") for number in range(10)))
 
-    assert reader.search(["celery"])["celery"].waiting == {f"job-{number}" for number in range(10)}
+    found = BacklogReader(page=3).search(["celery"])
+    assert found["celery"].waiting == {f"job-{number}" for number in range(10)}
 
 
-def test_a_queue_that_is_too_long_is_not_searched(
-    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backlog, "_SEARCH_MAX", 2)
+def test_a_queue_that_is_too_long_is_not_searched(broker: redis.Redis) -> None:
     broker.lpush("long", *map(message, "abc"))
     broker.lpush("short", message("d"))
 
-    assert reader.search(["long", "short"]).keys() == {"short"}
+    assert BacklogReader(search_max=2).search(["long", "short"]).keys() == {"short"}
 
 
-def test_a_removal_keeps_other_messages_and_their_order(
-    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backlog, "_PAGE", 2)
+def test_a_removal_keeps_other_messages_and_their_order(broker: redis.Redis) -> None:
     broker.lpush("celery", *map(message, "abcd"), "no json")
 
-    reader.remove({"celery": ["b", "d"], "missing": ["a"]})
+    BacklogReader(page=2).remove({"celery": ["b", "d"], "missing": ["a"]})
 
     assert broker.lrange("celery", 0, -1) == ["no json", message("c"), message("a")]
 

@@ -163,10 +163,8 @@ class Server:
         return response
 
 
-def test_any_error_is_followed_by_a_new_list(
-    reflector: Reflector, jobs: Jobs, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_FIRST_PAUSE_SECONDS", 0.0)
+def test_any_error_is_followed_by_a_new_list(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    reflector = Reflector("/apis/x", jobs.apply, first_pause_seconds=0.0)
     server = Server(page("a"), RuntimeError("a defect"), page("a", "b"), event("DELETED", make_body("a")), b"")
 
     follow(server, reflector, server.closed)

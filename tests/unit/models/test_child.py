@@ -57,13 +57,10 @@ def test_a_model_without_memory_fails_with_the_number_of_photos(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("patient", [pytest.param(False, id="progress-at-once"), pytest.param(True, id="an-outcome")])
-def test_a_message_is_dropped_if_the_worker_does_not_read(
-    pipe: Pipe, monkeypatch: pytest.MonkeyPatch, *, patient: bool
-) -> None:
-    monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05 if patient else 60.0)
+def test_a_message_is_dropped_if_the_worker_does_not_read(pipe: Pipe, *, patient: bool) -> None:
     filled = pipe.fill()
 
-    child._send(pipe.writing, ExitMessage(0), patient=patient)
+    child._send(pipe.writing, ExitMessage(0), patient=patient, patience_seconds=0.05 if patient else 60.0)
 
     assert pipe.messages() == [None] * filled
 

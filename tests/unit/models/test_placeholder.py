@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import trimesh
 from PIL import Image
-from reconstruction_operator.models import placeholder
 from reconstruction_operator.models.interface import ModelFailure, Report, StageFolder, Step, Work
 from reconstruction_operator.models.placeholder import PlaceholderModel
 
@@ -29,21 +28,18 @@ def collecting(heard: list[tuple[Step, str]]) -> Report:
     return report
 
 
-def test_a_run_continues_after_the_last_stage_of_an_earlier_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_continues_after_the_last_stage_of_an_earlier_one(tmp_path: Path) -> None:
     class StoppedError(Exception):
         """The run has to end, in its fourth step."""
 
     work = Work((), tmp_path / "scratch", tmp_path, {}, 1, StageFolder(tmp_path / "stages", "key", attempt=1))
-    monkeypatch.setattr(placeholder, "_KEPT_SECONDS", 0.0)
 
     def stopping(step: Step, _fraction: float, _message: str = "", **_: object) -> None:
         if step is Step.PREVIEW:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        PlaceholderModel().run(work, stopping)
+        PlaceholderModel(kept_seconds=0.0).run(work, stopping)
     heard: list[tuple[Step, str]] = []
     PlaceholderModel().run(work, collecting(heard))
     assert heard[0] == (Step.POSTPROCESS, "reconstructed of attempt 1")

@@ -155,12 +155,9 @@ def test_an_sbom_is_a_reproducible_cyclonedx_document() -> None:
     ]
 
 
-def test_an_image_that_the_kernel_cannot_run_is_refused_with_advice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(images, "_EMULATORS", tmp_path)
+def test_an_image_that_the_kernel_cannot_run_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(DevclusterError, match="apt-get install qemu-user-static binfmt-support"):
-        images._check_emulation("arm64")
+        images._check_emulation("arm64", tmp_path)
 
     (tmp_path / "qemu-aarch64").touch()
-    images._check_emulation("arm64")
+    images._check_emulation("arm64", tmp_path)

@@ -112,9 +112,8 @@ async def test_silent_connections_end_once_their_places_are_needed(port: int) ->
 @pytest.mark.parametrize(
     "sent", [b"", b"GET /small HTT", b"GET /large HTTP/1.1\r\n\r\n"], ids=["none", "half", "unread"]
 )
-async def test_a_connection_ends_in_time_whatever_its_client_does(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_SECONDS", 0.05)
-    server = Server({"/small": small, "/large": large})
+async def test_a_connection_ends_in_time_whatever_its_client_does(sent: bytes) -> None:
+    server = Server({"/small": small, "/large": large}, seconds=0.05)
     number = server.listen("127.0.0.1", 0)
     await server.serve()
     with socket.create_connection(("127.0.0.1", number)) as client:
@@ -148,16 +147,14 @@ async def test_metrics_are_made_once_a_second_for_all_clients() -> None:
     assert b"rounds 2.0" in (await text()).body
 
 
-async def test_a_thread_serves_metrics_also_while_the_loop_that_updates_them_hangs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(serving, "_MEASURE_SECONDS", 0.05)
+async def test_a_thread_serves_metrics_also_while_the_loop_that_updates_them_hangs() -> None:
     hanging = asyncio.new_event_loop()
     over = threading.Event()
     hanging.call_soon(over.wait)
     other = threading.Thread(target=hanging.run_forever)
     other.start()
-    server = Server({"/metrics": MetricsPage(CollectorRegistry(), measure=measured_in(hanging, lambda: None))})
+    measure = measured_in(hanging, lambda: None, seconds=0.05)
+    server = Server({"/metrics": MetricsPage(CollectorRegistry(), measure=measure)})
     number = server.listen("127.0.0.1", 0)
     thread = ServingThread(server)
     thread.start()

@@ -13,7 +13,6 @@ from celery.signals import worker_shutting_down
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Usability
 from reconstruction_operator.state import connections
-from reconstruction_operator.worker import preflight_thread
 from reconstruction_operator.worker.preflight_thread import PreflightThread
 
 from devcluster import wait_until
@@ -34,13 +33,11 @@ def client() -> Any:
 def thread(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreflightThread]:
     """A running thread of a worker of the pools `celery` and `gpu`."""
     monkeypatch.setattr(connections, "state_client", lambda: client)
-    monkeypatch.setattr(preflight_thread, "_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(preflight_thread, "_WAIT_SECONDS", 0.1)
     queues = SimpleNamespace(consume_from=dict.fromkeys(["celery-high", "celery", "celery-low", "gpu"]))
     consumer: Any = SimpleNamespace(
         hostname="worker@node", app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)), pool=None
     )
-    running = PreflightThread(consumer)
+    running = PreflightThread(consumer, pause_seconds=0.05, wait_seconds=0.1)
     monkeypatch.setattr(running, "check", lambda _: Checked(Usability.USABLE, message="3 photos"))
     running.start(consumer)
     yield running

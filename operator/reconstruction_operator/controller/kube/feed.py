@@ -46,7 +46,10 @@ _ANSWER_WITHIN_SECONDS: Final = WATCH_SECONDS + REQUEST_SECONDS
 
 
 class Feed:
-    """Middleware of the watch's session. `run` lists all jobs; `completed` is called after the first lists."""
+    """Middleware of the watch's session. `run` lists all jobs; `completed` is called after the first lists.
+
+    `backoff_seconds`: before the next try of a page of a list.
+    """
 
     def __init__(
         self,
@@ -55,8 +58,10 @@ class Feed:
         namespaces: Sequence[str],
         *,
         completed: Callable[[], None] = lambda: None,
+        backoff_seconds: float = listing.BACKOFF_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._backoff_seconds = backoff_seconds
         self._monotonic = monotonic
         self._tried = monotonic()  # when kopf sent its last request
         self._answered: float | None = None  # when the last one succeeded
@@ -228,7 +233,8 @@ class Feed:
         """Store the jobs of a list. Return its version, which is that of the first page: later ones may be newer."""
         version = 0
         try:
-            async for page in listing.pages(self._api, path, tries=tries, **selector):
+            pages = listing.pages(self._api, path, tries=tries, backoff_seconds=self._backoff_seconds, **selector)
+            async for page in pages:
                 version = version or page.version
                 for body in page.items:
                     self._store(body)

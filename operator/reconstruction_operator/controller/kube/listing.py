@@ -18,12 +18,19 @@ UNFINISHED: Final = ",".join(f"status.phase!={phase}" for phase in Phase if phas
 """Field selector of the jobs that are not finished."""
 _JSON: Final = "application/json"
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_BACKOFF_SECONDS: Final = 0.2  # before the next try of a page; doubles
+BACKOFF_SECONDS: Final = 0.2
+"""Before the next try of a page; doubles."""
 _BACKOFF_MAX_SECONDS: Final = 2.0
 
 
 async def pages(
-    api: Api, path: str, *, tries: int = 1, accept: str = _JSON, **params: str
+    api: Api,
+    path: str,
+    *,
+    tries: int = 1,
+    backoff_seconds: float = BACKOFF_SECONDS,
+    accept: str = _JSON,
+    **params: str,
 ) -> AsyncIterator[parsing.Page]:
     """Yield the pages of a list of the jobs below a path, in their newest state (no resource version is sent).
 
@@ -41,7 +48,7 @@ async def pages(
                 failures += 1
                 if failures >= tries or not error.transient:
                     raise
-                pause = backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS)
+                pause = backoff(failures, backoff_seconds, _BACKOFF_MAX_SECONDS)
                 await asyncio.sleep(max(error.retry_after_seconds or 0.0, pause))
         else:
             failures = 0

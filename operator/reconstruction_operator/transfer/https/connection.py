@@ -40,14 +40,14 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MISSING: Final = (404, 410)
 _FORBIDDEN: Final = (401, 403, 407)
 _HTTPS_PORT: Final = 443
-_SPAN_SECONDS: Final = 120.0  # for the response, including redirections; and then for each _SPAN_BYTES of content
-_SPAN_BYTES: Final = 1 << 20
+_SPAN_SECONDS: Final = 120.0  # for the response, including redirections; and then for `Limits.span_bytes` of content
 
 
 class SpeedLimit:
     """Minimum speed of a server. With a timeout for each read alone, a server could send single bytes for days."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, span_bytes: int) -> None:
+        self._span_bytes = span_bytes
         self._shown = uris.redacted(uri)
         self._since = time.monotonic()
         self._bytes = 0
@@ -67,7 +67,7 @@ class SpeedLimit:
             return
         if not self._has_answered:
             raise StorageError(UNREACHABLE, f"{self._shown} did not respond within {_SPAN_SECONDS:.0f} s")
-        if self._bytes < _SPAN_BYTES:
+        if self._bytes < self._span_bytes:
             text = f"{self._shown} sent only {megabytes(self._bytes, 1)} within {_SPAN_SECONDS:.0f} s"
             raise StorageError(UNREACHABLE, text)
         self._since, self._bytes = time.monotonic(), 0
@@ -88,7 +88,7 @@ def answer(
     NOT_MODIFIED is accepted only with an `etag`.
     """
     context = tls or ssl.create_default_context()
-    speed = SpeedLimit(uri)
+    speed = SpeedLimit(uri, limits.span_bytes)
     context.sslsocket_class = _checking_sockets(speed)
 
     def attempt() -> None:

@@ -21,8 +21,6 @@ from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.photos import sizes
 from reconstruction_operator.units import counted
 
-_MOST_READ: Final = 36_000  # frames of a video: 10 minutes at 60 a second
-_MOST_CHOSEN: Final = 300  # frames of a video; more take hours, and show little more
 _AT_ONCE: Final = 100  # frames that take as much time as a photo may
 _SEARCH: Final = 0.8  # of the time, in which frames are followed; then they are decoded again
 _STEP: Final = 0.06  # of the way, between two frames: 48 for a round with the object in the middle
@@ -60,16 +58,17 @@ class _Damage:
 def replaced(
     path: Path, label: str, limits: Limits, allow: Allow, tick: Tick, *, left_bytes: int
 ) -> tuple[list[Path], str]:
-    """Replace a video by at most `limits.max_photos` and 300 JPEGs, its upright frames, within `left_bytes` and
-    `limits.frame_side`. Return them, and a warning if frames of the video are damaged.
+    """Replace a video by at most `limits.max_photos` and `limits.max_chosen_frames` JPEGs, its upright frames, within
+    `left_bytes` and `limits.frame_side`. Return them, and a warning if frames of the video are damaged.
 
     Raises StorageError as `checks.check_all`.
     """
     frames: list[Path] = []
     damage = _Damage()
     try:
-        most = min(limits.max_photos, _MOST_CHOSEN)
-        every = _read(path, label, limits, allow, section(tick, 0.0, _SEARCH), damage=damage, numbers=range(_MOST_READ))
+        most = min(limits.max_photos, limits.max_chosen_frames)
+        numbers = range(limits.max_frames)
+        every = _read(path, label, limits, allow, section(tick, 0.0, _SEARCH), damage=damage, numbers=numbers)
         chosen = _chosen(every, most)
         if not chosen:
             raise StorageError("NO_PARALLAX", f"{label} shows no motion")
@@ -138,8 +137,9 @@ def _read(
     header = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_COUNT)
     width, height, announced = (int(video.get(what)) for what in header)
     sizes.check_size(width, height, label, limits)
-    if announced > _MOST_READ:
-        raise StorageError("IMAGE_TOO_LARGE", f"{label} has {announced} frames; at most {_MOST_READ} are accepted")
+    if announced > limits.max_frames:
+        text = f"{label} has {announced} frames; at most {limits.max_frames} are accepted"
+        raise StorageError("IMAGE_TOO_LARGE", text)
     for number in range(max(numbers) + 1):
         if number % _AT_ONCE == 0:
             allow(sizes.DECODER_BYTES * limits.max_pixels)

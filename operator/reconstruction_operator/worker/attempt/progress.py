@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from reconstruction_operator import exhaustion
@@ -21,10 +22,18 @@ Meta = Mapping[str, Any]
 Send = Callable[[Meta], None]
 """Sends one of them. Raises any exception if it did not arrive."""
 
-_FIRST_SECONDS: Final = 0.1  # an attempt that ends earlier need not be shown as running
-_WITHIN_STEP_SECONDS: Final = 0.5  # between reports of a step, to protect Redis
-_AFTER_ERROR_SECONDS: Final = 1.0
-_LAST_SECONDS: Final = 5.0  # limit of the wait for a send that is under way when the run ends
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long a sender waits, in seconds."""
+
+    first: float = 0.1  # an attempt that ends earlier need not be shown as running
+    within_step: float = 0.5  # between reports of a step, to protect Redis
+    after_error: float = 1.0
+    last: float = 5.0  # limit of the wait for a send that is under way when the run ends
+
+
+_PAUSES: Final = Pauses()
 
 
 class ProgressSender:
@@ -35,8 +44,9 @@ class ProgressSender:
     ends are tried once.
     """
 
-    def __init__(self, send: Send, *, flush: bool) -> None:
+    def __init__(self, send: Send, *, flush: bool, pauses: Pauses = _PAUSES) -> None:
         self._send = send
+        self._pauses = pauses
         self._flush = flush
         self._kept: deque[Meta] = deque()
         self._latest: Meta | None = None
@@ -58,7 +68,7 @@ class ProgressSender:
             self._closed.set()
             self._over = not self._flush
             self._changed.notify()
-        self._thread.join(_LAST_SECONDS)
+        self._thread.join(self._pauses.last)
         self._over = True
 
     def offer(self, meta: Meta, *, keep: bool) -> None:
@@ -72,14 +82,15 @@ class ProgressSender:
             self._changed.notify()
 
     def _run(self) -> None:
-        self._closed.wait(_FIRST_SECONDS)  # not the condition: each report of a short attempt would wake this thread
+        # Not the condition: each report of a short attempt would wake this thread.
+        self._closed.wait(self._pauses.first)
         while self._wait():
             self._send_all()
             if self._failed:
-                self._closed.wait(_AFTER_ERROR_SECONDS)
+                self._closed.wait(self._pauses.after_error)
                 continue
             with self._changed:
-                self._changed.wait_for(lambda: self._closed.is_set() or self._kept, _WITHIN_STEP_SECONDS)
+                self._changed.wait_for(lambda: self._closed.is_set() or self._kept, self._pauses.within_step)
         self._send_all()
 
     def _wait(self) -> bool:

@@ -13,7 +13,7 @@ import threading
 import time
 from http import HTTPStatus
 from importlib import metadata
-from typing import Any, Final
+from typing import Any
 
 from celery.concurrency import solo
 from celery.signals import worker_process_init, worker_shutting_down
@@ -27,12 +27,13 @@ from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
 from reconstruction_operator.worker.lifecycle.intake import exhausted
 
 logger = logging.getLogger(__name__)
-_HUNG_SECONDS: Final = 60.0  # calls of Redis block the loop for less
 
 
 class MetricsServer(LifelongStep):
     """The servers, and the relay that feeds the metrics."""
 
+    hung_seconds = 60.0
+    """After the last beat, until the loop counts as hung. Calls of Redis block it for less."""
     _thread: ServingThread | None = None
     _hung_at = 0.0  # monotonic time from which the loop counts as hung; 0: no beats are expected
 
@@ -71,7 +72,7 @@ class MetricsServer(LifelongStep):
         """Have the loop beat from each connection on. The tasks of a `solo` pool block it for as long as they run."""
         super().start(consumer)
         if not isinstance(consumer.pool, solo.TaskPool):
-            consumer.timer.call_repeatedly(_HUNG_SECONDS / 60, self._beat)  # until Celery loses this connection
+            consumer.timer.call_repeatedly(self.hung_seconds / 60, self._beat)  # until Celery loses this connection
 
     def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
         """Expect no beats while the worker waits for Redis."""
@@ -94,7 +95,7 @@ class MetricsServer(LifelongStep):
             self._thread.close_in_child()
 
     def _beat(self) -> None:
-        self._hung_at = time.monotonic() + _HUNG_SECONDS
+        self._hung_at = time.monotonic() + self.hung_seconds
 
     async def _healthz(self) -> Page:
         if 0 < self._hung_at < time.monotonic() and state.should_stop is None:  # a drain needs no loop

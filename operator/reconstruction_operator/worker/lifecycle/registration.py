@@ -37,8 +37,17 @@ _JOIN_SECONDS = 5.0
 class Registration(LifelongStep):
     """Registers the worker at regular intervals until it drains, and unregisters it when it ends."""
 
-    def __init__(self, consumer: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        consumer: Any,
+        *,
+        max_period_seconds: float = _MAX_PERIOD_SECONDS,
+        retry_seconds: float = _RETRY_SECONDS,
+        **options: Any,
+    ) -> None:
         super().__init__(consumer, **options)
+        self._max_period_seconds = max_period_seconds
+        self._retry_seconds = retry_seconds
         self._node = str(consumer.hostname)
         self._keys = Keys()
         self._client = connections.state_client()  # the tasks' client must not be in use while a pool forks
@@ -70,13 +79,13 @@ class Registration(LifelongStep):
     def _run(self) -> None:
         drain_recorded = False
         while not self._ended.is_set():
-            pause: float | None = min(_MAX_PERIOD_SECONDS, config.settings.WORKER_TTL_SECONDS / 3)
+            pause: float | None = min(self._max_period_seconds, config.settings.WORKER_TTL_SECONDS / 3)
             if not self._draining.is_set():
                 self._register()
             elif not drain_recorded:
                 draining = worker_calls.start_draining(self._keys, self._node, LIFE, config.settings.DRAIN_SECONDS)
                 drain_recorded = self._try("record its drain", draining)
-                pause = None if drain_recorded else _RETRY_SECONDS
+                pause = None if drain_recorded else self._retry_seconds
             else:
                 pause = None
             self._wake.wait(pause)

@@ -56,8 +56,9 @@ def run_model(
     report: Report,
     check: Callable[[], None],
     used: Callable[[ModelUsage], None] = lambda _: None,
+    beat_seconds: float = _BEAT_SECONDS,
 ) -> Result:
-    """Run the model, an isolated one in a process, and return its result.
+    """Run the model, an isolated one in a process that gets a sign of life every `beat_seconds`; return its result.
 
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. MODEL_MEMORY_BYTES limits the resident
     memory of all its processes together. `used` is called with the measured usage of the processes, however they ended.
@@ -67,7 +68,7 @@ def run_model(
     """
     if not model.isolated:
         return _with_warnings(model, work, model.run(work, report))
-    with _ModelProcess(RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)) as process:
+    with _ModelProcess(RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS), beat_seconds) as process:
         outcome: ModelMessage | None = None
         step = "its start"
         watch = UsageWatch(process.pid, config.settings.MODEL_MEMORY_BYTES, model.name)
@@ -110,13 +111,14 @@ def _with_warnings(model: Model, work: Work, result: Result) -> Result:
 class _ModelProcess:
     """The process group of one `with` block. Its processes end with the block."""
 
-    def __init__(self, request: RunRequest) -> None:
+    def __init__(self, request: RunRequest, beat_seconds: float) -> None:
         self.exit: ExitMessage | None = None
         self.ended = False
         self._logs = True  # whether its stderr is open
         self._was_paused = False
         self._last_beat = time.monotonic()
         self.silence_seconds = request.silence_seconds
+        self._beat_seconds = beat_seconds
         self._lines = bytearray()
         self._log = bytearray()
         file = request.work.scratch_dir / "request.json"
@@ -235,7 +237,7 @@ class _ModelProcess:
         return messages
 
     def _beat(self) -> None:
-        while not self._closed.wait(_BEAT_SECONDS):
+        while not self._closed.wait(self._beat_seconds):
             self._was_paused = self.was_paused
             self._last_beat = time.monotonic()
             with contextlib.suppress(OSError):  # the process has ended or does not read, which other code detects

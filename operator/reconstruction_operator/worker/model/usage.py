@@ -28,9 +28,10 @@ class ModelUsage:
 
 
 class UsageWatch:
-    """Watches a process and all its descendants, at most twice a second."""
+    """Watches a process and all its descendants; measures at most once in each period."""
 
-    def __init__(self, pid: int, limit_bytes: int, title: str) -> None:
+    def __init__(self, pid: int, limit_bytes: int, title: str, *, period_seconds: float = _PERIOD_SECONDS) -> None:
+        self._period_seconds = period_seconds
         self._limit_bytes = limit_bytes
         self._title = title
         self._measured_at = 0.0
@@ -45,7 +46,7 @@ class UsageWatch:
     def check(self) -> None:
         """Measure. Raise ModelFailure if the limit is exceeded."""
         now = time.monotonic()
-        if self._leader is None or now - self._measured_at < _PERIOD_SECONDS:
+        if self._leader is None or now - self._measured_at < self._period_seconds:
             return
         self._measured_at = now
         used, cpu_seconds = 0, 0.0

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from reconstruction_gallery.files import buckets
+from reconstruction_gallery.files.buckets import Buckets
 from reconstruction_gallery.files.opened import NoResultError, UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_operator.api.identity import JobRef
@@ -182,13 +182,12 @@ async def test_a_pointer_that_drips_is_given_up(uri: str, monkeypatch: pytest.Mo
 
     connections: list[asyncio.Task[None] | None] = []
     stopped = asyncio.Event()
-    monkeypatch.setattr(buckets, "_SMALL_SECONDS", 1.0)
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 
     async with asyncio.timeout(20):  # until all of it were here: 50 s
         with pytest.raises(UnreadableResultError, match="sends no data"):
-            await Results(0.0).manifest(KEY, uri)
+            await Buckets(0.0, small_seconds=1.0).manifest(KEY, uri)
 
     stopped.set()
     await asyncio.gather(*filter(None, connections), return_exceptions=True)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from kubectl_recon.errors import ReconError, UsageError
-from kubectl_recon.storage import uploading
 from kubectl_recon.storage.buckets import Folder
 from kubectl_recon.storage.uploading import upload
 
@@ -68,6 +67,5 @@ def test_a_list_without_an_end_fails_in_time(
     server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPages)
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(uploading, "_LIST_SECONDS", 1.0)
     with answering(server), pytest.raises(ReconError, match="team/banana/ was not listed within 1 s"):
-        upload(folder(bucket), files, lambda _: None)
+        upload(folder(bucket), files, lambda _: None, list_seconds=1.0)

@@ -42,9 +42,10 @@ def run(
     *,
     report: Report = lambda *_, **__: None,
     check: Callable[[], None] = lambda: None,
+    beat_seconds: float = 1.0,
 ) -> Result:
     model = cast("Model", SimpleNamespace(name=name, isolated=True))  # its process alone loads the model
-    return run_model(model, work, report=report, check=check)
+    return run_model(model, work, report=report, check=check, beat_seconds=beat_seconds)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -181,7 +182,6 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
 ) -> None:
     monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
     configure(monkeypatch, ALIVE_TTL_SECONDS=1.0)
-    monkeypatch.setattr("reconstruction_operator.worker.model.process._BEAT_SECONDS", 0.2)
 
     def report(step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None, **_q: object) -> None:
         assert not resumed
@@ -190,7 +190,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
             time.sleep(1.5)
             (tmp_path / "finish").touch()
 
-    assert run("rough-patient", work, report=report).quality["photos"] == 1
+    assert run("rough-patient", work, report=report, beat_seconds=0.2).quality["photos"] == 1
 
 
 def test_only_a_model_that_needs_the_network_gets_sockets(work: Work) -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from reconstruction_operator.worker.model import usage
 from reconstruction_operator.worker.model.usage import UsageWatch
 
 _MEBIBYTE = 1024**2
@@ -22,11 +21,6 @@ for line in sys.stdin:
     print(flush=True)
 """
 _LEADER = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {_HOLDER!r}], check=True)"
-
-
-@pytest.fixture(autouse=True)
-def _at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "_PERIOD_SECONDS", 0.0)
 
 
 class Holder:
@@ -57,7 +51,7 @@ def holder() -> Iterator[Holder]:
 
 
 def test_memory_of_all_descendants_counts(holder: Holder) -> None:
-    watch = UsageWatch(holder.pid, 0, "photogrammetry")
+    watch = UsageWatch(holder.pid, 0, "photogrammetry", period_seconds=0.0)
     watch.check()
     before = watch.newest_bytes
     holder.allocate()
@@ -68,7 +62,7 @@ def test_memory_of_all_descendants_counts(holder: Holder) -> None:
 
 
 def test_cpu_time_of_all_descendants_counts(holder: Holder) -> None:
-    watch = UsageWatch(holder.pid, 0, "photogrammetry")
+    watch = UsageWatch(holder.pid, 0, "photogrammetry", period_seconds=0.0)
     watch.check()
     before = watch.cpu_seconds
     for _ in range(5):
@@ -79,7 +73,7 @@ def test_cpu_time_of_all_descendants_counts(holder: Holder) -> None:
 
 
 def test_an_ended_process_keeps_its_last_measurements(holder: Holder) -> None:
-    watch = UsageWatch(holder.pid, 0, "photogrammetry")
+    watch = UsageWatch(holder.pid, 0, "photogrammetry", period_seconds=0.0)
     watch.check()
     known = watch.newest_bytes
     holder.process.communicate()
@@ -93,16 +87,15 @@ def test_an_ended_process_keeps_its_last_measurements(holder: Holder) -> None:
 def test_a_process_that_ended_before_the_first_check_counts_as_zero() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as ended:
         pass
-    watch = UsageWatch(ended.pid, 1, "photogrammetry")
+    watch = UsageWatch(ended.pid, 1, "photogrammetry", period_seconds=0.0)
 
     watch.check()
 
     assert (watch.newest_bytes, watch.peak_bytes) == (0, 0)
 
 
-def test_checks_are_limited_to_one_per_period(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "_PERIOD_SECONDS", 3_600.0)
-    watch = UsageWatch(os.getpid(), 0, "photogrammetry")
+def test_checks_are_limited_to_one_per_period() -> None:
+    watch = UsageWatch(os.getpid(), 0, "photogrammetry", period_seconds=3_600.0)
     watch.check()
     watch.newest_bytes = 0
 

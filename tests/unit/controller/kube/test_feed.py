@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed, KubeResponse
 from reconstruction_operator.telemetry import metrics
@@ -64,7 +63,7 @@ async def serve(server: ApiServer) -> AsyncIterator[Watching]:
     cache = Cache()
     clock = Clock()
     async with server.run() as api:
-        feed = Feed(api, cache, (), monotonic=clock)
+        feed = Feed(api, cache, (), backoff_seconds=0.0, monotonic=clock)
         task = asyncio.create_task(feed.run())
         async with aiohttp.ClientSession(server.url, response_class=KubeResponse, middlewares=[feed]) as session:
             yield Watching(session, feed, cache, clock)
@@ -104,10 +103,9 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
 
 @pytest.mark.parametrize(("selections", "pages"), [(0, 2), (2, 10)], ids=["unfinished-first", "all-first"])
 async def test_after_a_failed_list_the_cache_counts_as_relisted(
-    selections: int, pages: int, server: ApiServer, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    selections: int, pages: int, server: ApiServer, watching: Watching
 ) -> None:
     """Jobs that it brought may be deleted before the version from which kopf watches after the next list."""
-    monkeypatch.setattr(listing, "_BACKOFF_SECONDS", 0.0)
     server.selections_that_fail = selections
     server.later_pages_that_fail = pages
     with contextlib.suppress(aiohttp.ClientConnectionError):

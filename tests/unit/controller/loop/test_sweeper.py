@@ -393,8 +393,8 @@ def answer_reports(monkeypatch: pytest.MonkeyPatch, reports: dict[str, AttemptRe
 async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
     monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:
-    monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)
-    called = answer_reports(monkeypatch, {"job": make_attempt(install_id="")})
+    malformed = make_attempt(install_id="")
+    called = answer_reports(monkeypatch, {f"job-{number}": malformed for number in range(reads.FOLDERS_BATCH)})
 
     await world.sweeper._follow_folder_reports(1)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from reconstruction_gallery.kube.jobs import Jobs, summary, watch, writers
 from reconstruction_operator.api.identity import JobRef
-from reconstruction_operator.kube import reflector
 from reconstruction_operator.kube.errors import ApiError
 
 from tests.support.jobs import make_body
@@ -183,12 +182,11 @@ class Api:
 
 
 async def test_jobs_are_followed_after_an_error_and_beside_one_that_cannot_be_read(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(reflector, "_FIRST_PAUSE_SECONDS", 0.0)
     api = Api()
     jobs = Jobs()
-    task = asyncio.create_task(watch(api, jobs, ["red", "blue"]))
+    task = asyncio.create_task(watch(api, jobs, ["red", "blue"], first_pause_seconds=0.0))
     while not (jobs.synced and jobs.get("default", "late")):
         assert await jobs.changed(jobs.revision, 10)
     api.deleted.set()

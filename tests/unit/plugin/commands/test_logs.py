@@ -75,16 +75,16 @@ class Pods:
 
 
 def test_a_job_is_followed_to_a_pod_that_starts_later(
-    api: Api, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(logs, "_LOOK_SECONDS", 0.05)
     first = [
         f"2026-03-01T12:00:01Z {line(uid=JOB.uid, message='from the first pod')}",
         f"2026-03-01T12:00:02Z {line(uid='another')}",
     ]
     server.respond = Pods({"first": first}).respond
 
-    assert logs.run(Connection(api, "here", "team"), "banana", Way(), follow=True, raw=False) == 0
+    connection = Connection(api, "here", "team")
+    assert logs.run(connection, "banana", Way(), follow=True, raw=False, pause_seconds=0.05) == 0
 
     output = capsys.readouterr()
     assert output.out.splitlines() == [

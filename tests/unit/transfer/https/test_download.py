@@ -187,7 +187,6 @@ def test_download_from_a_server_above_the_minimum_speed_succeeds(
     server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
-    monkeypatch.setattr(connection, "_SPAN_BYTES", 2)
 
     def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -197,7 +196,7 @@ def test_download_from_a_server_above_the_minimum_speed_succeeds(
             time.sleep(0.001)  # so that they arrive one by one
 
     server.pages["/slow"] = handle
-    assert server.get(server.url("/slow"), limits) == b"x" * 40
+    assert server.get(server.url("/slow"), replace(limits, span_bytes=2)) == b"x" * 40
 
 
 def test_each_piece_of_a_slow_server_ticks(server: Server, limits: Limits) -> None:

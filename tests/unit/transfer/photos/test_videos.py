@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.photos import checks, videos
+from reconstruction_operator.transfer.photos import checks
 
 from tests.support.photos import make_photo, write_clip
 
@@ -64,9 +64,8 @@ def test_frames_are_reduced_to_the_size_that_the_model_uses(into: Path, limits: 
     assert {max(size) for size in sizes} == {120}
 
 
-def test_at_most_300_frames_of_a_video_are_chosen(into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(videos, "_MOST_CHOSEN", 3)
-    assert len(check(write_clip(into / "walk.mp4").parent, limits)) == 3
+def test_the_chosen_frames_of_a_video_are_limited(into: Path, limits: Limits) -> None:
+    assert len(check(write_clip(into / "walk.mp4").parent, replace(limits, max_chosen_frames=3))) == 3
 
 
 @pytest.mark.parametrize(("size", "warned"), [(0, False), (60, True)])
@@ -94,11 +93,10 @@ def test_a_video_with_damaged_frames_has_a_warning(
     ],
 )
 def test_bad_video_is_named_with_its_index_and_fault(
-    make: Callable[[Path], object], text: str, *, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[Path], object], text: str, *, into: Path, limits: Limits
 ) -> None:
-    monkeypatch.setattr(videos, "_MOST_READ", 100)
     (into / "a.jpg").write_bytes(make_photo())
     make(into / "bad.mov")
     with pytest.raises(StorageError, match=text) as caught:
-        check(into, limits)
+        check(into, replace(limits, max_frames=100))
     assert "video bad.mov (2 of 2) " in caught.value.message

@@ -17,7 +17,6 @@ from celery.worker import state
 from kombu.asynchronous.timer import Timer
 from reconstruction_operator.telemetry import relay
 from reconstruction_operator.telemetry import worker_metrics as metrics
-from reconstruction_operator.worker.lifecycle import metrics_server
 from reconstruction_operator.worker.lifecycle.metrics_server import MetricsServer
 
 from devcluster.servers.ports import free_ports
@@ -90,7 +89,7 @@ def test_a_loop_that_beats_no_more_is_unhealthy_until_none_is_expected(
 ) -> None:
     def health(seconds: float | None = None) -> int:
         if seconds is not None:
-            monkeypatch.setattr(metrics_server, "_HUNG_SECONDS", seconds)
+            server.hung_seconds = seconds
             CONSUMER.timer.apply_entry(CONSUMER.timer.queue[-1].entry)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
@@ -100,7 +99,7 @@ def test_a_loop_that_beats_no_more_is_unhealthy_until_none_is_expected(
             return error.code
 
     CONSUMER.timer.clear()
-    monkeypatch.setattr(metrics_server, "_HUNG_SECONDS", 1e-6)  # a beat is due at any time
+    server.hung_seconds = 1e-6  # a beat is due at any time
     server.start(CONSUMER)
 
     assert [health(), health(60.0), health(1e-6), health(60.0), health(1e-6)] == [200, 200, 503, 200, 503]

@@ -17,7 +17,6 @@ from reconstruction_operator.state import calls, connections, reads, worker_call
 from reconstruction_operator.state.calls import Script
 from reconstruction_operator.state.replies import WorkerInfo
 from reconstruction_operator.worker.attempt.ownership import LIFE
-from reconstruction_operator.worker.lifecycle import registration as registrations
 from reconstruction_operator.worker.lifecycle.registration import Registration
 from reconstruction_operator.worker.model.selection import announced_models
 
@@ -39,8 +38,6 @@ def server(monkeypatch: pytest.MonkeyPatch, jobs_dir: Path) -> Server:
     running = Server()
     monkeypatch.setattr(connections, "state_client", running.client)
     configure(monkeypatch, JOBS_DIR=str(jobs_dir), WORKER_TTL_SECONDS=30.0, DRAIN_SECONDS=60.0)
-    monkeypatch.setattr(registrations, "_MAX_PERIOD_SECONDS", 0.05)
-    monkeypatch.setattr(registrations, "_RETRY_SECONDS", 0.05)
     return running
 
 
@@ -53,7 +50,7 @@ def registration(server: Server) -> Iterator[Registration]:
         pool=SimpleNamespace(num_processes=3),
         app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)),
     )
-    step = Registration(consumer)
+    step = Registration(consumer, max_period_seconds=0.05, retry_seconds=0.05)
     yield step
     if step._thread.is_alive():
         step.end()

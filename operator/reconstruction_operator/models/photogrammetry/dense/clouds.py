@@ -30,8 +30,9 @@ class Voxels:
     Sums are whole numbers, so the result does not depend on the order in which threads add.
     """
 
-    def __init__(self, cell: float) -> None:
+    def __init__(self, cell: float, *, fewest_waiting: int = _FEWEST_WAITING) -> None:
         self._cell = cell
+        self._fewest_waiting = fewest_waiting
         self._keys: Integers = np.empty(0, dtype=np.int64)
         self._sums: Integers = np.empty((0, 7), dtype=np.int64)  # places in the cube and normals in units, count
         self._waiting: list[tuple[Integers, Integers]] = []
@@ -43,7 +44,7 @@ class Voxels:
         with self._adding:
             self._waiting.append(thin)
             # Joining only when as many wait as were joined before limits how often each point is joined.
-            if sum(len(keys) for keys, _ in self._waiting) >= max(_FEWEST_WAITING, len(self._keys)):
+            if sum(len(keys) for keys, _ in self._waiting) >= max(self._fewest_waiting, len(self._keys)):
                 self._join()
 
     def cloud(self) -> Cloud:

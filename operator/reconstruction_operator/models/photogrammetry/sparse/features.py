@@ -38,10 +38,11 @@ def extract(
     features: int,
     threads: int,
     progress: StageProgress,
+    of_a_set: int = _OF_A_SET,
 ) -> None:
     """Write the features with most contrast of each photo (files in `folder`), at most `features`, to `database`.
 
-    Photos of a set of hundreds may have fewer.
+    Photos of a set of hundreds have fewer: at most `of_a_set` together.
 
     Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few.
     """
@@ -53,7 +54,7 @@ def extract(
         numbers = {str(image.name): image.image_id for image in opened.read_all_images()}
 
     def one(photo: PreparedPhoto) -> None:
-        keypoints, descriptors = _found(photo, folder, min(features, _OF_A_SET // len(photos)))
+        keypoints, descriptors = _found(photo, folder, min(features, of_a_set // len(photos)))
         kind = pycolmap.FeatureExtractorType.SIFT
         # A connection of its own: after a cancel, this thread may outlive `extract`.
         with writing, pycolmap.Database.open(database) as opened:

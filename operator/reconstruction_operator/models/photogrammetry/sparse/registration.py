@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -30,28 +30,37 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pyc
 from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, Matched, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Descriptors, Pair
 
-_ENOUGH_SHARE = 0.8  # with a smaller share aligned, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # those of 100 photos; up to ten minutes on two cores
 _WORST_RATIO = 0.85  # of the distances of the best and the second match; COLMAP's default of 0.8 leaves more photos out
 _TRIALS = 2_000  # of RANSAC; COLMAP's default of 10,000 takes most of the time, for pairs that do not overlap
-_NEARLY_ALL_SHARE = 0.95  # with a smaller share aligned, fewer matches are tried too
-_AS_GOOD_AS_ALL_SHARE = 0.99  # with this share aligned, no more pairs are matched: all photos would be aligned again
 
 
-def register(matched: Matched, progress: StageProgress) -> SparseModel:
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Shares of aligned photos that decide which rounds of matching follow."""
+
+    enough: float = 0.8  # with a smaller one, all pairs are matched
+    nearly_all: float = 0.95  # with a smaller one, fewer matches are tried too
+    as_good_as_all: float = 0.99  # with this one, no more pairs are matched: all photos would be aligned again
+
+
+_SHARES = Shares()
+
+
+def register(matched: Matched, progress: StageProgress, shares: Shares = _SHARES) -> SparseModel:
     """Return the largest consistent model, which may be small or empty.
 
     The pairs from `pairs.choose` must be matched.
     """
     count = matched.count
     models = mapping.one_by_one(matched, progress.part(0.0, 0.7))
-    if _aligned(models) < _AS_GOOD_AS_ALL_SHARE * count:
+    if _aligned(models) < shares.as_good_as_all * count:
         models += _with_pairs_around(matched, models, progress.part(0.7, 0.8))
-    models += _by_few_matches(matched, models, progress.part(0.8, 0.85))
-    if _aligned(models) < _ENOUGH_SHARE * count:
+    models += _by_few_matches(matched, models, progress.part(0.8, 0.85), shares)
+    if _aligned(models) < shares.enough * count:
         more = _with_all_pairs(matched, progress.part(0.85, 0.95))
         models += more
-        models += _by_few_matches(matched, models, progress.part(0.95, 1.0)) if more else []
+        models += _by_few_matches(matched, models, progress.part(0.95, 1.0), shares) if more else []
     best = _largest(models)
     model = mapping.with_principal_points(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
@@ -154,13 +163,15 @@ def _left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> t
     return tuple(photos)
 
 
-def _by_few_matches(matched: Matched, models: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+def _by_few_matches(
+    matched: Matched, models: Sequence[SparseModel], progress: StageProgress, shares: Shares
+) -> list[SparseModel]:
     """Align with fewer matches required.
 
     Return nothing if nearly all, or too few photos are aligned: see `mapping` on parallax.
     """
     aligned, count = _aligned(models), matched.count
-    if not quality_gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
+    if not quality_gates.fewest_aligned(count) <= aligned < shares.nearly_all * count:
         return []
     more = mapping.one_by_one(matched, progress.part(0.0, 0.5), with_few_matches=True)
     if (aligned := max(aligned, _aligned(more))) < count:

@@ -33,9 +33,8 @@ def test_clouds_give_the_same_voxels_in_any_order() -> None:
     assert np.array_equal(forwards.cloud().normals, backwards.cloud().normals)
 
 
-def test_waiting_points_are_joined_before_they_outnumber_the_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clouds, "_FEWEST_WAITING", 100)
-    voxels = Voxels(1.0)
+def test_waiting_points_are_joined_before_they_outnumber_the_voxels() -> None:
+    voxels = Voxels(1.0, fewest_waiting=100)
     for _ in range(20):
         voxels.add(Cloud(np.random.default_rng(0).uniform(0, 3, (500, 3)), np.tile([0.0, 0.0, 1.0], (500, 1))))
         assert sum(len(keys) for keys, _ in voxels._waiting) < 100

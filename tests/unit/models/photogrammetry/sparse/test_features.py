@@ -26,9 +26,9 @@ def photo(folder: Path, name: str, *, camera: str = "one", focal: float | None =
     return PreparedPhoto(name, name, WIDTH, HEIGHT, focal, camera)
 
 
-def extract(photos: Sequence[PreparedPhoto], folder: Path, limit: int = 400) -> Path:
+def extract(photos: Sequence[PreparedPhoto], folder: Path, limit: int = 400, of_a_set: int = 9_999) -> Path:
     database = folder / "features.db"
-    features.extract(photos, folder, database, features=limit, threads=1, progress=QUIET)
+    features.extract(photos, folder, database, features=limit, threads=1, progress=QUIET, of_a_set=of_a_set)
     return database
 
 
@@ -77,10 +77,9 @@ def test_the_quality_limits_the_features_of_a_photo(limit: int, fewest: int, mos
     assert all(fewest <= count <= most for count in counts), counts
 
 
-def test_photos_of_a_large_set_have_fewer_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "_OF_A_SET", 300)
+def test_photos_of_a_large_set_have_fewer_features(tmp_path: Path) -> None:
     photos = [photo(tmp_path, "a.png"), photo(tmp_path, "bb.png")]
-    assert features._counts(extract(photos, tmp_path)) == [150, 150]
+    assert features._counts(extract(photos, tmp_path, of_a_set=300)) == [150, 150]
 
 
 def test_features_of_a_reduced_photo_are_where_they_are_in_the_photo(tmp_path: Path) -> None:

@@ -65,11 +65,10 @@ def test_a_photo_that_matches_no_other_is_left_out_after_all_rounds(database: Pa
     assert heard[-1] == "5 of 6 photos aligned"
 
 
-def test_a_few_photos_of_a_large_set_may_stay_out(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_photos_of_a_large_set_may_stay_out(database: Path) -> None:
     forget_matches(database, 1)
-    monkeypatch.setattr(registration, "_AS_GOOD_AS_ALL_SHARE", 0.8)
-    monkeypatch.setattr(registration, "_NEARLY_ALL_SHARE", 0.8)
-    assert len(registration.register(matched(database, PHOTOS), QUIET).photos) == PHOTOS - 1
+    shares = registration.Shares(nearly_all=0.8, as_good_as_all=0.8)
+    assert len(registration.register(matched(database, PHOTOS), QUIET, shares).photos) == PHOTOS - 1
 
 
 def test_photos_without_matches_give_an_empty_model(database: Path) -> None:
