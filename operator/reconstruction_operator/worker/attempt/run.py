@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from reconstruction_operator import config, exhaustion
-from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.fingerprint import KnownInput
-from reconstruction_operator.contract.manifest import MESH, Manifest
+from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
-from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.kept_stages import RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import ModelFailure, Result, StageFolder, Step, Work
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.state import fields
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker.attempt.assignment import Assignment
@@ -35,6 +30,7 @@ from reconstruction_operator.worker.attempt.loading import Loaded, input_of, loa
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.quota import VolumeQuota
 from reconstruction_operator.worker.attempt.reuse import EarlierResults
+from reconstruction_operator.worker.attempt.sealing import seal
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import (
@@ -170,7 +166,10 @@ class AttemptRun:
             call_interruptibly(self._copies.replace_no_other, check)
         result = self._reconstruct(choice, steps, space, loaded)
         steps.report(Step.FINALIZE, 0.0)
-        return self._finalize(choice, steps, space, result)
+        seal_result = partial(
+            seal, space.output, result, choice, assignment=assignment, observer=self._observer, check=check
+        )
+        return self._conclude(steps, space, call_interruptibly(seal_result, check))
 
     def _check_pool(self) -> None:
         """Raise ModelFailure if the queue is not open to the job's namespace."""
@@ -255,35 +254,6 @@ class AttemptRun:
         except exhaustion.ExhaustedError:
             self._model_began = False  # its process could not be started
             raise
-
-    def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
-        if not (space.output / MESH).is_file():
-            raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh ({MESH})")
-        seal = partial(self._seal, choice, space.output, result)
-        return self._conclude(steps, space, call_interruptibly(seal, self._check))
-
-    def _seal(self, choice: Choice, output: Path, result: Result) -> Manifest:
-        """Write the manifest of the files in `output` and return it."""
-        assignment, observer = self._assignment, self._observer
-        model = choice.model.name
-        placed = {} if result.placement is None else asdict(result.placement)
-        manifest = Manifest(
-            attempt=assignment.attempt,
-            model=assignment.model_type,
-            simulated=result.simulated,
-            findings=fields.assessed(observer.findings, result),
-            placement={codec.camel(name): value for name, value in placed.items()},
-            uri=assignment.envelope.output_uri,
-            parameters=choice.parameters,
-            spec_parameters=assignment.envelope.parameters,
-            input_uri=assignment.envelope.input_uri,
-            input_digest=observer.input_digest,
-            retain_seconds=assignment.envelope.orders.retain_seconds,
-            versions={"model": registry.version(model), **registry.versions(model)},
-            files=manifests.describe_files(output, self._check),
-        )
-        manifests.seal(output, manifest)
-        return manifest
 
     def _conclude(self, steps: Steps, space: Workspace, manifest: Manifest) -> End:
         """Deliver and publish the sealed result in the workspace."""
