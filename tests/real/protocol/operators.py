@@ -19,6 +19,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
+from reconstruction_operator.controller.loop.releases import Releases
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning import actions as planned
@@ -133,12 +134,14 @@ class Operators(LossyRedis):
             cast("Any", _With(observe=observe)), cast("Any", _With(act=act)), Installation(INSTALL), timing=TIMING
         )
         view = cast("Any", _With(state=self.client, keys=self.keys))
+        brake = Brake(at_once=20, share=0.1)
         operator.sweeper = Sweeper(
             cast("Any", Listing(self.objects)),
             view,
             cast("Any", Watched(self.objects)),
             operator.orphans,
-            Brake(at_once=20, share=0.1),
+            brake,
+            Releases(view, brake, INSTALL),
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=Installation(INSTALL),
             sweep_seconds=0.0,
