@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -33,6 +34,9 @@ _bucket_numbers: Final = count(1)
 
 _IS_BUILDING: Final = "CONTROL_PLANE_IS_BUILDING"  # set by tests/real/conftest.py
 _TOGETHER: Final = ("tests/real/chart/",)  # folders with their own control plane
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in `make test &`, where the programs would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Test machines are shared, so the duration of an example proves nothing.
 settings.register_profile("shared", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
