@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import redis
-from kombu import Connection
+from kombu.connection import Connection
 from reconstruction_operator import config
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.broker.backlog import BacklogReader

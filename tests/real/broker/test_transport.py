@@ -2,7 +2,8 @@
 
 import pytest
 import redis
-from kombu import Connection, Queue
+from kombu.connection import Connection
+from kombu.entity import Queue
 from reconstruction_operator import config
 from reconstruction_operator.broker import transport
 

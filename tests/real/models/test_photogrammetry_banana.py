@@ -13,7 +13,7 @@ from PIL import Image
 from reconstruction_operator.models.interface import Step
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from tests.real.models.conftest import Run
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(1800)]
 

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from tests.support.paths import DATA
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from tests.real.models.conftest import Run
 
 pytestmark = pytest.mark.timeout(900)
 

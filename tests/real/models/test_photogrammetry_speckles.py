@@ -14,7 +14,7 @@ import pytest
 from benchmarks.scenes import accuracy, catalogue, likeness, results
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from tests.real.models.conftest import Run
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(1800)]
 

@@ -16,7 +16,7 @@ from benchmarks.scenes import rendering, shapes
 from benchmarks.scenes.paint import Paint
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from tests.real.models.conftest import Run
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(1800)]
 

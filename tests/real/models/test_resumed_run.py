@@ -14,7 +14,7 @@ from reconstruction_operator.models.interface import StageFolder
 from tests.support.paths import DATA
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from tests.real.models.conftest import Run
 
 pytestmark = [pytest.mark.release, pytest.mark.timeout(900)]
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pillow_heif
 import pytest
@@ -33,7 +34,7 @@ def test_three_photos_of_a_portal_become_a_mesh_with_previews(jobs: Jobs) -> Non
     assert status["outputs"]["files"][0]["name"] == "model.glb"
     beside = {"report.html", "cameras.json", "colmap/points3D.bin", "pointcloud.ply", "preview_turn.webp"}
     assert beside <= {file["name"] for file in status["outputs"]["files"]}
-    mesh = trimesh.load(jobs.folder(name) / "output" / "model_full.glb", force="mesh")
+    mesh: Any = trimesh.load(jobs.folder(name) / "output" / "model_full.glb", force="mesh")
     assert 2_000 <= len(mesh.faces) <= 5_000
     assert max(mesh.extents) / max(min(mesh.extents), 1e-9) < 50
     previews = sorted((jobs.folder(name) / "output").glob("preview_*.png"))
@@ -99,7 +100,7 @@ def test_photos_of_a_phone_become_a_mesh(jobs: Jobs, from_a_phone: Path) -> None
     assert status["phase"] == "Succeeded", status
     assert status["inputs"]["images"] == 12
     assert int(status["quality"]["registered"]) >= 11
-    mesh = trimesh.load(jobs.folder(name) / "output" / "model_full.glb", force="mesh")
+    mesh: Any = trimesh.load(jobs.folder(name) / "output" / "model_full.glb", force="mesh")
     assert len(mesh.faces) > 10_000
 
 

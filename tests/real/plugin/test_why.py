@@ -341,7 +341,7 @@ def check_alike(people: dict[str, Connection], job: Job, first: Answer, at: date
             words = shlex.split(action.partition(": kubectl ")[2])
             assert not any(word.partition("=")[0].isupper() for word in words), action  # as NAME=VALUE
             if words[:1] == ["recon"]:
-                group = get_command(app)
+                group: Any = get_command(app)
                 context = group.make_context("recon", [], resilient_parsing=True)
                 name, command, rest = group.resolve_command(context, words[1:])
                 command.make_context(name, rest)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import redis
 from reconstruction_operator import config
@@ -55,7 +55,7 @@ class LossyRedis:
 
     def _note_end(self, keys: Sequence[str]) -> None:
         (key,) = (key for key in keys if key.startswith("job:"))
-        held = self.client.hgetall(key)
+        held = cast("dict[str, str]", self.client.hgetall(key))
         if "outcome" in held:
             self.ended.setdefault(f"{key.removeprefix('job:')}-{held['attempt']}", held)
 

@@ -12,10 +12,10 @@ from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.manifest import MANIFEST
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
+from reconstruction_operator.contract.records import OPERATOR_TOKEN
 from reconstruction_operator.jobfiles import folder_deletion, results
 from reconstruction_operator.jobfiles.layout import OWNER, JobFolder
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
 from tests.real.protocol.world import INSTALL, Message, Run, Snapshot, Worker
@@ -126,7 +126,7 @@ class Promises(Installation):
 
     def _an_end_is_of_its_claimant(self, ends: dict[str, dict[str, Any]]) -> None:
         for task, end in ends.items():
-            assert end["ended_by"] in (end["token"], operator_calls.OPERATOR_TOKEN), f"{task} ended as {end}"
+            assert end["ended_by"] in (end["token"], OPERATOR_TOKEN), f"{task} ended as {end}"
             job, _, attempt = task.rpartition("-")
             held = self.now().fields(self.keys.job(job)) or {}
             if held.get("attempt") == attempt:
@@ -213,9 +213,9 @@ class Promises(Installation):
         # A result that was published may have been reported, if only to the deleted object. With the folder, the note
         # may go.
         may_stay = {job for job in self.published if self.objects[job].status.phase is not Phase.CANCELLED}
-        left = [path.name for path in self.meshes.iterdir() if path.name not in may_stay]
-        left = [name for name in left if not any(job in name for job in self.vanished)]
-        assert not left, f"{left} is left where the jobs delivered"
+        delivered = [path.name for path in self.meshes.iterdir() if path.name not in may_stay]
+        strays = [name for name in delivered if not any(job in name for job in self.vanished)]
+        assert not strays, f"{strays} is left where the jobs delivered"
 
     def _see_all(self) -> None:
         """The leader has observed everything and acted once: flags are set again."""

@@ -141,7 +141,10 @@ def test_records_claims_and_indexes_of_any_type_are_replaced(jobs: Jobs, state: 
     keys += [f"{kind}:{job_id}-1" for kind in ("claim", "alive", "end", "stop")]
     keys += [key for pattern in ("records:*", "fence:*", "worker:*") for key in state.keys(pattern)]
     for key in (*keys, "workers", "epoch"):
-        state.pipeline().delete(key).lpush(key, "of another type").execute()  # at once: their owners write them again
+        with state.pipeline() as at_once:  # their owners write them again
+            at_once.delete(key)
+            at_once.lpush(key, "of another type")
+            at_once.execute()
 
     assert [jobs.wait_finished(name)["status"]["phase"] for name in (*others, jobs.create())] == ["Succeeded"] * 3
     assert jobs.wait_finished(victim)["status"]["phase"] in ("Succeeded", "Failed")

@@ -6,9 +6,9 @@ import logging
 from types import SimpleNamespace
 
 import fakeredis
-import kombu
 import pytest
 import redis
+from kombu.connection import Connection
 from kombu.transport import virtual
 from reconstruction_operator.broker import transport
 from reconstruction_operator.state import connections
@@ -97,4 +97,4 @@ def test_a_failed_acknowledgement_frees_the_slot_and_is_raised(method: str, erro
 )
 def test_every_scheme_of_redis_gets_a_hardened_transport(url: str, expected: type) -> None:
     transport.install()
-    assert kombu.Connection(url).get_transport_cls() is expected
+    assert Connection(url).get_transport_cls() is expected

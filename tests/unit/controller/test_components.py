@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from reconstruction_operator.controller import components
 from reconstruction_operator.controller.components import Operator
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import DispatchWindow
+from reconstruction_operator.telemetry import metrics
 
 from tests.support.jobs import make_body
 from tests.support.settings import configure
@@ -41,8 +41,8 @@ async def test_gauges_count_the_jobs_of_the_cache(operator: Operator) -> None:
     operator.cache.put(make_body("banana"))
     operator.measure()
 
-    assert components.metrics.JOBS.labels("Pending")._value.get() == 1
-    assert components.metrics.LEADER._value.get() == 0
+    assert metrics.JOBS.labels("Pending")._value.get() == 1
+    assert metrics.LEADER._value.get() == 0
 
 
 @pytest.fixture

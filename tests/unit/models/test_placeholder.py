@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trimesh
@@ -51,7 +52,7 @@ def test_steps_that_take_no_time_are_not_kept_as_stages(output: Path) -> None:
 
 
 def test_files_are_a_cube_that_trimesh_reads_and_two_pictures(output: Path) -> None:
-    mesh = trimesh.load(output / "model.glb", force="mesh")
+    mesh: Any = trimesh.load(output / "model.glb", force="mesh")
     assert (len(mesh.faces), mesh.is_watertight or mesh.merge_vertices(merge_norm=True) is None) == (12, True)
     assert mesh.extents.tolist() == [1.0, 1.0, 1.0]
     assert mesh.volume == pytest.approx(1.0)

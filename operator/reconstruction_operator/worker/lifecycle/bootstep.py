@@ -15,7 +15,7 @@ from celery import bootsteps
 class LifelongStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """A bootstep of the consumer. Subclasses define `begin` and `end`, each of which is called at most once."""
 
-    requires = ("celery.worker.consumer:Tasks",)  # by then the worker consumes its queues
+    requires: tuple[str, ...] = ("celery.worker.consumer:Tasks",)  # by then the worker consumes its queues
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)

@@ -32,6 +32,11 @@ def plain(folder: Path) -> list[Path]:
     return scenes.save(folder, [cv2.GaussianBlur(np.full((240, 320), 128, np.uint8), (5, 5), 0)] * 3)
 
 
+def photo_of(path: Path) -> Photo:
+    height, width = cv2.imread(str(path)).shape[:2]
+    return Photo(path, width, height, 1)
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
@@ -52,8 +57,8 @@ def plain(folder: Path) -> list[Path]:
 def test_a_set_without_a_model_fails_with_its_reason(
     make: Callable[[Path], list[Path]], expected: str, tmp_path: Path
 ) -> None:
-    photos = [Photo(path, *cv2.imread(str(path)).shape[1::-1], 1) for path in make(tmp_path / "photos")]
-    work = Work(tuple(photos), tmp_path / "scratch", tmp_path / "output", {"quality": "fast"}, 1)
+    photos = tuple(map(photo_of, make(tmp_path / "photos")))
+    work = Work(photos, tmp_path / "scratch", tmp_path / "output", {"quality": "fast"}, 1)
     work.scratch_dir.mkdir()
     work.output_dir.mkdir()
     with pytest.raises(ModelFailure, match=expected):

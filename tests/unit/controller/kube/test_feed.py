@@ -39,7 +39,7 @@ class Watching:
         while not self.cache.relisted:  # noqa: ASYNC110  # the sweeper, which reads it, waits for no event
             await asyncio.sleep(0.01)
 
-    async def list(self) -> Any:
+    async def relist(self) -> Any:
         async with self.session.get(PATH, params={"limit": "500"}) as answer:
             return await answer.json()
 
@@ -81,7 +81,7 @@ async def test_kopf_gets_a_list_without_objects_once_the_unfinished_jobs_are_cac
 ) -> None:
     server.blocked = asyncio.Event()
 
-    answer = await watching.list()
+    answer = await watching.relist()
 
     assert answer == {"metadata": {"resourceVersion": "100"}, "items": []}
     assert watching.cache.listed.is_set()
@@ -95,7 +95,7 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
     """Without a watch cache an API server reads all objects to select some, which may outlast a request."""
     server.selections_that_fail = 2
 
-    await watching.list()
+    await watching.relist()
 
     assert (len(watching.cache), watching.cache.complete.is_set(), server.asked.count("page")) == (8, True, 4)
     assert not watching.cache.relisted
@@ -109,9 +109,9 @@ async def test_after_a_failed_list_the_cache_counts_as_relisted(
     server.selections_that_fail = selections
     server.later_pages_that_fail = pages
     with contextlib.suppress(aiohttp.ClientConnectionError):
-        await watching.list()
+        await watching.relist()
 
-    await watching.list()
+    await watching.relist()
 
     assert watching.cache.relisted
 
@@ -134,7 +134,7 @@ async def test_the_cache_is_current_for_as_long_as_a_watch_and_a_request_may_tak
     watching: Watching, seconds: int, stale: bool, dead: bool
 ) -> None:
     assert (watching.feed.stale, watching.feed.dead) == (True, False)  # no response yet
-    await watching.list()
+    await watching.relist()
     watching.clock.now += seconds
 
     assert (watching.feed.answered_seconds(), watching.feed.stale, watching.feed.dead) == (seconds, stale, dead)
@@ -142,7 +142,7 @@ async def test_the_cache_is_current_for_as_long_as_a_watch_and_a_request_may_tak
 
 async def test_a_failed_page_is_requested_again_and_the_list_continues(server: ApiServer, watching: Watching) -> None:
     server.blocked = asyncio.Event()
-    await watching.list()
+    await watching.relist()
 
     server.failures = 2
     server.blocked.set()
@@ -156,8 +156,8 @@ async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
 ) -> None:
     """The list in progress began before the watch missed anything."""
     server.blocked = asyncio.Event()
-    await watching.list()
-    await watching.list()
+    await watching.relist()
+    await watching.relist()
     assert not watching.cache.complete.is_set()
 
     server.blocked.set()
@@ -229,7 +229,7 @@ async def test_an_object_of_a_list_that_cannot_be_read_is_skipped_and_counted(
     server.bodies[5][field]["queue"] = "MARK"
     server.replaced = (b"MARK", b"\xff\xfe")
 
-    await watching.list()
+    await watching.relist()
     await watching.cache.complete.wait()
 
     assert sorted(names(watching.cache)) == sorted(

@@ -65,18 +65,18 @@ def test_a_cancel_does_not_wait_for_a_dead_mount(jobs_dir: Path, meshes: Path, m
     done = threading.Event()
     prepare = workspace.prepare
 
-    def wait(*args: Any) -> workspace.Workspace:
+    def wait(*args: Any) -> Workspace:
         job_manager.assert_cancelled(JOB)
         back.wait()
         return prepare(*args)
 
-    def discard(space: workspace.Workspace) -> None:
+    def discard(space: Workspace) -> None:
         discarding(space)
         done.set()
 
-    discarding = workspace.Workspace.discard
+    discarding = Workspace.discard
     monkeypatch.setattr(workspace, "prepare", wait)
-    monkeypatch.setattr(workspace.Workspace, "discard", discard)
+    monkeypatch.setattr(Workspace, "discard", discard)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
     back.set()
     assert done.wait(60)

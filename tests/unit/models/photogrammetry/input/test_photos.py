@@ -10,7 +10,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 from reconstruction_operator.models.interface import ModelFailure, Photo, mask_of
 from reconstruction_operator.models.photogrammetry import parallel
-from reconstruction_operator.models.photogrammetry.input import photos
+from reconstruction_operator.models.photogrammetry.input import metadata, photos
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata
 
 from tests.support.engine.geometry import QUIET
@@ -223,13 +223,13 @@ def write_two(folder: Path) -> list[Photo]:
 
 
 def test_photos_are_decoded_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both, read = threading.Barrier(2, timeout=30), photos.metadata.read
+    both, read = threading.Barrier(2, timeout=30), metadata.read
 
     def read_together(image: Image.Image) -> Metadata:
         both.wait()
         return read(image)
 
-    monkeypatch.setattr(photos.metadata, "read", read_together)
+    monkeypatch.setattr(metadata, "read", read_together)
     prepared = photos.prepare(write_two(tmp_path), tmp_path / "prepared", 60, threads=2, progress=QUIET)
     assert [photo.source for photo in prepared] == ["a.png", "b.png"]
 
@@ -239,7 +239,7 @@ def test_only_as_many_photos_are_decoded_as_fit_into_the_memory(
 ) -> None:
     both = threading.Barrier(2)
     met = list[bool]()
-    read = photos.metadata.read
+    read = metadata.read
 
     def read_after_a_while(image: Image.Image) -> Metadata:
         try:
@@ -250,7 +250,7 @@ def test_only_as_many_photos_are_decoded_as_fit_into_the_memory(
             met.append(True)
         return read(image)
 
-    monkeypatch.setattr(photos.metadata, "read", read_after_a_while)
+    monkeypatch.setattr(metadata, "read", read_after_a_while)
     monkeypatch.setattr(parallel, "available_bytes", lambda _root: 40_000)  # a photo of 60 x 40 px needs 33,600
     photos.prepare(write_two(tmp_path), tmp_path / "prepared", 60, threads=2, progress=QUIET)
     assert met == [False, False]

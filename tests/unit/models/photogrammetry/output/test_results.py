@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_all_files_of_the_models_are_written(
         "pointcloud.ply",
     }
     assert more <= names
-    cloud = trimesh.load(tmp_path / "pointcloud.ply", process=False)
+    cloud: Any = trimesh.load(tmp_path / "pointcloud.ply", process=False)
     # That of the surface beside the point, or grey.
     assert np.asarray(cloud.colors)[:, :3].tolist() == [[200, 30, 20], [200, 30, 20], [128, 128, 128]]
 
