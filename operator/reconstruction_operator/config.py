@@ -34,6 +34,7 @@ _protocol = section("The protocol", BOTH)
 _storage = section("Object storage", WORKER, child=True)
 _worker = section("The worker", WORKER, child=True)
 _operator = section("The operator", OPERATOR)
+_notifications = section("Notifications", OPERATOR)
 _quota = partial(_operator, unit="NAMESPACE=NUMBER,…", read=readers.quotas)
 
 
@@ -249,6 +250,28 @@ class Settings:
     )
     PREFLIGHT_SECONDS: float = _operator(
         2.0, "time for which a job waits until a worker checks its input in advance; 0: never"
+    )
+    NOTIFICATIONS: Grants = _notifications(
+        (),
+        "address to which an event is sent when a job ends or needs a person, by namespace; * for all other "
+        "namespaces; empty: none",
+        unit="NAMESPACE=URL,…",
+        read=readers.notified,
+    )
+    NOTIFICATION_HOSTS: Names = _notifications(
+        (), "allowlist of the hosts of these addresses, at public or private addresses; others are refused"
+    )
+    NOTIFICATION_KEYS: str = _notifications(
+        "",
+        "folder with the keys that sign the events: a file for each namespace with an address of its own, and OTHERS; "
+        "empty: they are not signed",
+        unit="FOLDER",
+    )
+    NOTIFICATION_WAIT_SECONDS: float = _notifications(
+        3600.0, "time after which a job that waits for a worker needs a person; 0: never"
+    )
+    NOTIFICATION_RETRY_SECONDS: float = _notifications(
+        86400.0, "time for which an event is sent again until the receiver accepts it", least=1.0
     )
     BACKOFF_SECONDS: float = _operator(10.0, "backoff before the second attempt; doubles for each further one")
     BACKOFF_MAX_SECONDS: float = _operator(600.0, "limit of the backoff")

@@ -151,6 +151,21 @@ def _pairs(name: str, text: str, right: re.Pattern[str], form: str) -> Iterator[
         yield first, second
 
 
+_NOTIFIED = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\x00-\x20\x7f#]*)?")
+
+
+def notified(name: str, text: str) -> Grants:
+    """Read entries NAMESPACE=URL, separated by commas. No error shows an address, which may hold a secret."""
+    entries = []
+    for number, entry in enumerate(names(name, text), 1):
+        namespace, _, address = entry.partition("=")
+        if not _NAMESPACE.fullmatch(namespace) or not _NOTIFIED.fullmatch(address):
+            form = "a namespace, or *, and = and an address (maps=https://events.example.com/jobs)"
+            raise InvalidSettingError(f"{name}: entry {number} is not {form}, without a user")
+        entries.append((namespace, address))
+    return tuple(entries)
+
+
 def reader(default: object, *, least: float, most: float, choices: tuple[str, ...]) -> Reader:
     """Return the reader for values of the type of `default`."""
     match default:

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.shapes import member, shape
@@ -191,6 +192,39 @@ class InstallationMark:
     lease: str = member("", "Lease of the operator that manages the job, as namespace/name.", max_length=512)
 
 
+class NotificationState(enum.StrEnum):
+    """What became of a notification."""
+
+    PENDING = "Pending"  # not delivered yet
+    SENT = "Sent"
+    DROPPED = "Dropped"  # no receiver accepted it in time
+
+
+CANCEL_REQUESTED: Final = "CancelRequested"
+WAITING: Final = "Waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event about the job for a receiver outside the cluster. Kind and attempt are its key."""
+
+    kind: str = field(
+        metadata=shape(
+            "The verdict on the ended job, or why the job needs a person.",
+            required=True,
+            choices=(*(verdict.value for verdict in Verdict), CANCEL_REQUESTED, WAITING),
+        )
+    )
+    attempt: int = member(1, "Number of the attempt.", required=True, minimum=1)
+    time: datetime | None = member(None, "When it happened.")
+    state: NotificationState = member(NotificationState.PENDING, "Whether a receiver has it.")
+
+
+def unsent(notifications: tuple[Notification, ...]) -> tuple[Notification, ...]:
+    """Return those that are not delivered yet."""
+    return tuple(one for one in notifications if one.state is NotificationState.PENDING) if notifications else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The status. Empty until the operator has seen the job."""
@@ -288,6 +322,13 @@ class Status:
     )
     cancel: Cancel | None = member(None, "When each step of a cancel was seen.")
     failure: Failure | None = member(None, "Why the job failed or, if it is not finished, why its last attempt failed.")
+    notifications: tuple[Notification, ...] = member(
+        (),
+        "Events that are sent to the namespace's address for notifications, in order; those of earlier attempts leave "
+        "once they are sent.",
+        absent="none, or the namespace has no address",
+        max_items=16,
+    )
     conditions: tuple[Condition, ...] = member(
         (),
         "For programs and kubectl wait: Failed, Cancelled, Complete, CancelRequested, "
@@ -304,6 +345,11 @@ class Status:
     def why_failed(self) -> str:
         """The failure's message; empty without a failure."""
         return self.failure.message if self.failure else ""
+
+    @property
+    def unsent(self) -> tuple[Notification, ...]:
+        """The notifications that are not delivered yet."""
+        return unsent(self.notifications)
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return the condition of that type; None if it is absent."""

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config
@@ -33,6 +34,8 @@ from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.releases import Releases
 from reconstruction_operator.controller.loop.sweeper import Sweeper
+from reconstruction_operator.controller.notifications.notifier import Notifier
+from reconstruction_operator.controller.notifications.sending import Sender
 from reconstruction_operator.controller.probes import Check, late
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.supervision import Supervisor
@@ -132,6 +135,17 @@ class Operator:
             installation=installation,
             preflight=self.preflight,
         )
+        keys = Path(settings.NOTIFICATION_KEYS) if settings.NOTIFICATION_KEYS else None
+        self.notifier = Notifier(
+            api,
+            self.cache,
+            self.election,
+            self.events,
+            Sender(settings.NOTIFICATION_HOSTS, keys),
+            timing,
+            retry_seconds=settings.NOTIFICATION_RETRY_SECONDS,
+            gallery=settings.GALLERY_ADDRESS,
+        )
         self.supervisor = Supervisor(stopping)
 
     async def start(self) -> None:
@@ -142,6 +156,7 @@ class Operator:
         start("lists", self.feed.run())
         start("status writer", self.writer.run())
         start("events", self.events.run())
+        start("notifications", self.notifier.run())
         start("publisher", Publisher(self.api, self.election, self.info).run())
         start("connection to Redis", self.view.connection.run())
         start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
@@ -223,6 +238,7 @@ class Operator:
                 metrics.QUEUE_JOBS.labels(label, phase.value).set(number)
         metrics.CONTESTED.set(self.cache.counts.contested)
         metrics.DIRTY.set(self.cache.queued)
+        metrics.UNSENT.set(self.cache.count_unsent())
         metrics.LEADER.set(self.reconciler.serving)
         metrics.WATCH_AGE.set(self.feed.answered_seconds() or 0.0)
         self.writer.writes.measure()

@@ -7,13 +7,14 @@ their job's id is an index. The cache tells each index which entry leaves, and w
 - the waiting lines: of jobs that wait for dispatch (`loop.waiting`) or for a check of their input
   (`loop.preflight`), and of status writes (`writes.write_queue`)
 
-Two sets beside them spare passes over all jobs: the active jobs (`kube.cache`), and those with a place
-(`loop.admission`).
+Sets beside them spare passes over all jobs: the active jobs and those with unsent notifications (`kube.cache`), and
+those with a place (`loop.admission`).
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -109,6 +110,17 @@ class Silence:
     interruptions: int  # of the connection until then
 
 
+@dataclass(slots=True)
+class Delivery:
+    """The next notification of a job that is not sent."""
+
+    busy: bool = False  # it is being sent or marked
+    due: float = -math.inf  # monotonic, of the next try
+    tries: int = 0
+    warned: bool = False  # an Event tells why it is refused
+    accepted: tuple[str, int] | None = None  # kind and attempt of the one that only lacks its mark
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Subject:
     """What is observed in Redis: a job, or the record of a deleted one."""
@@ -142,6 +154,7 @@ class Entry(Subject):
     place: Place = UNKNOWN  # as its status shows it while it waits
     checked: Checked | None = None  # the result of preflight, until the status holds it
     counted: CountedMessage | None = None  # its newest message
+    delivery: Delivery | None = None  # of its notifications, while one is not sent
 
     @property
     def key(self) -> JobRef:
@@ -152,6 +165,7 @@ class Entry(Subject):
         """Drop what belongs to a tenure. The indices are cleared beside it."""
         self.rank = self.wake_at = self.write = self.check = self.candidate = None
         self.silence = self.sent = self.order = self.planned = self.checked = self.counted = None
+        self.delivery = None
         self.failures, self.place = 0, UNKNOWN
         self.waiting = self.skipped = self.left = False
 

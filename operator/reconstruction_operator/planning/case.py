@@ -158,10 +158,11 @@ class Case:
         seconds = self.job.spec.queue_deadline_seconds
         if seconds is None or self.worker or self.stored.start_time is not None:
             return None
-        return after(self._waiting_since, seconds)
+        return after(self.waiting_since, seconds)
 
     @property
-    def _waiting_since(self) -> datetime:
+    def waiting_since(self) -> datetime:
+        """Since when the job has waited for its first start: its creation or resume."""
         suspended = self.stored.condition(ConditionType.SUSPENDED)
         if suspended is not None and suspended.status == "True":
             return self.at  # it is being resumed

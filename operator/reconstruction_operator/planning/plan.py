@@ -38,6 +38,7 @@ from reconstruction_operator.planning.status.conditions import Circumstances, co
 from reconstruction_operator.planning.status.details import updated
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
+from reconstruction_operator.planning.status.notifications import long_wait_at, notifications
 from reconstruction_operator.planning.status.waiting import wait_of
 from reconstruction_operator.planning.times import earliest, whole
 from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
@@ -105,7 +106,7 @@ def complete(draft: Draft, mine: InstallationMark, *, admitted: bool) -> Plan:
         actions=(*actions, *_record(case, actions, mine)),  # an attempt is ended before the next one is allowed
         events=events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason),
         wants_dispatch=decision.wants_dispatch,
-        wake_at=earliest((flags_due, *decision.wake), case.now),
+        wake_at=earliest((flags_due, *decision.wake, long_wait_at(case, decision.state)), case.now),
         again=_is_awaited(case, status, actions, mine),
     )
 
@@ -181,6 +182,7 @@ def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:
         verdict=verdict,
         message=message,
         cancel=_cancel(case, decision.state),
+        notifications=notifications(case, decision.state, max(1, details.attempt), verdict),
         conditions=listed,
     )
     # Truncated here and not only when written: otherwise the stored status would always differ from the plan.

@@ -16,6 +16,7 @@ from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.places import UNKNOWN, Place
 from reconstruction_operator.planning.quotas import Refusal
+from reconstruction_operator.readers import Grants
 
 
 class Management(enum.Enum):
@@ -104,8 +105,15 @@ class Timing:
     backoff_max_seconds: float
     cancel_ttl_seconds: float
     progress_seconds: float
+    notifications: Grants = ()
+    notification_wait_seconds: float = 0.0
     deletion_policy: str = DELETE
     retain_seconds_after_deletion: int = 0
+
+    def notified(self, namespace: str) -> str:
+        """Return the address to which the events of a namespace's jobs are sent; empty: to none."""
+        addresses = dict(self.notifications)
+        return addresses.get(namespace) or addresses.get("*", "")
 
     def retention(self, spec: Spec) -> int:
         """Return for how many seconds a deleted job's result stays in the trash, by the job's policy or else by these

@@ -119,6 +119,13 @@ OLDEST_WRITE = _gauge(
     "Age of the oldest status write in the queue, except writes of jobs that wait for their turn.",
 )
 EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
+NOTIFICATIONS = _counter(
+    "notifications",
+    "Tries to send a notification, by result (sent, failed, refused: by the settings or a redirection), and those "
+    "that were dropped.",
+    ("result",),
+)
+UNSENT = _gauge("unsent_notifications_jobs", "Jobs with notifications that are not sent yet.")
 WATCH_AGE = _gauge("watch_age_seconds", "Time since the API server last answered a list or watch of this replica.")
 OBJECTS_SKIPPED = _counter(
     "objects_skipped",
@@ -142,6 +149,8 @@ for _verdict in Verdict:
     _outcome = _verdict.value if _verdict in (Verdict.FAILED, Verdict.CANCELLED) else "Succeeded"
     for _reason in REASONS if _verdict is Verdict.FAILED else ("",):
         JOBS_FINISHED.labels(_outcome, _reason, _verdict.value)
+for _result in ("sent", "failed", "refused", "dropped"):
+    NOTIFICATIONS.labels(_result)
 for _response in ("list", "watch"):
     OBJECTS_SKIPPED.labels(_response)
 for _stage in ("redis", "plan", "act", "loop"):

@@ -22,7 +22,7 @@ _SPEC_NAMES = (
 _STATUS_NAMES = (
     "observedGeneration phase phaseDetail timeDetail reason attempt failures nextAttemptTime taskId worker "
     "simulated verdict message dispatchTime startTime completionTime progress inputs outputs quality steps usage "
-    "installation reusedFrom redisLosses cancel failure warning size conditions"
+    "installation reusedFrom redisLosses cancel failure warning size conditions notifications"
 )
 
 

@@ -19,7 +19,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Failure, Phase, Status
+from reconstruction_operator.api.status import Failure, Phase, Status, unsent
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
@@ -51,6 +51,7 @@ _KEPT_OF_STATUS: Final = (
     "installation",
     "cancel",
     "failure",
+    "notifications",
 )
 _kept_of_spec: Final = operator.attrgetter(*_KEPT_OF_SPEC)
 _kept_of_status: Final = operator.attrgetter(*_KEPT_OF_STATUS)
@@ -157,6 +158,7 @@ def _kept(status: Any) -> Status:
     kept = dict(zip(_KEPT_OF_STATUS, _kept_of_status(status), strict=True))
     kept["worker"] = kept["worker"] and sys.intern(kept["worker"])
     kept["installation"] = kept["installation"] and _shared(kept["installation"])
+    kept["notifications"] = unsent(kept["notifications"])
     kept["failure"] = kept["failure"] and _shared(Failure(kept["failure"].reason))
     return Status(**kept)
 

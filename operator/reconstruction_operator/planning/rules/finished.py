@@ -157,5 +157,8 @@ def next_plan(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | 
 
 
 def _expires(job: Job) -> datetime | None:
+    """Return when the job's time to live expires; None: not yet known, until all its notifications are sent."""
+    if job.status.unsent:
+        return None
     seconds, ended = job.spec.ttl_seconds_after_finished, job.status.completion_time
     return None if seconds is None or ended is None else after(ended, seconds)
