@@ -28,6 +28,7 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/storage.md",
         "docs/queues.md",
         "docs/dashboards.md",
+        "docs/notifications.md",
         "docs/logs.md",
         "docs/runbooks/README.md",
         "docs/backups.md",

@@ -26,7 +26,7 @@ class CloudEvent:
 
 def cloud_event(key: JobRef, notification: Notification, status: Mapping[str, Any], gallery: str) -> CloudEvent:
     """Return the event of a job's notification. `status` is the job's, as JSON; `gallery` its page's URL, or empty."""
-    event_id = f"{key.uid}.{notification.attempt}.{notification.kind}"
+    event_id = f"{key.uid}-{notification.attempt}-{notification.kind}"  # without dots, which the signature uses
     headers = {
         "Content-Type": "application/json",
         "ce-specversion": "1.0",

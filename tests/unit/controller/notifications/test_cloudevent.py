@@ -21,7 +21,7 @@ def test_an_event_has_the_attributes_in_its_headers_and_the_status_in_its_data()
     assert event.headers == {
         "Content-Type": "application/json",
         "ce-specversion": "1.0",
-        "ce-id": "uid-1.2.Fine",
+        "ce-id": "uid-1-2-Fine",
         "ce-source": "/apis/reconstruction.dev/v1alpha1/namespaces/team/reconstructionjobs/banana",
         "ce-type": "dev.reconstruction.job.fine",
         "ce-subject": "team/banana",

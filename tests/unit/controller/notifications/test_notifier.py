@@ -110,8 +110,8 @@ async def test_a_jobs_notifications_are_sent_in_order_and_marked() -> None:
     sent = [await world.pass_over() for _ in range(3)]
 
     assert sent == [
-        ["uid-banana.1.CancelRequested to https://all with OTHERS"],
-        ["uid-banana.1.Fine to https://all with OTHERS"],
+        ["uid-banana-1-CancelRequested to https://all with OTHERS"],
+        ["uid-banana-1-Fine to https://all with OTHERS"],
         [],
     ]
     assert world.states() == ["Sent", "Sent"]
@@ -121,7 +121,7 @@ async def test_a_namespace_with_an_address_of_its_own_has_its_own_key() -> None:
     body = make_body(phase="Succeeded", notifications=pending("Fine"))
     world = World(body, addresses=[("*", "https://all"), ("default", "https://own")])
 
-    assert await world.pass_over() == ["uid-banana.1.Fine to https://own with default"]
+    assert await world.pass_over() == ["uid-banana-1-Fine to https://own with default"]
 
 
 async def test_what_is_not_accepted_is_sent_again_with_a_growing_pause() -> None:
