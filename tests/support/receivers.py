@@ -93,12 +93,16 @@ class Receiver:
         return [one for one in self.received if one.answer < 300 and one.id.startswith(uid)]
 
     def wait(self, uid: str, *kinds: str, timeout_seconds: float = 20.0) -> list[Received]:
-        """Wait until the events of these kinds of that job were accepted, in that order."""
+        """Wait until the events of these kinds of that job were accepted, in that order, and return them."""
         expected = [f"{uid}-1-{kind}" for kind in kinds]
+
+        def accepted() -> list[Received]:
+            return [one for one in self.accepted(uid) if one.id in expected]
+
         wait_until(
-            lambda: list(dict.fromkeys(one.id for one in self.accepted(uid))) == expected,
+            lambda: list(dict.fromkeys(one.id for one in accepted())) == expected,
             f"{expected}",
             timeout_seconds=timeout_seconds,
             seen=lambda: [(one.id, one.answer) for one in self.received],
         )
-        return self.accepted(uid)
+        return accepted()

@@ -65,8 +65,9 @@ def ended(jobs: Jobs, name: str) -> str:
     return uid
 
 
-def states(jobs: Jobs, name: str) -> list[str]:
-    return [one["state"] for one in jobs.get(name)["status"].get("notifications", [])]
+def states(jobs: Jobs, name: str) -> set[str]:
+    """Return the states of the job's notifications: on a busy machine its wait may be one of them."""
+    return {one["state"] for one in jobs.get(name)["status"].get("notifications", [])}
 
 
 def wait_for_event(jobs: Jobs, reason: str) -> str:
@@ -91,7 +92,7 @@ def test_the_end_of_a_job_arrives_signed_and_once(jobs: Jobs, receiver: Receiver
     assert event.data["job"] == {"namespace": jobs.namespace, "name": name, "uid": uid}
     assert event.data["status"]["outputs"] == jobs.get(name)["status"]["outputs"]
     assert event.data["gallery"] == f"https://gallery.example.com/jobs/{jobs.namespace}/{name}"
-    wait_until(lambda: states(jobs, name) == ["Sent"], "the mark of the sent notification")
+    wait_until(lambda: states(jobs, name) == {"Sent"}, "the mark of the sent notification")
 
 
 @pytest.mark.usefixtures("held")
@@ -108,7 +109,7 @@ def test_what_needs_a_person_arrives_before_the_end(jobs: Jobs, receiver: Receiv
 
 
 def test_a_job_that_is_refused_at_once_is_told_too(jobs: Jobs, receiver: Receiver) -> None:
-    name = jobs.create(input={"uri": "ftp://nowhere"})
+    name = jobs.create(input={"uri": "s3://nowhere/banana"})
     uid = jobs.wait_phase(name, "Failed")["metadata"]["uid"]
 
     (event,) = receiver.wait(uid, "Failed")
@@ -159,7 +160,7 @@ def test_an_event_survives_a_killed_operator_with_the_same_id(
     system.start_operator("successor")
 
     accepted = receiver.wait(uid, "Simulated", timeout_seconds=60)
-    assert {one.id for one in accepted} == refused == {f"{uid}-1-Simulated"}
+    assert {one.id for one in accepted} == {f"{uid}-1-Simulated"} == refused
 
 
 def test_a_redirection_is_refused_and_reported(jobs: Jobs, receiver: Receiver) -> None:
@@ -171,7 +172,7 @@ def test_a_redirection_is_refused_and_reported(jobs: Jobs, receiver: Receiver) -
 
     assert note.endswith("host 127.0.0.1 redirects (HTTP 302), which is not followed")
     assert {one.path for one in receiver.received} == {"/jobs"}
-    assert states(jobs, name) == ["Pending"]
+    assert states(jobs, name) == {"Pending"}
 
 
 def test_a_host_that_is_not_listed_is_refused_and_reported(
@@ -210,8 +211,9 @@ def test_the_receiver_of_the_documentation_verifies_events(
             jobs = Jobs(system, namespace)
             name = jobs.create_in("Succeeded")
 
-            wait_until(lambda: states(jobs, name) == ["Sent"], "the mark of the sent notification")
+            wait_until(lambda: states(jobs, name) == {"Sent"}, "the mark of the sent notification")
         finally:
             program.kill()
-    uid, message = jobs.get(name)["metadata"]["uid"], jobs.get(name)["status"]["message"]
+    job = jobs.get(name)
+    uid, message = job["metadata"]["uid"], job["status"]["message"]
     assert printed.read_text() == f"{uid}-1-Simulated {name} {message}\n"

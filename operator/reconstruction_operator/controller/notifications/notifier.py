@@ -110,7 +110,8 @@ class Notifier:
             yield entry
 
     async def _handle(self, entry: Entry) -> None:
-        delivery, address = entry.delivery or Delivery(), self.timing.notified(entry.key.namespace)
+        delivery = entry.delivery or Delivery()
+        address = self.timing.notified(entry.key.namespace)
         try:
             await self._advance(entry, delivery, address)
         except ApiError as error:
@@ -143,12 +144,13 @@ class Notifier:
 
     async def _send(self, entry: Entry, delivery: Delivery, address: str, stored: _Stored) -> NotificationState | None:
         """Send it, and return its new state; None if it is to be sent again."""
-        key, notification, now = entry.key, stored.notification, self.monotonic()
+        key, notification = entry.key, stored.notification
         name = f"notification {notification.kind} of attempt {notification.attempt}"
         if not address:
             transition_log.log_step(key, "NotificationDropped", f"The {name} has no address any more")
             return NotificationState.DROPPED
-        down, overdue = self._down.get(address), self._overdue(notification)
+        overdue = self._overdue(notification)
+        down = self._down.get(address)
         if down is not None and down.until > self.monotonic():
             if not overdue:  # it went down while this one waited for its place
                 delivery.due = down.until
@@ -166,7 +168,7 @@ class Notifier:
             if error.refused and not delivery.warned:
                 delivery.warned = True
                 self._warn(entry, "NotificationRefused", f"The {name} is not sent, and tried again: {error}")
-            _log.info("The %s of %s is sent again in %.0f s: %s", name, key, delivery.due - now, error)
+            _log.info("The %s of %s is not sent, after %d tries: %s", name, key, delivery.tries, error)
             return None
         self._down.pop(address, None)
         metrics.NOTIFICATIONS.labels("sent").inc()
