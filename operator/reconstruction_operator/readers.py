@@ -151,6 +151,7 @@ def _pairs(name: str, text: str, right: re.Pattern[str], form: str) -> Iterator[
         yield first, second
 
 
+_MAX_PORT: Final = 65_535
 _NOTIFIED = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\x00-\x20\x7f#]*)?")
 
 
@@ -159,7 +160,8 @@ def notified(name: str, text: str) -> Grants:
     entries = []
     for number, entry in enumerate(names(name, text), 1):
         namespace, _, address = entry.partition("=")
-        if not _NAMESPACE.fullmatch(namespace) or not _NOTIFIED.fullmatch(address):
+        match = _NOTIFIED.fullmatch(address)
+        if not _NAMESPACE.fullmatch(namespace) or match is None or int((match[1] or ":0")[1:]) > _MAX_PORT:
             form = "a namespace, or *, and = and an address (maps=https://events.example.com/jobs)"
             raise InvalidSettingError(f"{name}: entry {number} is not {form}, without a user")
         entries.append((namespace, address))

@@ -35,6 +35,12 @@ def value_of(name: str, text: str) -> Any:
             (("maps", "/photos/maps"), ("*", "https://host/{namespace}")),
             id="grants",
         ),
+        pytest.param(
+            "NOTIFICATIONS",
+            "*=http://host:65535/a?b=c, maps=https://host",
+            (("*", "http://host:65535/a?b=c"), ("maps", "https://host")),
+            id="addresses of notifications",
+        ),
     ],
 )
 def test_a_value_is_read_as_its_type(name: str, text: str, value: object) -> None:
@@ -83,6 +89,23 @@ def test_an_invalid_grant_is_an_error_that_quotes_it(name: str, text: str, messa
     with pytest.raises(InvalidSettingError) as refusal:
         value_of(name, text)
     assert str(refusal.value).startswith(f"{name}: {text!r} {message}")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param("https://host/s3cret", id="no namespace"),
+        pytest.param("Maps=https://host/s3cret", id="invalid namespace"),
+        pytest.param("maps=ftp://host/s3cret", id="another scheme"),
+        pytest.param("maps=https://u:s3cret@host/", id="password"),
+        pytest.param("maps=https://host:65536/s3cret", id="port"),
+        pytest.param("maps=https://host/s3cret#a", id="fragment"),
+    ],
+)
+def test_an_invalid_address_of_notifications_is_an_error_without_it(entry: str) -> None:
+    with pytest.raises(InvalidSettingError, match=r"^NOTIFICATIONS: entry 2 is not a namespace, or \*") as refusal:
+        value_of("NOTIFICATIONS", f"*=http://host:8080/a?b=c,{entry}")
+    assert "s3cret" not in str(refusal.value)
 
 
 _SUCH_AS = " must be an address such as redis://:PASSWORD@redis.example.com:6379/1, but "

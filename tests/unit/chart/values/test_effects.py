@@ -120,6 +120,7 @@ EFFECTS: Final = {
         "spec.ingress.0.from.-1",
         {"namespaceSelector": {}},
     ),
+    "no notifications": ({"notifications": {"hosts": ["a"]}}, OPERATOR, f"{CONTAINER}.env.NOTIFICATION_HOSTS", None),
     "no policies": ({"networkPolicy": {"enabled": False}}, "NetworkPolicy/reconstruction-operator", "", None),
     "no metrics: no connection": (NO_METRICS, "NetworkPolicy/reconstruction-worker-cpu", "spec.ingress", []),
     "storage class": ({"jobs": {"storageClassName": "fast"}}, CLAIM, "spec.storageClassName", "fast"),

@@ -186,6 +186,10 @@ REFUSED = {
         {"workers": {"cpu": {"autoscaling": {"enabled": True}}}},
         "workers.cpu.autoscaling needs keda.prometheusAddress",
     ),
+    "notifications to a host that is not listed": (
+        {"notifications": {"namespaces": {"maps": "http://events.maps.svc:8080/"}, "hosts": ["events.example.com"]}},
+        "notifications.hosts lacks events.maps.svc",
+    ),
     "monitor of no port": (
         {"metrics": {"podMonitor": {"enabled": True}, "workerPort": 0}},
         "metrics.podMonitor needs metrics.workerPort",

@@ -199,7 +199,9 @@ def test_a_finished_job_takes_little_memory() -> None:
 def test_the_short_decoder_of_finished_jobs_agrees_with_the_whole_one(ended: str) -> None:
     """The API server also accepts times without a zone, which cannot be compared with others."""
     metadata = {"namespace": "n", "name": "a", "uid": "u", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    told = [{"kind": "Fine", "attempt": 1, "time": ended, "state": state} for state in ("Sent", "Pending")]
     status = {"phase": "Succeeded", "observedGeneration": 1, "worker": "w", "completionTime": ended}
+    status["notifications"] = told
     body = json.dumps({"metadata": metadata, "spec": {"queue": "gpu"}, "status": status}).encode()
     head = parsing.head(body)
     assert head is not None
@@ -207,4 +209,5 @@ def test_the_short_decoder_of_finished_jobs_agrees_with_the_whole_one(ended: str
     job = objects.decode(body, head)
 
     assert job == objects.job_of(parsing.mapping(body), head.key)
+    assert [one.state for one in job.status.notifications] == ["Pending"]
     assert job.status.completion_time is None or job.status.completion_time.tzinfo is not None
