@@ -134,6 +134,16 @@ async def test_what_is_not_accepted_is_sent_again_with_a_growing_pause() -> None
     assert world.states() == ["Sent"]
 
 
+async def test_the_next_notification_of_a_job_begins_with_the_shortest_pause() -> None:
+    world = World(make_body(phase="Succeeded", notifications=pending("CancelRequested", "Fine")))
+    world.answers.extend([REJECTS, REJECTS, None, REJECTS, None])
+
+    counts = [len(await world.pass_over(seconds)) for seconds in (0, 1.1, 2.1, 0, 1.1)]
+
+    assert counts == [1, 1, 1, 1, 1]
+    assert world.states() == ["Sent", "Sent"]
+
+
 async def test_while_a_receiver_is_down_one_event_at_a_time_tries_it() -> None:
     names = ("a", "b", "c")
     world = World(*(make_body(name, phase="Succeeded", notifications=pending("Fine")) for name in names))
