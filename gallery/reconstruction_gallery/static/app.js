@@ -2,6 +2,7 @@
 
 import { request, session } from "./api.js";
 import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
+import "./ended.js";
 import * as store from "./store.js";
 
 const main = document.getElementById("main");

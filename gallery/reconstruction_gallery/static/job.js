@@ -3,6 +3,7 @@
 import { namesPhotos, restore, runAgain } from "./again.js";
 import { request } from "./api.js";
 import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
+import { canFollow, follow, showInTitle } from "./ended.js";
 import { apiUrl, duration, fileUrl, finished, seconds, state, time } from "./format.js";
 import { showMesh } from "./mesh.js";
 import { hasReport, logPanel, photosSection, reportPanel, sections } from "./sections.js";
@@ -59,6 +60,7 @@ export function showJob(main, { namespace, name }, go) {
     }
     if (job === shown) return;
     shown = job;
+    showInTitle(job);
     setText(badge, job.state);
     badge.hidden = parts.element.hidden = false;
     if (job.uploaded && !photos.firstElementChild) photos.replaceChildren(photosSection(key));
@@ -193,7 +195,7 @@ export function showJob(main, { namespace, name }, go) {
   function renderActions() {
     const { job, permissions } = whole;
     const { spec, writers } = job;
-    const from = JSON.stringify([shown.phase, spec, writers, permissions, job.status.failure?.reason]);
+    const from = JSON.stringify([shown.phase, spec, writers, permissions, job.status.failure?.reason, canFollow(shown)]);
     if (from === offered) return; // a button that is replaced under the pointer loses the click
     offered = from;
     const made = [];
@@ -213,6 +215,7 @@ export function showJob(main, { namespace, name }, go) {
       }
       if (spec.suspend) made.push(h("p", { class: "notice" }, `The job is suspended${by(writers.suspend)}.`));
     }
+    if (canFollow(shown)) made.push(h("button", { type: "button", onclick: tell }, "Tell me when it ends"));
     if (finished(shown)) made.push(...finishedActions(job, permissions));
     if (spec.cancelConfirmed) {
       made.push(h("p", { class: "notice" },
@@ -224,6 +227,11 @@ export function showJob(main, { namespace, name }, go) {
       const same = [...actions.querySelectorAll("button")].find((one) => one.textContent === focused);
       (same ?? actions.querySelector("button") ?? main.querySelector("h1")).focus();
     }
+  }
+
+  async function tell() {
+    if (!await follow(shown)) alertUser("The browser does not allow notifications of this page.");
+    renderActions();
   }
 
   function requestCancel() {

@@ -82,6 +82,7 @@ def _follow(watch: JobWatch, timeout_seconds: int | None, how: Format | None) ->
             if deadline is not None and time.monotonic() >= deadline:
                 codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
                 break
+    show.ring()  # unless the user ended it
     for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in watch.jobs):
         note(f"{label(key, everywhere=everywhere)}: not finished after {timeout_seconds} s; it continues")
     return outcomes.of_all(codes.values())
@@ -115,6 +116,9 @@ class _Show:
 
     def refresh(self) -> None:
         """Redraw the display, if it is a drawing."""
+
+    def ring(self) -> None:
+        """Ring the bell of a terminal: what was awaited is over."""
 
 
 class _ChangeStream(_Show):
@@ -195,6 +199,10 @@ class _Picture(_Show):
     def refresh(self) -> None:
         """Redraw the picture."""
         self._live.refresh()
+
+    def ring(self) -> None:
+        """Ring the bell, since nobody looks at a terminal for minutes."""
+        self.where.print("\a", end="")
 
     def _draw(self) -> RenderableType:
         size = self._console.size

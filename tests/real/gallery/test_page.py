@@ -89,6 +89,29 @@ def test_a_running_job_progresses_and_is_cancelled_in_two_steps(open_page: Open,
     assert jobs.get(name)["spec"]["cancelReason"] == "Wrong photos"
 
 
+def test_a_user_who_asks_for_it_is_told_the_end_of_a_job(open_page: Open, jobs: Jobs) -> None:
+    name = jobs.create(queue="slow", suspend=True)
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
+    # A headless browser shows no notifications
+    page.evaluate("""() => {
+      window.told = [];
+      window.Notification = class {
+        static permission = "default";
+        static async requestPermission() { return this.permission = "granted"; }
+        constructor(title) { window.told.push(title); }
+      };
+    }""")
+
+    page.get_by_role("button", name="Tell me when it ends").click()
+    expect(page.get_by_role("button", name="Tell me when it ends")).to_have_count(0)
+    page.get_by_role("link", name="All jobs").click()
+    jobs.cancel(name)
+
+    wait_until(lambda: page.evaluate("window.told") == [f"{name}: Cancelled"], "the notification")
+    page.locator(".jobs li", has_text=name).click()
+    expect(page).to_have_title(re.compile(f"^Cancelled: {name} "))
+
+
 def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")

@@ -145,6 +145,7 @@ def test_watch_follows_a_job_until_it_finishes(
     done = recon("watch", "banana", "--timeout", "60s")
     assert done.returncode == code
     assert done.stdout.splitlines()[-1].startswith(f"banana: {last}")
+    assert "\a" not in done.stdout
 
 
 def test_watch_prints_a_line_of_json_for_each_change(jobs: Jobs, recon: Program) -> None:
@@ -169,6 +170,7 @@ def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
     assert code == 0
     assert "━" in output
     assert "CancelRequested" in output  # an Event
+    assert output.endswith("\a")  # the bell
 
 
 def test_a_viewer_may_read_and_gets_a_clear_error_otherwise(jobs: Jobs, recon: Program) -> None:
