@@ -23,6 +23,7 @@ class Photo:
     bytes: int  # of the user's file
     # Its mask, in the proportions of the upright photo, black where the object is not
     mask: Path | None = None
+    sha256: str = ""  # of the file; empty: unknown
     warning: str = ""  # for people: what is wrong with its file, which is used all the same
 
 

@@ -5,28 +5,32 @@ Jobs of the same namespace with the same photos continue from kept stages:
     <folder>/<tenant>~<digest>~<job id>~<until>~<bytes>/<stage>~<key>/   kept until that time (whole seconds since 1970)
 
 The tenant is the folder name of the job's namespace (`layout.tenant`); it is empty where there are no namespaces. The
-digest covers the namespace, the photos and the model. The stages of a run get here by one rename, and get from here
-into another run's workspace as hard links: they take their space once, and a deletion does not disturb a run that uses
-them. From another file system, both are copies. The folder is a cache: deleting it only costs time. `models.stages`
-says what is in a stage.
+digest covers the namespace, the photos and the model. A note, `.origin.json`, has the digest of each photo: a job with
+some of them uses parts of the stages that its model shares.
+
+The stages of a run get here by one rename, and get from here into another run's workspace as hard links: they take
+their space once, and a deletion does not disturb a run that uses them. From another file system, both are copies. The
+folder is a cache: deleting it only costs time. `models.stages` says what is in a stage.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import shutil
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, disk
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import layout, workspace
@@ -35,6 +39,8 @@ from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 logger = logging.getLogger(__name__)
 
 _MOST: Final = 256  # entries: each start, success and deletion of a job lists them
+_NOTE: Final = ".origin.json"
+_MAX_NOTE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,14 @@ class Kept:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the stages of a run were made from."""
+
+    family: str  # digest of the namespace and the model
+    photos: tuple[str, ...]  # SHA-256 of each
+
+
 class RunStages:
     """The stages of one run of a job, in its workspace."""
 
@@ -57,21 +71,26 @@ class RunStages:
         self._attempt = attempt
         self._inherited = self._names()
         self._digest = ""  # by which other jobs find them; empty: not kept for others
+        self._origin: Origin | None = None
 
     @property
     def folder(self) -> Path:
         """Where the model writes them."""
         return self._space.stages
 
-    def share(self, key: str) -> None:
-        """Use stages of other jobs that have that key, and let `keep` keep those of this run for them, if the settings
-        allow it.
+    def share(self, key: str, origin: Origin | None = None, shared: Collection[str] = ()) -> None:
+        """Use stages of other jobs that have that key, or else those named in `shared` of a job that has some photos of
+        `origin`, whose family is a key too. Let `keep` keep those of this run for others, if the settings allow it.
         """
         if not config.settings.KEEP_STAGES_SECONDS:
             return
         self._digest = of_namespace(key, self._attempt.job)
+        if self._digest and origin is not None:
+            self._origin = replace(origin, family=of_namespace(origin.family, self._attempt.job))
         if self._digest and self._attempt.number == 1:  # a later attempt has them, unless one may have caused a crash
             link(layout.kept_stages(), self._digest, self._space.stages)
+            if self._origin is not None:
+                link_related(layout.kept_stages(), self._origin, shared, self._space.stages, tenant=self._tenant)
             self._inherited = self._names()
 
     def are_useful(self, end: End) -> bool:
@@ -87,11 +106,15 @@ class RunStages:
         if not self._digest or not self._names():
             return
         try:
-            keep(folder, self._space.stages, self._digest, job.uid, tenant=layout.tenant(job.namespace))
+            keep(folder, self._space.stages, self._digest, job.uid, tenant=self._tenant, origin=self._origin)
         except (OSError, RecursionError) as error:
             logger.warning("the stages of job %s are not kept: %s", job.uid, error)
         if not JobFolder.of(job.uid).output.exists():  # the job is being deleted
             forget(folder, job.uid)
+
+    @property
+    def _tenant(self) -> str:
+        return layout.tenant(self._attempt.job.namespace)
 
     def _names(self) -> set[str]:
         return {path.name for path in workspace.sealed_stages(self._space)}
@@ -107,7 +130,9 @@ def of_namespace(key: str, job: JobRef) -> str:
     return hashlib.sha256(text.encode()).hexdigest() if identity else ""
 
 
-def keep(folder: Path, stages: Path, digest: str, job_id: str, *, tenant: str = "") -> None:
+def keep(
+    folder: Path, stages: Path, digest: str, job_id: str, *, tenant: str = "", origin: Origin | None = None
+) -> None:
     """Move the stages of a run into `folder`, and delete those there that exceed the settings, or what is left on the
     disk.
 
@@ -115,6 +140,8 @@ def keep(folder: Path, stages: Path, digest: str, job_id: str, *, tenant: str = 
     """
     for path in [path for path in stages.iterdir() if path.name.startswith(".")]:  # unfinished, or too large
         disk.delete_tree(path)
+    if origin is not None:
+        (stages / _NOTE).write_text(json.dumps(codec.encode(origin)) + "\n")
     size = disk.usage(stages).bytes
     until = int(time.time()) + config.settings.KEEP_STAGES_SECONDS
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +183,32 @@ def link(folder: Path, digest: str, into: Path) -> None:
             for stage in disk.entries(kept.path):
                 if not stage.name.startswith(".") and not (into / stage.name).exists():
                     _link(stage, into)
+
+
+def link_related(folder: Path, origin: Origin, shared: Collection[str], into: Path, *, tenant: str = "") -> None:
+    """Link (or else copy) the stages named in `shared` of the run that has most photos of `origin`, unless `into` has
+    stages of those names.
+
+    If that fails, they are left out.
+    """
+    missing = set(shared) - {path.name.partition("~")[0] for path in disk.entries(into)}
+    photos = set(origin.photos)
+    candidates = []
+    for kept in entries(folder) if missing else ():
+        other = _origin(kept) if kept.tenant == tenant else None
+        common = len(photos.intersection(other.photos)) if other and other.family == origin.family else 0
+        if common:
+            candidates.append((common, kept.until, kept.path))
+    if candidates:
+        for stage in disk.entries(max(candidates)[2]):
+            if stage.name.partition("~")[0] in missing:
+                _link(stage, into)
+
+
+def _origin(kept: Kept) -> Origin | None:
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        return codec.decode(Origin, json.loads(disk.read_regular(kept.path / _NOTE, _MAX_NOTE_BYTES)))
+    return None
 
 
 def entries(folder: Path) -> Iterator[Kept]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,8 +28,7 @@ class KeptPhotos:
     """The photos of one input. In the note, their paths are names in the folder."""
 
     digest: str  # of the input (`contract.fingerprint`)
-    photos: tuple[Photo, ...]  # with their masks among them
-    sha256: Mapping[str, str]  # of the files in the folder, by name
+    photos: tuple[Photo, ...]  # with their masks among them; each with its digest
     etag: str = ""  # of the https:// archive with the photos; empty for other inputs
 
     @property
@@ -46,10 +45,13 @@ def keep(
     Return them in it. `check` is called often, and may raise.
     """
     folder = workspace.photos
-    sha256 = {photo.path.name: _digest(folder / photo.path.name, check) for photo in photos}
-    named = tuple(replace(photo, path=Path(photo.path.name)) for photo in photos)
+    names = [Path(photo.path.name) for photo in photos]
+    named = tuple(
+        replace(photo, path=name, sha256=_digest(folder / name, check))
+        for photo, name in zip(photos, names, strict=True)
+    )
     disk.delete_tree(workspace.loaded)
-    (folder / _NOTE).write_text(json.dumps(codec.encode(KeptPhotos(digest, named, sha256, etag))) + "\n")
+    (folder / _NOTE).write_text(json.dumps(codec.encode(KeptPhotos(digest, named, etag))) + "\n")
     folder.rename(workspace.loaded)
     return _inside(workspace, named)
 
@@ -66,7 +68,7 @@ def read(workspace: Workspace) -> KeptPhotos | None:
 def are_whole(kept: KeptPhotos, check: Callable[[], None]) -> bool:
     """Return whether all files still match their digests. `check` is called often, and may raise."""
     try:
-        return all(_digest(photo.path, check) == kept.sha256.get(photo.path.name) for photo in kept.photos)
+        return all(_digest(photo.path, check) == photo.sha256 for photo in kept.photos)
     except OSError:
         return False
 

@@ -51,6 +51,7 @@ class StageFolder:
     max_bytes: int = sys.maxsize  # of all sealed stages
     job_id: str = ""
     job: str = ""  # its name in its namespace
+    family: str = ""  # digest of the model and its version, without the photos; empty: no parts of other runs are used
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,9 @@ class Model(Protocol):
     of videos are stored no larger.
 
     `network: bool = False`: whether an isolated model may open network connections.
+
+    `shared_stages: Collection[str] = ()`: the stages of which a run with some of the same photos uses parts
+    (`stages.Stages.related`).
 
     Two more optional attributes state what the model's results depend on (`registry.versions`):
 

@@ -9,6 +9,9 @@ incomplete files. The files of a sealed stage never change: a model that writes 
 only for the key that it was made with, and only if its files have the digests of the seal. The key is a digest of the
 photos, the model and the parameters that the stage reads.
 
+A stage that the same model made from other photos, by the same parameters, is related: a run may copy from it what is
+of its own photos.
+
 Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No
 other process writes there.
 
@@ -42,6 +45,9 @@ _VERSION = 2
 _KEY_CHARS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MAX_SEAL_BYTES = 1 << 20
+
+# What reading a damaged seal may raise
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +98,15 @@ class Stages:
         self._stages[name] = SealedStage(name, path, maker)
         return self._stages[name]
 
+    def related(self, name: str) -> SealedStage | None:
+        """Return a sealed stage of that name which the same model made from other photos, by the same parameters."""
+        own = self._path(name)
+        for path in sorted(self._folder.path.glob(f"{_checked(name)}~*")):
+            seal = _seal(path) if path != own else None
+            if seal is not None and self._folder.family and seal.get("kin") == self._kin(name):
+                return SealedStage(name, path, self._maker_in(seal) or "")
+        return None
+
     def rest_on(self, name: str) -> None:
         """Let the keys of other stages from now on depend on the contents of that sealed stage: they fit no other."""
         stage = self.find(name)
@@ -127,6 +142,7 @@ class Stages:
         content = {
             "version": _VERSION,
             "stage": target.name,
+            "kin": self._kin(name),
             "job": [self._folder.job_id, self._folder.job],
             "attempt": self._folder.attempt,
             "files": [
@@ -181,21 +197,22 @@ class Stages:
         if name in self._stages:
             return self._stages[name].path
         depends_on = [self._folder.key, _checked(name), self._reads(name), self._basis]
-        text = json.dumps(depends_on, sort_keys=True, default=str)
-        return self._folder.path / f"{name}~{hashlib.sha256(text.encode()).hexdigest()[:_KEY_CHARS]}"
+        return self._folder.path / f"{name}~{_key(depends_on)}"
+
+    def _kin(self, name: str) -> str:
+        """Return what related stages of that name have in common."""
+        return _key([self._folder.family, name, self._reads(name)])
 
     def _sealed(self) -> Iterator[Path]:
         return (path for path in self._folder.path.iterdir() if not path.name.startswith("."))
 
     def _maker(self, path: Path) -> str | None:
         """Return what sealed the stage; None if the stage cannot be used."""
-        with contextlib.suppress(
-            OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError
-        ):
-            with (path / SEAL).open("rb") as file:
-                seal = json.loads(file.read(_MAX_SEAL_BYTES))
-            if (seal["version"], seal["stage"]) != (_VERSION, path.name) or not _is_whole(path, seal["files"]):
-                return None
+        seal = _seal(path)
+        return None if seal is None else self._maker_in(seal)
+
+    def _maker_in(self, seal: Mapping[str, Any]) -> str | None:
+        with contextlib.suppress(*_DAMAGED):
             job_id, job = seal["job"]
             if job_id != self._folder.job_id:
                 return f"job {job}" if job else "an earlier run"
@@ -272,6 +289,21 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r:.80} is not a stage name: use at most 32 lower-case letters, digits and dashes")
     return name
+
+
+def _key(depends_on: object) -> str:
+    text = json.dumps(depends_on, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_CHARS]
+
+
+def _seal(path: Path) -> Mapping[str, Any] | None:
+    """Return the seal of a stage; None if the stage is damaged."""
+    with contextlib.suppress(*_DAMAGED):
+        with (path / SEAL).open("rb") as file:
+            seal: Mapping[str, Any] = json.loads(file.read(_MAX_SEAL_BYTES))
+        if (seal["version"], seal["stage"]) == (_VERSION, path.name) and _is_whole(path, seal["files"]):
+            return seal
+    return None
 
 
 def _is_whole(path: Path, files: list[Mapping[str, Any]]) -> bool:

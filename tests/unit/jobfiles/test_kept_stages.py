@@ -12,7 +12,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import kept_stages, layout
-from reconstruction_operator.jobfiles.kept_stages import Kept, RunStages, of_namespace
+from reconstruction_operator.jobfiles.kept_stages import Kept, Origin, RunStages, of_namespace
 from reconstruction_operator.jobfiles.layout import Workspace
 
 from tests.support.deep_folders import make_deep
@@ -86,6 +86,40 @@ def test_a_stage_that_cannot_be_copied_is_left_out(
         monkeypatch.setattr(module, name, refuse)
     kept_stages.link(folder, "d1", tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def keep_of(folder: Path, job_id: str, photos: str, family: str = "f1", tenant: str = "") -> None:
+    for name in ("features", "surface"):
+        (folder.parent / job_id / f"{name}~{job_id}").mkdir(parents=True)
+    origin = Origin(family, tuple(photos))
+    kept_stages.keep(folder, folder.parent / job_id, f"d-{job_id}", job_id, tenant=tenant, origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("photos", "tenant", "linked"),
+    [
+        pytest.param("abcd", "", ["features~job-2"], id="most-photos-in-common"),
+        pytest.param("xyz", "", [], id="none-in-common"),
+        pytest.param("abcd", "red", ["features~job-4"], id="of-the-tenant"),
+    ],
+)
+def test_shared_stages_of_the_run_with_most_photos_in_common_are_linked(
+    folder: Path, tmp_path: Path, photos: str, tenant: str, linked: list[str]
+) -> None:
+    keep_of(folder, "job-1", "ab")
+    keep_of(folder, "job-2", "abc")
+    keep_of(folder, "job-3", "abcd", "f2")
+    keep_of(folder, "job-4", "a", tenant="red")
+    keep(folder, "job-5")
+    kept_stages.link_related(folder, Origin("f1", tuple(photos)), ["features"], tmp_path / "run", tenant=tenant)
+    assert [path.name for path in disk.entries(tmp_path / "run")] == linked
+
+
+def test_no_related_stage_is_linked_beside_one_of_that_name(folder: Path, tmp_path: Path) -> None:
+    keep_of(folder, "job-1", "ab")
+    (tmp_path / "run" / "features~own").mkdir(parents=True)
+    kept_stages.link_related(folder, Origin("f1", ("a",)), ["features"], tmp_path / "run")
+    assert [path.name for path in disk.entries(tmp_path / "run")] == ["features~own"]
 
 
 def test_an_unfinished_stage_does_not_count(folder: Path, tmp_path: Path) -> None:
@@ -242,6 +276,22 @@ def test_only_the_first_attempt_uses_a_stage_of_another_job_which_may_cause_a_cr
     assert names(space.stages) == expected
     assert not run.are_useful(CRASHED)
     assert len(names(kept)) == 1
+
+
+def test_a_job_of_the_namespace_uses_shared_stages_of_another_with_some_of_its_photos(
+    space: Workspace, jobs_dir: Path
+) -> None:
+    def run(uid: str, key: str, photos: str, folder: Path, namespace_uid: str = "ns-1") -> RunStages:
+        stages = RunStages(Workspace(folder), make_attempt(uid, namespace="red", namespace_uid=namespace_uid))
+        stages.share(key, Origin("family", tuple(photos)), ["features"])
+        return stages
+
+    (jobs_dir / "uid-1" / "output").mkdir(parents=True)
+    run("uid-1", "key 1", "ab", space.root).keep()
+    for uid, namespace_uid, expected in (("uid-2", "ns-1", {"features"}), ("uid-3", "ns-2", set())):
+        (space.root / uid / "stages").mkdir(parents=True)
+        run(uid, "key 2", "bc", space.root / uid, namespace_uid)
+        assert names(space.root / uid / "stages") == expected
 
 
 @pytest.mark.parametrize(("deleted", "jobs"), [(False, {"uid-0", "uid-1"}), (True, {"uid-0"})])

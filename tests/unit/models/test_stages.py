@@ -88,6 +88,24 @@ def test_stages_that_a_run_did_not_use_are_dropped(folder: StageFolder) -> None:
     assert sorted(path.name.partition("~")[0] for path in folder.path.iterdir()) == ["depths", "photos"]
 
 
+def test_a_related_stage_is_of_other_photos_and_of_the_same_model_and_parameters(folder: StageFolder) -> None:
+    def stages(key: str, family: str = "model 1", reads: object = 1) -> Stages:
+        return Stages(replace(folder, key=key, family=family, job_id=key, job=key), lambda _: reads)
+
+    other = stages("others")
+    path = other.seal("features", other.begin("features"))
+    found = stages("own").related("features")
+    assert found is not None
+    assert (found.path, str(found)) == (path, "features of job others")
+    assert stages("own").find("features") is None
+    assert stages("others").related("features") is None, "it is the same"
+    for unrelated in (stages("own", "model 2"), stages("own", reads=2), stages("own", "")):
+        assert unrelated.related("features") is None
+
+    (path / SEAL).write_text("{")
+    assert stages("own").related("features") is None
+
+
 def change_name(path: Path) -> None:
     seal = json.loads((path / SEAL).read_text())
     (path / SEAL).write_text(json.dumps(seal | {"stage": "other"}))

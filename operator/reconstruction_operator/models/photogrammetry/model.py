@@ -36,7 +36,8 @@ class PhotogrammetryModel:
     """
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "16"
+    version: ClassVar[str] = "17"
+    shared_stages: ClassVar[tuple[str, ...]] = ("photos", "matches")
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
     # Measured on the example photos with two cores; see benchmarks/photogrammetry.py.

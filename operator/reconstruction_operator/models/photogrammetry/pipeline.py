@@ -22,14 +22,24 @@ from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusio
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource, DepthTask
 from reconstruction_operator.models.photogrammetry.input import backgrounds, photos
+from reconstruction_operator.models.photogrammetry.input import known as known_photos
+from reconstruction_operator.models.photogrammetry.input.known import KnownPhotos
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import early
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.run import Fit, Run, Scene
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, model_file, pairs, registration
+from reconstruction_operator.models.photogrammetry.sparse import (
+    acceptance,
+    features,
+    known,
+    model_file,
+    pairs,
+    registration,
+)
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
+from reconstruction_operator.models.photogrammetry.sparse.known import Known
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
 from reconstruction_operator.models.photogrammetry.surface import consistency, regions, surface, trimming
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
@@ -61,10 +71,8 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     }
 )
 NAMES = tuple(_KEPT)
-NAMES = tuple(_KEPT)
 
 _PHOTOS = "photos.json"
-_DATABASE = "features.db"
 
 
 def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: DepthSource) -> Result:
@@ -72,7 +80,7 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: D
     cv2.setNumThreads(work.threads)
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
         stages = stages_of(work, settings)
-        announce(stages, timetable)
+        announce(stages, timetable, work)
         prepared, pictures = prepared_photos(stages, work, settings.max_image_size, timetable.stage(Stage.PHOTOS))
         return _model(Run(work, settings, timetable, stages, prepared, pictures, depths))
 
@@ -89,8 +97,10 @@ def stages_of(work: Work, settings: QualitySettings) -> Stages:
     return Stages.of(work, reads)
 
 
-def announce(stages: Stages, timetable: Timetable) -> None:
-    """Report the stage after which the run resumes, if an earlier attempt or another job has finished one."""
+def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
+    """Report the stage after which the run resumes, if an earlier attempt or another job has finished one; or else, how
+    many photos another run has had.
+    """
     finished = []
     for name in NAMES:
         if (kept := stages.find(name)) is not None:
@@ -99,6 +109,12 @@ def announce(stages: Stages, timetable: Timetable) -> None:
                 stages.rest_on(SPARSE)
     if finished:
         timetable.resume(_KEPT[finished[-1].name][0], str(finished[-1]))
+        return
+    other = stages.related(PHOTOS)
+    count = KnownPhotos.read(other.path).count(work.photos) if other else 0
+    if other and count:
+        timetable.learn(Facts(known=count))
+        timetable.tell(f"{other} ({count} of {len(work.photos)} photos)")
 
 
 def prepared_photos(
@@ -107,14 +123,16 @@ def prepared_photos(
     """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
 
     def prepare(folder: Path) -> None:
-        made = photos.prepare(work.photos, folder, max_size, threads=work.threads, progress=progress)
+        other = stages.related(PHOTOS)
+        copy = (KnownPhotos.read(other.path) if other else KnownPhotos()).copy
+        made = photos.prepare(work.photos, folder, max_size, threads=work.threads, progress=progress, known=copy)
+        known_photos.write(folder, work.photos, made)
         made = backgrounds.masked(made, folder)
         (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in made]))
 
     folder = stages.made(PHOTOS, prepare)
     entries = json.loads((folder / _PHOTOS).read_text())
-    places = [entry["place"] and tuple(entry["place"]) for entry in entries]  # JSON has lists
-    return [PreparedPhoto(**entry | {"place": place}) for entry, place in zip(entries, places, strict=True)], folder
+    return [known_photos.decoded(entry) for entry in entries], folder
 
 
 def _model(run: Run) -> Result:
@@ -131,12 +149,15 @@ def _model(run: Run) -> Result:
     return finishing.finish(run, scene, Fit(mesh, samples, region))
 
 
-@stage(SPARSE, model_file.write, model_file.read, replaces=(FEATURES, MATCHES), is_basis=True)
+@stage(SPARSE, model_file.write, model_file.read, replaces=(FEATURES,), is_basis=True)
 def _aligned(run: Run) -> SparseModel:
     """Return the sparse model of the photos."""
-    database, count = run.work.scratch_dir / "features.db", len(run.prepared)
+    database, count = run.work.scratch_dir / known.DATABASE, len(run.prepared)
     matched = Matched(database, run.pictures, run.work.scratch_dir, count, run.settings.seed, run.work.threads)
-    fill_database(run.stages, database, extract=partial(_extract, run, database), match=partial(_match, run, matched))
+    keys = known.keys_of(run.prepared, run.pictures, features.most_each(run.settings.features, count))
+    fill_database(
+        run.stages, database, keys, extract=partial(_extract, run, database), match=partial(_match, run, matched)
+    )
     acceptance.check_matches(database, count)
     model = registration.register(matched, run.progress(Stage.ALIGNMENT))
     run.timetable.announce(acceptance.quality(model, count))
@@ -144,25 +165,40 @@ def _aligned(run: Run) -> SparseModel:
     return model
 
 
-def fill_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
-    """Fill `database` with features and matches, from stages or else by `extract` and `match`."""
+def fill_database(
+    stages: Stages,
+    database: Path,
+    keys: Mapping[str, str],
+    *,
+    extract: Callable[[Known | None], None],
+    match: Callable[[Known | None], None],
+) -> None:
+    """Fill `database` with features and matches, from stages or else by `extract` and `match`.
 
-    def copy(folder: Path) -> None:
-        shutil.copyfile(database, folder / _DATABASE)
+    These get what is known of some of the photos, whose `keys` (`known.keys_of`) are by their names.
+    """
+
+    def keep(folder: Path) -> None:
+        known.write(folder, database, keys)
+
+    def related(name: str) -> Known | None:
+        other = stages.related(name)
+        return Known.of(other.path, keys, database.with_name("known.db")) if other else None
 
     found = stages.find(MATCHES) or stages.find(FEATURES)
+    earlier = related(MATCHES) or related(FEATURES) if found is None or found.name == FEATURES else None
     if found is not None:
         # A copy: COLMAP writes to a database that it opens.
-        shutil.copyfile(found.path / _DATABASE, database)
+        shutil.copyfile(found.path / known.DATABASE, database)
     else:
-        extract()
-        stages.keep(FEATURES, copy)
+        extract(earlier)
+        stages.keep(FEATURES, keep)
     if found is None or found.name == FEATURES:
-        match()
-        stages.keep(MATCHES, copy, replaces=(FEATURES,))
+        match(earlier)
+        stages.keep(MATCHES, keep, replaces=(FEATURES,))
 
 
-def _extract(run: Run, database: Path) -> None:
+def _extract(run: Run, database: Path, earlier: Known | None) -> None:
     """Write the features of the photos to `database`."""
     features.extract(
         run.prepared,
@@ -171,13 +207,16 @@ def _extract(run: Run, database: Path) -> None:
         features=run.settings.features,
         threads=run.work.threads,
         progress=run.progress(Stage.FEATURES),
+        known=earlier.copy_features if earlier else lambda _: (),
     )
 
 
-def _match(run: Run, matched: Matched) -> None:
+def _match(run: Run, matched: Matched, earlier: Known | None) -> None:
     """Write the matches of the photos to their database, which has their features."""
     chosen = pairs.choose(matched.database, run.settings.seed)
     run.timetable.learn(Facts(features=features.mean(matched.database)))
+    if earlier is not None:
+        earlier.copy_matches(matched.database, chosen)
     registration.match(chosen, matched, run.progress(Stage.MATCHES))
 
 

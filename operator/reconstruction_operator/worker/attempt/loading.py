@@ -39,6 +39,11 @@ class Loaded:
     bytes: int = 0  # total size of the user's files, with masks
     known: bool = False
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 of each photo."""
+        return tuple(photo.sha256 for photo in self.photos)
+
 
 CopyInput = Callable[[Limits, Tick], Fetched]
 """Copies an input into `Workspace.photos`. An input that the limits know is only identified."""

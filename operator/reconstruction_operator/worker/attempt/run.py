@@ -16,7 +16,7 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
-from reconstruction_operator.jobfiles.kept_stages import RunStages
+from reconstruction_operator.jobfiles.kept_stages import Origin, RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.interface import ModelFailure, Result, StageFolder, Step, Work
 from reconstruction_operator.services import file_handler
@@ -239,7 +239,7 @@ class AttemptRun:
         stages = self._stages or RunStages(space, self._assignment.attempt)
         steps.report(Step.PREPROCESS, 0.0)  # an isolated model takes seconds until its first report
         check, used = self._check, self._observer.used
-        folder = call_interruptibly(partial(stage_folder, stages, self._assignment, choice, loaded.digest), check)
+        folder = call_interruptibly(partial(stage_folder, stages, self._assignment, choice, loaded), check)
         work = Work(
             photos=loaded.photos,
             scratch_dir=space.scratch,
@@ -285,12 +285,13 @@ class AttemptRun:
         return self.result
 
 
-def stage_folder(stages: RunStages, assignment: Assignment, choice: Choice, input_digest: str) -> StageFolder | None:
+def stage_folder(stages: RunStages, assignment: Assignment, choice: Choice, loaded: Loaded) -> StageFolder | None:
     """Return the folder of the model's stages, with those of other jobs; None if the settings allow none."""
     most, attempt = config.settings.STAGES_MAX_BYTES, assignment.attempt
     if not most:
         return None
-    key = choice.stages_key(input_digest)
-    if input_digest and not attempt.is_bare:
-        stages.share(key)
-    return StageFolder(stages.folder, key, attempt.number, most, attempt.job_id, attempt.job.name)
+    key = choice.stages_key(loaded.digest)
+    family = choice.stages_key("")
+    if loaded.digest and not attempt.is_bare:
+        stages.share(key, Origin(family, loaded.digests), choice.shared_stages)
+    return StageFolder(stages.folder, key, attempt.number, most, attempt.job_id, attempt.job.name, family)

@@ -33,6 +33,7 @@ from reconstruction_operator.api.verdict import verdict
 from reconstruction_operator.contract.steps import STEPS, percent_at
 from reconstruction_operator.jobfiles import kept_stages
 from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.kept_stages import Origin
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import ModelFailure, StageFolder, Step, Work
@@ -153,14 +154,15 @@ def _in_space(
     paths = [Path(path) for path in request.photos]
     loaded = _load(paths, workspace, choice, lambda part, text: report(Step.LOAD, part, text))
     cache = _usable_cache(choice, lambda text: report(Step.LOAD, 1.0, fact=text))
-    stages = _stages(workspace.stages, choice, loaded.digest, cache)
+    stages = _stages(workspace.stages, choice, loaded, cache)
     threads = usable_threads(request.threads)
     work = Work(loaded.photos, workspace.scratch, workspace.output, choice.parameters, threads, stages)
     report(Step.PREPROCESS, 0.0)  # a model's process takes seconds until its first report
     result = run_model(choice.model, work, report=report, check=lambda: None)
     if stages is not None and cache is not None:
         with contextlib.suppress(OSError):  # the disk of the cache is full
-            kept_stages.keep(cache, stages.path, stages.key, stages.job_id)
+            origin = Origin(stages.family, loaded.digests)
+            kept_stages.keep(cache, stages.path, stages.key, stages.job_id, origin=origin)
     report(Step.FINALIZE, 0.0)
     files = manifests.describe_files(workspace.output, lambda: None)
     for entry in workspace.output.iterdir():
@@ -197,14 +199,17 @@ def _usable_cache(choice: Choice, tell: Callable[[str], None]) -> Path | None:
     return cache
 
 
-def _stages(folder: Path, choice: Choice, digest: str, cache: Path | None) -> StageFolder | None:
+def _stages(folder: Path, choice: Choice, loaded: Loaded, cache: Path | None) -> StageFolder | None:
     """Return the folder of the run's stages, with those of earlier runs from the cache; None without a cache."""
     if cache is None:
         return None
-    key = choice.stages_key(digest)
+    key = choice.stages_key(loaded.digest)
+    family = choice.stages_key("")
     with contextlib.suppress(OSError):  # those of another user
         kept_stages.link(cache, key, folder)
-    return StageFolder(folder, key, max_bytes=config.settings.STAGES_MAX_BYTES, job_id=uuid.uuid4().hex)
+        kept_stages.link_related(cache, Origin(family, loaded.digests), choice.shared_stages, folder)
+    most = config.settings.STAGES_MAX_BYTES
+    return StageFolder(folder, key, max_bytes=most, job_id=uuid.uuid4().hex, family=family)
 
 
 def _load(paths: Sequence[Path], workspace: Workspace, choice: Choice, tick: Tick) -> Loaded:

@@ -31,9 +31,14 @@ class Choice:
         seconds = self.parameters.get("stepSeconds", config.settings.PLACEHOLDER_STEP_SECONDS)
         return float(seconds) if isinstance(seconds, int | float) else config.settings.PLACEHOLDER_STEP_SECONDS
 
+    @property
+    def shared_stages(self) -> tuple[str, ...]:
+        """The stages of which a run with some of the same photos uses parts."""
+        return tuple(getattr(self.model, "shared_stages", ()))
+
     def stages_key(self, input_digest: str) -> str:
-        """Return the key of the model's stages: the digest of the input (empty for a simulation) and of what computes
-        them.
+        """Return the key of the model's stages: the digest of the input (empty for a simulation, and for what stages of
+        all inputs have in common) and of what computes them.
         """
         name = self.model.name
         installed = registry.versions(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,21 +157,21 @@ class Filling:
         self.stages = Stages(folder)
         self.made: list[str] = []
 
-    def extract(self) -> None:
+    def extract(self, _: object) -> None:
         self.made.append("features")
         self.database.write_text("features")
 
-    def match(self) -> None:
+    def match(self, _: object) -> None:
         self.made.append("matches")
         with self.database.open("a") as file:
             file.write(" and matches")
 
-    def killed(self) -> None:
-        self.match()
+    def killed(self, _: object) -> None:
+        self.match(None)
         raise KeyboardInterrupt
 
-    def run(self, match: Callable[[], None] | None = None) -> list[str]:
-        pipeline.fill_database(self.stages, self.database, extract=self.extract, match=match or self.match)
+    def run(self, match: Callable[[object], None] | None = None) -> list[str]:
+        pipeline.fill_database(self.stages, self.database, {}, extract=self.extract, match=match or self.match)
         assert self.database.read_text() == "features and matches"
         return self.made
 
@@ -190,7 +191,7 @@ def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: P
 
 
 def test_a_stage_that_cannot_be_written_keeps_the_previous_one(tmp_path: Path, folder: StageFolder) -> None:
-    Filling(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features"))).run()
+    Filling(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features{}"))).run()
     assert kept(folder) == ["features"]
 
 
@@ -243,13 +244,40 @@ def test_a_resumed_run_reports_its_stage(folder: StageFolder) -> None:
         heard.append((step, fraction, message, resumed))
 
     timetable = Timetable(report, lambda _: dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
-    pipeline.announce(Stages(folder), timetable)
+    work = Work((), folder.path, folder.path, {}, 1)
+    pipeline.announce(Stages(folder), timetable, work)
     assert heard == []
     for name in (pipeline.SPARSE, pipeline.DEPTHS):
         stages = Stages(folder)
         if name == pipeline.DEPTHS:
             stages.rest_on(pipeline.SPARSE)
         stages.seal(name, stages.begin(name))
-    pipeline.announce(Stages(folder), timetable)
+    pipeline.announce(Stages(folder), timetable, work)
     resumed = "depth-maps of attempt 1"
     assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {resumed}", resumed)]
+
+
+def test_a_photo_that_another_run_has_prepared_is_not_decoded_again(tmp_path: Path, folder: StageFolder) -> None:
+    heard: list[tuple[str, str]] = []
+
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
+        heard.append((message, resumed))
+
+    def photo(name: str, colour: str) -> Photo:
+        Image.new("RGB", (60, 40), colour).save(tmp_path / name)
+        return Photo(tmp_path / name, 60, 40, 1, sha256=colour)
+
+    def run(key: str, *photos: Photo) -> tuple[list[PreparedPhoto], Path]:
+        stages = Stages(replace(folder, key=key, family="model", job_id=key, job=key))
+        work = Work(photos, tmp_path, tmp_path, {}, 1)
+        pipeline.announce(stages, Timetable(report, lambda _: dict.fromkeys(Stage, 1.0)), work)
+        return pipeline.prepared_photos(stages, work, 30, QUIET)
+
+    old = photo("b.png", "red")
+    (first,), files = run("first", old)
+    old.path.write_bytes(b"not read again")
+    prepared, after = run("second", photo("a.png", "blue"), old)
+    resumed = "photos of job first (1 of 2 photos)"
+    assert heard == [(f"continues with {resumed}", resumed)]
+    assert prepared[1] == replace(first, name="0001.jpg")
+    assert (after / "0001.jpg").read_bytes() == (files / first.name).read_bytes()

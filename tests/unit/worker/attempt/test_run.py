@@ -16,6 +16,7 @@ from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.loading import Loaded
 from reconstruction_operator.worker.attempt.run import stage_folder
 from reconstruction_operator.worker.model.selection import choose
 
@@ -54,7 +55,9 @@ def test_a_model_has_a_folder_of_stages_unless_the_settings_allow_none(
 ) -> None:
     configure(monkeypatch, STAGES_MAX_BYTES=most_bytes)
     assignment = Assignment(Envelope.bare(JOB, "task"), "placeholder", "worker")
-    folder = stage_folder(RunStages(Workspace(tmp_path), assignment.attempt), assignment, choose("placeholder", {}), "")
+    stages = RunStages(Workspace(tmp_path), assignment.attempt)
+    choice = choose("placeholder", {})
+    folder = stage_folder(stages, assignment, choice, Loaded((), ""))
     assert (folder.max_bytes if folder else 0) == most_bytes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -48,16 +48,30 @@ class PreparedPhoto:
 
 
 def prepare(
-    photos: Sequence[Photo], folder: Path, max_size: int, *, threads: int, progress: StageProgress
+    photos: Sequence[Photo],
+    folder: Path,
+    max_size: int,
+    *,
+    threads: int,
+    progress: StageProgress,
+    known: Callable[[Photo, Path], PreparedPhoto | None] = lambda *_: None,
 ) -> list[PreparedPhoto]:
     """Write the photos to `folder` in the order of their names, at most `max_size` px on the longer side.
 
-    Each of `threads` threads decodes one photo at a time; with little memory, fewer threads do.
+    `known` writes a photo that was prepared before, and returns None for others. Each of `threads` threads decodes one
+    photo at a time; with little memory, fewer threads do.
+
     Raises ModelFailure (CORRUPT_IMAGE), which names the file.
     """
     ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))
+
+    def one(item: tuple[int, Photo]) -> PreparedPhoto:
+        number, photo = item
+        target = folder / f"{number:04d}.jpg"
+        return known(photo, target) or _prepare_one(photo, target, max_size)
+
     prepared = each(
-        lambda item: _prepare_one(item[1], folder / f"{item[0]:04d}.jpg", max_size),
+        one,
         enumerate(ordered),
         threads,
         lambda done, of: progress(done / of, f"photo {done}/{of}"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -39,10 +39,12 @@ def extract(
     threads: int,
     progress: StageProgress,
     of_a_set: int = _OF_A_SET,
+    known: Callable[[Path], Collection[str]] = lambda _: (),
 ) -> None:
     """Write the features with most contrast of each photo (files in `folder`), at most `features`, to `database`.
 
-    Photos of a set of hundreds have fewer: at most `of_a_set` together.
+    Photos of a set of hundreds have fewer: at most `of_a_set` together. `known` writes those of photos that are known,
+    and returns the names of these.
 
     Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few.
     """
@@ -52,9 +54,10 @@ def extract(
     writing = threading.Lock()
     with pycolmap.Database.open(database) as opened:
         numbers = {str(image.name): image.image_id for image in opened.read_all_images()}
+    found = known(database)
 
     def one(photo: PreparedPhoto) -> None:
-        keypoints, descriptors = _found(photo, folder, min(features, of_a_set // len(photos)))
+        keypoints, descriptors = _found(photo, folder, most_each(features, len(photos), of_a_set))
         kind = pycolmap.FeatureExtractorType.SIFT
         # A connection of its own: after a cancel, this thread may outlive `extract`.
         with writing, pycolmap.Database.open(database) as opened:
@@ -63,7 +66,7 @@ def extract(
 
     parallel.each(
         one,
-        photos,
+        [photo for photo in photos if photo.name not in found],
         threads,
         lambda done, of: progress(done / of, f"features {done}/{of}"),
         bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in photos),
@@ -75,6 +78,11 @@ def extract(
             f"half of the {len(photos)} photos show {f'at most {median:g}' if median else 'no'} distinct points "
             f"({quality_gates.FEATURES.limit:g} are needed)",
         )
+
+
+def most_each(features: int, count: int, of_a_set: int = _OF_A_SET) -> int:
+    """Return the most features of each of `count` photos: `features`, or fewer in a set of hundreds."""
+    return min(features, of_a_set // count)
 
 
 def mean(database: Path) -> float:

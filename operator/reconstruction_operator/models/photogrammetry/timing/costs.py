@@ -76,6 +76,7 @@ class Facts:
     """What a run has learned about its photos; None: not yet known."""
 
     features: float | None = None  # mean number of a photo
+    known: int | None = None  # number of photos whose features another run has found
     aligned: int | None = None  # number of aligned photos
     doublings: int | None = None  # of the core, until it is as wide as the region (`regions`)
     points: int | None = None  # to which the surface is fitted
@@ -123,6 +124,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     count = len(photos)
     features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
     pairs = count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count  # that are usually matched
+    new = 1.0 - (facts.known or 0) / count  # share of the photos
     aligned = count if facts.aligned is None else facts.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = _reduced_megapixels(photos, settings.max_image_size)
@@ -134,9 +136,11 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
-        Stage.PHOTOS: 0.8 + 0.03 * source_megapixels + 0.055 * megapixels,
-        Stage.FEATURES: 0.2 * megapixels + 4e-5 * features * count,
-        Stage.MATCHES: 0.8e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
+        Stage.PHOTOS: 0.8 + new * (0.03 * source_megapixels + 0.055 * megapixels),
+        Stage.FEATURES: new * (0.2 * megapixels + 4e-5 * features * count),
+        # Of a new photo, pairs with known ones are matched too
+        Stage.MATCHES: min(1.0, 2 * new)
+        * (0.8e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count),
         Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,

@@ -77,6 +77,12 @@ class Timetable:
             self._message = f"continues after {resumed}"
             self._send(self._estimate.step, self._message, resumed)
 
+    def tell(self, resumed: str) -> None:
+        """Report that parts of a stage of another run are used; `resumed` names it."""
+        with self._lock:
+            self._message = f"continues with {resumed}"
+            self._send(self._estimate.step, self._message, resumed)
+
     def announce(self, quality: Mapping[str, int | float | str]) -> None:
         """Report what is known of the result's quality."""
         with self._lock:
