@@ -1,4 +1,7 @@
-"""Fields of the hashes in Redis, and the JSON that no script parses: none is trusted."""
+"""Fields of the hashes in Redis, and the JSON that no script parses: none is trusted.
+
+Which values count as present: tests/real/state/test_agreement.py.
+"""
 
 from __future__ import annotations
 
@@ -154,16 +157,6 @@ def test_a_hash_without_an_attempt_reads_as_absent_and_is_logged_once(
     assert heads == [f"the value of Redis key job:{attempt}"]
 
 
-@pytest.mark.parametrize("token", ["", None, "a b", "x" * 257])
-def test_a_claim_without_a_token_reads_as_absent(token: str | None) -> None:
-    assert fields.parse_claim(job(token=token), NOW) is None
-
-
-@pytest.mark.parametrize("reason", ["Because", "", None])
-def test_a_stop_without_a_known_reason_reads_as_absent(reason: str | None) -> None:
-    assert fields.parse_stop(reason) is None
-
-
 FORGOTTEN = [*[None] * (len(fields.JOB_FIELDS) - 1), "1"]
 
 
@@ -171,11 +164,6 @@ FORGOTTEN = [*[None] * (len(fields.JOB_FIELDS) - 1), "1"]
 def test_an_absent_or_forgotten_job_is_not_logged(values: object, caplog: pytest.LogCaptureFixture) -> None:
     assert fields.load_job("key", values) == job(gone="1" if values is FORGOTTEN else None)
     assert caplog.records == []
-
-
-@pytest.mark.parametrize("outcome", ["Great", "", None])
-def test_an_end_with_an_unknown_outcome_is_invalid(outcome: str | None) -> None:
-    assert fields.load_end("key", [outcome, AT_MS, "{}"]) is None
 
 
 def test_details_of_a_wrong_type_are_left_out() -> None:

@@ -33,24 +33,6 @@ def photos(bucket: Bucket) -> str:
     return f"s3://{bucket.name}/banana/"
 
 
-def fetched() -> dict[str, int]:
-    """Return names and inodes of the files that the job's attempts have left."""
-    return {
-        path.name: path.stat().st_ino for space in JobFolder.of(JOB).workspaces() for path in space.fetched.iterdir()
-    }
-
-
-def test_a_retry_takes_over_the_objects_of_the_failed_attempt(photos: str, client: redis.Redis) -> None:
-    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
-        run(model="rough-memory", input_uri=photos)
-    before = fetched()
-    assert len(before) == 2
-    want(client, 2)
-    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
-        run(2, model="rough-memory", input_uri=photos)
-    assert fetched() == before
-
-
 def test_a_failure_that_is_not_retried_leaves_no_files(photos: str, jobs_dir: Path) -> None:
     with pytest.raises(ReconstructionFailedError, match="NOT_ENOUGH_OVERLAP"):
         run(model="rough-failure", input_uri=photos)

@@ -35,15 +35,6 @@ def test_a_manifest_has_parameters_versions_timings_and_digests(photos: str, job
         assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 
 
-def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, client: redis.Redis) -> None:
-    run(model="rough-good", input_uri=photos)
-    recorded = end(client)
-    assert [step.name for step in recorded.findings.steps] == [step.name for step in STEPS]
-    assert recorded.findings.usage is not None
-    assert recorded.findings.usage.peak_memory_bytes is not None
-    assert recorded.findings.usage.peak_memory_bytes > 1 << 20
-
-
 def test_a_warning_and_the_size_are_in_the_end_and_the_placement_in_the_manifest(
     photos: str, jobs_dir: Path, client: redis.Redis
 ) -> None:

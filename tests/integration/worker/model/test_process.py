@@ -132,7 +132,6 @@ def test_a_model_gets_its_threads_but_no_setting_of_the_worker(work: Work, monke
         pytest.param("rough-quitter", "BACKEND_CRASHED", "SystemExit: no licence for 3 GPUs", id="an end of Python"),
         pytest.param("rough-error", "BACKEND_CRASHED", "TypeError: a defect of the model", id="an exception"),
         pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="a failure that it reports"),
-        pytest.param("rough-memory", "OUT_OF_MEMORY", "ran out of memory with 1 photo", id="a MemoryError"),
         pytest.param("rough-disk", "DISK_FULL", "scratch/big)", id="a full disk"),
         pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that cannot be loaded"),
     ],
