@@ -1,4 +1,4 @@
-"""Commands that change jobs: cancel, suspend, resume, retry, restore."""
+"""Commands that change jobs: cancel, suspend, resume, retry, add, restore."""
 
 from __future__ import annotations
 
@@ -131,6 +131,37 @@ def retry(
         changes |= {} if duration is None else {field: None if duration == "none" else o.seconds(duration)}
     request = retrying.RetryRequest(name, changes, new_name, editing.by_editor if edit else None)
     job = retrying.run(connection, request, o.format_of(show))
+    if follow and show is None:
+        raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key}))
+
+
+@o.connecting
+def add(
+    connect: o.Connect,
+    name: o.Name,
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders and photo files on this machine.")],
+    new_name: Annotated[str | None, typer.Option("--name", help="Name of the new job.")] = None,
+    quality: o.Quality = None,
+    parameters: o.Parameters = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="URI", help="Output address of the new job.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the new job until it finishes.")] = False,
+    show: o.ObjectOption = None,
+) -> None:
+    """Add photos to those of a finished job: create a job with both and the next free name, such as banana-2.
+
+    The photos of the finished job must be in a folder of object storage. They are copied there into a folder beside
+    it, and PHOTOS are uploaded to it, with your own credentials. The new job continues from the stages of the finished
+    one for the photos that are equal.
+    """
+    from kubectl_recon.commands import adding, watching
+    from kubectl_recon.kube import manifests
+    from kubectl_recon.targets.selecting import Selection
+
+    connection = connect()
+    changes = manifests.changes(model=None, quality=quality, parameters=parameters or (), output=output)
+    job = adding.run(connection, adding.AddRequest(name, photos, changes, new_name), o.format_of(show))
     if follow and show is None:
         raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key}))
 

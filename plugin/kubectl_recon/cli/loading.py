@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "cancel": ("changing", "Cancel jobs in two steps."),
     "suspend": ("changing", "Suspend jobs."),
     "resume": ("changing", "Resume suspended jobs."),
+    "add": ("changing", "Run a finished job again with more photos."),
     "retry": ("changing", "Run a finished job again under a new name."),
     "restore": ("changing", "Restore the result of a deleted job."),
     "workers": ("installation", "Show queues, live workers, and what they run."),

@@ -48,13 +48,13 @@ def run(connection: Connection, request: RetryRequest, how: Format | None) -> Jo
     """
     original = find(connection, request.name)
     _check(original, request)
-    body = _body(original, request)
+    made = body(original, request)
     if request.edit is None:
-        job = _created(connection, original, body, request.new_name)
+        job = _created(connection, original, made, request.new_name)
     else:
-        with editing.edited(_HEADER.format(name=original.name), body, request.edit) as changed:
+        with editing.edited(_HEADER.format(name=original.name), made, request.edit) as changed:
             chosen = changed["metadata"]["name"]
-            name = request.new_name if chosen == body["metadata"]["name"] else chosen
+            name = request.new_name if chosen == made["metadata"]["name"] else chosen
             job = _created(connection, original, changed, name)
     answers = Answers(how)
     answers.done(job, f"created from {original.name}")
@@ -89,7 +89,7 @@ def _check(job: Job, request: RetryRequest) -> None:
         )
 
 
-def _body(job: Job, request: RetryRequest) -> dict[str, Any]:
+def body(job: Job, request: RetryRequest) -> dict[str, Any]:
     """Return the manifest of the new job. With another model, the parameters of the old one do not apply."""
     spec = {key: value for key, value in job.spec.items() if key not in _NOT_REPEATED}
     model = request.changes.get("modelType")
@@ -101,10 +101,10 @@ def _body(job: Job, request: RetryRequest) -> dict[str, Any]:
     if spec.get("reuse") == "Required":  # there is no result under the new name
         del spec["reuse"]
     name = request.new_name or manifests.names_after(job.name)[0]
-    body = manifests.manifest(name, spec, labels=job.metadata.get("labels"))
+    made = manifests.manifest(name, spec, labels=job.metadata.get("labels"))
     first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
-    body["metadata"]["annotations"] = {RETRY_OF: first}
-    return body
+    made["metadata"]["annotations"] = {RETRY_OF: first}
+    return made
 
 
 def _created(connection: Connection, original: Job, body: Mapping[str, Any], name: str | None) -> Job:

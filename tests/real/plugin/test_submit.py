@@ -75,6 +75,33 @@ def test_local_photos_become_a_local_result(
     assert len(named) == len(delivered - {"manifest.json"}) > 0
 
 
+def test_added_photos_lie_beside_copies_of_the_finished_jobs(
+    jobs: Jobs, recon: Program, storage: S3Server, folder: Path, tmp_path: Path
+) -> None:
+    photos = storage.bucket("growing")
+    new = tmp_path / "new"
+    new.mkdir()
+    for path in sorted(folder.iterdir())[:1]:
+        path.rename(new / path.name)
+    options = ("--model", "rough-good", "--queue", "rough")
+    first = recon("submit", folder, "--upload", "s3://growing/team/", "--name", "vase", *options)
+    assert first.returncode == 0, first.stderr
+    done = recon("add", "vase", new, "--follow")
+    assert done.returncode == 0, done.stderr
+    assert "input.uri: s3://growing/team/vase/ -> s3://growing/team/vase-2/" in done.stderr + done.stdout
+    assert jobs.get("vase-2")["status"]["inputs"]["images"] == 4
+    assert len([key for key in photos.keys if key.startswith("team/vase-2/")]) == 4
+    again = recon("add", "vase-2", new)
+    assert (again.returncode, "has all these photos already" in again.stderr) == (2, True)
+
+
+def test_photos_that_are_not_in_a_bucket_are_not_added_to(jobs: Jobs, recon: Program, folder: Path) -> None:
+    jobs.create_in("Succeeded", "mounted")
+    refused = recon("add", "mounted", folder)
+    assert refused.returncode == 2
+    assert f"kubectl recon submit OLD {folder}" in refused.stderr
+
+
 def test_a_photo_set_that_would_fail_is_rejected_before_the_upload(jobs: Jobs, recon: Program, folder: Path) -> None:
     for path in sorted(folder.iterdir())[:2]:
         path.unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.storage.buckets import Folder
-from kubectl_recon.storage.uploading import upload
+from kubectl_recon.storage.uploading import copy, upload
 
 from devcluster.servers.running import answering
 from tests.support.servers.objects import Bucket, EmptyPages
@@ -47,6 +47,47 @@ def test_a_folder_with_other_files_is_rejected(bucket: Bucket, files: list[tuple
     with pytest.raises(UsageError, match=r"contains other files \(old.jpg\), which the job would read as well"):
         upload(folder(bucket), files, lambda _: None)
     assert bucket.keys == ["team/banana/old.jpg"]
+
+
+def added(files: list[tuple[Path, str]]) -> dict[str, Path]:
+    return {name: path for path, name in files}
+
+
+def test_photos_are_copied_within_the_storage_and_others_added_beside_them(
+    bucket: Bucket, files: list[tuple[Path, str]]
+) -> None:
+    bucket.put("team/apple/old d.jpg", b"old")
+    bucket.put("team/apple/a.jpg", b"a.jpg" * 1000)  # which is to be added, too
+    there = copy(Folder.of(f"s3://{bucket.name}/team/apple/"), folder(bucket), added(files))
+    assert there == {"old d.jpg", "a.jpg"}
+    assert upload(folder(bucket), files[1:], lambda _: None, beside=there) == 1
+    inside = [key.removeprefix("team/banana/") for key in bucket.keys if key.startswith("team/banana/")]
+    assert inside == ["a.jpg", "left/b c.jpg", "old d.jpg"]
+    assert bucket.get("team/banana/old d.jpg") == b"old"
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        pytest.param({}, "has no files any more", id="empty"),
+        pytest.param({"apple/a.jpg": b"other"}, "has a.jpg already, with other content: rename", id="same-name"),
+        pytest.param(
+            {"apple/a.jpg": b"a.jpg" * 1000, "apple/left/b c.jpg": b"left/b c.jpg" * 1000},
+            "has all these photos already",
+            id="nothing-new",
+        ),
+        pytest.param({"apple/d.jpg": b"d", "banana/e.jpg": b"e"}, r"contains other files \(e.jpg\)", id="full"),
+    ],
+)
+def test_nothing_is_copied_if_the_photos_could_not_be_added(
+    bucket: Bucket, files: list[tuple[Path, str]], objects: dict[str, bytes], message: str
+) -> None:
+    for key, content in objects.items():
+        bucket.put(f"team/{key}", content)
+    before = bucket.keys
+    with pytest.raises(UsageError, match=message):
+        copy(Folder.of(f"s3://{bucket.name}/team/apple/"), folder(bucket), added(files))
+    assert bucket.keys == before
 
 
 @pytest.mark.parametrize("broken", ["no-bucket", "wrong-key"])

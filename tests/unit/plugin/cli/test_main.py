@@ -13,7 +13,7 @@ from tests.support.plugin import write_kubeconfig
 
 COMMANDS = (
     *("get", "list", "watch", "wait", "why", "logs", "submit", "results", "open", "preview", "run"),
-    *("cancel", "suspend", "resume", "retry", "restore", "workers", "models", "doctor"),
+    *("cancel", "suspend", "resume", "retry", "add", "restore", "workers", "models", "doctor"),
 )
 
 
