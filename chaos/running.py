@@ -14,6 +14,7 @@ from typing import Self
 from chaos import clock
 from chaos.faults import all_faults
 from chaos.faults.table import Context, Fault
+from chaos.judge.events import is_end
 from chaos.judge.evidence import Bounds, Evidence, Slack, Window
 from chaos.plan import Round, rounds
 from chaos.polling import wait_for
@@ -21,7 +22,7 @@ from chaos.recovery import RECOVERY_SECONDS, Recovery
 from chaos.system.load import Load
 from chaos.system.scenarios import LONG_SECONDS
 from chaos.system.scene import OPERATORS, PREFORK, RETENTION_SECONDS, Scene
-from chaos.witnesses import journal, remains
+from chaos.witnesses import events, journal, remains
 from chaos.witnesses.deliveries import Deliveries
 from chaos.witnesses.memory import MemoryWatcher, growth
 from chaos.witnesses.results import ResultWatcher
@@ -200,6 +201,12 @@ class ChaosRun:
             "all jobs have ended" if done else f"{len(left)} jobs have not ended: {[job.name for job in left][:10]}"
         )
         wait_for(lambda: not self._is_left(), RECOVERY_SECONDS, self._supervise)
+        wait_for(self._is_told, RECOVERY_SECONDS, self._supervise)
+
+    def _is_told(self) -> bool:
+        """Return whether the receiver has the ends of all jobs that exist."""
+        told = events.read(self._scene.receiver)
+        return all(any(map(is_end, told.get(job.uid, ()))) for job in self._load.jobs if job.deleted_at is None)
 
     def _is_left(self) -> bool:
         """Return whether a deleted job still has files, or keys that never expire."""
@@ -254,6 +261,7 @@ class ChaosRun:
             delivered=self._deliveries.there(jobs),
             hidden=self._deliveries.hidden(jobs),
             with_files=frozenset(folder.name for folder in self._scene.jobs_dir.iterdir()),
+            events=events.read(self._scene.receiver),
             memory={name: growth(samples) for name, samples in sorted(self._memory.samples.items())},
             ended_at=clock.now(),
             retention_seconds=RETENTION_SECONDS,

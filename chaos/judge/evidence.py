@@ -148,6 +148,7 @@ class Evidence:
     hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # partial and replaced copies at the end
     with_files: frozenset[str] = frozenset()  # jobs that have a job folder at the end
     messages: Mapping[str, Sequence[str]] | None = None  # places in the broker; None: not checked
+    events: Mapping[str, Sequence[str]] | None = None  # that a receiver has accepted: attempt-kind; None: not checked
     memory: Mapping[str, Growth | None] = field(default_factory=dict)  # by process; None: the run was too short
     faults_begun_at: float = 0.0
     faults_ended_at: float = 0.0

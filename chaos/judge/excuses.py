@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from chaos.judge.evidence import Evidence, Window
+from chaos.system.load import UserJob
 from chaos.witnesses.journal import ModelRun
 
 
@@ -56,6 +57,14 @@ def was_divided(run: ModelRun, end: float, evidence: Evidence) -> bool:
     """Return whether another installation may have ended the job while ours sent this run, which then stopped soon."""
     return run.last <= end + evidence.bounds.superseded and any(
         window.hit and window.divides and window.begin <= run.start <= window.end for window in evidence.windows
+    )
+
+
+def was_shared(job: UserJob, end: float, evidence: Evidence) -> bool:
+    """Return whether another installation may have managed the job before its end."""
+    return any(
+        window.hit and window.divides and window.begin <= end and window.end >= job.created_at
+        for window in evidence.windows
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaos.judge import cancels, endings, remains, results, statuses
+from chaos.judge import cancels, endings, events, remains, results, statuses
 from chaos.judge.case import Case, Check
 from chaos.judge.evidence import Evidence
 
@@ -18,7 +18,7 @@ TITLES: Mapping[int, str] = {
     3: "a confirmed cancel ends as Cancelled",
     4: "nothing is left behind",
     5: "status never goes backwards and is not late",
-    6: "no job is lost",
+    6: "no job is lost, and no event of its end",
 }
 """The invariants by number."""
 
@@ -35,6 +35,7 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
     (5, statuses.goes_forward),
     (5, statuses.is_not_behind),
     (6, endings.is_not_lost),
+    (6, events.tells_its_end),
 )
 
 

@@ -29,6 +29,7 @@ from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPO
 from devcluster.servers.control_plane import write_kubeconfig
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
+from devcluster.servers.receiver import SILENT, Receiver
 from devcluster.servers.server import LOOPBACK
 from devcluster.servers.storage.s3 import S3
 
@@ -80,6 +81,8 @@ PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefo
 
 CHAOS = Path(__file__).parents[1]
 _MODEL = "reconstruction_operator.models.child"
+_ACCEPTED, _UNAVAILABLE = 204, 503
+_RECEIVES = (7, 1, 2)  # of ten events
 _READY_SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 
@@ -104,7 +107,9 @@ class Scene:
             self.redis = starting.enter_context(Redis(persistent=True))
             self.objects = starting.enter_context(S3())
             network = starting.enter_context(Network())
-            self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
+            self.receiver = starting.enter_context(Receiver(self._receives))
+            settings = SETTINGS | {"NOTIFICATIONS": f"*={self.receiver.url}", "NOTIFICATION_HOSTS": LOOPBACK}
+            self.system = starting.enter_context(System(self.cluster, self.redis, settings=settings))
             self.jobs_dir = self.system.jobs_dir
             self.disk = Disk(self.jobs_dir, self._own_disk)
             self.journal_dir = self.system.folder / "journal"  # journals of the model processes
@@ -137,6 +142,10 @@ class Scene:
         with contextlib.suppress(DevclusterError, OSError):
             self.heal()
         self._stack.close()
+
+    def _receives(self) -> int:
+        """Return how the receiver of notifications responds: some events it refuses, to others it does not respond."""
+        return self._chance.choices((_ACCEPTED, SILENT, _UNAVAILABLE), weights=_RECEIVES)[0]
 
     def logs(self) -> Iterator[Path]:
         """Yield the log of each part."""

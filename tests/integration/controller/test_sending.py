@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.controller.notifications.cloudevent import CloudEvent
 from reconstruction_operator.controller.notifications.sending import DeliveryError, Sender
 
-from tests.support.receivers import KEY, Receiver
+from devcluster.servers.receiver import KEY, Receiver
 
 EVENT = CloudEvent("uid-1-Fine", {"ce-id": "uid-1-Fine", "Content-Type": "application/json"}, b'{"kind":"Fine"}')
 HOST = "events.example.com"

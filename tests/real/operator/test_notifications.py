@@ -14,9 +14,9 @@ import redis
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from devcluster.servers.ports import free_ports
+from devcluster.servers.receiver import KEY, Receiver
 from devcluster.waiting import wait_until
 from tests.support.pages import block
-from tests.support.receivers import KEY, Receiver
 from tests.support.systems import SLOW, SharedSystems, Worker
 
 POOLS = (Worker(), SLOW)

@@ -67,6 +67,7 @@ def evidence(
     flags: tuple[str, ...] = (),
     gone_at: float | None = None,
     unseen: bool = False,
+    events: tuple[str, ...] = ("1-Waiting", "1-Fine", "1-Fine"),
 ) -> Evidence:
     subject = its_job or job()
     versions = list(snapshots or (running(6.0, 20), running(10.0, 60), SUCCEEDED))
@@ -82,6 +83,7 @@ def evidence(
         lags=lags,
         leftovers={UID: leftovers},
         flags={UID: flags},
+        events={UID: (f"1-{versions[-1].phase}",) if versions[-1].phase in ("Failed", "Cancelled") else events},
         ended_at=100.0,
         retention_seconds=RETENTION,
     )
@@ -217,6 +219,8 @@ ALLOWED: Rows = {
     "an attempt failed by a harmful fault": tried_twice(windows=(STOPPED,)),
     "an attempt failed in a shared process": tried_twice(runs=(replace(FIRST, worker="threads"), run(2, 11.0, 17.0))),
     "a fault hit the worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"a"})),)),
+    "a deleted job tells nothing": evidence(DELETED, events=()),
+    "an end is not told by another installation": evidence(windows=(OTHERS,), events=()),
     "an object disappears after its time to live": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=29.0),
     "an object ends and expires unseen": evidence(KEPT, running(6.0, 20), gone_at=29.0, unseen=True),
 }
@@ -339,6 +343,9 @@ BREAKS_ALONE: Mapping[int, Rows] = {
     },
     6: {
         "an object that disappears": evidence(None, running(6.0, 20), SUCCEEDED, gone_at=40.0),
+        "an end that is not told": evidence(events=("1-CancelRequested",)),
+        "an end that is told otherwise": evidence(events=("1-Failed",)),
+        "an end that is told under two ids": evidence(events=("1-Fine", "2-Fine")),
         "an object that disappears early": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=23.0),
     },
 }

@@ -1,4 +1,4 @@
-"""Receivers: an HTTP server that takes the events of notifications, on a port that stays the same."""
+"""Receiver: an HTTP server that takes the events of notifications, on a port that stays the same."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import hashlib
 import hmac
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
 from devcluster.servers.ports import free_ports
+from devcluster.servers.server import LOOPBACK
 from devcluster.waiting import wait_until
 
 KEY: Final = base64.b64encode(b"a key of a test, 32 bytes long..").decode()
+SILENT: Final = 200
+"""In place of a status: the event is accepted, and the connection is closed without a response."""
+_LAST_GOOD: Final = 299
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,12 @@ class Received:
 
     @property
     def id(self) -> str:
+        """The event's id."""
         return self.headers["ce-id"] or ""
 
     @property
     def data(self) -> Any:
+        """The event's data."""
         return json.loads(self.body)
 
     @property
@@ -44,17 +51,21 @@ class Received:
 
 
 class Receiver:
-    """A receiver on 127.0.0.1, which may be stopped and started. `answer` is the status of its responses."""
+    """A receiver on 127.0.0.1, which may be stopped and started. `answer` is the status of its responses, unless
+    `choose` chooses each of them.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, choose: Callable[[], int] | None = None) -> None:
         (self.port,) = free_ports(1)
         self.answer = 204
+        self._choose = choose or (lambda: self.answer)
         self.received: list[Received] = []
         self._server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/jobs"
+        """Where it takes events."""
+        return f"http://{LOOPBACK}:{self.port}/jobs"
 
     def __enter__(self) -> Self:
         self.start()
@@ -64,13 +75,17 @@ class Receiver:
         self.stop()
 
     def start(self) -> None:
+        """Accept connections."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = receiver.answer
+                status = receiver._choose()
                 receiver.received.append(Received(self.path, self.headers, body, status))
+                if status == SILENT:
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", "0")
@@ -79,10 +94,11 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 """Log nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server = ThreadingHTTPServer((LOOPBACK, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self) -> None:
+        """Refuse connections."""
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
@@ -90,7 +106,7 @@ class Receiver:
 
     def accepted(self, uid: str = "") -> list[Received]:
         """Return the events that were accepted, of that job or of all."""
-        return [one for one in self.received if one.answer < 300 and one.id.startswith(uid)]
+        return [one for one in self.received if one.answer <= _LAST_GOOD and one.id.startswith(uid)]
 
     def wait(self, uid: str, *kinds: str, timeout_seconds: float = 20.0) -> list[Received]:
         """Wait until the events of these kinds of that job were accepted, in that order, and return them."""
