@@ -21,6 +21,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from reconstruction_gallery.files.history import History
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
@@ -30,7 +31,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import BoundTokenError, Tokens
 from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, trash, uploading
+from reconstruction_gallery.web import archives, files, history, jobs, parts, probes, sign_in, trash, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.limits import Limited
 from reconstruction_gallery.web.links import Sharing
@@ -54,6 +55,9 @@ def make(settings: Settings) -> Starlette:
         uploads = Uploads(settings) if settings.uploads_dir else None
         if uploads is not None:
             await anyio.to_thread.run_sync(uploads.load)
+        ended = History(Path(settings.history_dir), settings.history_seconds) if settings.history_dir else None
+        if ended is not None:
+            await anyio.to_thread.run_sync(ended.load)
         identities = Identities(
             settings,
             Tokens(api, settings.access_seconds, info.audience(settings.system_namespace)),
@@ -63,11 +67,13 @@ def make(settings: Settings) -> Starlette:
         rights = Rights(api, settings.access_seconds)
         health = Health(settings.system_namespace)
         app.state.gallery = parts.Gallery(
-            settings, api, cache, rights, identities, results, health, Sharing(settings), uploads
+            settings, api, cache, rights, identities, results, health, Sharing(settings), uploads, ended
         )
         tasks = [asyncio.create_task(watch(api, cache, settings.namespaces)), asyncio.create_task(health.follow(api))]
         if uploads is not None:
             tasks.append(asyncio.create_task(_clean(uploads, cache)))
+        if ended is not None:
+            tasks.append(asyncio.create_task(history.follow(api, cache, ended)))
 
         def healthy() -> str:
             return "the watch has ended" if tasks[0].done() else ""
@@ -95,6 +101,7 @@ def make(settings: Settings) -> Starlette:
             *archives.ROUTES,
             *jobs.ROUTES,
             *trash.ROUTES,
+            *history.ROUTES,
             *uploading.ROUTES,
             Mount("/static", Limited(StaticFiles(directory=_STATIC))),
             Route("/{path:path}", _missing, methods=["DELETE", "GET", "PATCH", "POST", "PUT"]),

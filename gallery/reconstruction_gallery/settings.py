@@ -57,6 +57,8 @@ class Settings:
     user_max_bytes: int = 32 * _GIB
     user_max_files: int = 50_000
     upload_free_bytes: int = _GIB  # minimum of free space on the disk: an upload that would leave less is rejected
+    history_dir: str = ""  # where ended jobs are recorded; empty: there is no history
+    history_seconds: int = 7_776_000  # how long they are kept
     upload_keep_seconds: int = 604_800  # uploads that no job references are deleted after this time
 
     def __post_init__(self) -> None:
@@ -65,7 +67,7 @@ class Settings:
             raise SettingsError(
                 f"GALLERY_URL is {self.url!r}: write the address that users open, https://gallery.example.com"
             )
-        for name in ("uploads_dir", "uploads_uri", "logs_dir"):
+        for name in ("uploads_dir", "uploads_uri", "history_dir", "logs_dir"):
             value = getattr(self, name)
             if value and not value.startswith("/"):
                 raise SettingsError(f"{_PREFIX}{name.upper()} is {value!r}: write a path that begins with /")

@@ -42,6 +42,7 @@ class Job:
     input_uri: str
     delivered_to: str  # the output address of a job that has a result; else empty
     succeeded: bool
+    ended: bool
 
 
 class Jobs:
@@ -108,8 +109,17 @@ class Jobs:
         if before is None:
             self._count(key.namespace, 1)
         self.revision += 1
-        succeeded = (body.get("status") or {}).get("phase") == "Succeeded"
-        self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body), succeeded)
+        status = body.get("status") or {}
+        self._by_uid[key.uid] = Job(
+            key,
+            self.revision,
+            row,
+            whole,
+            _uri(body, "input"),
+            delivered_to(body),
+            succeeded=status.get("phase") == "Succeeded",
+            ended=bool(status.get("completionTime")),
+        )
         self._by_uid.move_to_end(key.uid)
         self._by_name[key.namespace, key.name] = key.uid
         self._announce()

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from reconstruction_gallery.files.history import History
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
@@ -66,6 +67,7 @@ class Gallery:
     health: Health
     sharing: links.Sharing
     uploads: Uploads | None  # None: disabled
+    history: History | None = None  # None: disabled
     streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
     empty_streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 100))  # of users who may see no job
     # An archive reads a whole result

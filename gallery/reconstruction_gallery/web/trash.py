@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from http import HTTPStatus
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 import anyio.to_thread
-from reconstruction_operator import config
 from reconstruction_operator.jobfiles import trash, trashed
 from reconstruction_operator.jobfiles.trashed import Trashed
-from reconstruction_operator.kube import paths
-from reconstruction_operator.kube.errors import ApiError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from reconstruction_gallery.kube.jobs import Jobs
-from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.web.parts import Gallery
 from reconstruction_gallery.web.responses import JSON_TYPE, HoldingResponse
+from reconstruction_gallery.web.tenants import namespace_uids
 
 _MOST_SHOWN: Final = 200  # results
 
@@ -43,7 +39,7 @@ async def _trash(request: Request) -> Response:
         visible = await gallery.rights.visible(user, frozenset(tenants))
         lists = (gallery.trash.get(name, partial(_newest, name), user.client) for name in visible)
         newest = trashed.newest(chain.from_iterable(await asyncio.gather(*lists)), _MOST_SHOWN)
-        uids = await _uids(gallery, user, {kept.tenant for kept in newest})
+        uids = await namespace_uids(gallery, user, {kept.tenant for kept in newest})
         return HoldingResponse(_listed(gallery.jobs, newest, uids), held.pop_all(), 200, JSON_TYPE)
 
 
@@ -61,25 +57,6 @@ async def _listed(jobs: Jobs, newest: Sequence[Trashed], uids: Mapping[str, str 
             yield separator + json.dumps(result.job).encode()
             separator = b","
     yield b"]}"
-
-
-async def _uids(gallery: Gallery, user: User, namespaces: Collection[str]) -> dict[str, str | None]:
-    """Return the uid of each namespace: empty if it may not be read, None if names decide instead. Raises ApiError."""
-    if config.settings.NAMESPACE_IDENTITY == "name":
-        return dict.fromkeys(namespaces)
-
-    async def read(namespace: str) -> str:
-        try:
-            body: dict[str, Any] = await gallery.api.get(paths.namespace(namespace))
-        except ApiError as error:
-            if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
-                raise
-            return ""
-        return str(body["metadata"]["uid"])
-
-    ordered = sorted(namespaces)
-    calls = (gallery.uids.get(namespace, partial(read, namespace), user.client) for namespace in ordered)
-    return dict(zip(ordered, await asyncio.gather(*calls), strict=True))
 
 
 ROUTES = [Route("/api/trash", _trash, methods=["GET"])]
