@@ -22,7 +22,11 @@ def start(system: System, kubectl: ShownKubectl, places: Places, display: Displa
     places.token.touch(mode=0o600)
     places.token.write_text(kubectl.run("create", "token", USER, f"--duration={_DURATION}").strip() + "\n")
     gallery = start_gallery(
-        system, port=port, GALLERY_UPLOADS_DIR=str(places.uploads), GALLERY_LOGS_DIR=str(places.logs)
+        system,
+        port=port,
+        GALLERY_UPLOADS_DIR=str(places.uploads),
+        GALLERY_HISTORY_DIR=str(places.uploads / ".history"),
+        GALLERY_LOGS_DIR=str(places.logs),
     )
     display.text(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
     return gallery.url

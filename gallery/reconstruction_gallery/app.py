@@ -95,6 +95,7 @@ def make(settings: Settings) -> Starlette:
             Route("/", _page),
             Route("/jobs/{namespace}/{name}", _page),
             Route("/new", _page),
+            Route("/history", _page),
             Route("/shared/{token}", _page),
             *sign_in.ROUTES,
             *files.ROUTES,

@@ -9,6 +9,7 @@ const main = document.getElementById("main");
 const signOut = document.getElementById("sign-out");
 const pages = [ // a page's script is loaded when the page is shown
   [/^\/$/, async () => (await import("./list.js")).showList, "Jobs"],
+  [/^\/history$/, async () => (await import("./history.js")).showHistory, "History"],
   [/^\/new$/, async () => (await import("./submit.js")).showSubmit, "New job"],
   [/^\/shared\/(?<token>[^/]+)$/, async () => (await import("./shared.js")).showShared, "Shared result"],
   [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, async () => (await import("./job.js")).showJob, null],
@@ -74,6 +75,7 @@ async function start() {
   signOut.hidden = !user;
   uploads = Boolean(user?.uploads);
   document.getElementById("new-link").hidden = !uploads;
+  document.getElementById("history-link").hidden = !user?.history;
   setText(document.getElementById("user"), user?.user ?? "");
   if (!user) {
     store.close();

@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "watch": ("reading", "Follow jobs live until they finish."),
     "wait": ("reading", "Wait until jobs finish or reach another state."),
     "why": ("reading", "Explain why a job waits, failed or is slow, and what to do."),
+    "history": ("reading", "Show jobs that ended, also deleted ones, and what they used."),
     "logs": ("reading", "Show the log lines about one job."),
     "submit": ("transferring", "Check photos, upload them, and create a job."),
     "results": ("transferring", "Download the result of a job."),

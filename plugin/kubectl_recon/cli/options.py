@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 # Formats of tables and objects; of objects that a command creates, changes or waits for; of a stream of changes; of
-# other data.
+# other data; of the history.
 Output = enum.StrEnum("Output", ["JSON", "YAML", "WIDE", "NAME"])
 Objects = enum.StrEnum("Objects", ["JSON", "YAML", "NAME"])
 Lines = enum.StrEnum("Lines", ["JSON"])
 Data = enum.StrEnum("Data", ["JSON", "YAML"])
+Record = enum.StrEnum("Record", ["CSV", "JSON"])
 
 Context = Annotated[
     str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=completion.contexts)

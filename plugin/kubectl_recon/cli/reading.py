@@ -1,4 +1,4 @@
-"""Read-only commands: get, watch, wait, why, logs."""
+"""Read-only commands: get, watch, wait, why, history, logs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from kubectl_recon.cli import completion
 from kubectl_recon.cli import options as o
+from kubectl_recon.errors import UsageError
 
 _STATES = ("finished", "succeeded", "failed", "cancelled", "queued", "running", "suspended", "delete", "condition=")
 
@@ -118,3 +119,42 @@ def logs(
     from kubectl_recon.gallery.reaching import named
 
     raise typer.Exit(command.run(connect(), name, named(gallery, account), follow=follow, raw=raw))
+
+
+@o.connecting
+def history(
+    connect: o.Connect,
+    everywhere: o.Everywhere = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DURATION", help="Only jobs that ended since then, such as 7d.")
+    ] = None,
+    totals: Annotated[
+        bool, typer.Option("--totals", help="Jobs, run time and CPU time by namespace and month, for a bill.")
+    ] = False,
+    output: Annotated[
+        o.Record | None, typer.Option("--output", "-o", help="Output format; csv has all jobs, a table the last 1,000.")
+    ] = None,
+    gallery: o.GalleryUrl = None,
+    account: o.Account = None,
+) -> None:
+    """Show jobs that ended, also those that were deleted since: how they ended, how long they took, and of what size.
+
+    The gallery keeps this for 90 days (GALLERY_HISTORY_SECONDS), and shows it to those who may see the namespace's
+    jobs.
+    """
+    from datetime import timedelta
+
+    from kubectl_recon.commands import history as command
+    from kubectl_recon.gallery.reaching import named
+
+    if totals and output is o.Record.CSV:
+        raise UsageError("-o csv has a line for each job: leave out --totals, or use -o json")
+    seconds = o.seconds(since)
+    command.show(
+        connect(),
+        named(gallery, account),
+        since=None if seconds is None else timedelta(seconds=seconds),
+        everywhere=everywhere,
+        totals=totals,
+        form="" if output is None else output.value,
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +38,12 @@ def gallery(jobs: Jobs, uploads: Path) -> Iterator[Gallery]:
     role = ("--clusterrole=reconstruction-viewer", f"--serviceaccount={jobs.namespace}:{ACCOUNT}")
     kubectl("-n", jobs.namespace, "create", "rolebinding", ACCOUNT, *role)
     wait_published(jobs.system, OPERATOR_NAMESPACE)  # so that the account's tokens are for the gallery alone
-    gallery = start_gallery(jobs.system, GALLERY_UPLOADS_DIR=str(uploads), GALLERY_LOGS_DIR=str(jobs.system.folder))
+    gallery = start_gallery(
+        jobs.system,
+        GALLERY_UPLOADS_DIR=str(uploads),
+        GALLERY_HISTORY_DIR=str(uploads / ".history"),
+        GALLERY_LOGS_DIR=str(jobs.system.folder),
+    )
     jobs.system.processes.pop("gallery")  # a shared system stops what a test has added
     yield gallery
     gallery.process.stop()
@@ -71,6 +78,24 @@ def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     wait_until(lambda: f"{jobs.namespace}   {name}" in recon(*options).stdout, "the trash to have the result")
     assert recon("restore", name, *options[1:]).returncode == 0
     assert jobs.get(name)["spec"]["input"] == spec["input"]  # so that retry can run it again
+
+
+def test_the_history_has_a_deleted_job_totals_and_csv(jobs: Jobs, recon: Program, gallery: Gallery) -> None:
+    name = jobs.create_in("Succeeded")
+    options = ["history", "--gallery", gallery.url]
+    wait_until(lambda: name in recon(*options).stdout, "the end to be recorded")
+    jobs.delete(name)
+    jobs.wait_gone(name)
+
+    shown, totals, table = (recon(*options, *more) for more in ((), ("--totals", "-o", "json"), ("-o", "csv")))
+
+    assert re.search(rf"{jobs.namespace} +{name} +\S+ \S+ +Succeeded +\d+s", shown.stdout), shown.stdout + shown.stderr
+    (total,) = json.loads(totals.stdout)["totals"]
+    assert (total["namespace"], total["jobs"], total["succeeded"]) == (jobs.namespace, 1, 1)
+    (row,) = csv.DictReader(table.stdout.splitlines())
+    assert (row["name"], row["phase"], row["model"]) == (name, "Succeeded", "placeholder")
+    later = recon(*options, "--since", "0s")
+    assert (later.returncode, later.stdout) == (0, "No job that you may see has ended.\n")
 
 
 def test_a_restored_job_runs_again_with_another_quality_and_its_authors_parameters(
