@@ -31,7 +31,8 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import BoundTokenError, Tokens
 from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, history, jobs, parts, probes, sign_in, trash, uploading
+from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, uploading
+from reconstruction_gallery.web.gone import history, trash
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.limits import Limited
 from reconstruction_gallery.web.links import Sharing

@@ -182,7 +182,7 @@ def restore(
 
     Without NAME, list the trash by the gallery. Exit code 3 if there is no such result.
     """
-    from kubectl_recon.commands import restoring
+    from kubectl_recon.commands.gone import restoring
     from kubectl_recon.gallery.reaching import named
 
     connection = connect()

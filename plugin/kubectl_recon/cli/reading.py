@@ -144,7 +144,7 @@ def history(
     """
     from datetime import timedelta
 
-    from kubectl_recon.commands import history as command
+    from kubectl_recon.commands.gone import history as command
     from kubectl_recon.gallery.reaching import named
 
     if totals and output is o.Record.CSV:

@@ -15,7 +15,7 @@ import pytest
 from reconstruction_gallery.files.history import History
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web.history import follow
+from reconstruction_gallery.web.gone.history import follow
 from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.kube.errors import ApiError
 from starlette.applications import Starlette
@@ -170,7 +170,7 @@ async def test_a_gallery_without_history_says_which_setting_enables_it(api: Api)
 async def test_jobs_are_recorded_once_the_api_server_answers(
     api: Api, jobs: Jobs, history: History, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconstruction_gallery.web.history._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("reconstruction_gallery.web.gone.history._RETRY_SECONDS", 0.01)
     api.failures = 2
     put(jobs, ended("maps", "statue"))
 

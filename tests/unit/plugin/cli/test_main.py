@@ -12,9 +12,9 @@ from tests.support.pages import texts
 from tests.support.plugin import write_kubeconfig
 
 COMMANDS = (
-    *("get", "list", "watch", "wait", "why", "logs", "submit", "results", "open", "preview", "run"),
     *("get", "list", "watch", "wait", "why", "history", "logs", "submit", "results", "open", "preview", "run"),
-    *("cancel", "suspend", "resume", "retry", "restore", "workers", "models", "doctor"),
+    *("cancel", "suspend", "resume", "retry", "add", "restore", "workers", "models", "doctor"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

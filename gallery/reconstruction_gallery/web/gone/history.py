@@ -26,9 +26,9 @@ from starlette.routing import Route
 
 from reconstruction_gallery.files.history import NAMES, Ended, History, totals
 from reconstruction_gallery.kube.jobs import Job, Jobs
+from reconstruction_gallery.web.gone.tenants import is_of, namespace_uid, namespace_uids
 from reconstruction_gallery.web.parts import Gallery
 from reconstruction_gallery.web.responses import HoldingResponse, json_response
-from reconstruction_gallery.web.tenants import is_of, namespace_uid, namespace_uids
 
 _log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reconstruction_gallery.kube.jobs import Jobs
+from reconstruction_gallery.web.gone.tenants import namespace_uids
 from reconstruction_gallery.web.parts import Gallery
 from reconstruction_gallery.web.responses import JSON_TYPE, HoldingResponse
-from reconstruction_gallery.web.tenants import namespace_uids
 
 _MOST_SHOWN: Final = 200  # results
 

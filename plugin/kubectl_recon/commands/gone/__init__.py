@@ -1,0 +1,1 @@
+"""Commands about jobs whose objects are gone."""
