@@ -18,7 +18,7 @@ from devcluster.servers.server import LOOPBACK
 from devcluster.waiting import wait_until
 
 KEY: Final = base64.b64encode(b"a key of a test, 32 bytes long..").decode()
-SILENT: Final = 200
+SILENT: Final = 0
 """In place of a status: the event is accepted, and the connection is closed without a response."""
 _LAST_GOOD: Final = 299
 
