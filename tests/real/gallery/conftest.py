@@ -59,6 +59,7 @@ class SharedGallery:
                 GALLERY_PROXY_GROUPS="team",
                 GALLERY_SHARE_SECRET_FILE=str(system.folder / "share-secret"),
                 GALLERY_UPLOADS_DIR=str(uploads_dir),
+                GALLERY_HISTORY_DIR=str(uploads_dir / ".history"),
                 GALLERY_PHOTO_MAX_BYTES="400000",
                 GALLERY_UPLOAD_MAX_FILES="12",
                 GALLERY_UPLOAD_MAX_BYTES="1500000",

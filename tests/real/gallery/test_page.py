@@ -89,6 +89,36 @@ def test_a_running_job_progresses_and_is_cancelled_in_two_steps(open_page: Open,
     assert jobs.get(name)["spec"]["cancelReason"] == "Wrong photos"
 
 
+def test_the_history_shows_deleted_jobs_and_what_they_used(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    done = jobs.create_in("Succeeded", "statue")
+    jobs.create_in("Failed", "broken", modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    page = open_page("viewer")
+    page.get_by_role("link", name="History", exact=True).click()
+    row = page.get_by_role("row", name=re.compile(f"{jobs.namespace}.statue.*Succeeded"))
+
+    def recorded() -> bool:
+        page.reload()
+        expect(page.locator(".count")).to_contain_text(" jobs", timeout=WAIT)
+        return row.count() == 1
+
+    wait_until(recorded, "the end to be recorded")
+    jobs.delete(done)
+    jobs.wait_gone(done)
+
+    page.reload()
+
+    expect(row).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("row", name=re.compile(f"^\\d+-\\d+ {jobs.namespace} 2 1 1 0"))).to_be_visible(timeout=WAIT)
+    page.screenshot(path=tmp_path / "history.png", full_page=True)
+    assert barriers(page) == []
+    page.get_by_label("Phase").select_option("Failed")
+    expect(row).to_have_count(0)
+    expect(page.get_by_role("row", name=re.compile("broken.*Failed: INPUT_REFUSED"))).to_be_visible()
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Download all as CSV").click()
+    assert f"{jobs.namespace},statue," in started.value.path().read_text()
+
+
 def test_a_user_who_asks_for_it_is_told_the_end_of_a_job(open_page: Open, jobs: Jobs) -> None:
     name = jobs.create(queue="slow", suspend=True)
     page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
