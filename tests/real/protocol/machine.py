@@ -67,6 +67,7 @@ CHANGES: Final = frozenset({"mkdir", "rename", "write", "delete"})  # points bef
 SCENES: Final = (
     *("fresh", "running", "emptied", "older data", "published"),
     *("silent", "silent and given up", "silent and deleted", "superseded"),
+    *("delivered twice", "delivered after its end", "published and cancelled"),
 )
 
 
@@ -96,14 +97,18 @@ class Protocol(Promises, RuleBasedStateMachine):
             return
         self._turns(job)
         before = self.snapshot()
-        run = self.take(self.messages.pop(0), fails=False)
+        message = self.messages.pop(0)
+        run = self.take(message, fails=False)
         self.advance(run, 6)
         self._turns(job)
         match self.scene:
-            case "published":
+            case "published" | "published and cancelled":
                 while not self.outputs.get(job):
                     assert not run.fiber.over, f"{run} ended as {run.end}"
                     self.advance(run, 1)
+                if self.scene == "published and cancelled":
+                    self.wish(self.objects[job], "a user cancels in two steps")
+                    self._turns(job)
             case "emptied":
                 self.empty()
                 self._turns(job)
@@ -120,6 +125,11 @@ class Protocol(Promises, RuleBasedStateMachine):
                 self._turns(job)
                 self._turns(job)
                 self.take(self.messages.pop(0), fails=False)
+            case "delivered twice":
+                self.advance(self.take(message, fails=False), 6)
+            case "delivered after its end":
+                self.advance(run, 100)
+                self.advance(self.take(message, fails=False), 6)
             case "silent and deleted":
                 self.silence(job)
                 self.delete(self.objects[job])
