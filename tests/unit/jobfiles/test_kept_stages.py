@@ -104,15 +104,16 @@ def keep_of(folder: Path, job_id: str, photos: str, family: str = "f1", tenant: 
     ],
 )
 def test_shared_stages_of_the_run_with_most_photos_in_common_are_linked(
-    folder: Path, tmp_path: Path, photos: str, tenant: str, linked: list[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, photos: str, tenant: str, linked: list[str]
 ) -> None:
+    configure(monkeypatch, STAGES_MAX_BYTES=100 * STAGE_BYTES)
     keep_of(folder, "job-1", "ab")
     keep_of(folder, "job-2", "abc")
     keep_of(folder, "job-3", "abcd", "f2")
     keep_of(folder, "job-4", "a", tenant="red")
     keep(folder, "job-5")
-    kept_stages.link_related(folder, Origin("f1", tuple(photos)), ["features"], tmp_path / "run", tenant=tenant)
-    assert [path.name for path in disk.entries(tmp_path / "run")] == linked
+    kept_stages.link_related(folder, Origin("f1", tuple(photos)), ["features"], folder.parent / "run", tenant=tenant)
+    assert [path.name for path in disk.entries(folder.parent / "run")] == linked
 
 
 def test_no_related_stage_is_linked_beside_one_of_that_name(folder: Path, tmp_path: Path) -> None:
