@@ -81,6 +81,7 @@ def write_package(folder: Path, engine: str, depths: str) -> None:
     (about / "entry_points.txt").write_text("[reconstruction_operator.models]\ndeep = depths:Depths\n")
 
 
+@pytest.mark.release  # many runs of a program
 def test_an_upgrade_of_either_package_of_a_model_takes_no_stages_of_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(make_photo())
     package = tmp_path / "package"

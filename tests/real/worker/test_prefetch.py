@@ -25,6 +25,7 @@ def consuming(broker: redis.Redis) -> set[str]:
     return {client["id"] for client in broker.client_list() if client["cmd"] == "brpop" and client["db"] == "0"}
 
 
+@pytest.mark.release  # 200 retries with countdowns
 def test_a_worker_takes_no_more_messages_than_it_can_run_after_retries_and_lost_connections(
     own_farm: Farm, job_id: str
 ) -> None:
