@@ -10,6 +10,6 @@ _UID_LENGTH = 36
 def read(receiver: Receiver) -> dict[str, list[str]]:
     """Return by job the ids of the accepted events without its uid, such as `1-Fine`, in order and with repetitions."""
     events: dict[str, list[str]] = {}
-    for one in receiver.accepted():
-        events.setdefault(one.id[:_UID_LENGTH], []).append(one.id[_UID_LENGTH + 1 :])
+    for event in receiver.accepted():
+        events.setdefault(event.id[:_UID_LENGTH], []).append(event.id[_UID_LENGTH + 1 :])
     return events

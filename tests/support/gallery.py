@@ -1,8 +1,10 @@
-"""The gallery's application in this process, with an API server that accepts every token."""
+"""The gallery: its application in this process, with an API server that accepts every token; its environment."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Collection
+from pathlib import Path
 from typing import Any
 
 from reconstruction_gallery import app
@@ -19,6 +21,19 @@ from reconstruction_gallery.web.parts import Gallery
 from reconstruction_gallery.web.sessions import Sessions
 from reconstruction_operator.kube import client
 from starlette.applications import Starlette
+
+from tests.support.plugin import write_kubeconfig
+
+
+def environment(folder: Path, port: int, probe_port: int) -> dict[str, str]:
+    """Return the environment of a gallery on these ports of the loopback address, without an API server."""
+    return os.environ | {
+        "KUBECONFIG": str(write_kubeconfig(folder)),
+        "JOBS_DIR": str(folder),
+        "GALLERY_HOST": "127.0.0.1",
+        "GALLERY_PORT": str(port),
+        "GALLERY_PROBE_PORT": str(probe_port),
+    }
 
 
 class Server:

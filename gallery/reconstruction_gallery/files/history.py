@@ -2,12 +2,13 @@
 
     <history>/<namespace>/<year>-<month>.jsonl   JSON objects, a line each, of jobs that ended in that month (UTC)
 
-Only one process writes there. A line is written once for each uid; a torn one, of a gallery that was killed, is skipped
+Only one process should write there. A line is written once for each uid; a torn one, of a gallery that was killed, is skipped
 and its job is recorded again. Months expire as a whole.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import re
@@ -167,8 +168,7 @@ class History:
 
     def newest(self, namespaces: Collection[str], most: int, *, since: str = "") -> list[Ended]:
         """Return the jobs of the namespaces that ended last, the newest first. `since`: RFC 3339."""
-        ended = sorted(self.all(namespaces, since=since, most=most), key=lambda job: job.ended)
-        return ended[: -most - 1 : -1]
+        return heapq.nlargest(most, self.all(namespaces, since=since, most=most), key=lambda job: job.ended)
 
     def all(self, namespaces: Collection[str], *, since: str = "", most: int | None = None) -> Iterator[Ended]:
         """Yield the jobs of the namespaces that ended since then; of each file only the last `most`."""
@@ -212,13 +212,19 @@ def totals(jobs: Iterable[Ended]) -> list[Total]:
     for job in jobs:
         key = (job.namespace, job.ended[:7])
         found.setdefault(key, Total(*key)).add(job)
-    return sorted(sorted(found.values(), key=lambda one: one.namespace), key=lambda one: one.month, reverse=True)
+    return sorted(
+        sorted(found.values(), key=lambda total: total.namespace), key=lambda total: total.month, reverse=True
+    )
 
 
 def _jobs(path: Path) -> Iterator[Ended]:
+    """Yield each job once: a gallery on a lost node and its successor may both record it."""
+    uids = set[str]()
     with path.open(errors="replace") as file:
         for line in file:
-            if (job := Ended.parse(line)) is not None:
+            job = Ended.parse(line)
+            if job is not None and job.uid not in uids:
+                uids.add(job.uid)
                 yield job
 
 

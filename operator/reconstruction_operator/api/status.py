@@ -222,7 +222,7 @@ class Notification:
 
 def unsent(notifications: tuple[Notification, ...]) -> tuple[Notification, ...]:
     """Return those that are not delivered yet."""
-    return tuple(one for one in notifications if one.state is NotificationState.PENDING) if notifications else ()
+    return tuple(event for event in notifications if event.state is NotificationState.PENDING) if notifications else ()
 
 
 @dataclass(frozen=True, slots=True)

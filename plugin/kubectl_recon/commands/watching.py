@@ -201,7 +201,7 @@ class _Picture(_Show):
         self._live.refresh()
 
     def ring(self) -> None:
-        """Ring the bell, since nobody looks at a terminal for minutes."""
+        """Ring the terminal's bell: its user may be in another window."""
         self.where.print("\a", end="")
 
     def _draw(self) -> RenderableType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import socket
@@ -18,7 +17,7 @@ import pytest
 
 from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
-from tests.support.plugin import write_kubeconfig
+from tests.support.gallery import environment
 
 DESCRIPTORS, FLOOD = 700, 800
 SECONDS = 30.0
@@ -52,16 +51,10 @@ class Limited:
 @pytest.fixture
 def gallery(tmp_path: Path) -> Iterator[Limited]:
     port, probe_port = free_ports(2)
-    environment = os.environ | {
-        "KUBECONFIG": str(write_kubeconfig(tmp_path)),
-        "JOBS_DIR": str(tmp_path),
-        "GALLERY_HOST": "127.0.0.1",
-        "GALLERY_PORT": str(port),
-        "GALLERY_PROBE_PORT": str(probe_port),
-    }
+    settings = environment(tmp_path, port, probe_port)
     log = tmp_path / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=settings, stdout=output, stderr=output)
     limited = Limited(process, port, probe_port, log)
     try:
         wait_until(lambda: limited.status(port, "/") == 200, "the page", seen=log.read_text)

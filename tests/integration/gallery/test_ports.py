@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -11,20 +10,14 @@ from pathlib import Path
 
 from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
-from tests.support.plugin import write_kubeconfig
+from tests.support.gallery import environment
 
 SECONDS = 30.0
 
 
 def test_probes_are_not_served_if_the_port_of_the_pages_is_in_use(tmp_path: Path) -> None:
     port, probe_port = free_ports(2)
-    environment = os.environ | {
-        "KUBECONFIG": str(write_kubeconfig(tmp_path)),
-        "JOBS_DIR": str(tmp_path),
-        "GALLERY_HOST": "127.0.0.1",
-        "GALLERY_PORT": str(port),
-        "GALLERY_PROBE_PORT": str(probe_port),
-    }
+    settings = environment(tmp_path, port, probe_port)
     program = Path(sys.executable).with_name("reconstruction-gallery")
     served = []
 
@@ -36,7 +29,7 @@ def test_probes_are_not_served_if_the_port_of_the_pages_is_in_use(tmp_path: Path
 
     with (
         socket.create_server(("127.0.0.1", port)),
-        subprocess.Popen([program], env=environment, stderr=subprocess.PIPE, text=True) as process,
+        subprocess.Popen([program], env=settings, stderr=subprocess.PIPE, text=True) as process,
     ):
         wait_until(ended, "the gallery to end", timeout_seconds=SECONDS)
         _, log = process.communicate()

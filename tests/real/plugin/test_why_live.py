@@ -43,6 +43,8 @@ def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywher
     """
     system, pool = jobs.system, {"WORKER_POOLS": "doomed"}
     rough = {"PYTHONPATH": f"{REPOSITORY}/tests/data/models", "ROUGH_MODELS_SIGNS": str(tmp_path)}
+    # Their registration expires before the loss of the attempt counts, so no further one is sent
+    rough["WORKER_TTL_SECONDS"] = "1"
     system.start_worker("doomed-1", concurrency=1, **pool, **rough)
     jobs.create("banana", modelType="rough-patient", queue="doomed", backoffLimit=5)
     jobs.wait_phase("banana", "Running")
@@ -56,8 +58,11 @@ def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywher
     job = jobs.wait("banana", "without its model", lambda job: job["status"].get("reason") == "no model")
 
     status, dispatched = job["status"], condition(job, "Dispatched")
-    # The next attempt may have met the plain worker before the operator read that the other one is gone
-    assert (status["failures"] >= 2, dispatched["reason"]) == (True, "ModelUnserved")
+    assert (status["failures"], status["failure"]["reason"], dispatched["reason"]) == (
+        2,
+        "WORKER_LOST",
+        "ModelUnserved",
+    )
     assert status["message"].startswith("Waiting for a worker with model rough-patient: those of queue doomed have ")
     assert {dispatched["message"], sentence(status)} == {status["message"]}, "as the gallery's list shows it"
     assert situation(recon, "banana") == "model-unserved"

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -44,12 +45,15 @@ _COLUMNS: Final = tuple(name for name in NAMES if name not in _HIDDEN)
 async def follow(api: Api, jobs: Jobs, history: History) -> None:
     """Record each job that ends, until the task is cancelled. An error of the disk is logged, and it is tried again."""
     revision = 0
+    expires_at = 0.0
     while True:
         current = jobs.revision
         ended = [job for job in jobs.since(revision) if job.ended and not history.has(job.key.uid)]
         try:
             await _record(api, history, ended)
-            await anyio.to_thread.run_sync(history.expire)
+            if time.monotonic() >= expires_at:
+                await anyio.to_thread.run_sync(history.expire)
+                expires_at = time.monotonic() + _PERIOD_SECONDS
         except (OSError, ApiError) as error:
             _log.warning("The history of %d ended jobs cannot be written yet: %s", len(ended), error)
             await asyncio.sleep(_RETRY_SECONDS)

@@ -43,6 +43,6 @@ async def namespace_uids(gallery: Gallery, user: User, namespaces: Collection[st
 def is_of(tenant: str, uid: str | None) -> bool:
     """Return whether something of a tenant belongs to the namespace with that uid, as in `namespace_uids`.
 
-    An unknown tenant (empty) is nobody.
+    With an unknown tenant (empty) the answer is no, unless names decide.
     """
     return uid is None or (bool(uid) and tenant == uid)

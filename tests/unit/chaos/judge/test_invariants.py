@@ -220,7 +220,7 @@ ALLOWED: Rows = {
     "an attempt failed in a shared process": tried_twice(runs=(replace(FIRST, worker="threads"), run(2, 11.0, 17.0))),
     "a fault hit the worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"a"})),)),
     "a deleted job tells nothing": evidence(DELETED, events=()),
-    "an end is not told by another installation": evidence(windows=(OTHERS,), events=()),
+    "another installation sends no event of an end": evidence(windows=(OTHERS,), events=()),
     "an object disappears after its time to live": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=29.0),
     "an object ends and expires unseen": evidence(KEPT, running(6.0, 20), gone_at=29.0, unseen=True),
 }
@@ -343,9 +343,9 @@ BREAKS_ALONE: Mapping[int, Rows] = {
     },
     6: {
         "an object that disappears": evidence(None, running(6.0, 20), SUCCEEDED, gone_at=40.0),
-        "an end that is not told": evidence(events=("1-CancelRequested",)),
-        "an end that is told otherwise": evidence(events=("1-Failed",)),
-        "an end that is told under two ids": evidence(events=("1-Fine", "2-Fine")),
+        "an end without an event": evidence(events=("1-CancelRequested",)),
+        "an event of another end": evidence(events=("1-Failed",)),
+        "events of an end with two ids": evidence(events=("1-Fine", "2-Fine")),
         "an object that disappears early": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=23.0),
     },
 }

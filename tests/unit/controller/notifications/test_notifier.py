@@ -1,4 +1,4 @@
-"""Notifier: the order of notifications, retries, marks, and what happens to those that nobody accepts."""
+"""Notifier: the order of notifications, retries, marks, and the drop of those that no receiver accepts."""
 
 from __future__ import annotations
 

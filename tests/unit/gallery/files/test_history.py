@@ -94,6 +94,14 @@ def test_each_job_is_recorded_once_also_after_a_restart(restarted: Callable[...,
     assert restarted().has("uid-a")
 
 
+def test_a_job_that_two_galleries_have_recorded_counts_once(restarted: Callable[..., History]) -> None:
+    galleries = [restarted(), restarted()]
+    for history in galleries:
+        history.record([job("a")])
+
+    assert [ended.name for ended in restarted().all({"maps"})] == ["a"]
+
+
 def test_a_torn_line_is_recorded_again_and_harms_no_other(restarted: Callable[..., History], tmp_path: Path) -> None:
     restarted().record([job("a"), job("b")])
     path = tmp_path / "history" / "maps" / "2026-03.jsonl"
