@@ -2,8 +2,8 @@
 
     <history>/<namespace>/<year>-<month>.jsonl   JSON objects, a line each, of jobs that ended in that month (UTC)
 
-Only one process should write there. A line is written once for each uid; a torn one, of a gallery that was killed, is skipped
-and its job is recorded again. Months expire as a whole.
+Only one process should write there. A line is written once for each uid; a torn one, of a gallery that was killed, is
+skipped, and its job is recorded again. Months expire as a whole.
 """
 
 from __future__ import annotations
