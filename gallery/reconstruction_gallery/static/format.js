@@ -75,6 +75,7 @@ const LABELS = {
   registered: "Photos aligned",
   images: "Photos read",
   leftOut: "Photos left out",
+  leftOutPhotos: "Names of these photos",
   unused: "Photos aligned but too blurred to use",
   alignedShare: "Share of photos aligned",
   faces: "Triangles",

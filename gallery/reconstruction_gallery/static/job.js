@@ -149,10 +149,11 @@ export function showJob(main, { namespace, name }, go) {
       mesh = found.sha256;
       showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
     }
-    const { registered, images } = job.status.quality ?? {};
+    const { registered, images, leftOutPhotos } = job.status.quality ?? {};
     if (!found && registered && shown.phase === "Running") showEarly(`early ${job.status.attempt}`);
     setText(note, mesh.startsWith("early") && !finished(shown)
-      ? `${registered} of ${images} photos are aligned. These are their cameras and points; the mesh follows.` : "");
+      ? `${[`${registered} of ${images} photos are aligned`, leftOutPhotos].filter(Boolean).join("; ")}. `
+        + "These are their cameras and points; the mesh follows." : "");
     details.replaceChildren(...sections(key, whole));
     parts.offer("report", hasReport(result));
   }

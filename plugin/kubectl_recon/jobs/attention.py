@@ -55,9 +55,14 @@ def time_text(job: Job, now: datetime) -> str:
 
 
 def photos_text(job: Job) -> str:
-    """Return how many photos of a running job are aligned, once that is known: `22 of 24 photos aligned`."""
+    """Return how many photos of a running job are aligned, once that is known, and which are left out:
+    `22 of 24 photos aligned; left out: IMG_7.jpg, IMG_8.jpg`.
+    """
     quality = (job.phase == "Running" and job.status.get("quality")) or {}
-    return f"{quality['registered']} of {quality.get('images')} photos aligned" if "registered" in quality else ""
+    if "registered" not in quality:
+        return ""
+    aligned = f"{quality['registered']} of {quality.get('images')} photos aligned"
+    return "; ".join(filter(None, [aligned, quality.get("leftOutPhotos")]))
 
 
 def waits_since(job: Job) -> datetime | None:

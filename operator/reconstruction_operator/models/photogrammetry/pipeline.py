@@ -160,7 +160,7 @@ def _aligned(run: Run) -> SparseModel:
     )
     acceptance.check_matches(database, count)
     model = registration.register(matched, run.progress(Stage.ALIGNMENT))
-    run.timetable.announce(acceptance.quality(model, count))
+    run.timetable.announce(acceptance.findings(model, run.sources))
     acceptance.check(model, run.sources)
     return model
 
@@ -221,11 +221,11 @@ def _match(run: Run, matched: Matched, earlier: Known | None) -> None:
 
 
 def _show_early(run: Run, sparse: SparseModel) -> None:
-    """Report which photos are aligned, with a picture of their cameras, long before the run ends."""
+    """Report which photos are aligned and which are left out, with a picture of the cameras, long before the end."""
     pitches = {photo.name: photo.pitch_deg for photo in run.prepared}
     held = upright.held([photo.camera for photo in sparse.photos], [pitches[photo.name] for photo in sparse.photos])
     early.write(run.work.scratch_dir / EARLY_LOOK, sparse, held.up, run.pictures)
-    run.timetable.announce(acceptance.quality(sparse, len(run.prepared)))
+    run.timetable.announce(acceptance.findings(sparse, run.sources))
 
 
 def _scene(run: Run, sparse: SparseModel) -> Scene:

@@ -9,7 +9,8 @@ The photos are checked as for any job, and the model runs in its own process. Th
     "Succeeded", "images": 12}} {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
 The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `fact` is what the run has
-found: the stage after which it continues, how many photos are aligned, or why it keeps no stages. It may be repeated.
+found: the stage after which it continues, how many photos are aligned and which are left out, or why it keeps no
+stages. It may be repeated.
 """
 
 from __future__ import annotations
@@ -245,8 +246,9 @@ def _report(
     quality: Mapping[str, object] | None = None,
     fact: str = "",
 ) -> None:
-    known = quality is not None and {"registered", "images"} <= quality.keys()
-    aligned = "{registered} of {images} photos aligned".format(**quality or {}) if known else ""
+    known = quality if quality is not None and {"registered", "images"} <= quality.keys() else {}
+    aligned = "{registered} of {images} photos aligned".format(**known) if known else ""
+    aligned += f"; {known['leftOutPhotos']}" if "leftOutPhotos" in known else ""
     emit(
         {
             "step": STEPS[step - 1].name,

@@ -49,6 +49,10 @@ def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (
+            job("a", "Running", quality={"registered": "2", "images": "3", "leftOutPhotos": "left out: b.jpg"}),
+            "Running, 0%, 2 of 3 photos aligned; left out: b.jpg",
+        ),
         (JOBS[0], "Running, 30%, Running reconstruction, 4m30s left"),
         (
             job("a", "Running", progress={"display": "41%"}, quality={"registered": "20", "images": "24"}),

@@ -21,6 +21,7 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, SparseModel, Why
 
 _MOST_NAMES = 10  # maximum number of names in a message
+_MOST_CHARS = 128  # of a value in the status
 _FEWEST_MATCHES = 30  # minimum number of verified matches of a pair; fewer do not determine a homography
 _MOST_STRETCH = 0.02  # maximum stretch between photos from one place; about the step aside, relative to the distance
 _FOCALS = np.geomspace(0.7, 1.6, 15)  # multiples of the longer side, tried for cameras without a focal length in EXIF
@@ -51,7 +52,7 @@ def check(model: SparseModel, sources: Mapping[str, str]) -> None:
     needed = quality_gates.fewest_aligned(count)
     if aligned < needed:
         text = f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed"
-        raise ModelFailure("NOT_ENOUGH_OVERLAP", f"{text}{_apart(model.left_out, sources)}")
+        raise ModelFailure("NOT_ENOUGH_OVERLAP", "; ".join(filter(None, [text, _apart(model.left_out, sources)])))
     each = len(model.points) / aligned
     if each < quality_gates.POINTS_PER_PHOTO.limit:
         raise ModelFailure(
@@ -81,26 +82,46 @@ def quality(model: SparseModel, count: int) -> dict[str, int | float]:
     }
 
 
+def findings(model: SparseModel, sources: Mapping[str, str]) -> dict[str, int | float | str]:
+    """Return what is reported while the run goes on: its quality, and in words which photos are left out.
+
+    `sources` maps names of prepared photos to the users' names.
+    """
+    texts = (
+        "; ".join(filter(None, [_apart(model.left_out, sources, most), _out(model.left_out, sources, most)]))
+        for most in range(_MOST_NAMES, -1, -1)
+    )
+    short = next(text for text in texts if len(text) <= _MOST_CHARS)
+    return {**quality(model, len(sources)), **({"leftOutPhotos": short} if short else {})}
+
+
 def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
     """Return a warning that names the photos left out; empty if enough are aligned (`quality_gates.WHOLE_SHARE`)."""
     aligned = len(model.photos)
     count = len(sources)
     if aligned >= quality_gates.WHOLE_SHARE.limit * count:
         return ""
-    out = [photo for photo in model.left_out if photo.why is not Why.APART]
-    names = f"; left out: {_listed(out, sources)}" if out else ""
-    return f"only {aligned} of {count} photos were aligned{_apart(model.left_out, sources)}{names}"
+    text = f"only {aligned} of {count} photos were aligned"
+    return "; ".join(filter(None, [text, _apart(model.left_out, sources), _out(model.left_out, sources)]))
 
 
-def _apart(left_out: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
+def _apart(left_out: Sequence[LeftOut], sources: Mapping[str, str], most: int = _MOST_NAMES) -> str:
+    """Return which of `left_out` show another object, with at most that many names; empty if none does."""
     apart = [photo for photo in left_out if photo.why is Why.APART]
     others = "1 other shows" if len(apart) == 1 else f"{len(apart)} others show"
-    return f"; {others} another object, or another side: {_listed(apart, sources)}" if apart else ""
+    names = f": {_listed(apart, sources, most)}" if most else ""
+    return f"{others} another object, or another side{names}" if apart else ""
 
 
-def _listed(photos: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
-    names = ", ".join(sources[photo.name] for photo in photos[:_MOST_NAMES])
-    return names if len(photos) <= _MOST_NAMES else f"{names} and {len(photos) - _MOST_NAMES} more"
+def _out(left_out: Sequence[LeftOut], sources: Mapping[str, str], most: int = _MOST_NAMES) -> str:
+    """Return the others of `left_out`, with at most that many names; empty if there are none."""
+    out = [photo for photo in left_out if photo.why is not Why.APART]
+    return f"left out: {_listed(out, sources, most) if most else len(out)}" if out else ""
+
+
+def _listed(photos: Sequence[LeftOut], sources: Mapping[str, str], most: int) -> str:
+    names = ", ".join(sources[photo.name] for photo in photos[:most])
+    return names if len(photos) <= most else f"{names} and {len(photos) - most} more"
 
 
 def parallax_share(database: Path) -> float:

@@ -16,7 +16,7 @@ COLMAP's database.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -147,11 +147,15 @@ def apart(models: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
 def _left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> tuple[LeftOut, ...]:
     """Return the photos in `database` whose names are not in `aligned`, in the order of their names.
 
-    The photos in `apart` were aligned in another model.
+    The photos in `apart` were aligned in another model. Photos that overlap with each other, but by no chain of photos
+    with the aligned ones, show something else as well.
     """
     inside = set(aligned)
+    verified = overlapping(database)
+    matched = {name for pair in verified for name in pair}
     elsewhere = set(apart)
-    matched = {name for pair in overlapping(database) for name in pair}
+    if inside:
+        elsewhere |= matched - _chained(verified, inside)
     photos = []
     with pycolmap.Database.open(database) as opened:
         for image in sorted(opened.read_all_images(), key=lambda image: str(image.name)):
@@ -161,6 +165,20 @@ def _left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> t
             if image.name not in inside:
                 photos.append(LeftOut(image.name, Why.APART if image.name in elsewhere else why))
     return tuple(photos)
+
+
+def _chained(overlaps: Iterable[Pair], start: Collection[str]) -> set[str]:
+    """Return `start`, and the photos that a chain of `overlaps` connects with one of these."""
+    neighbours: dict[str, set[str]] = {}
+    for first, second in overlaps:
+        neighbours.setdefault(first, set()).add(second)
+        neighbours.setdefault(second, set()).add(first)
+    reached = set(start)
+    last = set(start)
+    while last:
+        last = set().union(*(neighbours.get(name, ()) for name in last)) - reached
+        reached |= last
+    return reached
 
 
 def _by_few_matches(

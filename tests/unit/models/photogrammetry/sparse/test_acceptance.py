@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,39 @@ def test_an_accepted_model_has_a_warning_if_photos_are_missing(sparse: SparseMod
 
 def test_one_photo_left_out_of_many_gives_no_warning() -> None:
     assert acceptance.warning(model(39), {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(40)}) == ""
+
+
+LONG = {name: f"a-photo-with-quite-a-long-name-{name}" for name in SOURCES}
+BOTH = replace(model(9, left_out=7), left_out=(*model(9, left_out=5).left_out, LeftOut("0015.jpg", Why.APART)))
+
+
+@pytest.mark.parametrize(
+    ("sparse", "sources", "expected"),
+    [
+        pytest.param(model(16), SOURCES, None, id="none"),
+        pytest.param(model(14, left_out=2), SOURCES, "left out: IMG_14.JPG, IMG_15.JPG", id="two"),
+        pytest.param(
+            model(4, left_out=12), LONG, f"left out: {LONG['0004.jpg']}, {LONG['0005.jpg']} and 10 more", id="many"
+        ),
+        pytest.param(
+            BOTH,
+            SOURCES,
+            "1 other shows another object, or another side: IMG_15.JPG; "
+            "left out: IMG_9.JPG, IMG_10.JPG, IMG_11.JPG, IMG_12.JPG, IMG_13.JPG",
+            id="other-object",
+        ),
+        pytest.param(
+            model(4, left_out=12),
+            {name: name * 20 for name in SOURCES},
+            "left out: 12",
+            id="names-without-end",
+        ),
+    ],
+)
+def test_the_early_line_names_as_many_photos_left_out_as_fit(
+    sparse: SparseModel, sources: dict[str, str], expected: str | None
+) -> None:
+    assert acceptance.findings(sparse, sources).get("leftOutPhotos") == expected
 
 
 def homography(first: Camera, second: Camera) -> Doubles:

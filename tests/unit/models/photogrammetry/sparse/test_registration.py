@@ -120,6 +120,26 @@ def test_each_photo_left_out_has_its_reason(tmp_path: Path) -> None:
     )
 
 
+def test_two_photos_that_overlap_with_each_other_alone_show_something_else(tmp_path: Path) -> None:
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, 5
+    with pycolmap.Database.open(tmp_path / "features.db") as database:
+        pycolmap.synthesize_dataset(options, database)
+        *same, between, first, second = database.read_all_images()
+        for other in same:  # `between` overlaps with one of the others, and is not aligned all the same
+            for image in (first, second, between) if other is same[0] else (first, second):
+                database.delete_two_view_geometry(other.image_id, image.image_id)
+        for image in (first, second):
+            database.delete_two_view_geometry(between.image_id, image.image_id)
+
+    assert registration._left_out(tmp_path / "features.db", [image.name for image in same], []) == (
+        LeftOut(between.name, Why.NOT_ALIGNED),
+        LeftOut(first.name, Why.APART),
+        LeftOut(second.name, Why.APART),
+    )
+    assert {photo.why for photo in registration._left_out(tmp_path / "features.db", [], [])} == {Why.NOT_ALIGNED}
+
+
 WIDTH, HEIGHT = 160, 120
 
 
