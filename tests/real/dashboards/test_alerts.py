@@ -188,6 +188,12 @@ CASES = [
         30,
     ),
     Case(
+        "ReconstructionNotificationsDropped",
+        ['notifications_total{result="failed"} 0+9x60', 'notifications_total{result="dropped"} 2x60'],
+        ['notifications_total{result="failed"} 0+9x60', 'notifications_total{result="dropped"} 0x10 1x60'],
+        40,
+    ),
+    Case(
         "ReconstructionWorkerHeartbeatsFail",
         ["worker_heartbeat_failures_total 0x5 2x60"],
         ["worker_heartbeat_failures_total 0+5x60"],
