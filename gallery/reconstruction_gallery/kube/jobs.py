@@ -19,8 +19,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
+from reconstruction_operator.api import figures
 from reconstruction_operator.api.identity import JobRef
-from reconstruction_operator.api.verdict import sentence, verdict_in
+from reconstruction_operator.api.verdict import Verdict, sentence, verdict_in
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.kube.reflector import FIRST_PAUSE_SECONDS, AsyncTransport, Change, Reflector, follow_async
@@ -210,7 +211,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         # While a job is unfinished, the row shows a requested cancel by itself
         "state": (status.get("completionTime") and status.get("phaseDetail")) or status.get("phase") or "Pending",
         "verdict": verdict_in(status),
-        "sentence": sentence(status)[:_MAX_SENTENCE_CHARS],
+        "sentence": _sentence(status)[:_MAX_SENTENCE_CHARS],
         "images": (status.get("inputs") or {}).get("images"),
         "uploaded": _UPLOADED.search(_uri(body, "input")) is not None,
         "started": status.get("startTime"),
@@ -249,6 +250,13 @@ def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]
             if name in fields and at >= newest.get(name[2:], {}).get("time", ""):
                 newest[name[2:]] = {"client": str(entry.get("manager", "")), "time": at}
     return newest
+
+
+def _sentence(status: Mapping[str, Any]) -> str:
+    """Return the sentence below the name: of a good result what its numbers say."""
+    if verdict_in(status) == Verdict.FINE:
+        return figures.in_words(status.get("quality") or {}, str(status.get("size") or ""))
+    return sentence(status)
 
 
 def _uri(body: Mapping[str, Any], side: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconstruction_operator.api import figures
 from reconstruction_operator.api.verdict import Verdict
 
 from kubectl_recon.diagnosis import retries
@@ -14,7 +15,9 @@ def succeeded(facts: Facts) -> Answer:
     """Explain a succeeded job: with a good result, a poor one, or a simulation."""
     job = facts.job
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
-    details = tuple(filter(None, (f"it took {took}" if took else "", _expiry(facts))))
+    place = f"the result is at {job.output_uri}" if job.output_uri else ""
+    details = tuple(filter(None, (place, f"it took {took}" if took else "", _expiry(facts))))
+    words = figures.in_words(job.status.get("quality") or {}, str(job.status.get("size") or ""))
     if job.verdict == Verdict.SIMULATED:
         cause = (
             "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"
@@ -33,13 +36,13 @@ def succeeded(facts: Facts) -> Answer:
     if job.verdict == Verdict.WARNING:
         return Answer(
             "poor-result",
-            f"It succeeded, but the result is of poor quality; it is at {job.output_uri or 'the workers volume'}.",
+            f"It succeeded, but the result is of poor quality{f': {words}' if words else ''}.",
             details=(job.message, *details),
             actions=(f"check whether it is usable: kubectl recon results {job.name}", retries.NEW_PHOTOS),
         )
     return Answer(
         "succeeded",
-        f"It succeeded; the result is at {job.output_uri or 'the workers volume'}.",
+        f"It succeeded, with a mesh of {words}." if words else "It succeeded.",
         details=details,
         actions=(f"download it: kubectl recon results {job.name}",),
         well=True,

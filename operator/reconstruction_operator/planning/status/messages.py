@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconstruction_operator.api import figures
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.waiting import Wait
@@ -33,13 +34,14 @@ def sentence(case: Case, decision: Decision, wait: Wait | None) -> str:
 
 
 def succeeded(status: Status) -> str:
-    """Return the message of a succeeded job: what is wrong with its result, or where it is."""
+    """Return the message of a succeeded job: what is wrong with its result, or what its numbers say of the mesh."""
     if status.warning and not status.simulated:
         return f"Warning: {status.warning}"
     reused = ", with the result of an earlier job" if status.reused_from is not None else ""
     if status.simulated:
         return f"Simulated, not made from the photos{reused}"
-    return f"Succeeded{reused}: {status.outputs.uri}" if status.outputs and status.outputs.uri else f"Succeeded{reused}"
+    words = figures.in_words(status.quality, status.size)
+    return f"Succeeded{reused}: a mesh of {words}" if words else f"Succeeded{reused}"
 
 
 def _failed(status: Status) -> str:

@@ -51,7 +51,7 @@ def test_a_success_reports_its_details() -> None:
     outputs = Outputs("/jobs/uid/output", 10, (OutputFile("model.glb", 10),))
     success = seen(Outcome.SUCCEEDED)
     assert success.redis.end is not None
-    findings = Findings(Inputs(29, 5), quality={"faces": "12"}, size="1.2 x 0.8 x 0.4 m")
+    findings = Findings(Inputs(29, 5), quality={"registered": "28", "images": "29"}, size="1.2 x 0.8 x 0.4 m")
     end = replace(success.redis.end, simulated=False, outputs=outputs, findings=findings)
 
     status = look(observed(success, end=end), replace(RUNNING, failure=Failure("WORKER_LOST"), failures=1)).status
@@ -67,7 +67,7 @@ def test_a_success_reports_its_details() -> None:
         worker="worker-1",
         simulated=False,
         verdict=Verdict.FINE,
-        message="Succeeded: /jobs/uid/output",
+        message="Succeeded: a mesh of 28 of 29 photos, 1.2 x 0.8 x 0.4 m",
         dispatch_time=SENT,
         start_time=NOW - timedelta(minutes=1),
         completion_time=ENDED,
@@ -75,7 +75,7 @@ def test_a_success_reports_its_details() -> None:
         inputs=Inputs(29, 5),
         steps=RUNNING.steps,
         outputs=outputs,
-        quality={"faces": "12"},
+        quality={"registered": "28", "images": "29"},
         size="1.2 x 0.8 x 0.4 m",
     )
 

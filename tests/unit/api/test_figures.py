@@ -1,0 +1,36 @@
+"""Figures: the numbers of a result as a sentence, whatever a model reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from reconstruction_operator.api.figures import in_words
+
+PHOTOGRAMMETRY = {
+    "registered": "12",
+    "images": "12",
+    "reprojectionErrorPx": "0.268",
+    "faces": "80000",
+    "inventedShare": "0.012",
+    "vertices": "40356",
+}
+
+
+@pytest.mark.parametrize(
+    ("quality", "size", "expected"),
+    [
+        pytest.param(
+            PHOTOGRAMMETRY,
+            "1.2 x 0.8 x 0.4 m",
+            "12 of 12 photos, sharp to 0.27 px, 80,000 triangles, 1 % of the surface closed without photos, "
+            "1.2 x 0.8 x 0.4 m",
+            id="all",
+        ),
+        pytest.param({"faces": 722, "inventedShare": 0.004}, "", "722 triangles", id="another-model"),
+        pytest.param({"registered": "x", "images": None, "faces": "nan", "mood": "-1"}, "", "", id="no-numbers"),
+        pytest.param({"reprojectionErrorPx": "-1", "faces": []}, "", "", id="wrong-numbers"),
+    ],
+)
+def test_numbers_of_a_result_become_words(quality: dict[str, Any], size: str, expected: str) -> None:
+    assert in_words(quality, size) == expected
