@@ -13,7 +13,7 @@ import heapq
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -45,11 +45,26 @@ _TIME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """One line; `source` is a pod, a file, or "event"."""
+    """One line; `source` is a pod, a file, or "event". `part`: operator, worker or event.
+
+    `sentence`: what the line says to a user; empty if it adds nothing to the other lines.
+    """
 
     time: str  # RFC 3339
     source: str
     text: str
+    part: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Read:
+    """A line as it was read."""
+
+    time: str
+    source: str
+    text: str
+    entry: loglines.Entry = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +81,35 @@ async def of_job(api: Api, user: User, place: str | Path, key: JobRef, since: st
     `place`: the namespace of operator and workers, or the folder of their logs. Raises ApiError.
     """
     programs = asyncio.to_thread(_files, place, key) if isinstance(place, Path) else _pods(api, place, key, since)
-    lines: list[Line] = []
+    lines: list[_Read] = []
     missing: list[str] = []
     for refused, read in (
         (f"you may not read the Events in namespace {key.namespace}", _events(api, user, key)),
         (f"the gallery may not read the logs of operator and workers in namespace {place}", programs),
     ):
         try:
-            log = await read
+            found, left_out = await read
         except BoundTokenError as error:
-            log = Log((), f"the Events are missing: {error}")
+            found, left_out = [], f"the Events are missing: {error}"
         except ApiError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
-            log = Log((), refused)
-        lines += log.lines
-        missing += filter(None, [log.left_out])
-    return Log(tuple(sorted(lines)[-_MOST_LINES:]), "; ".join(missing))
+            found, left_out = [], refused
+        lines += found
+        missing += filter(None, [left_out])
+    newest = sorted(lines)[-_MOST_LINES:]
+    said = loglines.sentences([line.entry for line in newest], key.namespace, key.name)
+    pairs = zip(newest, said, strict=True)
+    shown = (Line(line.time, line.source, line.text, line.entry.part, sentence) for line, sentence in pairs)
+    return Log(tuple(shown), "; ".join(missing))
 
 
-def _files(folder: Path, key: JobRef) -> Log:
+def _files(folder: Path, key: JobRef) -> tuple[list[_Read], str]:
     """Read the lines about the job in the ends of the log files of a folder.
 
     A line without a time has that of the line before.
     """
-    lines: list[Line] = []
+    lines: list[_Read] = []
     for path in sorted(folder.glob("*.log")):
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _MOST_BYTES))
@@ -101,23 +120,25 @@ def _files(folder: Path, key: JobRef) -> Log:
                     if stamp := _TIME.search(text[:40]):
                         time = datetime.fromisoformat(stamp[0]).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 if key.uid in text and loglines.uid_of(text) == key.uid:
-                    lines.append(_line(f"{time} {text}", path.stem))
-    return Log(tuple(sorted(lines)[-_MOST_LINES:]))
+                    lines.append(_line(f"{time} {text}", path.stem, path.stem))
+    return sorted(lines)[-_MOST_LINES:], ""
 
 
-async def _events(api: Api, user: User, key: JobRef) -> Log:
+async def _events(api: Api, user: User, key: JobRef) -> tuple[list[_Read], str]:
     path = f"/api/v1/namespaces/{key.namespace}/events"
     params = {"fieldSelector": f"involvedObject.uid={key.uid}", "limit": _EVENTS}
     answer = await api.request("GET", path, params=params, as_user=user.request_headers)
-    return Log(tuple(map(_event, answer.get("items") or ())))
+    return list(map(_event, answer.get("items") or ())), ""
 
 
-def _event(body: Mapping[str, Any]) -> Line:
+def _event(body: Mapping[str, Any]) -> _Read:
     time = body.get("lastTimestamp") or body.get("eventTime") or ""
-    return Line(str(time), "event", f"{body.get('reason', '')}: {body.get('message', '')}"[:_MAX_TEXT_CHARS])
+    message = str(body.get("message", ""))
+    text = f"{body.get('reason', '')}: {message}"
+    return _Read(str(time), "event", text[:_MAX_TEXT_CHARS], loglines.Entry("event", message[:_MAX_TEXT_CHARS]))
 
 
-async def _pods(api: Api, system: str, key: JobRef, since: str) -> Log:
+async def _pods(api: Api, system: str, key: JobRef, since: str) -> tuple[list[_Read], str]:
     """Read the lines about the job in the logs of the pods.
 
     Raises ApiError if the gallery may not list the pods, or if every log failed and at least one was forbidden.
@@ -131,7 +152,7 @@ async def _pods(api: Api, system: str, key: JobRef, since: str) -> Log:
         for container in pod["spec"]["containers"]
         if container["name"] in _PROGRAMS
     ]
-    newest: list[Line] = []  # a heap, the oldest line first
+    newest: list[_Read] = []  # a heap, the oldest line first
     failures: list[ApiError] = []
     slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -142,7 +163,7 @@ async def _pods(api: Api, system: str, key: JobRef, since: str) -> Log:
                 async for line in _lines(api, f"{base}/{pod}/log", query):
                     text = line.decode("utf-8", "replace") if key.uid.encode() in line else ""
                     if text and loglines.uid_of(text.partition(" ")[2]) == key.uid:
-                        heapq.heappush(newest, _line(text, pod))
+                        heapq.heappush(newest, _line(text, pod, container))
                         if len(newest) > _MOST_LINES:
                             heapq.heappop(newest)
         except ApiError as error:  # the pod may be starting, or has just ended
@@ -156,7 +177,7 @@ async def _pods(api: Api, system: str, key: JobRef, since: str) -> Log:
     if refusal is not None and len(failures) == len(tasks):
         raise refusal
     left_out = len(failures) + len(late)
-    return Log(tuple(newest), f"{left_out} of {len(tasks)} containers did not respond" if left_out else "")
+    return newest, f"{left_out} of {len(tasks)} containers did not respond" if left_out else ""
 
 
 async def _lines(api: Api, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
@@ -170,16 +191,18 @@ async def _lines(api: Api, path: str, params: Mapping[str, str]) -> AsyncIterato
         yield line
 
 
-def _line(line: str, pod: str) -> Line:
+def _line(line: str, pod: str, container: str) -> _Read:
     """Parse a line of a pod's log: the node's timestamp, then text or a JSON record, which is shown as level and
     message.
     """
     time, _, content = line.partition(" ")
+    text = content
     try:
         record = json.loads(content)
     except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict) and "message" in record:
         parts = (record.get("level", ""), record["message"], record.get("exception") or record.get("exc_info") or "")
-        content = " ".join(str(part) for part in parts if part)
-    return Line(time, pod, content[:_MAX_TEXT_CHARS])
+        text = " ".join(str(part) for part in parts if part)
+    entry = loglines.Entry.of(loglines.part_of(container), content)
+    return _Read(time, pod, text[:_MAX_TEXT_CHARS], entry)

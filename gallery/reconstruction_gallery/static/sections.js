@@ -78,22 +78,33 @@ export function logPanel(key) {
   const lines = h("pre", { class: "log", tabindex: "0", hidden: true, "aria-label": "Log" });
   const note = h("p", { class: "meta", role: "status" });
   const again = h("button", { type: "button", onclick: load }, "Reload");
+  const every = h("input", { type: "checkbox", id: "every-line", onchange: render });
   let loaded = false;
+  let found = { lines: [], leftOut: "" };
+
+  /** Show time, part and sentence of the lines that say something, or every line as it was written. */
+  function render() {
+    const shown = found.lines.filter((one) => every.checked || one.sentence);
+    lines.textContent = shown.map((one) => (every.checked
+      ? `${one.time.slice(0, 19).replace("T", " ")} ${one.source}  ${one.text}`
+      : `${new Date(one.time).toLocaleTimeString()}  ${one.part.padEnd(8)}  ${one.sentence}`)).join("\n");
+    lines.hidden = !shown.length;
+    setText(note, [shown.length ? `${shown.length} lines` : "No lines", found.leftOut].filter(Boolean).join("; "));
+  }
+
   async function load() {
     loaded = again.disabled = true;
     setText(note, "Loading…");
     try {
-      const found = await request("GET", `${apiUrl(key)}/log`);
-      lines.textContent = found.lines.map((one) => `${one.time.slice(0, 19).replace("T", " ")} ${one.source}  ${one.text}`).join("\n");
-      lines.hidden = !found.lines.length;
-      setText(note, [found.lines.length ? `${found.lines.length} lines` : "No lines", found.leftOut].filter(Boolean).join("; "));
+      found = await request("GET", `${apiUrl(key)}/log`);
+      render();
     } catch (error) {
       setText(note, error.message);
     } finally {
       again.disabled = false;
     }
   }
-  const panel = h("div", {}, again, note, lines);
+  const panel = h("div", {}, h("p", { class: "actions" }, again, h("label", {}, every, " Every line, as it was written")), note, lines);
   panel.show = () => loaded || load();
   return panel;
 }

@@ -24,6 +24,7 @@ Output = enum.StrEnum("Output", ["JSON", "YAML", "WIDE", "NAME"])
 Objects = enum.StrEnum("Objects", ["JSON", "YAML", "NAME"])
 Lines = enum.StrEnum("Lines", ["JSON"])
 Data = enum.StrEnum("Data", ["JSON", "YAML"])
+Wide = enum.StrEnum("Wide", ["WIDE"])
 Record = enum.StrEnum("Record", ["CSV", "JSON"])
 
 Context = Annotated[

@@ -107,18 +107,23 @@ def logs(
     name: o.Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the job finishes.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the original lines of pods (JSON).")] = False,
+    output: Annotated[
+        o.Wide | None, typer.Option("--output", "-o", help="Every line, with level, pod and traceback.")
+    ] = None,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
 ) -> None:
-    """Show the log lines about one job, from every operator and worker pod that handled the job, in chronological
-    order.
+    """Show what happened to one job: time, part and sentence, from the logs of every operator and worker pod that
+    handled the job.
 
     Without the right to read the logs of these pods, the gallery reads them.
     """
     from kubectl_recon.commands import logs as command
     from kubectl_recon.gallery.reaching import named
 
-    raise typer.Exit(command.run(connect(), name, named(gallery, account), follow=follow, raw=raw))
+    wide = command.Shown.SHORT if output is None else command.Shown.WIDE
+    shown = command.Shown.RAW if raw else wide
+    raise typer.Exit(command.run(connect(), name, named(gallery, account), follow=follow, shown=shown))
 
 
 @o.connecting

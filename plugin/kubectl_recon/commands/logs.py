@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from reconstruction_operator.kube import loglines, parsing, paths
+from reconstruction_operator.kube.loglines import Entry
 from reconstruction_operator.transfer.names import printable
 
 from kubectl_recon.display.screen import note
@@ -30,43 +33,65 @@ _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """A log line about the job."""
+    """A log line about the job: `entry` is what it says, `text` the whole of it."""
 
     when: datetime
     text: str
+    entry: Entry = field(compare=False)
+
+
+class Shown(enum.Enum):
+    """What of the lines is printed."""
+
+    SHORT = enum.auto()  # time, part and sentence, without what adds nothing
+    WIDE = enum.auto()  # every line: time, level, pod, message and traceback
+    RAW = enum.auto()  # every line as the pod wrote it
 
 
 def run(
-    connection: Connection, name: str, way: Way, *, follow: bool, raw: bool, pause_seconds: float = _LOOK_SECONDS
+    connection: Connection, name: str, way: Way, *, follow: bool, shown: Shown, pause_seconds: float = _LOOK_SECONDS
 ) -> int:
     """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
     job = find(connection, name)
-    pods = _Pods(connection.api, job, published.read(connection.api, [job]).namespace, raw=raw)
+    pods = _Pods(connection.api, job, published.read(connection.api, [job]).namespace, raw=shown is Shown.RAW)
     try:
         if pods.containers():
-            return _print(connection, job, pods.read, pause_seconds if follow else None)
+            return _print(connection, job, pods.read, shown, pause_seconds if follow else None)
     except ForbiddenError:
         pass  # tenants may not read them
     way = published.gallery(connection.api, [job], way)
     with reached(connection, way) as url:
         gallery = Gallery(url, token(connection, way))
         noted: set[str] = set()
-        return _print(connection, job, lambda: _of_gallery(gallery, job, noted), _GALLERY_SECONDS if follow else None)
+        seconds = _GALLERY_SECONDS if follow else None
+        return _print(connection, job, lambda: _of_gallery(gallery, job, noted), shown, seconds)
 
 
-def _print(connection: Connection, job: Job, read: Callable[[], Iterable[Line]], seconds: float | None) -> int:
+def _print(
+    connection: Connection, job: Job, read: Callable[[], Iterable[Line]], shown: Shown, seconds: float | None
+) -> int:
     """Print the lines that `read` returns; with `seconds` again after that time, until the job has finished."""
-    printed: set[Line] = set()
+    known: dict[Line, None] = {}
     while True:
         last = seconds is None or _has_finished(connection, job)
-        for line in sorted(set(read()) - printed):
-            print(line.text, flush=True)  # noqa: T201  # the result
-            printed.add(line)
-        if last and not printed:
+        new = sorted(set(read()) - known.keys())
+        known |= dict.fromkeys(new)
+        texts = _short(list(known), job) if shown is Shown.SHORT else (line.text for line in known)
+        for text in islice(texts, len(known) - len(new), None):
+            if text:
+                print(text, flush=True)  # noqa: T201  # the result
+        if last and not known:
             note(f"{job.name}: the logs have no line about it (nodes keep only recent logs)")
         if last:
             return 0
         time.sleep(seconds or 0)
+
+
+def _short(lines: Sequence[Line], job: Job) -> Iterator[str]:
+    """Yield time, part and sentence of each line; empty for a line that adds nothing to those before."""
+    said = loglines.sentences([line.entry for line in lines], job.namespace, job.name)
+    for line, sentence in zip(lines, said, strict=True):
+        yield sentence and f"{line.when:%H:%M:%S}  {line.entry.part:<8}  {printable(sentence.expandtabs())}"
 
 
 def _of_gallery(gallery: Gallery, job: Job, noted: set[str]) -> Iterator[Line]:
@@ -75,7 +100,8 @@ def _of_gallery(gallery: Gallery, job: Job, noted: set[str]) -> Iterator[Line]:
         note(log["leftOut"])
         noted.add(log["leftOut"])
     for line in log["lines"]:
-        yield Line(parse_time(line["time"]) or _NO_TIME, readable(line["text"], line["time"], line["source"]))
+        text = readable(line["text"], line["time"], line["source"])
+        yield Line(parse_time(line["time"]) or _NO_TIME, text, Entry(line["part"], line["sentence"]))
 
 
 class _Pods:
@@ -114,7 +140,8 @@ class _Pods:
                 self._read_until[pod, container] = when
                 if is_about(content, self._job):
                     shown = content if self._raw else readable(content, when, pod)
-                    yield Line(parse_time(when) or _NO_TIME, shown)
+                    entry = Entry.of(loglines.part_of(container), content)
+                    yield Line(parse_time(when) or _NO_TIME, shown, entry)
 
 
 def is_about(content: str, job: Job) -> bool:

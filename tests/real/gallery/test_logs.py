@@ -108,6 +108,8 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
 
     lines = [(entry["source"], entry["text"]) for entry in entries]
     assert lines == [("logs-worker", f"INFO Started uid={uid}"), ("logs-operator", "warning Lost the worker")]
+    said = [(entry["part"], entry["sentence"]) for entry in entries]
+    assert said == [("worker", f"INFO Started uid={uid}"), ("operator", "Warning: Lost the worker")]
     assert all("limitBytes" in asked and "sinceTime" in asked for asked in kubelet.asked)
 
 

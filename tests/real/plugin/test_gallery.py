@@ -125,7 +125,11 @@ def test_logs_without_pods_are_read_by_the_gallery(jobs: Jobs, recon: Program, g
 
     assert done.returncode == 0, done.stderr
     lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
-    assert {source for _, source, _ in lines} >= {"operator", "worker"}
+    assert {part for _, part, _ in lines} >= {"operator", "worker"}
+    assert next(sentence for _, part, sentence in lines if part == "worker").startswith("Begins: model ")
+    wide = recon("logs", name, "-o", "wide", "--gallery", gallery.url, "--account", ACCOUNT).stdout
+    of_celery = "Task reconstruction.process"
+    assert (of_celery in done.stdout, of_celery in wide) == (False, True)
     assert [time for time, *_ in lines] == sorted(time for time, *_ in lines)
 
 

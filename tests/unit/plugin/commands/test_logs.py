@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kubectl_recon.commands import logs
-from kubectl_recon.commands.logs import is_about, readable
+from kubectl_recon.commands.logs import Shown, is_about, readable
 from kubectl_recon.gallery.reaching import Way
 from kubectl_recon.kube.api import Api, Connection
 
@@ -74,8 +74,15 @@ class Pods:
         return 200, json.dumps(JOB.raw | {"status": {"phase": phase}}).encode()
 
 
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (Shown.SHORT, ["12:00:01  worker    From the first pod", "12:00:03  worker    From the later pod"]),
+        (Shown.WIDE, ["12:00:01 INFO    first from the first pod", "12:00:03 INFO    later from the later pod"]),
+    ],
+)
 def test_a_job_is_followed_to_a_pod_that_starts_later(
-    api: Api, server: Server, capsys: pytest.CaptureFixture[str]
+    api: Api, server: Server, capsys: pytest.CaptureFixture[str], shown: Shown, expected: list[str]
 ) -> None:
     first = [
         f"2026-03-01T12:00:01Z {line(uid=JOB.uid, message='from the first pod')}",
@@ -84,13 +91,10 @@ def test_a_job_is_followed_to_a_pod_that_starts_later(
     server.respond = Pods({"first": first}).respond
 
     connection = Connection(api, "here", "team")
-    assert logs.run(connection, "banana", Way(), follow=True, raw=False, pause_seconds=0.05) == 0
+    assert logs.run(connection, "banana", Way(), follow=True, shown=shown, pause_seconds=0.05) == 0
 
     output = capsys.readouterr()
-    assert output.out.splitlines() == [
-        "12:00:01 INFO    first from the first pod",
-        "12:00:03 INFO    later from the later pod",
-    ]
+    assert output.out.splitlines() == expected
     assert output.err == ""
 
 
