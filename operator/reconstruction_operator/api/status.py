@@ -15,6 +15,8 @@ from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.shapes import member, shape
 from reconstruction_operator.api.verdict import Verdict
 
+MAX_QUALITY: Final = 24  # values of a status's quality
+
 
 class Phase(enum.StrEnum):
     """The state of a job in one word."""
@@ -295,9 +297,9 @@ class Status:
     )
     quality: Mapping[str, str] = member(
         dict,
-        "A few numbers about the result, as text, such as faces; 16 at most. registered and leftOut, of photos, appear "
-        "while the job runs.",
-        max_properties=16,
+        f"A few numbers about the result, as text, such as faces; {MAX_QUALITY} at most. registered and leftOut, of "
+        "photos, appear while the job runs.",
+        max_properties=MAX_QUALITY,
         max_length=128,
     )
     warning: str = member(

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from reconstruction_operator.models.interface import Placement, Result, Step, Work
+from reconstruction_operator.models.interface import MAX_QUALITY, Placement, Result, Step, Work
 
 MAX_LINE_BYTES = 65_536
-MAX_QUALITY_ITEMS = 16
 MAX_TEXT_CHARS = 2_000
 
 
@@ -120,7 +119,7 @@ def _is_finite(message: ModelMessage) -> bool:
 
 
 def _numbers(quality: Mapping[str, object]) -> dict[str, int | float | str]:
-    return {str(name): _plain(value) for name, value in list(dict(quality).items())[:MAX_QUALITY_ITEMS]}
+    return {str(name): _plain(value) for name, value in list(dict(quality).items())[:MAX_QUALITY]}
 
 
 def _plain(value: object) -> int | float | str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+from reconstruction_operator.contract.assessment import MAX_QUALITY as MAX_QUALITY  # noqa: PLC0414  # the same
 from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.photos import Photo as Photo  # noqa: PLC0414  # models import both from here
 from reconstruction_operator.contract.photos import mask_of as mask_of  # noqa: PLC0414

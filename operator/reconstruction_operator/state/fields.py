@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import MAX_ATTEMPT, AttemptRef, JobRef
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import MAX_QUALITY, Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -28,7 +28,6 @@ from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End,
 MESSAGE_CHARS: Final = 1_024
 FILES: Final = 16
 STEPS: Final = 16
-QUALITY_ENTRIES: Final = 16
 NAME_CHARS: Final = 256  # characters of names, reasons, tokens, and of quality's keys and values
 URI_CHARS: Final = 2_048
 MAX_VALUE_BYTES: Final = 65_536  # of one value; those that this program writes stay below 20 kB
@@ -218,7 +217,7 @@ def quality(values: object) -> dict[str, str]:
         for name, value in (values.items() if isinstance(values, Mapping) else ())
         if isinstance(name, str) and isinstance(value, str | int | float)
     )
-    return dict(list(pairs)[:QUALITY_ENTRIES])
+    return dict(list(pairs)[:MAX_QUALITY])
 
 
 # --- JSON that no script parses: details, registrations, reports of folders, Celery's results

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import MAX_QUALITY, Inputs, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record
@@ -141,7 +141,7 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         assert len(end.findings.steps) == 16
         assert end.findings.steps[0] == StepTime("s" * 256, 0)
         assert end.findings.usage == Usage(None, None)
-        assert len(end.findings.quality) == 16
+        assert len(end.findings.quality) == MAX_QUALITY
         assert {len(value) for value in end.findings.quality.values()} == {256}
 
 

@@ -56,26 +56,18 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
     stills = progress(Stage.PREVIEWS).part(0.2, 0.8)
     poster = results.write_previews(work.output_dir, model, settings.turn_frames, stills)
 
-    width, height, depth = (float(f"{extent:.4g}") for extent in extents(upright_mesh.vertices))
     placement = None if on_earth is None else on_earth.placement(frame)
     result = Result(
-        quality={
-            **acceptance.quality(sparse, len(run.prepared)),
-            "unused": len(sparse.photos) - len(used.photos),
-            "densePoints": samples.dense_points,
-            "vertices": len(upright_mesh.vertices),
-            "faces": len(upright_mesh.faces),
-            "textureCoverage": round(coverage, 3),
-            "inventedShare": round(colour.unseen_share(mesh, weights), 3),
-            "extentX": width,
-            "extentY": height,
-            "extentZ": depth,
-            **(
-                {"markers": measured.markers, "scaleUncertainty": float(f"{measured.uncertainty:.2g}")}
-                if measured
-                else {}
-            ),
-        },
+        quality=quality_of(
+            sparse,
+            images=len(run.prepared),
+            unused=len(sparse.photos) - len(used.photos),
+            dense_points=samples.dense_points,
+            mesh=upright_mesh,
+            coverage=coverage,
+            invented=colour.unseen_share(mesh, weights),
+            measured=measured,
+        ),
         warning=_warning(run, sparse, measured),
         size=size_of(upright_mesh, measured, placement),
         placement=placement,
@@ -87,6 +79,39 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
     )
     progress(Stage.PREVIEWS)(1.0, "report written")
     return result
+
+
+def quality_of(
+    sparse: SparseModel,
+    *,
+    images: int,
+    unused: int,
+    dense_points: int,
+    mesh: Mesh,
+    coverage: float,
+    invented: float,
+    measured: markers.Scale | None,
+) -> dict[str, int | float | str]:
+    """Return what the status shows of a finished `mesh`, in the coordinates of the model.
+
+    `images` are all photos, and `unused` the aligned ones that give no surface; `coverage` is a share of the texture,
+    and `invented` of the surface.
+    """
+    width, height, depth = (float(f"{extent:.4g}") for extent in extents(mesh.vertices))
+    scale = {"markers": measured.markers, "scaleUncertainty": float(f"{measured.uncertainty:.2g}")} if measured else {}
+    return {
+        **acceptance.quality(sparse, images),
+        "unused": unused,
+        "densePoints": dense_points,
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+        "textureCoverage": round(coverage, 3),
+        "inventedShare": round(invented, 3),
+        "extentX": width,
+        "extentY": height,
+        "extentZ": depth,
+        **scale,
+    }
 
 
 def size_of(mesh: Mesh, measured: markers.Scale | None, placement: Placement | None) -> str:
