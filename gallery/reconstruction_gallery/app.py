@@ -31,7 +31,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import BoundTokenError, Tokens
 from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, parts, probes, sign_in, uploading
+from reconstruction_gallery.web import advice, archives, files, jobs, parts, probes, sign_in, uploading
 from reconstruction_gallery.web.gone import history, trash
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.limits import Limited
@@ -101,6 +101,7 @@ def make(settings: Settings) -> Starlette:
             *sign_in.ROUTES,
             *files.ROUTES,
             *archives.ROUTES,
+            *advice.ROUTES,
             *jobs.ROUTES,
             *trash.ROUTES,
             *history.ROUTES,

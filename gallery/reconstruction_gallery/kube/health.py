@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.contract import info, installation
-from reconstruction_operator.contract.installation import Problem
+from reconstruction_operator.contract.installation import Installation, Problem
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
@@ -25,7 +25,12 @@ class Health:
 
     namespace: str
     problems: tuple[Problem, ...] = ()
-    texts: list[str] = field(default_factory=list)
+    installations: tuple[Installation, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The JSON of each installation."""
+        return [one.info.text() for one in self.installations]
 
     async def follow(self, api: Api) -> None:
         """Read until cancelled. While the API server does not respond, what was read last stays."""
@@ -46,4 +51,4 @@ class Health:
         bodies = body.get("items") or ()
         every = installation.published(bodies, now)
         self.problems = tuple(installation.problems(every, self.namespace, now))
-        self.texts = [one.info.text() for one in every if one.namespace == self.namespace]
+        self.installations = tuple(one for one in every if one.namespace == self.namespace)

@@ -213,10 +213,12 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": verdict_in(status),
         "sentence": _sentence(status)[:_MAX_SENTENCE_CHARS],
         "images": (status.get("inputs") or {}).get("images"),
+        "photos": _uri(body, "input").startswith("file:"),
+        "size": status.get("size") or "",
         "uploaded": _UPLOADED.search(_uri(body, "input")) is not None,
         "started": status.get("startTime"),
         "completed": status.get("completionTime"),
-        "preview": next((name for name in names if name.endswith(".png")), None),
+        "preview": next((name for name in names if name.endswith(".png") and "texture" not in name), None),
     }
 
 
@@ -224,7 +226,9 @@ def detail(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the object for its page: spec, status, and the clients that last wrote a cancel or a suspension."""
     metadata = body.get("metadata") or {}
     return {
-        "metadata": {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp")},
+        "metadata": {
+            name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp", "generation")
+        },
         "spec": body.get("spec") or {},
         "status": body.get("status") or {},
         "writers": writers(metadata.get("managedFields") or ()),

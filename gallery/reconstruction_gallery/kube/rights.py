@@ -13,7 +13,7 @@ from typing import Final
 from reconstruction_operator.api.identity import GROUP, PLURAL
 from reconstruction_operator.kube.client import Api
 
-from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.kube.users import ACCOUNT, User
 from reconstruction_gallery.response_cache import ResponseCache
 
 SEE: Final = "get"
@@ -48,6 +48,19 @@ class Rights:
         """Return the namespaces whose jobs the user may see: one set for all streams of the user. Raises ApiError."""
         key = (namespaces, user, self._period(user))
         return await self._visible.get(key, lambda: self._reviewed(user, namespaces), user.client)
+
+    async def creates(self, user: User, namespaces: frozenset[str]) -> bool:
+        """Return whether the user may create jobs in one of these namespaces, or in all. Raises ApiError.
+
+        Without any, the user may have a namespace that has no job yet: then true.
+        """
+        if user.name.startswith(ACCOUNT):
+            namespaces |= {user.name.split(":")[2]}
+        if not namespaces:
+            return True
+        if await self.may(user, UPLOAD, _EVERYWHERE):
+            return True
+        return any(await asyncio.gather(*(self.may(user, UPLOAD, namespace) for namespace in sorted(namespaces))))
 
     async def _reviewed(self, user: User, namespaces: frozenset[str]) -> frozenset[str]:
         if await self.may(user, SEE, _EVERYWHERE):

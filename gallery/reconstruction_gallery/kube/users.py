@@ -26,7 +26,7 @@ _MOST_KNOWN: Final = 20_000  # tokens
 _EVERYONE: Final = "system:authenticated"
 _RESERVED: Final = "system:"
 ALL_GROUPS: Final = "*"
-_ACCOUNT: Final = "system:serviceaccount:"
+ACCOUNT: Final = "system:serviceaccount:"
 _CREDENTIAL: Final = "authentication.kubernetes.io/credential-id"  # of the token, not of the user
 _MAX_CHARS: Final = 16 << 20  # of cached users and their tokens
 
@@ -62,7 +62,7 @@ class User:
         """Who shares limits: all service accounts of a namespace, whose editors may create any number of them, or one
         user.
         """
-        return self.name.rpartition(":")[0] if self.name.startswith(_ACCOUNT) else self.name
+        return self.name.rpartition(":")[0] if self.name.startswith(ACCOUNT) else self.name
 
     @property
     def request_headers(self) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ export function runAgain(job, changes, without, go) {
     id: "again-name", required: true, autocomplete: "off", value: suggested, pattern: "[a-z0-9]([a-z0-9.\\-]*[a-z0-9])?",
   });
   const fields = jobFields({ ...job.spec, parameters: { ...job.spec.parameters, ...changes } });
+  fields.expect(job.status.inputs?.images ?? 0);
   const output = h("input", { id: "again-output", autocomplete: "off", value: beside(job.spec.output?.uri, first, suggested) });
   const wrong = h("p", { class: "wrong", role: "alert" });
   const create = h("button", { class: "primary" }, "Run again");

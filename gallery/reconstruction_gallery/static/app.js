@@ -3,6 +3,7 @@
 import { request, session } from "./api.js";
 import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
 import "./ended.js";
+import { shortUser } from "./format.js";
 import * as store from "./store.js";
 
 const main = document.getElementById("main");
@@ -76,7 +77,9 @@ async function start() {
   uploads = Boolean(user?.uploads);
   document.getElementById("new-link").hidden = !uploads;
   document.getElementById("history-link").hidden = !user?.history;
-  setText(document.getElementById("user"), user?.user ?? "");
+  const shownUser = document.getElementById("user");
+  setText(shownUser, shortUser(user?.user ?? ""));
+  shownUser.title = shownUser.dataset.name = user?.user ?? "";
   if (!user) {
     store.close();
     showSignIn();

@@ -28,12 +28,12 @@ export function clearAlerts() {
   document.getElementById("alerts").replaceChildren();
 }
 
-/** Ask for confirmation. The button that changes nothing, `no`, has the focus. Returns the dialog. */
+/** Ask for confirmation, or without `yes` tell something. The button that changes nothing, `no`, has the focus. Returns the dialog. */
 export function ask(title, content, yes, no = "Keep the job") {
   const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => dialog.remove() },
     h("h2", { id: "question" }, title),
-    h("form", { method: "dialog" }, content,
-      h("p", { class: "actions" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, no), yes)));
+    h("form", { method: "dialog" }, ...content.filter(Boolean),
+      h("p", { class: "actions" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, no), ...(yes ? [yes] : []))));
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

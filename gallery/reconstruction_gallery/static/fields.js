@@ -3,6 +3,7 @@
 import { request } from "./api.js";
 import { field, h } from "./dom.js";
 import { label } from "./format.js";
+import { areKnown, qualityChoice } from "./qualities.js";
 
 const USUAL = "photogrammetry";
 
@@ -25,10 +26,20 @@ async function published() {
   return pools;
 }
 
-/** Return `element`, which fills itself, and `spec()`: the chosen fields of a spec. `given`: the fields of an earlier job. */
+/**
+ * Return `element`, which fills itself, `spec()`: the chosen fields of a spec, and `expect(photos)`, which shows how long that many
+ * take; 0: unknown. `given`: the fields of an earlier job.
+ */
 export function jobFields(given = {}) {
   const element = h("div", { class: "fields" }, h("p", { class: "meta", role: "status" }, "Loading the models…"));
   let read = () => ({});
+  let photos = 0;
+  let quality = null; // the choice of a quality, of a model with estimates
+  let queueNow = "celery";
+  const expect = (count) => {
+    photos = count;
+    quality?.expect(photos, queueNow);
+  };
   const ready = published().then((pools) => {
     const queue = given.queue ?? (pools.get("celery") ? "celery" : [...pools.keys()].find((one) => pools.get(one)) ?? "celery");
     const chosen = { queue, model: given.modelType };
@@ -45,8 +56,13 @@ export function jobFields(given = {}) {
       const schema = models.get(chosen.model)?.parameters?.properties
         ?? (names.length ? {} : { quality: { enum: ["preview", "fast", "standard", "high"] } });
       const values = chosen.model === given.modelType ? given.parameters ?? {} : {};
-      const controls = Object.entries(schema).map(([name, rule]) => [name, control(name, rule, values[name])]).filter(([, one]) => one);
-      const rows = controls.map(([name, [input]]) => field(label(name), input));
+      const hasEstimates = chosen.model === USUAL && areKnown(schema.quality?.enum);
+      quality = hasEstimates ? qualityChoice(schema.quality, values.quality) : null;
+      queueNow = chosen.queue;
+      expect(photos);
+      const make = (name, rule) => (name === "quality" && quality ? [quality.element, quality.value] : control(name, rule, values[name]));
+      const controls = Object.entries(schema).map(([name, rule]) => [name, make(name, rule)]).filter(([, one]) => one);
+      const rows = controls.map(([name, [input]]) => (input.tagName === "FIELDSET" ? input : field(label(name), input)));
       const others = controls.flatMap(([name], place) => (name === "quality" ? [] : rows[place]));
       model.addEventListener("change", () => {
         chosen.model = model.value;
@@ -80,7 +96,7 @@ export function jobFields(given = {}) {
     element.replaceChildren(below, ...rows);
     choose();
   });
-  return { element, ready, spec: () => read() };
+  return { element, ready, spec: () => read(), expect };
 }
 
 /** Return an input for a parameter and a function that reads it; null for a kind that a form cannot show. */

@@ -28,6 +28,25 @@ export function seconds(count) {
   return `${Math.floor(count / size)}${unit}${rest ? ` ${rest}${next[1]}` : ""}`;
 }
 
+/** Return an estimate of seconds in words: "4 min", "1 h 20 min". */
+export function about(count) {
+  const minutes = Math.max(1, Math.round(count / 60));
+  if (minutes < 60) return `${minutes} min`;
+  const [hours, rest] = [Math.floor(minutes / 60), 10 * Math.round((minutes % 60) / 10)];
+  return rest === 60 ? `${hours + 1} h` : `${hours} h${rest ? ` ${rest} min` : ""}`;
+}
+
+/** Return a length in metres as text: "1.24 m", "24.3 cm", "8.4 mm". */
+export function length(metres) {
+  const [size, unit] = metres >= 1 ? [1, "m"] : metres >= 0.01 ? [100, "cm"] : [1000, "mm"];
+  return `${Number((metres * size).toPrecision(3))} ${unit}`;
+}
+
+/** Return the name of a user for people: of a service account without its namespace. */
+export function shortUser(name) {
+  return name.replace(/^system:serviceaccount:[^:]+:/, "");
+}
+
 export function time(text) {
   return text ? new Date(text).toLocaleString() : "";
 }

@@ -3,12 +3,14 @@
 import { namesPhotos, restore, runAgain } from "./again.js";
 import { request } from "./api.js";
 import { alertUser, ask, clearAlerts, h, setText } from "./dom.js";
+import { downloadMenu } from "./downloads.js";
 import { canFollow, follow, showInTitle } from "./ended.js";
 import { apiUrl, duration, fileUrl, finished, seconds, state, time } from "./format.js";
 import { showMesh } from "./mesh.js";
 import { hasReport, logPanel, photosSection, reportPanel, sections } from "./sections.js";
 import { byName, deleted, LIST, listen, rememberDeleted, store, trashed } from "./store.js";
 import { tabs } from "./tabs.js";
+import { showWhy } from "./why.js";
 
 const QUALITIES = ["preview", "fast", "standard", "high"];
 const OTHER_PHOTOS = [
@@ -31,15 +33,15 @@ export function showJob(main, { namespace, name }, go) {
   const details = h("div", { class: "details" });
   const photos = h("div", { class: "details" });
   const parts = tabs("Parts of the job", [
-    ["overview", "Overview", h("div", {}, note, viewer, photos, details)],
+    ["overview", "Overview", h("div", {}, photos, details)],
     ["report", "Report", reportPanel(key), false],
     ["log", "Log", logPanel(key)],
   ]);
   const list = new URL(sessionStorage.getItem(LIST) ?? "/", location.href);
   main.replaceChildren(
-    h("p", {}, h("a", { href: list.pathname + list.search, "data-link": true }, "All jobs")),
-    h("h1", { tabindex: "-1" }, name, " ", h("small", {}, namespace)),
-    message, h("div", { class: "now" }, badge, bar, step), actions, parts.element,
+    h("div", { class: "heading" }, h("a", { class: "back", href: list.pathname + list.search, "data-link": true }, "All jobs"),
+      h("h1", { tabindex: "-1" }, name, " ", h("small", {}, namespace)), h("div", { class: "now" }, badge, bar, step)),
+    viewer, note, message, actions, parts.element,
   );
 
   let shown = null; // the row that is shown
@@ -63,7 +65,7 @@ export function showJob(main, { namespace, name }, go) {
     showInTitle(job);
     setText(badge, job.state);
     badge.hidden = parts.element.hidden = false;
-    if (job.uploaded && !photos.firstElementChild) photos.replaceChildren(photosSection(key));
+    if ((job.uploaded || job.photos) && !photos.firstElementChild) photos.replaceChildren(photosSection(key, job.uploaded));
     badge.dataset.phase = job.phase;
     badge.dataset.verdict = job.verdict;
     bar.hidden = !["Running", "Cancelling"].includes(job.phase);
@@ -142,12 +144,12 @@ export function showJob(main, { namespace, name }, go) {
 
   function render() {
     const { job, result } = whole;
-    setText(message, whole.unreadable || job.status.message || "");
+    setText(message, whole.unreadable || sentence(job.status.message ?? ""));
     renderActions();
     const found = result?.files.find((file) => file.name.endsWith(".glb"));
     if (found && found.sha256 !== mesh) {
       mesh = found.sha256;
-      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
+      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`, Boolean(job.status.size));
     }
     const { registered, images, leftOutPhotos } = job.status.quality ?? {};
     if (!found && registered && shown.phase === "Running") showEarly(`early ${job.status.attempt}`);
@@ -180,6 +182,9 @@ export function showJob(main, { namespace, name }, go) {
     const query = new URLSearchParams({ namespace, name });
     const upload = (kind) => h("a", { class: `button ${kind}`, href: `/new?${query}`, "data-link": true }, "Upload other photos");
     const made = [];
+    const remake = permissions.upload && namesPhotos(spec) && spec.modelType === "photogrammetry";
+    const makeObj = remake ? () => runAgain(whole.job, { obj: true }, [], go) : null;
+    if (whole.result?.files.length) made.push(downloadMenu(key, whole.result, () => viewer.querySelector("model-viewer"), makeObj));
     const uploads = permissions.upload && !document.getElementById("new-link").hidden;
     if (uploads && failed && OTHER_PHOTOS.includes(reason)) made.push(upload("primary"));
     if (permissions.upload && namesPhotos(spec)) {
@@ -188,6 +193,7 @@ export function showJob(main, { namespace, name }, go) {
       made.push(again("Run again…", failed && !made.length ? "primary" : ""));
     }
     if (permissions.share && whole.result && !failed) made.push(h("button", { type: "button", onclick: share }, "Share…"));
+    made.push(why());
     if (failed) made.push(h("button", { type: "button", onclick: () => parts.show("log") }, "Read the log"));
     if (permissions.delete) made.push(h("button", { type: "button", class: "danger", onclick: remove }, "Delete…"));
     return made;
@@ -196,7 +202,7 @@ export function showJob(main, { namespace, name }, go) {
   function renderActions() {
     const { job, permissions } = whole;
     const { spec, writers } = job;
-    const from = JSON.stringify([shown.phase, spec, writers, permissions, job.status.failure?.reason, canFollow(shown)]);
+    const from = JSON.stringify([shown.phase, spec, writers, permissions, job.status.failure?.reason, canFollow(shown), whole.result?.files]);
     if (from === offered) return; // a button that is replaced under the pointer loses the click
     offered = from;
     const made = [];
@@ -216,6 +222,7 @@ export function showJob(main, { namespace, name }, go) {
       }
       if (spec.suspend) made.push(h("p", { class: "notice" }, `The job is suspended${by(writers.suspend)}.`));
     }
+    if (!finished(shown)) made.push(why());
     if (canFollow(shown)) made.push(h("button", { type: "button", onclick: tell }, "Tell me when it ends"));
     if (finished(shown)) made.push(...finishedActions(job, permissions));
     if (spec.cancelConfirmed) {
@@ -228,6 +235,10 @@ export function showJob(main, { namespace, name }, go) {
       const same = [...actions.querySelectorAll("button")].find((one) => one.textContent === focused);
       (same ?? actions.querySelector("button") ?? main.querySelector("h1")).focus();
     }
+  }
+
+  function why() {
+    return h("button", { type: "button", onclick: () => showWhy(key) }, "Why?");
   }
 
   async function tell() {
@@ -278,6 +289,12 @@ export function showJob(main, { namespace, name }, go) {
     ended = true;
     stop();
   };
+}
+
+/** Return the message of a status; that of a success without the phase, which the badge shows. */
+function sentence(message) {
+  const text = message.replace(/^Succeeded: /, "");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function by(writer) {

@@ -155,16 +155,42 @@ function makeRow() {
     bar.value = job.percent;
     bar.setAttribute("aria-label", `Progress of ${job.name}`);
     setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
-    const photos = job.uploaded ? `${apiUrl(job)}/photos.jpg` : "";
-    const wanted = job.preview ? fileUrl(job, job.preview) : photos;
+    const wanted = `${job.preview} ${job.uploaded}`;
     if (wanted !== image) {
       image = wanted;
-      const first = image === photos ? firstTile : null;
-      picture.replaceChildren(...(image ? [h("img", { src: image, alt: "", loading: "lazy", decoding: "async", onload: first })] : []));
+      picture.replaceChildren(tile(job.name));
+      showFirst(picture, [
+        [job.preview && fileUrl(job, job.preview)],
+        [job.uploaded && `${apiUrl(job)}/photos.jpg`, firstTile],
+        [job.photos && `${apiUrl(job)}/photo.jpg`],
+      ].filter(([address]) => address));
     }
   }
 
   return { element, set };
+}
+
+/** Show the first of these pictures that there is, over what `place` has: pairs of address and what to do when it is loaded. */
+function showFirst(place, [first, ...rest]) {
+  if (!first) return;
+  const [src, onload] = first;
+  const shown = (event) => {
+    place.querySelector(".tile")?.remove();
+    onload?.(event);
+  };
+  const onerror = (event) => {
+    event.target.remove();
+    showFirst(place, rest);
+  };
+  place.append(h("img", { src, alt: "", loading: "lazy", decoding: "async", onload: shown, onerror }));
+}
+
+/** Return a coloured tile with the initial of a job, for jobs without a picture. */
+function tile(name) {
+  const element = h("span", { class: "tile" }, name.charAt(0).toUpperCase());
+  const hue = [...name].reduce((sum, letter) => (31 * sum + letter.charCodeAt(0)) % 360, 0);
+  element.style.setProperty("--hue", hue);
+  return element;
 }
 
 /** Show only the first photo of a sheet. */

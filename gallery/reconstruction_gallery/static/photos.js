@@ -4,6 +4,7 @@ const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif|mp4|mov)$/i; //
 const TILES = 24;
 export const TILE = [160, 120]; // px
 const COLUMNS = 6;
+const FRAME_MILLISECONDS = 5000; // for a frame of a video
 
 /** Return whether it is a video, whose frames become photos. */
 export function isVideo(path) {
@@ -54,6 +55,26 @@ export function safe(path, photos, file) {
   return name;
 }
 
+/** Return a picture of a video. Rejects if the browser cannot play it. */
+async function frameOf(file, size) {
+  const video = document.createElement("video");
+  const comes = (kind) => new Promise((resolve, reject) => {
+    video.addEventListener(kind, resolve, { once: true });
+    video.addEventListener("error", reject, { once: true });
+    setTimeout(reject, FRAME_MILLISECONDS);
+  });
+  const source = URL.createObjectURL(file);
+  try {
+    Object.assign(video, { muted: true, preload: "auto", src: source });
+    await comes("loadeddata");
+    video.currentTime = Math.min(1, video.duration / 2); // the first frame is often black
+    await comes("seeked");
+    return await createImageBitmap(video, size);
+  } finally {
+    URL.revokeObjectURL(source);
+  }
+}
+
 /** Return a JPEG with small pictures of some photos, evenly chosen; null if the browser can show none of them. */
 export async function sheet(files) {
   const step = Math.max(1, files.length / TILES);
@@ -61,7 +82,8 @@ export async function sheet(files) {
   const pictures = [];
   for (const file of chosen) { // one at a time: each is decoded in full
     try {
-      pictures.push(await createImageBitmap(file, { resizeWidth: 2 * TILE[0], resizeQuality: "medium" }));
+      const size = { resizeWidth: 2 * TILE[0], resizeQuality: "medium" };
+      pictures.push(await (isVideo(file.name) ? frameOf(file, size) : createImageBitmap(file, size)));
     } catch {
       // HEIC and TIFF, which most browsers cannot show
     }

@@ -12,7 +12,10 @@ export function sections(key, { job, result }) {
   const made = previews(key, result);
   const named = (values) => facts(inOrder(Object.entries(values)).map(([name, value]) => [label(name), text(value)]));
   const numbers = { ...status.quality, ...result?.quality };
-  if (Object.keys(numbers).length) made.push(section("Result", named(numbers)));
+  if (Object.keys(numbers).length) {
+    made.push(section("Result", h("ul", { class: "said" }, inWords(numbers, status.size).map((one) => h("li", {}, one))),
+      h("details", {}, h("summary", {}, "All numbers"), named(numbers))));
+  }
   made.push(section("Job", facts([
     ["Reason", status.failure?.reason],
     ["Model", spec.modelType],
@@ -39,6 +42,20 @@ export function sections(key, { job, result }) {
   return [...made, ...files(key, result)];
 }
 
+/** Return what the numbers of a result say, a sentence each. */
+function inWords(numbers, size) {
+  const [registered, images, error, faces, points, invented] = ["registered", "images", "reprojectionErrorPx", "faces", "densePoints", "inventedShare"]
+    .map((name) => (numbers[name] === undefined ? NaN : Number(numbers[name])));
+  const is = Number.isFinite;
+  const count = (number) => number.toLocaleString("en");
+  return [
+    is(registered) && is(images) && `${registered} of ${images} photos show it${is(error) ? `, and agree to ${error.toFixed(2)} px` : ""}.`,
+    is(faces) && `Its mesh has ${count(faces)} triangles${is(points) ? `, from ${count(points)} points` : ""}.`,
+    is(invented) && (invented < 0.005 ? "All of its surface is in the photos." : `${Math.round(100 * invented)} % of its surface is closed where no photo shows it.`),
+    is(faces) && is(invented) && (size ? `It measures ${size}.` : "Its real size is unknown: printed markers or GPS positions give it."),
+  ].filter(Boolean);
+}
+
 /** Return the section with the pictures of the result, if it has any. */
 export function previews(key, result) {
   const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
@@ -50,10 +67,7 @@ export function previews(key, result) {
 /** Return the section with the files of the result, if there are any. */
 export function files(key, result) {
   if (!result?.files.length) return [];
-  const all = h("p", {},
-    h("a", { href: `${apiUrl(key)}/result.zip`, download: `${key.name}.zip` }, "Download all"), " ",
-    h("span", { class: "meta" }, bytes(result.files.reduce((sum, file) => sum + file.bytes, 0))));
-  return [section("Files", all, h("ul", { class: "files" }, result.files.map((file) => h("li", {},
+  return [section("Files", h("ul", { class: "files" }, result.files.map((file) => h("li", {},
     h("a", { href: `${fileUrl(key, file.name)}?download`, download: file.name.split("/").pop() }, file.name),
     " ", h("span", { class: "meta" }, bytes(file.bytes))))))];
 }
@@ -109,10 +123,15 @@ export function logPanel(key) {
   return panel;
 }
 
-/** Return small pictures of the photos, which the browser that uploaded them made; empty if there are none. */
-export function photosSection(key) {
-  const picture = h("img", { src: `${apiUrl(key)}/photos.jpg`, alt: "Some of the photos", class: "sheet", onerror: () => made.remove() });
+/** Return small pictures of the photos, which the browser that uploaded them made, or else of the first; it removes itself if there is none. */
+export function photosSection(key, uploaded) {
+  const first = `${apiUrl(key)}/photo.jpg`;
+  const picture = h("img", { src: uploaded ? `${apiUrl(key)}/photos.jpg` : first, alt: "Some of the photos", class: "sheet", onerror: other });
   const made = section("Photos", picture);
+  function other() {
+    if (picture.getAttribute("src") === first) made.remove();
+    else picture.setAttribute("src", first);
+  }
   return made;
 }
 

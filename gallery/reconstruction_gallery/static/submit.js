@@ -6,13 +6,11 @@ import { jobFields } from "./fields.js";
 import { bytes, freeName, pageUrl } from "./format.js";
 import { isPhoto, isVideo, plain, safe, sheet } from "./photos.js";
 import { byName, jobs, listen } from "./store.js";
+import { checked, discard, saved, UPLOAD } from "./unfinished.js";
 
 const AT_ONCE = 3; // simultaneous uploads
 const LEAST = 3; // photos
 const LAST_NAMESPACE = "gallery.namespace";
-const UPLOAD = "gallery.upload"; // the upload that is not complete: base, id, number of photos, and the form
-const DISCARD_TRIES = 10;
-const CHECK_TRIES = 30;
 const NONE = "No photos yet: 20 or more from all sides are best.";
 const LEVELS = { error: "It would fail:", warning: "Warning:", note: "Note:" };
 const SHEET = ".sheet.jpg";
@@ -21,12 +19,17 @@ let take = null; // adds photos to the form, while it is shown
 
 /** The namespace of the signed-in account, or of a visible job. */
 function ownNamespace() {
-  const account = /^system:serviceaccount:([^:]+):/.exec(document.getElementById("user").textContent);
+  const account = /^system:serviceaccount:([^:]+):/.exec(document.getElementById("user").dataset.name);
   return account?.[1] ?? jobs.values().next().value?.namespace ?? "default";
 }
 
 /** Show the form in `main`; `go` opens another view. Returns a function that closes the view; its `busy()` is why that loses something. */
 export function showSubmit(main, _params, go) {
+  if (document.getElementById("new-link").hidden) {
+    main.replaceChildren(h("h1", { tabindex: "-1" }, "New job"),
+      h("p", {}, "You may not create jobs here, or uploads are off: ask an administrator for the role reconstruction-editor."));
+    return () => {};
+  }
   const earlier = saved();
   const given = new URLSearchParams(location.search); // from the page of a failed job
   const photos = new Map(); // name -> file
@@ -53,10 +56,13 @@ export function showSubmit(main, _params, go) {
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const submit = h("button", { class: "primary" }, "Upload and start");
   const cancel = h("button", { type: "button", hidden: true, onclick: () => sending?.abort() }, "Cancel the upload");
-  const zone = h("div", { class: "zone" }, h("label", { for: "photos" }, "Photos or videos: choose, or drop them here"), picker, chosen);
-  const rest = h("div", { class: "notice", role: "status", hidden: true });
-  const form = h("form", { class: "submit", onsubmit: start }, rest, zone, field("Namespace", namespace), known,
-    field("Name", name, nameNote), fields.element, bar, h("p", { class: "actions" }, submit, cancel));
+  const small = h("div", {});
+  let pictures = Promise.resolve(null); // a JPEG of some photos
+  const zone = h("div", { class: "zone" }, h("label", { for: "photos" }, "Photos or videos: choose, or drop them here"), picker, chosen, small);
+  const rest = h("div", { class: "notice", role: "status", hidden: true }); // an upload that is not complete
+  const check = h("div", { class: "notice", role: "status", hidden: true }); // findings; its buttons replace `submit`
+  const form = h("form", { class: "submit new", onsubmit: start, oninput: unasked }, rest, zone, field("Name", name, nameNote),
+    field("Namespace", namespace), known, fields.element, bar, check, h("p", { class: "actions" }, submit, cancel));
   main.replaceChildren(h("h1", { tabindex: "-1" }, "New job"), form);
 
   let begun = null; // the upload; used again if its job was rejected
@@ -79,6 +85,12 @@ export function showSubmit(main, _params, go) {
     rest.hidden = false;
   }
 
+  /** Ask nothing more about the photos: they or the form have changed. */
+  function unasked() {
+    check.hidden = true;
+    submit.hidden = false;
+  }
+
   async function forget() {
     try {
       await discard(begun);
@@ -92,12 +104,31 @@ export function showSubmit(main, _params, go) {
   function add(files, folder = "") {
     stem = plain(folder) || stem;
     suggest();
+    unasked();
     const usable = files.filter(([path]) => isPhoto(path));
     for (const [path, file] of usable) photos.set(safe(path, photos, file), file);
     const size = [...photos.values()].reduce((sum, file) => sum + file.size, 0);
     const others = files.length - usable.length;
-    setText(chosen, `${photos.size} photos, ${bytes(size)}${others ? `; ${others} other files are left out` : ""}.`);
+    const names = [...photos.keys()];
+    const videos = names.filter(isVideo).length;
+    const counted = [[names.length - videos, "photo"], [videos, "video"]].filter(([count]) => count)
+      .map(([count, what]) => `${count} ${what}${count === 1 ? "" : "s"}`).join(" and ");
+    setText(chosen, `${counted || "No photos"}, ${bytes(size)}${others ? `; ${others} other files are left out` : ""}.`);
+    draw();
+    fields.expect(videos ? 0 : names.filter((one) => !/\.mask\.png$/.test(one)).length);
     picker.value = "";
+  }
+
+  /** Show small pictures of the chosen photos, which are uploaded with them. */
+  function draw() {
+    const made = sheet([...photos.values()]).catch(() => null);
+    pictures = made;
+    made.then((picture) => {
+      if (made !== pictures) return; // others were chosen meanwhile
+      const image = picture && h("img", { src: URL.createObjectURL(picture), alt: "Some of the chosen photos", class: "sheet" });
+      image?.addEventListener("load", () => URL.revokeObjectURL(image.src));
+      small.replaceChildren(image ?? "");
+    });
   }
 
   async function start(event) {
@@ -111,7 +142,8 @@ export function showSubmit(main, _params, go) {
     }
     sending = new AbortController();
     submit.disabled = true;
-    cancel.hidden = false;
+    check.hidden = true;
+    submit.hidden = cancel.hidden = false;
     addEventListener("beforeunload", stay);
     let made = null;
     try {
@@ -168,8 +200,8 @@ export function showSubmit(main, _params, go) {
     const failed = results.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
     signal.throwIfAborted();
-    const pictures = size ? await sheet([...photos.values()]) : null;
-    if (pictures) await send(`${base}/${id}/photos/${SHEET}`, pictures, () => {}, signal).catch(() => {}); // the job does not need it
+    const picture = size ? await pictures : null;
+    if (picture) await send(`${base}/${id}/photos/${SHEET}`, picture, () => {}, signal).catch(() => {}); // the job does not need it
     signal.throwIfAborted();
     if (!await accepted(`${base}/${id}/check`, signal)) return null;
     const made = await request("POST", `${base}/${id}/job`, { name: name.value, spec });
@@ -190,14 +222,20 @@ export function showSubmit(main, _params, go) {
       await forget();
       if (begun) return;
       photos.clear();
+      draw();
+      unasked();
       setText(chosen, NONE);
     };
-    rest.replaceChildren(h("ul", {}, findings.map((finding) => h("li", {}, h("strong", {}, LEVELS[finding.level]), ` ${finding.text}`))),
-      h("p", { class: "actions" }, h("button", { class: "primary" }, "Start anyway"),
-        h("button", { type: "button", onclick: others }, "Choose other photos")));
-    rest.hidden = false;
+    const listed = (some) => h("ul", {}, some.map((finding) => h("li", {}, h("strong", {}, LEVELS[finding.level]), ` ${finding.text}`)));
+    const [notes, severe] = [findings.filter(({ level }) => level === "note"), findings.filter(({ level }) => level !== "note")];
+    const wouldFail = severe.some(({ level }) => level === "error");
+    check.replaceChildren(listed(severe), notes.length ? h("details", {}, h("summary", {}, "More about the photos"), listed(notes)) : "",
+      h("p", { class: "actions" }, h("button", { class: wouldFail ? "" : "primary" }, "Start anyway"),
+        h("button", { type: "button", class: wouldFail ? "primary" : "", onclick: others }, "Choose other photos")));
+    check.hidden = false;
+    submit.hidden = true;
     setText(chosen, `${begun.sent.size} photos are uploaded.`);
-    rest.scrollIntoView({ block: "nearest" });
+    check.scrollIntoView({ block: "nearest" });
     return false;
   }
 
@@ -224,44 +262,6 @@ export function showSubmit(main, _params, go) {
 /** Add photos to the form, if it is shown: pairs of path and file, and the name of their folder. */
 export function addPhotos(files, folder) {
   take?.(files, folder);
-}
-
-/** Return the gallery's findings about an upload. Checks take turns: wait for others, and report a failure as a finding. */
-async function checked(address, signal) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await request("GET", address);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error.status !== 429 || tries >= CHECK_TRIES) {
-        return { findings: [{ level: "warning", text: `The photos were not checked: ${error.message}` }] };
-      }
-      await new Promise((resolve) => setTimeout(resolve, 2000));
-    }
-  }
-}
-
-function saved() {
-  try {
-    return JSON.parse(localStorage.getItem(UPLOAD));
-  } catch {
-    return null;
-  }
-}
-
-/** Delete an upload; the gallery refuses while it still receives a photo. Throws ApiError. */
-async function discard(upload) {
-  for (let tries = 1; upload; tries += 1) {
-    try {
-      await request("DELETE", `${upload.base}/${upload.id}`);
-      break;
-    } catch (error) {
-      if (error.status === 404) break;
-      if (error.status !== 409 || tries >= DISCARD_TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-  localStorage.removeItem(UPLOAD);
 }
 
 function stay(event) {

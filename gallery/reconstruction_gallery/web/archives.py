@@ -1,4 +1,5 @@
-"""Archive route: a whole result as one ZIP, written while it is sent, so that it needs neither memory nor disk.
+"""Archive route: a whole result, or its OBJ with what that names, as one ZIP, written while it is sent, so that it
+needs neither memory nor disk.
 
 Files are stored without compression: meshes and pictures hardly shrink. Each digest is verified; if one differs, the
 download is aborted, so that the client sees that it is incomplete.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import time
 import zipfile
 from collections.abc import AsyncGenerator, Mapping
@@ -27,6 +29,7 @@ from reconstruction_gallery.web.parts import requested_job
 from reconstruction_gallery.web.responses import HoldingResponse
 
 _ZIP64_BYTES: Final = 1 << 31
+_OF_OBJ: Final = re.compile(r"\.(obj|mtl)$|_texture\.png$")
 _MODE: Final = 0o644 << 16
 
 
@@ -37,9 +40,15 @@ async def _archive(request: Request) -> Response:
     files = {file.name: file for file in manifest.files if is_plain(file.name)} if manifest else {}
     if not files:
         raise HTTPException(404, f"{job.key.name} has no result")
+    saved = job.key.name
+    if (chosen := request.query_params.get("format")) is not None:
+        files = {name: file for name, file in files.items() if chosen == "obj" and _OF_OBJ.search(name)}
+        saved += "-obj"
+        if not any(name.endswith(".obj") for name in files):
+            raise HTTPException(404, f"{job.key.name} has no files in the format {chosen:.20}")
     headers = {
         "Cache-Control": "private, no-store",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(saved)}.zip",
         "Content-Type": "application/zip",
     }
     return HoldingResponse(

@@ -1,4 +1,4 @@
-"""File routes: a file of a job's result, whole or a range of it; small pictures of its photos."""
+"""File routes: a file of a job's result, whole or a range of it; small pictures of its photos, and of the first."""
 
 from __future__ import annotations
 
@@ -67,6 +67,19 @@ async def _sheet(request: Request) -> Response:
         return HoldingResponse(_whole(sheet), held.pop_all(), 200, headers)
 
 
+async def _picture(request: Request) -> Response:
+    """Return a small picture of the first photo; 204 if the gallery can read none."""
+    gallery, user, job = await requested_job(request)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(gallery.downloads.files.slot(user))
+        picture = await gallery.pictures.first(job.key.namespace, job.input_uri, user.client)
+        headers = {"Cache-Control": "private, max-age=600"}
+        if not picture:
+            return Response(status_code=204, headers=headers)
+        headers |= {"Content-Length": str(len(picture)), **_kind(request, job.key.name, "photo.jpg")}
+        return HoldingResponse(_whole(picture), held.pop_all(), 200, headers)
+
+
 async def _whole(content: bytes) -> AsyncGenerator[bytes, None]:
     yield content
 
@@ -129,5 +142,6 @@ _JOB: Final = "/api/namespaces/{namespace}/jobs/{name}"
 ROUTES = [
     Route(_JOB + "/files/{path:path}", _file, methods=["GET"]),
     Route(_JOB + "/photos.jpg", _sheet, methods=["GET"]),
+    Route(_JOB + "/photo.jpg", _picture, methods=["GET"]),
     Route("/api/shared/{token}/files/{path:path}", _file, methods=["GET"]),
 ]

@@ -160,7 +160,7 @@ async def _shared(request: Request) -> Response:
         row = json.loads(job.summary)
         if manifest is None:
             raise HTTPException(404, f"{job.key.name} has no result")
-        shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence")}
+        shown: dict[str, Any] = {name: row[name] for name in ("name", "phase", "state", "verdict", "sentence", "size")}
         files = [{"name": file.name, "bytes": file.bytes} for file in manifest.files]
         return json_response({**shown, "files": files}, held.pop_all())
 

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 
 from reconstruction_gallery.files.history import History
 from reconstruction_gallery.files.opened import UnreadableResultError
+from reconstruction_gallery.files.pictures import Pictures
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
 from reconstruction_gallery.kube.health import Health
@@ -92,6 +93,7 @@ class Gallery:
             1, 10, wait_seconds=_LOG_SECONDS + _WAIT_SECONDS, turn_seconds=_LOG_SECONDS
         )
     )
+    pictures: Pictures = field(default_factory=Pictures)
     tenants: ResponseCache[str, list[str]] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))
     """Namespaces with results in the trash."""
     uids: ResponseCache[str, str] = field(default_factory=lambda: ResponseCache(_TRASH_SECONDS))

@@ -28,6 +28,7 @@ PAGE_POLICY: Final = _policy(
     "script-src 'self' 'wasm-unsafe-eval'",  # WebAssembly only: <model-viewer>'s decoder of compressed meshes
     f"style-src 'self' '{_VIEWER_STYLE}'",
     "img-src 'self' blob: data:",
+    "media-src blob:",  # a frame of a video that is uploaded
     "connect-src 'self' blob:",
     "font-src 'self'",
     "frame-src 'self'",  # reports; a script cannot lead the frame to another site

@@ -25,6 +25,9 @@ async def _show(request: Request) -> Response:
         return JSONResponse({"user": None})
     user = identity.user
     uploads = gallery.uploads is not None and not user.bound  # the page would create the job as the user
+    if uploads:
+        visible = await gallery.rights.visible(user, gallery.jobs.namespaces)
+        uploads = await gallery.rights.creates(user, visible)
     return JSONResponse(
         {"user": user.name, "proof": identity.proof, "uploads": uploads, "history": gallery.history is not None}
     )

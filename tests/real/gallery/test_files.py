@@ -180,6 +180,23 @@ def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, fi
     }
 
 
+def test_the_obj_is_downloaded_with_its_texture_alone(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    output = folder_of(jobs, finished)
+    path = f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip?format="
+    assert gallery.request("GET", f"{path}obj", token=token).status == 404
+    wanted = ("model.obj", "model.mtl", "model_texture.png")
+    for name in wanted:
+        (output / name).write_bytes(b"")
+    add_to_manifest(output, *wanted, size=0, sha256=hashlib.sha256().hexdigest())
+
+    answer = gallery.request("GET", f"{path}obj", token=token)
+
+    assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{finished}-obj.zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert sorted(Path(name).suffix for name in archive.namelist()) == [".mtl", ".obj", ".png"]
+    assert gallery.request("GET", f"{path}../x", token=token).status == 404
+
+
 def test_an_archive_contains_no_path_outside_its_folder(
     gallery: Gallery, jobs: Jobs, finished: str, token: str
 ) -> None:

@@ -6,6 +6,7 @@ forbids.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import zipfile
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page, Route, expect
 
 from devcluster.harness.gallery import Gallery
@@ -173,13 +175,17 @@ def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs:
         content
         == next((jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output").glob("*.glb")).read_bytes()
     )
+    menu = page.locator("summary", has_text="Download")
+    menu.click()
+    assert barriers(page) == []
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download all").click()
+        page.get_by_role("link", name="All files (ZIP)").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert f"{name}/manifest.json" not in archive.namelist()
         assert archive.testzip() is None
+    menu.click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save as USDZ").click()
+        page.get_by_role("button", name="USDZ, for iPhones").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.testzip() is None
     page.get_by_role("tab", name="Log").click()
@@ -209,7 +215,7 @@ def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
     page.screenshot(path=tmp_path / "shared.png", full_page=True)
     api = link.replace(f"{gallery.url}/", "/api/")
     response = gallery.request("GET", api)
-    assert response.json.keys() == {"name", "phase", "state", "verdict", "sentence", "files"}
+    assert response.json.keys() == {"name", "phase", "state", "verdict", "sentence", "size", "files"}
     paths = [f"{api}/files/{response.json['files'][0]['name']}", f"{api}/result.zip", f"{api}/files/manifest.json"]
     assert [gallery.request("GET", path).status for path in paths] == [200, 200, 404]
     assert jobs.namespace.encode() not in response.content
@@ -227,7 +233,7 @@ def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
 def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     open_page: Open, jobs: Jobs, tmp_path: Path
 ) -> None:
-    page = open_page("viewer")
+    page = open_page("editor")
     preview = {"quality": "preview"}  # not smaller: the page must draw the cameras before the end
     name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/berlin"}, parameters=preview)
     page.locator(".jobs li", has_text=name).click()
@@ -251,7 +257,96 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     wait_until(lambda: page.evaluate(loaded), "the mesh to be shown")
     expect(page.get_by_text("photos are aligned")).to_have_count(0)
     assert page.evaluate("document.kept")  # it was not reloaded
-    assert "early.glb" not in {file["name"] for file in jobs.get(name)["status"]["outputs"]["files"]}
+    status = jobs.get(name)["status"]
+    assert "early.glb" not in {file["name"] for file in status["outputs"]["files"]}
+    assert status["message"].startswith("Succeeded: a mesh of 3 of 3 photos, sharp to ")
+    expect(page.locator(".message")).to_contain_text(status["message"].removeprefix("Succeeded: a mesh of "))
+    expect(page.locator(".said")).to_contain_text("3 of 3 photos show it, and agree to ")
+    page.get_by_role("link", name="New job").click()
+    page.locator("#photos").set_input_files(sorted((DATA / "photos" / "berlin").glob("*.jpg")))
+    high = page.locator(".quality", has_text="the finest: 90,000 triangles")
+    expect(high).to_contain_text(re.compile(r"about \d+ (min|h)( \d+ min)? here"), timeout=WAIT)
+    expect(page.locator(".zone .sheet")).to_be_visible(timeout=WAIT)
+    page.screenshot(path=tmp_path / "form.png")
+    assert barriers(page) == []
+
+
+def test_the_mesh_fills_its_box_and_a_distance_on_it_is_measured(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    name = jobs.create()
+    jobs.wait_phase(name, "Succeeded")
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
+    viewer = page.locator("model-viewer")
+    viewer.wait_for()
+    wait_until(lambda: page.evaluate("document.querySelector('model-viewer').loaded"), "the mesh to be shown")
+    page.evaluate("document.querySelector('model-viewer').shadowIntensity = 0")
+    expect(page.locator(".loading")).to_have_count(0)
+
+    def filled() -> bool:
+        with Image.open(io.BytesIO(viewer.screenshot(path=tmp_path / "filled.png"))) as picture:
+            empty = Image.new("RGB", picture.size, picture.convert("RGB").getpixel((2, 2)))
+            left, top, right, bottom = ImageChops.difference(picture.convert("RGB"), empty).getbbox() or (0, 0, 0, 0)
+            return bottom - top > 0.85 * picture.height or right - left > 0.85 * picture.width
+
+    wait_until(filled, "the mesh to fill its box")
+    box = viewer.bounding_box()
+    assert box is not None
+    page.get_by_role("button", name="Measure").click()
+    expect(page.get_by_text("Click a first point of the mesh.")).to_be_visible()
+    page.mouse.click(box["x"] + 3, box["y"] + 3)
+    expect(page.get_by_text("There is no surface at that point.")).to_be_visible()
+    page.get_by_role("button", name="Point in the middle").click()
+    page.mouse.click(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2)
+    page.get_by_label("is really").fill("30")
+    page.keyboard.press("Tab")
+    expect(page.locator(".distance")).to_have_text("30 cm")
+    page.screenshot(path=tmp_path / "measured.png")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Point in the middle").click()
+    page.mouse.click(box["x"] + box["width"] / 2 + 20, box["y"] + box["height"] / 2)
+    expect(page.locator(".distance")).to_have_text(re.compile(r"^(?!30 )\d+(\.\d+)? cm$"))
+    page.get_by_role("button", name="Measure").click()
+    expect(page.locator(".point")).to_have_count(0)
+
+
+def test_each_job_has_a_picture_and_why_answers_as_the_plugin(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    photos = {"input": {"uri": f"file://{DATA}/photos/berlin"}}
+    jobs.create("waits", queue="gpu", **photos)
+    jobs.cancel(jobs.create("cancelled", queue="slow", suspend=True, **photos))
+    jobs.create_in("Failed", "late", queue="slow", activeDeadlineSeconds=1, **photos)
+    jobs.create_in("Failed", "none", modelType="photogrammetry", input={"uri": "file:///nowhere"})
+    jobs.wait_phase("cancelled", "Cancelled")
+    page = open_page("viewer")
+
+    for name in ("waits", "cancelled", "late"):
+        picture = page.locator(".jobs li", has_text=name).locator(".picture img")
+        picture.wait_for()
+        wait_until(lambda one=picture: one.evaluate("one => one.naturalWidth") == 320, f"the photo of {name}")
+    expect(page.locator(".jobs li", has_text="none").locator(".tile")).to_have_text("N")
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "pictures.png")
+    page.locator(".jobs li", has_text="waits").click()
+    page.get_by_role("button", name="Why?").click()
+    recon = Program(jobs.system.cluster.kubeconfig, jobs.namespace)
+    answer = json.loads(recon("why", "waits", "-o", "json").stdout)
+    expect(page.get_by_role("dialog")).to_contain_text(answer["answer"], timeout=WAIT)
+    expect(page.get_by_role("dialog")).to_contain_text(f"What an editor of {jobs.namespace} can do")
+    assert barriers(page) == []
+    page.screenshot(path=tmp_path / "why.png")
+
+
+def test_a_viewer_on_a_phone_has_a_header_of_one_line_without_a_form(open_page: Open, jobs: Jobs) -> None:
+    jobs.create(suspend=True)
+    page = open_page("viewer", viewport={"width": 375, "height": 700})
+
+    bar = page.locator(".bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 64
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert "system:" not in page.locator("#user").inner_text()
+    expect(page.get_by_role("link", name="New job")).to_have_count(0)
+    page.goto(page.url + "new")
+    expect(page.get_by_text("You may not create jobs here")).to_be_visible(timeout=WAIT)
+    assert barriers(page) == []
 
 
 def test_every_surface_shows_the_same_verdict_with_its_sentence(
@@ -343,6 +438,7 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     expect(page.get_by_text("3 photos: 20 or more")).to_be_visible(timeout=WAIT)
     assert barriers(page) == []
     page.screenshot(path=tmp_path / "checked.png")
+    expect(page.locator("form .primary:visible")).to_have_count(1)
     page.get_by_role("button", name="Start anyway").click()
 
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/from-the-page$"), timeout=WAIT)
@@ -367,7 +463,7 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
 
 def test_a_chosen_video_becomes_a_job(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     page = open_page("editor", "/new")
-    page.locator("#photos").set_input_files(write_clip(tmp_path / "walk.mp4"))
+    page.locator("#photos").set_input_files(write_clip(tmp_path / "walk.mp4", codec="vp09"))
     page.get_by_label("Namespace").fill(jobs.namespace)
     page.get_by_label("Model").select_option("placeholder")
     page.get_by_label("Name", exact=True).fill("from-a-video")
@@ -375,6 +471,7 @@ def test_a_chosen_video_becomes_a_job(open_page: Open, jobs: Jobs, tmp_path: Pat
     page.get_by_role("button", name="Upload and start").click()
     expect(page).to_have_url(re.compile("/from-a-video$"), timeout=WAIT)
     expect(page.locator(".now .badge")).to_have_text("Succeeded, simulated", timeout=WAIT)
+    wait_until(lambda: page.locator(".sheet").evaluate("one => one.naturalWidth") == 160, "a frame to be shown")
     page.screenshot(path=tmp_path / "job.png")
 
 

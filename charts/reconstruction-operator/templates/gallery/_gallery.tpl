@@ -18,3 +18,22 @@
 {{- $found -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Settings by which the gallery shows the first photo of a job: what all pools may read. If pools differ, it reads nothing.
+     Empty without uploads, since the gallery then mounts no photos. */}}
+{{- define "recon.galleryInputs" -}}
+{{- if include "recon.galleryUploads" . -}}
+{{- $grants := list -}}
+{{- range $name, $pool := include "recon.pools" . | fromJson -}}
+{{- $grants = append $grants (get $pool.settings "NAMESPACE_INPUTS" | default ($.Values.settings.NAMESPACE_INPUTS | default "") | include "recon.text") -}}
+{{- end -}}
+{{- if gt (len (uniq $grants)) 1 }}
+- {name: INPUT_ROOTS, value: /none} # pools differ in NAMESPACE_INPUTS; an empty value would be the default
+{{- else }}
+- {name: INPUT_ROOTS, value: /photos}
+{{- with first (append $grants "") }}
+- {name: NAMESPACE_INPUTS, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+{{- end -}}

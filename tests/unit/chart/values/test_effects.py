@@ -25,6 +25,12 @@ NO_BUCKET: Final = {"gallery": {"enabled": True}, "networkPolicy": TO}
 ONE: Final = {"replicas": 3, "autoscaling": {"enabled": True, "maxReplicas": 1}}
 SCALED: Final = {"workers": {"cpu": ONE}, "keda": {"prometheusAddress": "http://p:9090"}}
 TAG: Final = {"global": {"imageTag": "2"}}
+PICTURES: Final = {
+    "photos": [{"name": "scans", "existingClaim": "scans", "mountPath": "/photos"}],
+    "gallery": {"enabled": True, "uploads": {"photosVolume": "scans"}},
+    "settings": {"NAMESPACE_INPUTS": "*=/photos/{namespace}"},
+}
+DIFFERENT: Final = PICTURES | {"workers": {"cpu": {"settings": {"NAMESPACE_INPUTS": "a=/photos/a"}}, "big": {}}}
 GALLERY_OF_MAPS: Final = {"gallery": {"enabled": True}, "operator": {"watchNamespaces": ["maps"]}}
 
 
@@ -105,6 +111,16 @@ EFFECTS: Final = {
         CLAIMS,
     ),
     "no budget of a pool of one": (SCALED, "PodDisruptionBudget/reconstruction-worker-cpu", "", None),
+    "photos that the gallery shows": (PICTURES, GALLERY, f"{CONTAINER}.env.INPUT_ROOTS.value", "/photos"),
+    "the grants of their namespaces": (
+        PICTURES,
+        GALLERY,
+        f"{CONTAINER}.env.NAMESPACE_INPUTS.value",
+        "*=/photos/{namespace}",
+    ),
+    "no pictures for pools that differ": (DIFFERENT, GALLERY, f"{CONTAINER}.env.INPUT_ROOTS.value", "/none"),
+    "no grants for pools that differ": (DIFFERENT, GALLERY, f"{CONTAINER}.env.NAMESPACE_INPUTS", None),
+    "no uploads: no pictures": ({"gallery": {"enabled": True}}, GALLERY, f"{CONTAINER}.env.INPUT_ROOTS", None),
     "no bucket: no connection": (NO_BUCKET, "NetworkPolicy/reconstruction-gallery", "spec.egress.-1.ports.0.port", 443),
     "tag of a pool": (cpu(image={"tag": "7"}) | TAG, CPU, f"{CONTAINER}.image", "reconstruction-worker:7"),
     "tag of Redis": (TAG, "StatefulSet/reconstruction-redis", f"{CONTAINER}.image", "docker.io/library/redis:7.4"),

@@ -70,3 +70,19 @@ async def test_an_answer_made_from_others_is_never_older_than_they_are() -> None
 )
 def test_the_service_accounts_of_a_namespace_are_one_client(name: str, client: str) -> None:
     assert User(name).client == client
+
+
+@pytest.mark.parametrize(
+    ("user", "namespaces", "creates"),
+    [
+        pytest.param("anna", {"b", "a"}, True, id="in-one-of-those-that-are-visible"),
+        pytest.param("anna", {"b"}, False, id="in-none"),
+        pytest.param("anna", set(), True, id="nothing-is-visible-yet"),
+        pytest.param("system:serviceaccount:a:vase", set(), True, id="in-the-accounts-own"),
+        pytest.param("system:serviceaccount:b:vase", set(), False, id="not-in-the-accounts-own"),
+    ],
+)
+async def test_a_user_who_may_create_no_job_is_known(user: str, namespaces: set[str], creates: bool) -> None:
+    rights = Rights(cast(Api, Server()), 100.0, monotonic=Clock(0.0))
+
+    assert await rights.creates(User(user), frozenset(namespaces)) is creates

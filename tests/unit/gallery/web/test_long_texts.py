@@ -16,6 +16,8 @@ from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.limits import Downloads, RequestLimit
 from reconstruction_operator.api.identity import JobRef
+from reconstruction_operator.contract.info import InstallationInfo
+from reconstruction_operator.contract.installation import Installation
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles import manifest as manifests
@@ -46,7 +48,7 @@ def app(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Starlette:
     application = make_gallery(server, jobs, Settings())
     gallery, one = application.state.gallery, RequestLimit(1, 1, wait_seconds=0.01)
     application.state.gallery = dataclasses.replace(gallery, downloads=Downloads(one, one, one), logs=one)
-    gallery.health.texts = ["x" * 200_000]
+    gallery.health.installations = (Installation(InstallationInfo(version="x" * 60_000)),) * 4
     return application
 
 
