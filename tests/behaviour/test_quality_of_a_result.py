@@ -27,6 +27,7 @@ def test_a_status_shows_all_numbers_of_a_result_that_has_each_of_them() -> None:
         coverage=0.9,
         invented=0.1,
         measured=Scale(1.0, 3, 5, 90.0, 0.0123),
+        advice="6 more photos",
     )
 
     message = exchange.decode(exchange.encode(Result(quality=quality)))
@@ -35,3 +36,4 @@ def test_a_status_shows_all_numbers_of_a_result_that_has_each_of_them() -> None:
 
     assert list(status.quality) == list(quality)
     assert status.quality["scaleUncertainty"] == "0.012"
+    assert status.quality["advice"] == "6 more photos"

@@ -104,6 +104,7 @@ const LABELS = {
   reprojectionErrorPx: "Reprojection error, in px",
   textureCoverage: "Share of the surface with texture",
   inventedShare: "Share of the surface that no photo shows",
+  advice: "Advice",
   extentX: "Width",
   extentY: "Height",
   extentZ: "Depth",

@@ -5,20 +5,25 @@ page.
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from reconstruction_operator.models.interface import Result
+from reconstruction_operator.models.photogrammetry.advice import files
+from reconstruction_operator.models.photogrammetry.advice.files import Advice
+from reconstruction_operator.models.photogrammetry.advice.standpoints import Standpoint
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.report import page as report
 from reconstruction_operator.models.photogrammetry.output.results import Model
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, SparseModel, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from tests.support.browser import barriers, watched
@@ -76,6 +81,15 @@ def test_khronos_validator_finds_nothing_in_a_model(validator: Page, model: Call
     assert [issue for issue in issues(validator, model()) if issue["severity"] <= 1] == []  # errors and warnings
 
 
+def advised(photo: AlignedPhoto) -> Advice:
+    """Return the advice to take a photo to the left of that one."""
+    camera = looking_at(np.array([1.5, 0.5, 1.5]), np.zeros(3), np.array([0.0, 1.0, 0.0]), focal=500.0, size=400)
+    place = Standpoint(camera, np.zeros(3), 1, -45.0, np.array([-1.5, 0.0, 0.5]), 0.0, 0.0123)
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), (20, 90, 20)).save(picture, "JPEG")
+    return Advice(place, photo.name, files.sentence(place, photo.name, None), picture.getvalue())
+
+
 def write_report(path: Path) -> None:
     """Write the report of a square and four cameras, one of them straight above.
 
@@ -102,7 +116,11 @@ def write_report(path: Path) -> None:
     report.write(
         path,
         model,
-        Result(quality={"images": 5, "registered": 4, "faces": 2}, warning=f"1 of 5 photos was left out {HOSTILE}"),
+        Result(
+            quality={"images": 5, "registered": 4, "faces": 2, "advice": "1 more photo"},
+            warning=f"1 of 5 photos was left out {HOSTILE}",
+        ),
+        advice=[advised(photos[1])],
         poster=np.full((64, 64, 3), 200, np.uint8),
         parameters={"quality": "fast", "crop": True, "faces": 80_000},
         seconds={"Reconstruct": 83.2},
@@ -120,6 +138,12 @@ def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, 
     expect(page.get_by_role("cell", name="left out: overlaps with no other photo")).to_be_visible()
     expect(page.get_by_text("80000")).to_have_count(0)  # the limit, not the number
     expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
+    sentence = (
+        f"A From where you took 1{HOSTILE}, go 45° to the left around the object, and look at its middle. It would "
+    )
+    expect(page.get_by_role("figure")).to_contain_text(f"{sentence}show 1.2% of the surface better.")
+    expect(page.get_by_text("A: a photo from here would help")).to_have_count(1)
+    expect(page.get_by_text("1 more photo")).to_have_count(0)  # it has its own section
     blocked = barriers(page)
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})  # a phone

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from reconstruction_operator.models.interface import Placement, Result
+from reconstruction_operator.models.photogrammetry.advice import advising
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.views import View
@@ -57,6 +58,16 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
     poster = results.write_previews(work.output_dir, model, settings.turn_frames, stills)
 
     placement = None if on_earth is None else on_earth.placement(frame)
+    advice, words = advising.advise(
+        run,
+        scene,
+        fit,
+        model,
+        weights=weights,
+        subject=fit.region.coarseness(mesh.vertices) == 1.0,
+        metres=metres_per_unit(measured, placement),
+        placement=placement,
+    )
     result = Result(
         quality=quality_of(
             sparse,
@@ -67,6 +78,7 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
             coverage=coverage,
             invented=colour.unseen_share(mesh, weights),
             measured=measured,
+            advice=words,
         ),
         warning=_warning(run, sparse, measured),
         size=size_of(upright_mesh, measured, placement),
@@ -75,7 +87,13 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
     seconds = {step.name.capitalize(): taken for step, taken in timetable.taken_seconds().items()}
     # Last: it has the duration of each step.
     page.write(
-        work.output_dir / "report.html", model, result, poster=poster, parameters=work.parameters, seconds=seconds
+        work.output_dir / "report.html",
+        model,
+        result,
+        advice=advice,
+        poster=poster,
+        parameters=work.parameters,
+        seconds=seconds,
     )
     progress(Stage.PREVIEWS)(1.0, "report written")
     return result
@@ -91,11 +109,12 @@ def quality_of(
     coverage: float,
     invented: float,
     measured: markers.Scale | None,
+    advice: str,
 ) -> dict[str, int | float | str]:
     """Return what the status shows of a finished `mesh`, in the coordinates of the model.
 
     `images` are all photos, and `unused` the aligned ones that give no surface; `coverage` is a share of the texture,
-    and `invented` of the surface.
+    and `invented` of the surface. `advice` is about more photos.
     """
     width, height, depth = (float(f"{extent:.4g}") for extent in extents(mesh.vertices))
     scale = {"markers": measured.markers, "scaleUncertainty": float(f"{measured.uncertainty:.2g}")} if measured else {}
@@ -111,6 +130,7 @@ def quality_of(
         "extentY": height,
         "extentZ": depth,
         **scale,
+        **({"advice": advice} if advice else {}),
     }
 
 
@@ -119,10 +139,17 @@ def size_of(mesh: Mesh, measured: markers.Scale | None, placement: Placement | N
 
     It is empty if neither markers nor positions give the scale.
     """
-    if not (measured or placement):
+    metres = metres_per_unit(measured, placement)
+    if metres is None:
         return ""
-    metres_per_unit = placement.metres_per_unit if placement and not measured else 1.0  # measured: in metres already
-    return " x ".join(f"{float(f'{extent:.3g}'):g}" for extent in extents(mesh.vertices) * metres_per_unit) + " m"
+    return " x ".join(f"{float(f'{extent:.3g}'):g}" for extent in extents(mesh.vertices) * metres) + " m"
+
+
+def metres_per_unit(measured: markers.Scale | None, placement: Placement | None) -> float | None:
+    """Return how many metres a unit of the model is; None if neither markers nor positions give the scale."""
+    if measured:
+        return 1.0  # in metres already
+    return placement.metres_per_unit if placement else None
 
 
 def placed(

@@ -21,6 +21,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera,
 from reconstruction_operator.models.photogrammetry.sparse.colmap import add_photo, pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
+COORDINATES = "of model.glb: right-handed, +Y up, centred, in a box of side 1, or in metres with markerSize"
 _FORMAT, _VERSION = "reconstruction-operator/cameras", 1
 
 
@@ -53,7 +54,7 @@ def write_json(path: Path, model: SparseModel) -> None:
     content = {
         "format": _FORMAT,
         "version": _VERSION,
-        "coordinates": "of model.glb: right-handed, +Y up, centred, in a box of side 1, or in metres with markerSize",
+        "coordinates": COORDINATES,
         "cameraAxes": "x right, y down, z forward",
         "pixels": "of the upright photo, from the centre of the upper left pixel",
         "photos": [_described(photo, model.points) for photo in model.photos],

@@ -10,22 +10,25 @@ import gzip
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from importlib import resources
 from pathlib import Path
+from string import ascii_uppercase
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from reconstruction_operator.models.interface import Result
+from reconstruction_operator.models.photogrammetry.advice.files import Advice
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.results import Model
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 _VIEWER = resources.files(__package__) / "viewer" / "model-viewer.min.js.gz"
@@ -46,13 +49,15 @@ def write(
     model: Model,
     result: Result,
     *,
+    advice: Sequence[Advice],
     poster: Pixels,
     parameters: Mapping[str, object],
     seconds: Mapping[str, float],
 ) -> None:
     """Write the page as one file.
 
-    `poster` (h, w, 3) is shown until the model is loaded, and without WebGL; `seconds` are by step.
+    `advice` is about more photos. `poster` (h, w, 3) is shown until the model is loaded, and without WebGL; `seconds`
+    are by step.
     """
     style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
     durations = {name: timedelta(seconds=round(taken)) for name, taken in seconds.items()}
@@ -73,10 +78,11 @@ def write(
         f"<p>{used} of {used + len(model.sparse.left_out)} photos used.</p>",
         _section("Warning", f'<p class="warnings">{escape(result.warning)}</p>') if result.warning else "",
         _viewer(poster),
-        _section("Cameras from above", _plan(model.sparse, model.textured.mesh)),
+        _section("More photos", _advice(advice)) if advice else "",
+        _section("Cameras from above", _plan(model.sparse, model.textured.mesh, advice)),
         _section("Coverage", _coverage(model.seen_by)),
         _section("Photos", _photos(model.sparse)),
-        _section("Numbers", _facts({**parameters, **result.quality})),
+        _section("Numbers", _facts({**parameters, **_numbers(result, advice)})),
         _section("Durations", _facts(durations)),
         "</main>",
         _packed("viewer-script", _VIEWER.read_bytes()),
@@ -105,14 +111,31 @@ def _small_model(model: glb.Textured) -> bytes:
     return glb.textured(replace(model, texture=np.asarray(texture, dtype=np.uint8)), jpeg_quality=_JPEG_QUALITY)
 
 
-def _plan(model: SparseModel, mesh: Mesh) -> str:
+def _advice(advice: Sequence[Advice]) -> str:
+    """Draw where to take more photos: a picture and a sentence for each, with its letter in the plan."""
+    entries = "\n".join(
+        f'<figure><img src="data:image/jpeg;base64,{base64.b64encode(place.picture).decode()}" '
+        f'alt="The photo that was taken nearest to standpoint {letter}">'
+        f"<figcaption><b>{letter}</b> {escape(place.text)}. It would show {place.standpoint.gain:.1%} of the surface "
+        "better.</figcaption></figure>"
+        for letter, place in zip(ascii_uppercase, advice, strict=False)
+    )
+    return (
+        "<p>Photos from here would show most of the surface that is now missing, grey or seen by too few photos. "
+        "The circle is what to look at, and the arrow the way to go. On a turntable, turn the object the other way "
+        f'instead.</p>\n<div class="advice">{entries}</div>'
+    )
+
+
+def _plan(model: SparseModel, mesh: Mesh, advice: Sequence[Advice]) -> str:
     """Draw the cameras from above, as SVG: the outline of `mesh`, and each photo of the placed `model` with its number.
 
-    The front of the model is at the bottom.
+    The letters are standpoints of more photos. The front of the model is at the bottom.
     """
     footprint = mesh.vertices[:, [0, 2]]
     centres = np.stack([photo.camera.centre[[0, 2]] for photo in model.photos])
-    everything = np.concatenate([footprint, centres])
+    more = np.array([place.standpoint.position[[0, 2]] for place in advice]).reshape(-1, 2)
+    everything = np.concatenate([footprint, centres, more])
     low = everything.min(axis=0)
     high = everything.max(axis=0)
     scale = (_ACROSS - 2 * _MARGIN) / max(float((high - low).max()), np.finfo(float).tiny)
@@ -124,31 +147,35 @@ def _plan(model: SparseModel, mesh: Mesh) -> str:
     outline = cv2.convexHull(placed(footprint).astype(np.float32)).reshape(-1, 2)
     width, height = (high - low) * scale + 2 * _MARGIN
     cameras = "\n".join(
-        _camera(number, photo, place)
+        _camera(str(number), photo.name, photo.camera, place)
         for number, (photo, place) in enumerate(zip(model.photos, placed(centres), strict=True), start=1)
+    )
+    standpoints = "\n".join(
+        _camera(letter, "a photo from here would help", advised.standpoint.camera, place, "camera more")
+        for letter, advised, place in zip(ascii_uppercase, advice, placed(more), strict=False)
     )
     return (
         f'<svg class="plan" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{len(model.photos)} cameras around the model, from above">\n'
-        f'<polygon class="model" points="{_points(outline.astype(np.float64))}"/>\n{cameras}\n</svg>'
+        f'<polygon class="model" points="{_points(outline.astype(np.float64))}"/>\n{cameras}\n{standpoints}\n</svg>'
     )
 
 
-def _camera(number: int, photo: AlignedPhoto, place: Doubles) -> str:
-    sight = photo.camera.rotation[2][[0, 2]]
-    shape = f'<circle class="camera" cx="{place[0]:.0f}" cy="{place[1]:.0f}" r="{_SIGHT / 4:.0f}"/>'
+def _camera(mark: str, name: str, camera: Camera, place: Doubles, kind: str = "camera") -> str:
+    sight = camera.rotation[2][[0, 2]]
+    shape = f'<circle class="{kind}" cx="{place[0]:.0f}" cy="{place[1]:.0f}" r="{_SIGHT / 4:.0f}"/>'
     behind = np.array([0.0, 0.0])
     length = float(np.linalg.norm(sight))
     if length > _DOWNWARDS:
         ahead = sight / length * _SIGHT
-        aside = np.array([-ahead[1], ahead[0]]) * photo.camera.width / 2 / photo.camera.lens[0]
+        aside = np.array([-ahead[1], ahead[0]]) * camera.width / 2 / camera.lens[0]
         corners = np.stack([place, place + ahead + aside, place + ahead - aside])
-        shape = f'<polygon class="camera" points="{_points(corners)}"/>'
+        shape = f'<polygon class="{kind}" points="{_points(corners)}"/>'
         behind = -ahead / _SIGHT * _TEXT
     x, y = place + behind
     return (
-        f"<g><title>{number}: {escape(photo.name)}</title>{shape}"
-        f'<text x="{x:.0f}" y="{y + _TEXT / 3:.0f}" font-size="{_TEXT:.0f}">{number}</text></g>'
+        f"<g><title>{mark}: {escape(name)}</title>{shape}"
+        f'<text x="{x:.0f}" y="{y + _TEXT / 3:.0f}" font-size="{_TEXT:.0f}">{mark}</text></g>'
     )
 
 
@@ -182,6 +209,11 @@ def _photos(model: SparseModel) -> str:
         f'<div class="wide" tabindex="0" role="region" aria-label="Photos">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _numbers(result: Result, advice: Sequence[Advice]) -> Mapping[str, object]:
+    """Return the result's numbers, without a summary of the advice that has its own section."""
+    return {name: value for name, value in result.quality.items() if name != "advice" or not advice}
 
 
 def _facts(values: Mapping[str, object]) -> str:
