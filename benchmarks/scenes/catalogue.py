@@ -43,6 +43,7 @@ class Scene:
     paint: Paint
     cameras: Sequence[Camera]
     held_out: Sequence[Camera] = ()  # of photos that are compared with the result, and not part of its input
+    at: Callable[[Doubles], list[Camera]] | None = None  # the cameras of its ring at angles in radians
 
     def painted(self) -> rendering.Subject:
         """Return the subject on its ground, to be rendered."""
@@ -105,14 +106,14 @@ def walk(count: int) -> Scene:
     to_wall = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)  # counter-clockwise: the house is on the left
     eyes = np.column_stack([places, _EYE_HEIGHT + 0.2 * np.sin(np.arange(count))])
     targets = eyes + np.column_stack([to_wall / np.linalg.norm(to_wall, axis=1, keepdims=True), np.zeros(count)])
-    cameras = [_looking_at(eye, target) for eye, target in zip(eyes, targets, strict=True)]
+    cameras = [photographer(eye, target) for eye, target in zip(eyes, targets, strict=True)]
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
 
 
 def room(count: int) -> Scene:
     """Return the house from inside, with `count` cameras along its walls, each looking across."""
     eyes = np.column_stack([shapes.outline(-_ROOM_DISTANCE, count), np.full(count, _EYE_HEIGHT)])
-    cameras = [_looking_at(eye, np.array([0.0, 0.0, _EYE_HEIGHT])) for eye in eyes]
+    cameras = [photographer(eye, np.array([0.0, 0.0, _EYE_HEIGHT])) for eye in eyes]
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
 
 
@@ -131,8 +132,8 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
 }
 
 
-def write(scene: Scene, folder: Path, threads: int) -> None:
-    """Render the photos of `scene` into `folder`, and then write the truth."""
+def write(scene: Scene, folder: Path, threads: int, *, first: int = 0) -> None:
+    """Render the photos of `scene` into `folder`, and then write the truth; those before `first` are there."""
     folder.mkdir(parents=True, exist_ok=True)
     subject = scene.painted()
     names = [f"{index:03d}.jpg" for index in range(len(scene.cameras))]
@@ -141,7 +142,7 @@ def write(scene: Scene, folder: Path, threads: int) -> None:
         rendering.save(folder / names[index], rendering.photo(subject, scene.cameras[index], seed=index))
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, range(len(names))))
+        list(pool.map(one, range(first, len(names))))
     np.savez(
         folder / TRUTH,
         vertices=scene.subject.vertices,
@@ -159,23 +160,25 @@ def read_truth(folder: Path) -> Truth:
 
 
 def _ring(subject: Mesh, reach: float, size: float, count: int, distance: float, *, aim_height: float) -> Scene:
-    around = partial(_around, count, distance, aim_height)
+    at = partial(_around, distance, aim_height)
     paint = Paint(size=size, finest=distance / _FOCAL * 2)
-    return Scene(subject, reach, paint, around(), around(turn=0.5)[:: count // _HELD_OUT])
+    angles = 2 * np.pi * np.arange(count) / count
+    between = angles + np.pi / count
+    return Scene(subject, reach, paint, at(angles), at(between)[:: count // _HELD_OUT], at)
 
 
-def _around(count: int, distance: float, aim_height: float, turn: float = 0.0) -> list[Camera]:
-    """Return cameras on a ring that rises and falls three times, turned by a part of the angle between two."""
-    angles = 2 * np.pi * (np.arange(count) + turn) / count
+def _around(distance: float, aim_height: float, angles: Doubles) -> list[Camera]:
+    """Return cameras at these angles of a ring that rises and falls three times."""
     elevations = np.radians(_ELEVATION_DEG + _SWING_DEG * np.sin(3 * angles + 1.0))
     directions = np.stack(
         [np.cos(angles) * np.cos(elevations), np.sin(angles) * np.cos(elevations), np.sin(elevations)], axis=1
     )
     target = np.array([0.0, 0.0, aim_height])
-    return [_looking_at(target + distance * direction, target) for direction in directions]
+    return [photographer(target + distance * direction, target) for direction in directions]
 
 
-def _looking_at(eye: Doubles, target: Doubles) -> Camera:
+def photographer(eye: Doubles, target: Doubles) -> Camera:
+    """Return a camera of the scenes, held level at `eye`, with `target` (3,) in the middle of its photo."""
     square = looking_at(eye, target, _UP, focal=_FOCAL, size=_WIDTH)
     return rendering.part(square, 0, (_WIDTH - _HEIGHT) // 2, _WIDTH, _HEIGHT)
 

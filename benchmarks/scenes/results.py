@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
@@ -26,6 +27,12 @@ class Placed:
         self.error = float(
             np.linalg.norm(self._similarity * positions - centres, axis=1).mean()
         )  # mean, of the cameras
+
+    def advised(self) -> list[tuple[Doubles, Doubles]]:
+        """Return the advised standpoints: where each is, and what it looks at."""
+        entries = json.loads((self._folder / "advice.json").read_text())["standpoints"]
+        pairs = [(np.array(entry["position"]), np.array(entry["direction"]) * entry["distance"]) for entry in entries]
+        return [tuple(self._similarity * np.stack([eye, eye + sight])) for eye, sight in pairs]
 
     def mesh(self, name: str) -> tuple[Mesh, Any]:
         """Return the mesh in that GLB, and trimesh's visual with its texture."""
