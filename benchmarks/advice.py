@@ -4,8 +4,9 @@
 
 Each scene is a ring of photos of which a quarter is missing, in one piece. The engine runs on it, then with photos from
 its advice, and then with as many from random places of the whole ring. "coverage" is the recall: the share of the
-subject's surface within 0.25 % of its diagonal of the result. "gain" is what the photos add to it, "ratio" the gain of
-the advised ones by the mean gain of random ones, and "invented" `quality.inventedShare`.
+subject's surface within 0.25 % of its diagonal of the result. "lacking" is the share of the true surface, but its
+underside, that lacks photos (`photogrammetry.advice.lacking`), which needs no run. "invented" is
+`quality.inventedShare`. Ratios are those of the gain by the advised photos and the mean gain by random ones.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from reconstruction_operator.models.photogrammetry.advice import lacking
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 
 from benchmarks.scenes import accuracy, catalogue, results
 from benchmarks.scenes.catalogue import Scene
@@ -37,7 +40,10 @@ _SCENES: Mapping[str, Callable[[], Scene]] = {
 _TOLERANCE = accuracy.TOLERANCES[-1]
 _MISSING = 0.25  # of the ring
 _PHOTOS = 6  # of the advice, at most
-_ROW = "| {:<9} | {:<9} | {:>6} | {:>7} | {:>8} | {:>6} | {:>8} | {:>7} |"
+_SETS = 20  # of random photos, where no run is needed
+_COLUMNS = ("scene", "photos", "number", "aligned", "coverage", "gain", "lacking", "fall", "invented", "fall")
+_ROW = "| {:<9} | {:<9} | {:>6} | {:>7} | {:>8} | {:>6} | {:>7} | {:>5} | {:>8} | {:>5} |"
+_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Measured:
     placed: results.Placed
     aligned: str
     coverage: float
+    lacking: float
     invented: float
 
 
@@ -58,8 +65,8 @@ def main() -> None:
     parser.add_argument("--random", type=int, default=2, metavar="N", help="sets of random photos")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep photos and results in this folder")
     options = parser.parse_args()
-    print(_ROW.format("scene", "photos", "number", "aligned", "coverage", "gain", "invented", "fall"))
-    print(_ROW.format(*("-" * width for width in (9, 9, 6, 7, 8, 6, 8, 7))))
+    print(_ROW.format(*_COLUMNS))
+    print(_ROW.format(*("-" * len(column) for column in _COLUMNS)))
     with tempfile.TemporaryDirectory() as scratch:
         for name in (name for name in _SCENES if options.only in name):
             _compare(name, options.quality, options.random, (options.keep or Path(scratch)) / name)
@@ -74,24 +81,36 @@ def _compare(name: str, quality: str, sets: int, folder: Path) -> None:
     advised = [catalogue.photographer(eye, target) for eye, target in before.placed.advised()]
     after = _measured(ring, advised, quality, folder / "advised", folder / "before")
     _print(name, "advised", len(advised), before, after)
-    gains = []
-    for seed in range(sets):
+    gains, falls = [], []
+    for seed in range(max(sets, _SETS)):
         angles = np.random.default_rng(seed).uniform(0.0, 2 * np.pi, _PHOTOS)
         cameras = whole.at(angles) if whole.at else []
-        other = _measured(ring, cameras, quality, folder / f"random-{seed}", folder / "before")
-        _print(name, f"random {seed}", len(cameras), before, other)
-        gains.append(other.coverage - before.coverage)
-    mean = float(np.mean(gains))
-    print(
-        f"{name}: ratio {(after.coverage - before.coverage) / mean:.1f}" if mean > 0 else f"{name}: no ratio",
-        flush=True,
-    )
+        falls.append(before.lacking - _lacking(whole.subject, [*ring.cameras, *cameras]))
+        if seed < sets:
+            other = _measured(ring, cameras, quality, folder / f"random-{seed}", folder / "before")
+            _print(name, f"random {seed}", len(cameras), before, other)
+            gains.append(other.coverage - before.coverage)
+    coverage = (after.coverage - before.coverage) / float(np.mean(gains))
+    shown = (before.lacking - after.lacking) / float(np.mean(falls))
+    print(f"{name}: ratio of coverage {coverage:.1f}, of what is no longer lacking {shown:.1f}", flush=True)
+
+
+def _lacking(subject: Mesh, cameras: Sequence[Camera]) -> float:
+    """Return the share of the surface, but its underside, that the cameras do not show well."""
+    mesh = Mesh(subject.vertices @ _Y_UP.T, subject.faces)
+    turned = [replace(camera, rotation=camera.rotation @ _Y_UP.T) for camera in cameras]
+    nobody = np.zeros((len(mesh.vertices), len(turned)), np.float32)
+    surface = lacking.of_surface(mesh, nobody, np.ones(len(mesh.vertices), dtype=np.bool_), turned)
+    caster = Caster(mesh)
+    shares = np.sum([surface.shown_by(camera, caster) for camera in turned], axis=0)
+    return float((1.0 - np.minimum(shares / lacking.ENOUGH, 1.0)) @ surface.areas / surface.total)
 
 
 def _print(name: str, photos: str, number: int, before: Measured, after: Measured) -> None:
-    gain, fall = after.coverage - before.coverage, 1.0 - after.invented / max(before.invented, 1e-9)
-    shares = (f"{after.coverage:.3f}", f"{gain:+.3f}", f"{after.invented:.3f}", f"{fall:.0%}")
-    print(_ROW.format(name, photos, number, after.aligned, *shares), flush=True)
+    pairs = ((before.lacking, after.lacking), (before.invented, after.invented))
+    falls = [text for was, now in pairs for text in (f"{now:.4f}", f"{1.0 - now / max(was, 1e-9):.0%}")]
+    gain = f"{after.coverage - before.coverage:+.3f}"
+    print(_ROW.format(name, photos, number, after.aligned, f"{after.coverage:.3f}", gain, *falls), flush=True)
 
 
 def _measured(ring: Scene, more: Sequence[Camera], quality: str, folder: Path, base: Path | None = None) -> Measured:
@@ -118,7 +137,7 @@ def _measured(ring: Scene, more: Sequence[Camera], quality: str, folder: Path, b
     placed = results.Placed(output, truth)
     recall = accuracy.scores(placed.mesh("model_full.glb")[0], truth, [_TOLERANCE])[0].recall
     aligned = f"{numbers['registered']}/{numbers['images']}"
-    return Measured(placed, aligned, recall, numbers["inventedShare"])
+    return Measured(placed, aligned, recall, _lacking(ring.subject, scene.cameras), numbers["inventedShare"])
 
 
 if __name__ == "__main__":

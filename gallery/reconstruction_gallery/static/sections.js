@@ -58,7 +58,7 @@ function inWords(numbers, size) {
 
 /** Return the section with the pictures of the result, if it has any. */
 export function previews(key, result) {
-  const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
+  const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture|^standpoints\//i.test(file.name));
   return pictures.length ? [section("Previews", h("ul", { class: "pictures" }, pictures.map((file) => h("li", {},
     h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
       h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" }))))))] : [];

@@ -73,7 +73,10 @@ def shown_mesh(names: Sequence[str]) -> str | None:
 
 
 def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
-    pictures = [name for name in names if name.lower().endswith(PICTURES) and "texture" not in name]
+    others = ("texture", "standpoints/")  # which are no pictures of the model
+    pictures = [
+        name for name in names if name.lower().endswith(PICTURES) and not any(other in name for other in others)
+    ]
     meshes = [name for name in names if name.lower().endswith(MESHES)]
     images = "".join(f'<img src="{_address(name)}" alt="{escape(name)}">' for name in pictures)
     rows = "".join(

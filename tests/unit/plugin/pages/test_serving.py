@@ -25,6 +25,8 @@ def folder(tmp_path: Path) -> Path:
     (result / "model.glb").write_bytes(b"glTF")
     (result / "preview_0.png").write_bytes(b"png")
     (result / "model_texture.png").write_bytes(b"png")
+    (result / "standpoints").mkdir()
+    (result / "standpoints" / "1.jpg").write_bytes(b"jpg")
     (result / "a&b.txt").write_text("text")
     (result / "link.txt").symlink_to(tmp_path / "private.txt")
     return result
@@ -50,7 +52,7 @@ def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> N
 
     assert (status, kind) == (200, "text/html; charset=utf-8")
     text = content.decode()
-    assert re.findall("<img src=[^ ]*", text) == ['<img src="preview_0.png"']  # no texture
+    assert re.findall("<img src=[^ ]*", text) == ['<img src="preview_0.png"']  # neither texture nor advice
     assert '<a href="model.glb">model.glb</a>' in text
     assert '<a href="a%26b.txt">a&amp;b.txt</a>' in text
     assert '<model-viewer src="model.glb"' in text

@@ -23,6 +23,7 @@ from reconstruction_operator.models.photogrammetry.placing import georeference
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto
 
 _FORMAT, _VERSION = "reconstruction-operator/advice", 1
+_PICTURES = "standpoints"  # a folder, so that the status names other files first
 _SIDE_PX = 640  # of a picture
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 80)
 _ORANGE = (0, 140, 255)  # BGR
@@ -93,10 +94,11 @@ def sentence(place: Standpoint, photo: str, metres: float | None) -> str:
 
 
 def write(folder: Path, advice: Sequence[Advice], *, metres: float | None, placement: Placement | None) -> None:
-    """Write `advice.json`, `advice_1.jpg` and so on to the folder, and `advice.geojson` if the place is known."""
+    """Write `advice.json`, `standpoints/1.jpg` and so on to the folder, and `advice.geojson` if the place is known."""
+    (folder / _PICTURES).mkdir()
     entries = []
     for number, place in enumerate(advice, start=1):
-        name = f"advice_{number}.jpg"
+        name = f"{_PICTURES}/{number}.jpg"
         (folder / name).write_bytes(place.picture)
         entries.append(_entry(place, name, metres))
     content: dict[str, object] = {"format": _FORMAT, "version": _VERSION, "coordinates": camerafiles.COORDINATES}

@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Caster,
 _MOST = 6
 _FEWEST = 2  # photos; the distance between one and the next is unknown
 _LEAST_BEST_GAIN = 0.005  # of the surface; if the best photo adds less, none is needed
-_LEAST_GAIN = 0.001  # of each further photo
+_LEAST_GAIN = 0.0005  # of each further photo
 
 
 @dataclass(frozen=True, eq=False, slots=True)

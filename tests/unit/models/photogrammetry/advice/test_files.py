@@ -98,11 +98,11 @@ def test_the_file_has_each_standpoint_with_its_picture(picture: Path, tmp_path: 
         "gain": 0.0234,
         "nearestPhoto": "IMG_0012.jpg",
         "turnDegrees": 15.0,
-        "picture": "advice_1.jpg",
+        "picture": "standpoints/1.jpg",
         "text": advice[0].text,
     }
     assert "turnDegrees" not in content["standpoints"][1]
-    with (tmp_path / "advice_2.jpg").open("rb") as file:
+    with (tmp_path / "standpoints/2.jpg").open("rb") as file:
         assert file.read(2) == b"\xff\xd8"
     assert not (tmp_path / "advice.geojson").exists()
 
