@@ -53,6 +53,7 @@ function inWords(numbers, size) {
     is(faces) && `Its mesh has ${count(faces)} triangles${is(points) ? `, from ${count(points)} points` : ""}.`,
     is(invented) && (invented < 0.005 ? "All of its surface is in the photos." : `${Math.round(100 * invented)} % of its surface is closed where no photo shows it.`),
     is(faces) && is(invented) && (size ? `It measures ${size}.` : "Its real size is unknown: printed markers or GPS positions give it."),
+    numbers.advice && !numbers.advice.startsWith("none") && `${numbers.advice}.`,
   ].filter(Boolean);
 }
 

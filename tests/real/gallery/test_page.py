@@ -262,6 +262,7 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     assert status["message"].startswith("Succeeded: a mesh of 3 of 3 photos, sharp to ")
     expect(page.locator(".message")).to_contain_text(status["message"].removeprefix("Succeeded: a mesh of "))
     expect(page.locator(".said")).to_contain_text("3 of 3 photos show it, and agree to ")
+    expect(page.locator(".said")).to_contain_text("more photos would show ")
     page.get_by_role("link", name="New job").click()
     page.locator("#photos").set_input_files(sorted((DATA / "photos" / "berlin").glob("*.jpg")))
     high = page.locator(".quality", has_text="the finest: 90,000 triangles")

@@ -82,7 +82,7 @@ def sentence(place: Standpoint, photo: str, metres: float | None) -> str:
         way = f"go {turn}° to the {side} around the object" if turn else "stay on that side of the object"
         return f"From where you took {photo}, {way}{far}{height}, and look at its middle"
     steps = [
-        f"{_length(abs(step), place.distance, metres)} {words[int(step < 0)]}"
+        f"{words[int(step < 0)]} by {_length(abs(step), place.distance, metres)}"
         for step, words in ((right, ("to the right", "to the left")), (ahead, ("ahead", "back")))
         if abs(step) >= least
     ]
@@ -147,7 +147,7 @@ def _length(length: float, distance: float, metres: float | None) -> str:
     """Return the length in metres, or as a share of the distance from what is looked at."""
     if metres is not None:
         return f"{length * metres:.2g} m"
-    return f"{100 * length / distance:.0f} % of the distance"
+    return f"{100 * length / distance:.0f} % of the distance to the object"
 
 
 def _entry(advice: Advice, picture: str, metres: float | None) -> dict[str, object]:

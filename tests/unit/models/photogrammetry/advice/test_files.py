@@ -44,9 +44,17 @@ def picture(tmp_path: Path) -> Path:
         pytest.param(standpoint(15.0), 0.5, "go 15° to the right around the object, 2.5 m from it,", id="metres"),
         pytest.param(standpoint(0.2, up=-1.0), None, "stay on that side of the object, a little lower,", id="height"),
         pytest.param(
-            standpoint(None, 2.0, 0.0, -1.0), 2.0, "go 4 m to the right and 2 m back, and look the same way", id="moved"
+            standpoint(None, 2.0, 0.0, -1.0),
+            2.0,
+            "go to the right by 4 m and back by 2 m, and look the same way",
+            id="moved",
         ),
-        pytest.param(standpoint(None, -2.0), None, "go 40 % of the distance to the left,", id="moved-unknown-scale"),
+        pytest.param(
+            standpoint(None, -2.0),
+            None,
+            "go to the left by 40 % of the distance to the object,",
+            id="moved-unknown-scale",
+        ),
         pytest.param(standpoint(None, yaw=30.0), None, "stay there, and look 30° farther to the right", id="turned"),
         pytest.param(standpoint(None, yaw=-30.0), None, "stay there, and look 30° farther to the left", id="back"),
     ],
