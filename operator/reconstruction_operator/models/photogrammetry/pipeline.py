@@ -242,7 +242,7 @@ def _scene(run: Run, sparse: SparseModel) -> Scene:
 @stage_folder(VIEWS)
 def _undistorted(run: Run, folder: Path, used: SparseModel, progress: StageProgress) -> None:
     """Write the photos of `used` without lens distortion."""
-    views.undistort(used, run.originals, run.pictures, folder, threads=run.work.threads, progress=progress)
+    views.undistort(used, run.pictures, folder, threads=run.work.threads, progress=progress)
 
 
 @stage(SAMPLES, arrays.write, partial(arrays.read, Samples), replaces=(DEPTHS,))

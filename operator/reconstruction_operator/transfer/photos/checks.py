@@ -34,6 +34,8 @@ _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, colour pattern of a sensor
 _FILE_BYTES = 4  # of a photo's file, for each pixel that the limits allow: those of an uncompressed picture
 _FILE_COPIES = 2  # that decoders of WebP and HEIC keep in memory
+# A JPEG that is not rewritten is decoded to an eighth of its size. All its data are read in any case.
+_SMALLEST = (1, 1)
 _SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
 
 
@@ -147,9 +149,11 @@ def _decode(
     def decode(image: Image.Image) -> None:
         nonlocal is_turned, is_plain
         allow(_FILE_COPIES * size + sizes.DECODER_BYTES * image.width * image.height)
+        is_plain = rewriting.is_plain(image)
+        if is_plain:
+            image.draft(None, _SMALLEST)
         image.load()
         is_turned = image.getexif().get(_ORIENTATION) in _TURNED
-        is_plain = rewriting.is_plain(image)
         if not is_plain:
             rewriting.write(image, plain)
 

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from reconstruction_operator.contract.photos import Photo
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -50,6 +50,22 @@ def test_polyglot_is_only_the_photo_that_it_begins_with(kind: str, name: str, in
     (into / name).write_bytes(content)
     assert check(into, limits) == (Photo(into / name, 64, 48, len(content)),)
     assert [(path.name, path.read_bytes()) for path in into.iterdir()] == [(name, content)]  # as it came
+
+
+def test_a_jpeg_is_decoded_to_an_eighth_of_its_size(
+    into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (into / "a.jpg").write_bytes(make_photo(size=(64, 48)))
+    sizes = set[tuple[int, int]]()
+    load = JpegImagePlugin.JpegImageFile.load
+
+    def load_and_tell(image: JpegImagePlugin.JpegImageFile) -> object:
+        sizes.add(image.size)
+        return load(image)
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", load_and_tell)
+    (checked,) = check(into, limits)
+    assert (sizes, checked.width, checked.height) == ({(8, 6)}, 64, 48)
 
 
 def test_photo_with_a_wrong_suffix_is_renamed(into: Path, limits: Limits) -> None:

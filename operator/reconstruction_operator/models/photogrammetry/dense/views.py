@@ -4,7 +4,7 @@ depth maps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from scipy import sparse
 
-from reconstruction_operator.models.interface import Photo, mask_of
+from reconstruction_operator.models.interface import mask_of
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense import blank_areas
-from reconstruction_operator.models.photogrammetry.input.photos import BYTES_A_PIXEL, read_pixels, read_srgb
+from reconstruction_operator.models.photogrammetry.input.photos import read_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -83,24 +83,18 @@ class View:
 
 def undistort(
     model: SparseModel,
-    originals: Mapping[str, Photo],
-    masks: Path,
+    pictures: Path,
     output: Path,
     *,
     threads: int,
     progress: StageProgress,
 ) -> None:
-    """Undistort the photos of `model` into the folder `output`; their masks are files in the folder `masks`.
-
-    `originals` maps the name of each to the user's photo: a prepared photo went through a JPEG.
-    Raises ModelFailure (CORRUPT_IMAGE).
-    """
+    """Undistort the photos of `model` into the folder `output`; they and their masks are files in `pictures`."""
     parallel.each(
-        lambda photo: _undistort(photo, model.points[photo.seen], originals[photo.name].path, masks, output),
+        lambda photo: _undistort(photo, model.points[photo.seen], pictures, output),
         model.photos,
         threads,
         lambda done, of: progress(done / of, f"undistorted {done}/{of}"),
-        bytes_each=BYTES_A_PIXEL * max(photo.width * photo.height for photo in originals.values()),
     )
 
 
@@ -170,12 +164,12 @@ def _coefficients(photo: AlignedPhoto) -> Doubles:
     return np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
 
 
-def _undistort(photo: AlignedPhoto, points: Doubles, original: Path, masks: Path, output: Path) -> None:
-    """Write the photo in `original` without lens distortion, cropped to known pixels, and a mask if parts are blank.
+def _undistort(photo: AlignedPhoto, points: Doubles, pictures: Path, output: Path) -> None:
+    """Write the photo without lens distortion, cropped to known pixels, and a mask if parts are blank.
 
     `points` are the sparse points that the photo sees. Where the photo's mask is black, it becomes grey.
     """
-    image = cv2.cvtColor(read_srgb(original, photo.camera.width, photo.camera.height), cv2.COLOR_RGB2BGR)
+    image = read_pixels(pictures / photo.name, cv2.IMREAD_COLOR)
     distorted, camera = photo.camera, _undistorted_camera(photo)
     first, second = cv2.initUndistortRectifyMap(
         distorted.intrinsics,
@@ -185,10 +179,10 @@ def _undistort(photo: AlignedPhoto, points: Doubles, original: Path, masks: Path
         (camera.width, camera.height),
         cv2.CV_32FC1,
     )
-    straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    straight = cv2.remap(image, first, second, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     borders, blank = blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
-    if (masks / mask_of(photo.name)).exists():
-        mask = read_pixels(masks / mask_of(photo.name), cv2.IMREAD_GRAYSCALE)
+    if (pictures / mask_of(photo.name)).exists():
+        mask = read_pixels(pictures / mask_of(photo.name), cv2.IMREAD_GRAYSCALE)
         shown = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
         straight[~shown] = _BLANK_GREY
         blank |= ~shown

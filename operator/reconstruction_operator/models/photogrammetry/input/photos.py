@@ -24,7 +24,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 BYTES_A_PIXEL = 14
 """Peak of a photo that is decoded at full size, measured: 8 as JPEG or PNG, 12 with transparency, 13 as 16-bit grey."""
 
-_JPEG_QUALITY = 95
+_JPEG_QUALITY = 98  # views are made of this file: to decode the user's photo again takes five times the CPU
 # Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SHOWN = 128  # minimum level of a mask where it shows the object
@@ -145,7 +145,9 @@ def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
     """Return the upright photo with 8 bits a channel, and its metadata."""
     with Image.open(source, formats=PHOTO_FORMATS) as image:
         facts = metadata.read(image)
-        image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that resizing would discard
+        # Lets the JPEG decoder skip detail that resizing would discard: it keeps both sides at least that long.
+        share = min(1.0, max_size / max(image.size))
+        image.draft("RGB", (round(image.width * share), round(image.height * share)))
         return _eight_bit(ImageOps.exif_transpose(image)), facts
 
 

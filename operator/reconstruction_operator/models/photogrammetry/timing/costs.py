@@ -60,7 +60,7 @@ _BYTES_A_PREPARED_PIXEL = 140  # of the features of one photo in each thread
 _BYTES_A_TEXEL = 26
 _BYTES_A_PHOTO = 1_200_000
 # Disk, fitted to a run of 12 photos; a photo with much noise takes more
-_BYTES_A_STORED_PIXEL = 0.8  # of a prepared photo and its view, as JPEG
+_BYTES_A_STORED_PIXEL = 0.9  # of a prepared photo and its view, as JPEG
 _BYTES_A_FEATURE = 450  # in three copies of the database
 _BYTES_A_DEPTH = 5
 _BYTES_A_POINT = 160  # in the kept stages and in the result

@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.dense.views import View
@@ -35,13 +34,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS, original: str = "") -> View:
-    camera, source = photo.camera, folder / (original or photo.name)
-    originals = {photo.name: Photo(source, camera.width, camera.height, 1)}
+def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS) -> View:
     model = SparseModel((photo,), points, 0.5)
     undistorted = folder.with_name("out")
     undistorted.mkdir()
-    views.undistort(model, originals, folder, undistorted, threads=1, progress=QUIET)
+    views.undistort(model, folder, undistorted, threads=1, progress=QUIET)
     (view,) = views.of_model(model, undistorted, sources=1)
     return view
 
@@ -72,13 +69,6 @@ def test_undistorted_photos_follow_the_pinhole_model(folder: Path) -> None:
     rows, columns = np.nonzero(view.image()[:, :, 0] > 200)
     pixel = np.array([columns.mean(), rows.mean(), 1.0])
     assert np.linalg.inv(view.camera.intrinsics) @ pixel == pytest.approx([x, y, 1.0], abs=2e-3)
-
-
-def test_a_view_shows_the_users_photo_which_went_through_no_other_jpeg(folder: Path) -> None:
-    cv2.imwrite(str(folder / "IMG 1.png"), np.full((400, 400, 3), 250, np.uint8))
-    cv2.imwrite(str(folder / "a.jpg"), np.zeros((400, 400, 3), np.uint8))  # the prepared photo
-    view = made(folder, aligned(at_angle(0)), original="IMG 1.png")
-    assert view.image()[200, 200].tolist() == pytest.approx([250] * 3, abs=2)
 
 
 def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(folder: Path) -> None:

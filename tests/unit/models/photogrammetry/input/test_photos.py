@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin
 from reconstruction_operator.models.interface import ModelFailure, Photo, mask_of
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.input import metadata, photos
@@ -48,6 +48,33 @@ def test_large_photo_is_reduced_with_its_focal_length(tmp_path: Path) -> None:
 
     assert reduced.size == (400, 300)
     assert photo.focal_px == pytest.approx(800.0)
+
+
+def test_a_prepared_photo_keeps_fine_detail_and_colours(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(60, 200, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "noise.png")
+    _, result = prepared(tmp_path / "noise.png")
+    assert np.abs(np.asarray(result).astype(float) - colours).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("max_size", "decoded"),
+    [(800, (800, 600)), (401, (800, 600)), (400, (400, 300)), (201, (400, 300)), (100, (100, 75))],
+)
+def test_a_jpeg_is_decoded_at_the_least_size_that_is_enough(
+    max_size: int, decoded: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = list[tuple[int, int]]()
+    load = JpegImagePlugin.JpegImageFile.load
+
+    def load_and_tell(image: JpegImagePlugin.JpegImageFile) -> object:
+        sizes.append(image.size)
+        return load(image)
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", load_and_tell)
+    Image.new("RGB", (800, 600)).save(tmp_path / "large.jpg")
+    photos.read_srgb(tmp_path / "large.jpg", max_size, max_size * 3 // 4)
+    assert set(sizes) == {decoded}
 
 
 @pytest.mark.parametrize(
