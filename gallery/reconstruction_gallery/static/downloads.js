@@ -5,10 +5,10 @@ import { apiUrl, bytes, fileUrl } from "./format.js";
 import { saveUsdz } from "./mesh.js";
 
 const OBJ = /\.(obj|mtl)$|_texture\.png$/i;
-const KINDS = [ // the first that matches
+const KINDS = [
+  [/^(?!.*_(full|compressed)\.glb$).*\.glb$/i, "GLB, for Blender and the web"],
   [/_full\.glb$/i, "GLB, all triangles"],
   [/_compressed\.glb$/i, "GLB, compressed (Draco)"],
-  [/\.glb$/i, "GLB, for Blender and the web"],
   [/\.usdz$/i, "USDZ, for iPhones"],
   [/\.ply$/i, "PLY, the point cloud"],
   [/\.stl$/i, "STL, for printers"],

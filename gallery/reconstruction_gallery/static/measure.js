@@ -98,5 +98,5 @@ export function measuring(viewer, metres) {
   });
   viewer.addEventListener("camera-change", () => requestAnimationFrame(draw));
   viewer.addEventListener("load", () => turn(false)); // another mesh
-  return { tools: [said, known, middle, toggle], lines };
+  return { tools: [toggle, middle, said, known], lines };
 }

@@ -38,7 +38,7 @@ export async function showMesh(place, address, label, metres = null) {
     touched ||= detail.source === "user-interaction";
   });
   element.addEventListener("load", () => {
-    element.querySelector(".loading")?.remove();
+    element.querySelector(".loading").replaceChildren(); // without it the viewer would show a bar of its own
     fill(element);
   });
   new ResizeObserver(() => element.loaded && !touched && fill(element)).observe(element);

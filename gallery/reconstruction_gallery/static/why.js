@@ -4,6 +4,12 @@ import { request } from "./api.js";
 import { alertUser, ask, h } from "./dom.js";
 import { apiUrl } from "./format.js";
 
+const TITLES = {
+  Succeeded: (name) => `How did ${name} end?`,
+  Failed: (name) => `Why did ${name} fail?`,
+  Cancelled: (name) => `Why was ${name} cancelled?`,
+};
+
 /** Ask the gallery, and show its answer. */
 export async function showWhy(key) {
   let found;
@@ -14,7 +20,7 @@ export async function showWhy(key) {
     return;
   }
   const what = found.mayChange ? "What to do" : `What an editor of ${found.namespace} can do`;
-  ask(`Why is ${key.name} ${found.phase ? found.phase.toLowerCase() : "new"}?`, [
+  ask(TITLES[found.phase]?.(key.name) ?? `Why is ${key.name} ${found.phase ? found.phase.toLowerCase() : "new"}?`, [
     h("p", {}, found.answer),
     found.details.length ? h("ul", {}, found.details.map((one) => h("li", {}, one))) : null,
     found.actions.length ? [h("h3", {}, what), h("ul", { class: "cures" }, found.actions.map(action))] : null,

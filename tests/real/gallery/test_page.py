@@ -280,7 +280,7 @@ def test_the_mesh_fills_its_box_and_a_distance_on_it_is_measured(open_page: Open
     viewer.wait_for()
     wait_until(lambda: page.evaluate("document.querySelector('model-viewer').loaded"), "the mesh to be shown")
     page.evaluate("document.querySelector('model-viewer').shadowIntensity = 0")
-    expect(page.locator(".loading")).to_have_count(0)
+    expect(page.locator(".loading")).to_have_text("")
 
     def filled() -> bool:
         with Image.open(io.BytesIO(viewer.screenshot(path=tmp_path / "filled.png"))) as picture:

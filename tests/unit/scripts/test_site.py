@@ -25,4 +25,4 @@ def test_pages_are_staged_with_the_files_that_they_link_to(tmp_path: Path) -> No
         f":caption: {section}" for section in navigation.SECTIONS
     ]
     assert (tmp_path / "project/changelog.md").is_file()
-    assert (tmp_path / "files/docs/images/gallery.png").is_file()
+    assert (tmp_path / "files/docs/images/mesh.webp").is_file()
