@@ -10,7 +10,7 @@ from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.cameras import STRAIGHT, Camera, Radial, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
@@ -59,7 +59,7 @@ def camera(x: float, z: float) -> Camera:
 
 
 def photo_of(
-    camera: Camera, name: str, seen: Integers, pixels: Doubles | None = None, *, radial: float = 0.0
+    camera: Camera, name: str, seen: Integers, pixels: Doubles | None = None, *, radial: Radial = STRAIGHT
 ) -> AlignedPhoto:
     """Return a photo of the camera that shows the points `seen` at `pixels` (default: all 0)."""
     return AlignedPhoto(

@@ -156,12 +156,8 @@ def _angles_deg(points: Doubles, first: Doubles, second: Doubles) -> Doubles:
 
 def _undistorted_camera(photo: AlignedPhoto) -> Camera:
     size = (photo.camera.width, photo.camera.height)
-    intrinsics, _ = cv2.getOptimalNewCameraMatrix(photo.camera.intrinsics, _coefficients(photo), size, alpha=0.0)
+    intrinsics, _ = cv2.getOptimalNewCameraMatrix(photo.camera.intrinsics, photo.radial.coefficients, size, alpha=0.0)
     return replace(photo.camera, intrinsics=np.asarray(intrinsics, dtype=np.float64))
-
-
-def _coefficients(photo: AlignedPhoto) -> Doubles:
-    return np.array([photo.radial, 0.0, 0.0, 0.0])  # COLMAP's SIMPLE_RADIAL is OpenCV's k1
 
 
 def _undistort(photo: AlignedPhoto, points: Doubles, pictures: Path, output: Path) -> None:
@@ -173,7 +169,7 @@ def _undistort(photo: AlignedPhoto, points: Doubles, pictures: Path, output: Pat
     distorted, camera = photo.camera, _undistorted_camera(photo)
     first, second = cv2.initUndistortRectifyMap(
         distorted.intrinsics,
-        _coefficients(photo),
+        photo.radial.coefficients,
         np.eye(3),
         camera.intrinsics,
         (camera.width, camera.height),

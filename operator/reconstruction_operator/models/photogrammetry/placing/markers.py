@@ -129,7 +129,7 @@ def _sightings(photo: AlignedPhoto, pictures: Path) -> list[_Sighting]:
     camera, sightings = photo.camera, []
     for index, marker in enumerate(corners):
         seen = marker.reshape(4, 2) - _SHIFT_PX
-        straight = cv2.undistortPoints(seen[:, None], camera.intrinsics, np.array([photo.radial, 0.0, 0.0, 0.0]))
+        straight = cv2.undistortPoints(seen[:, None], camera.intrinsics, photo.radial.coefficients)
         rays = np.column_stack([straight.reshape(4, 2), np.ones(4)]) @ camera.rotation
         rays /= np.linalg.norm(rays, axis=1, keepdims=True)
         number = (int(kinds[index]), int(numbers[index].item()))

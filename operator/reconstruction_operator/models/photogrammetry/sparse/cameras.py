@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 
 _NEAREST_DEPTH = 1e-9
+
+
+_Floats = TypeVar("_Floats", Doubles, Singles)
+
+
+@dataclass(frozen=True, slots=True)
+class Radial:
+    """The distortion of a lens along the radius: x (1 + first r^2 + second r^4), in units of the focal length."""
+
+    first: float = 0.0
+    second: float = 0.0  # 0 for most lenses
+
+    @property
+    def coefficients(self) -> Doubles:
+        """(4,): for OpenCV, whose others are 0."""
+        return np.array([self.first, self.second, 0.0, 0.0])
+
+    def bent(self, straight: _Floats, focal: float = 1.0) -> _Floats:
+        """(n, 2): where the lens shows what it would show at `straight` (n, 2) without distortion, from the principal
+        point.
+        """
+        squared = (straight**2).sum(axis=1, keepdims=True) / focal**2
+        bent: _Floats = straight + straight * squared * (self.first + self.second * squared)
+        return bent
+
+
+STRAIGHT: Final = Radial()
+"""No distortion."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -22,7 +22,7 @@ import numpy as np
 import pycolmap
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, Radial
 
 _ERRORS_ONLY = 2
 
@@ -40,7 +40,7 @@ def add_photo(
     camera: Camera,
     pixels: Doubles,
     *,
-    radial: float | None = None,
+    radial: Radial | None = None,
 ) -> None:
     """Add a photo with features at `pixels` (n, 2), and its camera, to `model`, both with that number.
 
@@ -49,7 +49,9 @@ def add_photo(
     (across, _, column), (_, down, row), _ = camera.intrinsics
     kind, lens = "PINHOLE", [across, down, column + 0.5, row + 0.5]
     if radial is not None:
-        kind, lens = "SIMPLE_RADIAL", [across, column + 0.5, row + 0.5, radial]
+        kind, lens = "SIMPLE_RADIAL", [across, column + 0.5, row + 0.5, radial.first]
+        if radial.second:
+            kind, lens = "RADIAL", [*lens, radial.second]
     model.add_camera_with_trivial_rig(
         pycolmap.Camera(model=kind, width=camera.width, height=camera.height, params=lens, camera_id=number)
     )

@@ -7,17 +7,12 @@ which incremental mapping stops.
 Global mapping alone is not enough. On a walk straight ahead, it aligns photos whose lines of sight hardly intersect, so
 that depth cannot be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its
 failure shows a lack of parallax.
-
-One more bundle adjustment of the finished model also refines the principal points, where the optical axes meet the
-photos. Until then they are the centres of the photos. A lens that is off by a hundredth of the width shifts and turns
-all cameras.
 """
 
 from __future__ import annotations
 
 import enum
 import tempfile
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,18 +23,17 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, Radial, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+
+TOLERANCE = 1e-5
+"""Relative fall of the cost, below which an adjustment ends; by 1e-6 cameras are no better."""
 
 _WORST_ERROR_PX = 3.0
 # of a model between two adjustments of it as a whole; COLMAP's default is 1.1; cameras are as accurate as with 1.3
 _GROWTH = 2.0
 _FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP's default is 100
 _FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
-_FEWEST_PHOTOS = 8  # of one camera, so that its principal point is known better than by the centre
-_FARTHEST_SHARE = 0.03  # of the width: a principal point that moves farther compensates for another error
-_FARTHEST_CROPPED_SHARE = 0.25  # the same for a camera with fewer photos, which may be cropped
-_TOLERANCE = 1e-5  # relative fall of the cost, below which an adjustment ends; by 1e-6 cameras are no better
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,7 +42,7 @@ class AlignedPhoto:
 
     name: str
     camera: Camera
-    radial: float  # k in x (1 + k r^2), in units of the focal length
+    radial: Radial  # distortion of the lens
     seen: Integers  # indices into the sparse points
     pixels: Doubles  # (len(seen), 2): column and row of each of these points in the photo
 
@@ -57,8 +51,7 @@ class AlignedPhoto:
         focal, *principal = self.camera.lens
         in_camera = points[self.seen] @ self.camera.rotation.T + self.camera.translation
         straight = in_camera[:, :2] / in_camera[:, 2:]
-        bent = straight * (1.0 + self.radial * (straight**2).sum(axis=1, keepdims=True))
-        errors: Doubles = np.linalg.norm(bent * focal + np.array(principal) - self.pixels, axis=1)
+        errors: Doubles = np.linalg.norm(self.radial.bent(straight) * focal + np.array(principal) - self.pixels, axis=1)
         return errors
 
 
@@ -117,7 +110,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     options.min_model_size = int(quality_gates.ALIGNED.limit)
     options.extract_colors = False
     options.ba_global_frames_ratio = options.ba_global_points_ratio = _GROWTH
-    options.ba_global_function_tolerance = _TOLERANCE
+    options.ba_global_function_tolerance = TOLERANCE
     options.ba_local_max_refinements = 1  # COLMAP's default of 2 takes a quarter longer
     options.mapper.ba_global_ignore_redundant_points3D = True  # some points that many photos share fix the cameras
     if with_few_matches:
@@ -170,7 +163,7 @@ def sparse_model(reconstruction: Any) -> SparseModel:
         seen = {index[point.point3D_id]: point.xy for point in image.points2D if point.has_point3D()}
         if len(seen) < quality_gates.POINTS_SEEN.limit:
             continue
-        focal, column, row, radial = map(float, camera.params)
+        focal, column, row, *radial = map(float, camera.params)
         # In COLMAP, pixel centres are at halves; here, as in OpenCV, at whole numbers.
         lens = pinhole(focal, column - 0.5, row - 0.5)
         pose = np.array(image.cam_from_world().matrix(), dtype=np.float64)
@@ -178,7 +171,7 @@ def sparse_model(reconstruction: Any) -> SparseModel:
             AlignedPhoto(
                 name=image.name,
                 camera=Camera(lens, pose[:, :3].copy(), pose[:, 3].copy(), camera.width, camera.height),
-                radial=radial,
+                radial=Radial(*radial),
                 seen=np.array(sorted(seen), dtype=np.int64),
                 pixels=np.array([seen[point] for point in sorted(seen)], dtype=np.float64) - 0.5,
             )
@@ -186,41 +179,3 @@ def sparse_model(reconstruction: Any) -> SparseModel:
     points = np.array([point.xyz for point in reconstruction.points3D.values()], dtype=np.float64).reshape(-1, 3)
     error = float(reconstruction.compute_mean_reprojection_error())
     return SparseModel(tuple(photos), points, error, reconstruction=reconstruction)
-
-
-def with_principal_points(model: SparseModel, threads: int) -> SparseModel:
-    """Return `model` with refined principal points, cameras and points.
-
-    It is unchanged if no camera took enough photos, a principal point moves too far, or the reprojection error does not
-    fall.
-    """
-    before: Any = model.reconstruction
-    taken = Counter(before.images[image].camera_id for image in before.reg_image_ids())
-    if max(taken.values()) < _FEWEST_PHOTOS:
-        return model
-    after = _adjusted(before, threads)
-    for camera, count in taken.items():
-        moved = after.cameras[camera].params[1:3] - before.cameras[camera].params[1:3]
-        farthest = _FARTHEST_SHARE if count >= _FEWEST_PHOTOS else _FARTHEST_CROPPED_SHARE
-        if np.linalg.norm(moved) > farthest * before.cameras[camera].width:
-            return model
-    adjusted = sparse_model(after)
-    return adjusted if adjusted.reprojection_error_px < model.reprojection_error_px else model
-
-
-def _adjusted(before: Any, threads: int) -> Any:
-    """Return COLMAP's reconstruction `before` after the adjustment.
-
-    Intrinsics of all cameras are free: wrong ones shift the others.
-    """
-    after = pycolmap.Reconstruction(before)
-    options = pycolmap.BundleAdjustmentOptions()
-    options.refine_principal_point = True
-    options.print_summary = False
-    # Wrong matches pull little, though mapping kept them.
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.loss_function_scale = before.compute_mean_reprojection_error()
-    options.ceres.solver_options.function_tolerance = _TOLERANCE
-    options.ceres.solver_options.num_threads = threads
-    pycolmap.bundle_adjustment(after, options)  # unlike `BundleAdjuster.solve`, it releases the interpreter lock
-    return after

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, Radial, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
 
 _NAME = "sparse.npz"
@@ -21,7 +21,7 @@ def write(folder: Path, model: SparseModel) -> None:
         folder / _NAME,
         names=np.array([photo.name for photo in photos]),
         sizes=np.array([[photo.camera.width, photo.camera.height] for photo in photos]),
-        intrinsics=np.array([[*photo.camera.lens, photo.radial] for photo in photos]),
+        intrinsics=np.array([[*photo.camera.lens, photo.radial.first, photo.radial.second] for photo in photos]),
         rotations=np.stack([photo.camera.rotation for photo in photos]),
         translations=np.stack([photo.camera.translation for photo in photos]),
         seen=np.concatenate([photo.seen for photo in photos]),
@@ -50,11 +50,11 @@ def _sparse(file: Mapping[str, Any]) -> SparseModel:
         AlignedPhoto(
             name=str(name),
             camera=Camera(pinhole(*lens), rotation, translation, int(width), int(height)),
-            radial=float(radial),
+            radial=Radial(float(first), float(second)),
             seen=seen,
             pixels=pixels,
         )
-        for name, (width, height), (*lens, radial), rotation, translation, seen, pixels in rows
+        for name, (width, height), (*lens, first, second), rotation, translation, seen, pixels in rows
     )
     left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
     return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)

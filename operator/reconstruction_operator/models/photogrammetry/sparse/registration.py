@@ -25,7 +25,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import mapping, pairs
+from reconstruction_operator.models.photogrammetry.sparse import lenses, mapping, pairs
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, Matched, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Descriptors, Pair
@@ -62,7 +62,7 @@ def register(matched: Matched, progress: StageProgress, shares: Shares = _SHARES
         models += more
         models += _by_few_matches(matched, models, progress.part(0.95, 1.0), shares) if more else []
     best = _largest(models)
-    model = mapping.with_principal_points(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
+    model = lenses.refined(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
     out = _left_out(matched.database, model.names, apart(models, model))
     return replace(model, left_out=out, reconstruction=None)

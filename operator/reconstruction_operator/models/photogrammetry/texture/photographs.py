@@ -16,7 +16,7 @@ import numpy as np
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.input import photos
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
+from reconstruction_operator.models.photogrammetry.sparse.cameras import STRAIGHT, Camera, Radial, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto
 
 _Floats = TypeVar("_Floats", Doubles, Singles)
@@ -30,15 +30,13 @@ class Photograph:
 
     path: Path  # of the user's photo
     camera: Camera  # without the distortion of the lens
-    radial: float = 0.0  # distortion of the lens: COLMAP's SIMPLE_RADIAL
+    radial: Radial = STRAIGHT  # distortion of the lens
 
     def distorted(self, pixels: _Floats) -> _Floats:
         """(n, 2): where the photo shows what a camera without distortion would show at `pixels` (n, 2)."""
         focal, *principal = self.camera.lens
-        straight = pixels - np.array(principal, dtype=pixels.dtype)
-        squared = (straight**2).sum(axis=1, keepdims=True) / focal**2
-        shift: _Floats = straight * squared * self.radial
-        return pixels + shift
+        middle = np.array(principal, dtype=pixels.dtype)
+        return self.radial.bent(pixels - middle, focal) + middle
 
     def resized(self, scale: float) -> Photograph:
         """Return the photo at another size, rounded to whole pixels."""

@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.dense.views import View
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.cameras import STRAIGHT, Camera, Radial, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 from tests.support.engine import geometry, scenes
@@ -23,7 +23,7 @@ def at_angle(degrees: float) -> Camera:
     return looking_at(eye, np.zeros(3), scenes.UP, focal=500.0, size=400)
 
 
-def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int = 200) -> AlignedPhoto:
+def aligned(camera: Camera, name: str = "a.jpg", radial: Radial = STRAIGHT, seen: int = 200) -> AlignedPhoto:
     return geometry.photo_of(camera, name, np.arange(seen), radial=radial)
 
 
@@ -56,10 +56,10 @@ def test_photos_with_few_common_points_are_not_sources() -> None:
 
 
 def test_undistorted_photos_follow_the_pinhole_model(folder: Path) -> None:
-    radial = -0.15
+    radial = Radial(-0.15, 0.3)
     distorted = np.full((400, 400, 3), 90, np.uint8)
     x, y = 0.2, -0.24  # of the focal length
-    factor = 1 + radial * (x**2 + y**2)
+    factor = 1 - 0.15 * (x**2 + y**2) + 0.3 * (x**2 + y**2) ** 2
     spot = (round(500 * x * factor + 199.5), round(500 * y * factor + 199.5))
     cv2.circle(distorted, spot, 4, (255, 255, 255), -1)
     cv2.imwrite(str(folder / "a.png"), distorted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse import mapping
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine.databases import matched, synthesize
 from tests.support.engine.geometry import QUIET
@@ -45,7 +43,7 @@ def test_poses_cameras_and_points_are_those_of_the_photos(tmp_path: Path) -> Non
     in_camera = model.points[photo.seen] @ photo.camera.rotation.T + photo.camera.translation
     assert (in_camera[:, 2] > 0).all()
     projected = in_camera[:, :2] / in_camera[:, 2:]
-    projected *= 1 + photo.radial * (projected**2).sum(axis=1, keepdims=True)
+    projected *= 1 + photo.radial.first * (projected**2).sum(axis=1, keepdims=True)
     assert photo.pixels == pytest.approx(projected * focal + principal, abs=1.0)
     assert len(photo.seen) >= quality_gates.POINTS_SEEN.limit
 
@@ -70,59 +68,3 @@ def test_photos_with_few_matches_are_aligned_where_these_are_enough(tmp_path: Pa
     assert mapping.one_by_one(photos, QUIET) == []
     (model,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)
     assert len(model.names) == PHOTOS
-
-
-WIDTH, CENTRE = 1024, (512.0, 384.0)  # px
-NEAR, FAR = (530.0, 375.0), (550.0, 384.0)  # 2 % and 3.7 % of the width away
-
-
-def off_centre(photos: int, principal_point: tuple[float, float] = NEAR, *, cropped: int = 0) -> SparseModel:
-    """The true poses and points of a scene, seen with the noise of features; the principal points are at the centre.
-
-    The left tenth of the last photo is cut off if `cropped`, so that it has a camera of its own.
-    """
-    pycolmap.set_random_seed(1)
-    options = pycolmap.SyntheticDatasetOptions()
-    noise = pycolmap.SyntheticNoiseOptions()
-    options.num_rigs, options.num_frames_per_rig, options.num_points3D = 1 + (cropped > 0), photos, 300
-    options.camera_params = [1280.0, *principal_point, 0.05]
-    noise.point2D_stddev = 0.3
-    reconstruction = pycolmap.synthesize_dataset(options)
-    pycolmap.synthesize_noise(noise, reconstruction)
-    for image in sorted(reconstruction.images.values(), key=lambda image: image.image_id)[photos + 1 :]:
-        reconstruction.deregister_frame(image.frame_id)
-    for number, camera in reconstruction.cameras.items():
-        camera.params = [1280.0, CENTRE[0] + (number > 1) * cropped, CENTRE[1], 0.05]
-    reconstruction.update_point_3d_errors()
-    return mapping.sparse_model(reconstruction)
-
-
-def principal_point(sparse: SparseModel, photo: int = 0) -> list[float]:
-    """In COLMAP's convention."""
-    return [value + 0.5 for value in sparse.photos[photo].camera.lens[1:]]
-
-
-def test_the_principal_point_that_eight_photos_share_is_recovered_with_their_poses() -> None:
-    before = off_centre(8)
-    after = mapping.with_principal_points(before, 1)
-    assert principal_point(before) == list(CENTRE)
-    assert principal_point(after) == pytest.approx(NEAR, abs=2.0)
-    assert after.reprojection_error_px < 0.5 < before.reprojection_error_px
-
-
-def test_a_cropped_photo_beside_them_is_recovered_too() -> None:
-    after = mapping.with_principal_points(off_centre(8, cropped=70), 1)
-    assert principal_point(after, photo=8) == pytest.approx(NEAR, abs=4.0)
-
-
-@pytest.mark.parametrize(
-    "before",
-    [
-        pytest.param(off_centre(7), id="seven-photos"),
-        pytest.param(off_centre(8, FAR), id="moved-too-far"),
-        pytest.param(off_centre(8, cropped=300), id="cropped-photo-moved-too-far"),
-        pytest.param(replace(off_centre(8), reprojection_error_px=0.01), id="error-does-not-fall"),
-    ],
-)
-def test_a_model_without_a_better_principal_point_is_left_unchanged(before: SparseModel) -> None:
-    assert mapping.with_principal_points(before, 1) is before

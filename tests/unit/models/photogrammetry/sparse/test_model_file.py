@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from reconstruction_operator.models.photogrammetry.sparse import model_file
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, Radial, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, LeftOut, SparseModel, Why
 
 
@@ -21,7 +21,7 @@ def sparse_model() -> SparseModel:
                 640,
                 480,
             ),
-            0.01 / (index + 1),
+            Radial(0.01 / (index + 1), 0.003 / (index + 1)),
             np.arange(index, 5 + 2 * index, dtype=np.int64),
             rng.normal(size=(5 + index, 2)),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import ModelFailure, Photo
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, pinhole
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, Radial, pinhole
 from reconstruction_operator.models.photogrammetry.texture import photographs
 from reconstruction_operator.models.photogrammetry.texture.photographs import Photograph
 
@@ -43,8 +43,9 @@ def test_a_photo_larger_than_any_texture_needs_is_reduced() -> None:
 def test_distortion_is_that_of_the_lens() -> None:
     pixels = np.random.default_rng(0).uniform([0.0, 0.0], [399.0, 299.0], (50, 2))
     rays = np.column_stack([pixels, np.ones(50)]) @ np.linalg.inv(CAMERA.intrinsics).T
-    expected, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), CAMERA.intrinsics, np.array([-0.2, 0.0, 0.0, 0.0]))
-    assert Photograph(Path("a.jpg"), CAMERA, -0.2).distorted(pixels) == pytest.approx(expected[:, 0], abs=1e-9)
+    expected, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), CAMERA.intrinsics, np.array([-0.2, 0.1, 0.0, 0.0]))
+    photograph = Photograph(Path("a.jpg"), CAMERA, Radial(-0.2, 0.1))
+    assert photograph.distorted(pixels) == pytest.approx(expected[:, 0], abs=1e-9)
 
 
 def test_a_photo_that_can_no_longer_be_read_fails_with_its_name(tmp_path: Path) -> None:
