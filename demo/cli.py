@@ -136,11 +136,10 @@ def _explain(
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
     display.title("Everything keeps running. In this or another terminal:")
-    display.text(f"  export KUBECONFIG={kubectl.kubeconfig}")
     if shutil.which("kubectl") is None:
         display.text(f"  alias kubectl={kubectl.program}")
-    display.text(f"  kubectl{where} get recon")
-    display.text(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
+    display.text(f"  export KUBECONFIG={kubectl.kubeconfig}; kubectl{where} get recon")
+    display.detail(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
     viewer = [places.shown(RECON), "open", places.shown(places.result(taken.job))]
     if ready.gallery:
         account = ["--account", gallery.USER, "--kubeconfig", kubectl.kubeconfig]
@@ -150,9 +149,11 @@ def _explain(
             display.text(
                 f"Other photos: drop them on {ready.gallery}, signed in with the token in {places.shown(places.token)}"
             )
-        display.text(f"In the browser, signed in: make demo-open (or {shlex.join(viewer)})")
+        display.text(f"In the browser, signed in, at {ready.gallery}: make demo-open")
     elif not failure:
-        display.text(f"The mesh in the browser: make demo-open (or {shlex.join(viewer)})")
+        display.text("The mesh in the browser: make demo-open")
+    if ready.gallery or not failure:
+        display.detail(f"  which is {shlex.join(viewer)}")
     return [str(RECON), *viewer[1:]] if ready.gallery or not failure else []
 
 

@@ -28,5 +28,5 @@ def start(system: System, kubectl: ShownKubectl, places: Places, display: Displa
         GALLERY_HISTORY_DIR=str(places.uploads / ".history"),
         GALLERY_LOGS_DIR=str(places.logs),
     )
-    display.text(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
+    display.detail(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
     return gallery.url

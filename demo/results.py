@@ -22,7 +22,8 @@ def failure(kubectl: ShownKubectl, places: Places, job: str) -> str:
     if kubectl.read("get", f"recon/{job}")["status"]["phase"] == "Succeeded":
         return ""
     where = ["--kubeconfig", kubectl.kubeconfig, "--namespace", kubectl.namespace]
-    return commands.run([RECON, "why", job, *where], folder=places.root, check=False).stdout.strip()
+    answer = commands.run([RECON, "why", job, *where], folder=places.root, check=False).stdout.strip()
+    return answer.partition("\n")[2] or answer  # the first line is the phase, which the demo has shown
 
 
 def collect(kubectl: ShownKubectl, places: Places, view: JobView, *, verbose: bool) -> list[str]:

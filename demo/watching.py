@@ -71,12 +71,12 @@ class Watching:
             if tuple(problems) != self.board.problems:
                 with self._lock:
                     self.board = self.board.with_problems(problems)
-                self._changed(self.board)
+                    self._changed(self.board)
 
     def _show(self, changed: Callable[[Board, Mapping[str, Any], float], Board], body: Mapping[str, Any]) -> None:
         with self._lock:
             self.board = changed(self.board, body, self._clock())
-        self._changed(self.board)
+            self._changed(self.board)  # within the lock: an older board after a newer one would repeat changes
 
 
 def monotonic_since_now() -> Callable[[], float]:

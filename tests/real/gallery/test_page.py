@@ -336,7 +336,8 @@ def test_each_job_has_a_picture_and_why_answers_as_the_plugin(open_page: Open, j
 
 
 def test_a_viewer_on_a_phone_has_a_header_of_one_line_without_a_form(open_page: Open, jobs: Jobs) -> None:
-    jobs.create(suspend=True)
+    name = jobs.create(suspend=True)
+    jobs.patch(name, cancelRequested=True, cancelReason="<b>x</b> " + 200 * "a")
     page = open_page("viewer", viewport={"width": 375, "height": 700})
 
     bar = page.locator(".bar").bounding_box()
@@ -345,7 +346,10 @@ def test_a_viewer_on_a_phone_has_a_header_of_one_line_without_a_form(open_page: 
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     assert "system:" not in page.locator("#user").inner_text()
     expect(page.get_by_role("link", name="New job")).to_have_count(0)
-    page.goto(page.url + "new")
+    page.locator(".jobs a").click()
+    expect(page.get_by_text("A cancel is requested")).to_contain_text("<b>x</b>", timeout=WAIT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.goto(page.url.partition("/jobs/")[0] + "/new")
     expect(page.get_by_text("You may not create jobs here")).to_be_visible(timeout=WAIT)
     assert barriers(page) == []
 
