@@ -53,6 +53,7 @@ class Manifest:
     findings: Findings = field(default_factory=Findings)  # until the result was sealed
     # Where on Earth the mesh is (docs/models.md); empty: unknown
     placement: Mapping[str, Any] = field(default_factory=dict)
+    stages: Mapping[str, str] = field(default_factory=dict)  # the digest of what each contains, by name, in order
     uri: str = ""  # where a copy was delivered; empty: no copy
     parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model used them
     # As the job's author wrote them: without defaults
@@ -88,6 +89,7 @@ class Manifest:
             **codec.encode(self.findings),
             "input": {"uri": self.input_uri, "digest": self.input_digest},
             "placement": dict(self.placement) or None,
+            "stages": dict(self.stages),
             "uri": self.uri,
             "retainSeconds": self.retain_seconds,
             "reusedFrom": None if self.reused_from is None else codec.encode(self.reused_from),
@@ -121,10 +123,11 @@ class Manifest:
             simulated=data["simulated"] is True,
             findings=replace(findings, quality={name: str(value) for name, value in findings.quality.items()}),
             placement=_mapping(data.get("placement")),
+            stages=_texts(data.get("stages")),
             uri=str(data["uri"]),
             parameters=_mapping(data.get("parameters")),
             spec_parameters=_mapping(data.get("specParameters")),
-            versions={name: str(text) for name, text in _mapping(data.get("versions")).items()},
+            versions=_texts(data.get("versions")),
             input_uri=_text(source.get("uri")),
             input_digest=_text(source.get("digest")),
             retain_seconds=_whole_number(data.get("retainSeconds")) or 0,
@@ -142,6 +145,10 @@ def _attempt(data: object) -> AttemptRef:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return {str(name): item for name, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _texts(value: object) -> Mapping[str, str]:
+    return {name: str(text) for name, text in _mapping(value).items()}
 
 
 def _text(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -89,6 +89,8 @@ class Result(Assessment):
 
     simulated: bool = False
     placement: Placement | None = None  # None: unknown
+    # The digest of what each finished stage contains, by its name, in order (`stages.Stages.digests`)
+    stages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

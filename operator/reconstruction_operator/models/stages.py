@@ -37,17 +37,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from reconstruction_operator.models import seals
 from reconstruction_operator.models.interface import StageFolder, Work
 
-SEAL = "seal.json"
-
-_VERSION = 2
 _KEY_CHARS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_MAX_SEAL_BYTES = 1 << 20
-
-# What reading a damaged seal may raise
-_DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +67,7 @@ class Stages:
         self._reads = reads
         self._basis = ""
         self._stages: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
+        self._digests: dict[str, str] = {}
 
     @classmethod
     def of(cls, work: Work, reads: Callable[[str], object] | None = None) -> Stages:
@@ -83,6 +78,14 @@ class Stages:
         folder = work.stages or StageFolder(work.scratch_dir / "stages", "")
         return cls(folder, reads or (lambda _: dict(work.parameters)))
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The digest of the content of each stage that the run has made or found, in this order, by name.
+
+        It is equal for equal files: two runs whose digests differ first in one stage differ by that stage.
+        """
+        return dict(self._digests)
+
     def find(self, name: str) -> SealedStage | None:
         """Return the sealed stage of that name and key; None if there is none. An incomplete stage is deleted."""
         path = self._path(name)
@@ -90,11 +93,13 @@ class Stages:
             return self._stages[name]
         if not os.path.lexists(path):
             return None
-        maker = self._maker(path)
-        if maker is None:
+        seal = seals.read(path)
+        maker = None if seal is None else self._maker_in(seal)
+        if seal is None or maker is None:
             logger.warning("stage %s is not used: it is incomplete", name)
             _delete(path)
             return None
+        self._digests[name] = seals.content_digest(seals.files_of(seal))
         self._stages[name] = SealedStage(name, path, maker)
         return self._stages[name]
 
@@ -102,16 +107,16 @@ class Stages:
         """Return a sealed stage of that name which the same model made from other photos, by the same parameters."""
         own = self._path(name)
         for path in sorted(self._folder.path.glob(f"{_checked(name)}~*")):
-            seal = _seal(path) if path != own else None
+            seal = seals.read(path) if path != own else None
             if seal is not None and self._folder.family and seal.get("kin") == self._kin(name):
                 return SealedStage(name, path, self._maker_in(seal) or "")
         return None
 
     def rest_on(self, name: str) -> None:
-        """Let the keys of other stages from now on depend on the contents of that sealed stage: they fit no other."""
-        stage = self.find(name)
-        # Stages that rest on one that was not kept are of no use to another run.
-        self._basis = uuid.uuid4().hex if stage is None else _digest(stage.path / SEAL)
+        """Let the keys of other stages from now on depend on the content of that stage: they fit no other."""
+        self.find(name)
+        # Of a stage that could not be written, nothing is known: what rests on it is of no use to another run.
+        self._basis = self._digests.get(name) or uuid.uuid4().hex
 
     def begin(self, name: str) -> Path:
         """Make an empty folder for that stage.
@@ -131,31 +136,22 @@ class Stages:
 
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
-        described = list(_described(written))
-        kept_bytes = sum(file.stat().st_size for other in self._sealed() for file in _files(other))
-        if kept_bytes + sum(size for _, size, _ in described) > self._folder.max_bytes:
+        described = seals.describe(written)
+        self._digests[name] = seals.content_digest(described)
+        kept_bytes = sum(file.stat().st_size for other in self._sealed() for file in seals.files(other))
+        if kept_bytes + sum(file.bytes for file in described) > self._folder.max_bytes:
             logger.warning("stage %s is not kept: the limit for all stages is %d bytes", name, self._folder.max_bytes)
             return written
-        for folder in {path.parent for path, _, _ in described} | {written}:
-            _flush(folder)
         target = self._path(name)
-        content = {
-            "version": _VERSION,
-            "stage": target.name,
+        maker = {
             "kin": self._kin(name),
             "job": [self._folder.job_id, self._folder.job],
             "attempt": self._folder.attempt,
-            "files": [
-                {"name": path.relative_to(written).as_posix(), "bytes": size, "sha256": digest}
-                for path, size, digest in described
-            ],
         }
-        (written / SEAL).write_text(json.dumps(content) + "\n")
-        _flush(written / SEAL)
-        _flush(written)
+        seals.write(written, target.name, described, maker)
         _delete(target)
         written.rename(target)
-        _flush(self._folder.path)
+        seals.flush(self._folder.path)
         self._stages[name] = SealedStage(name, target, "")
         return target
 
@@ -206,13 +202,9 @@ class Stages:
     def _sealed(self) -> Iterator[Path]:
         return (path for path in self._folder.path.iterdir() if not path.name.startswith("."))
 
-    def _maker(self, path: Path) -> str | None:
-        """Return what sealed the stage; None if the stage cannot be used."""
-        seal = _seal(path)
-        return None if seal is None else self._maker_in(seal)
-
     def _maker_in(self, seal: Mapping[str, Any]) -> str | None:
-        with contextlib.suppress(*_DAMAGED):
+        """Return what sealed the stage; None if the seal is damaged."""
+        with contextlib.suppress(*seals.DAMAGED):
             job_id, job = seal["job"]
             if job_id != self._folder.job_id:
                 return f"job {job}" if job else "an earlier run"
@@ -294,48 +286,6 @@ def _checked(name: str) -> str:
 def _key(depends_on: object) -> str:
     text = json.dumps(depends_on, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_CHARS]
-
-
-def _seal(path: Path) -> Mapping[str, Any] | None:
-    """Return the seal of a stage; None if the stage is damaged."""
-    with contextlib.suppress(*_DAMAGED):
-        with (path / SEAL).open("rb") as file:
-            seal: Mapping[str, Any] = json.loads(file.read(_MAX_SEAL_BYTES))
-        if (seal["version"], seal["stage"]) == (_VERSION, path.name) and _is_whole(path, seal["files"]):
-            return seal
-    return None
-
-
-def _is_whole(path: Path, files: list[Mapping[str, Any]]) -> bool:
-    sizes = {file: file.stat().st_size for file in _files(path) if file != path / SEAL}
-    sealed = {path / str(entry["name"]): entry for entry in files}
-    return set(sizes) == set(sealed) and all(
-        sizes[file] == entry["bytes"] and _digest(file) == entry["sha256"] for file, entry in sealed.items()
-    )
-
-
-def _described(folder: Path) -> Iterator[tuple[Path, int, str]]:
-    for path in _files(folder):
-        _flush(path)
-        yield path, path.stat().st_size, _digest(path)
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return all regular files in the folder and below it. Links are not followed."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _delete(path: Path) -> None:

@@ -28,6 +28,7 @@ MANIFEST = Manifest(
         resumed_from="matches of attempt 1",
     ),
     placement={"latitude": 52.5, "metresPerUnit": 120.125, "rotation": [0.5] * 9},
+    stages={"photos": "1" * 64, "surface": "2" * 64},
     uri="file:///meshes/a",
     parameters={"quality": "fast", "crop": True},
     versions={"model": "1", "python": "3.11.2"},
@@ -42,12 +43,12 @@ def test_manifest_is_read_as_it_was_written() -> None:
 
 def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -> None:
     content = json.loads(MANIFEST.to_text())
-    for name in ("parameters", "versions", *codec.encode(MANIFEST.findings), "placement"):
+    for name in ("parameters", "versions", *codec.encode(MANIFEST.findings), "placement", "stages"):
         del content[name]
     parsed = Manifest.parse(json.dumps(content | {"later": 1}).encode())
     assert parsed is not None
     assert (parsed.attempt, parsed.files) == (ATTEMPT, MANIFEST.files)
-    assert (parsed.parameters, parsed.versions, parsed.placement) == ({}, {}, {})
+    assert (parsed.parameters, parsed.versions, parsed.placement, parsed.stages) == ({}, {}, {}, {})
     assert parsed.findings == Findings()
 
 

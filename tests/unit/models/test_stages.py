@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.models.interface import StageFolder
-from reconstruction_operator.models.stages import SEAL, Stages, stage, stage_folder
+from reconstruction_operator.models.seals import SEAL
+from reconstruction_operator.models.stages import Stages, stage, stage_folder
 
 
 @pytest.fixture
@@ -70,7 +71,37 @@ def test_a_stage_fits_only_the_contents_that_it_rests_on(folder: StageFolder) ->
     assert third.find("depths") is None
 
 
-def test_nothing_fits_what_rests_on_a_stage_that_was_not_kept(folder: StageFolder) -> None:
+def test_equal_contents_have_equal_digests_whoever_made_them(folder: StageFolder, tmp_path: Path) -> None:
+    def made(attempt: int, depths: bytes) -> Stages:
+        stages = Stages(StageFolder(tmp_path / f"{attempt}", "key", attempt=attempt, job_id=f"{attempt}"))
+        for name, content in (("cameras", b"same"), ("depths", depths)):
+            written = stages.begin(name)
+            (written / "a.npz").write_bytes(content)
+            stages.seal(name, written)
+        return stages
+
+    first, second, third = made(1, b"same"), made(2, b"same"), made(3, b"other")
+    assert list(first.digests) == ["cameras", "depths"]
+    assert first.digests == second.digests
+    assert first.digests["cameras"] == third.digests["cameras"]
+    assert first.digests["depths"] != third.digests["depths"]
+    assert len(set(first.digests.values())) == 1  # the name is no part of the content
+
+    found = Stages(StageFolder(tmp_path / "1", "key", attempt=2))
+    found.find("depths")
+    assert found.digests == {"depths": first.digests["depths"]}
+
+
+def test_a_stage_too_large_to_be_kept_has_a_digest_too(folder: StageFolder) -> None:
+    stages = Stages(replace(folder, max_bytes=3))
+    written = stages.begin("depths")
+    (written / "a.npz").write_bytes(b"four")
+    stages.seal("depths", written)
+    assert stages.find("depths") is None
+    assert list(stages.digests) == ["depths"]
+
+
+def test_nothing_fits_what_rests_on_a_stage_that_was_not_written(folder: StageFolder) -> None:
     for _ in range(2):
         stages = Stages(folder)
         stages.rest_on("cameras")

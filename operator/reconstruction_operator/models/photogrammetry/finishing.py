@@ -83,6 +83,7 @@ def finish(run: Run, scene: Scene, fit: Fit) -> Result:
         warning=_warning(run, sparse, measured),
         size=size_of(upright_mesh, measured, placement),
         placement=placement,
+        stages=run.stages.digests,
     )
     seconds = {step.name.capitalize(): taken for step, taken in timetable.taken_seconds().items()}
     # Last: it has the duration of each step.

@@ -40,6 +40,7 @@ def seal(
         simulated=result.simulated,
         findings=fields.assessed(observer.findings, result),
         placement={codec.camel(name): value for name, value in placed.items()},
+        stages=result.stages,
         uri=assignment.envelope.output_uri,
         parameters=choice.parameters,
         spec_parameters=assignment.envelope.parameters,

@@ -3,10 +3,10 @@
 The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
     {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12",
-    "remainingSeconds": 51.2,
-     "fact": ""}
-    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "verdict": "Fine", "message":
-    "Succeeded", "images": 12}} {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
+    "remainingSeconds": 51.2, "fact": ""}
+    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "stages": {"photos": "…"},
+    "verdict": "Fine", "message": "Succeeded", "images": 12}}
+    {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
 The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `fact` is what the run has
 found: the stage after which it continues, how many photos are aligned and which are left out, or why it keeps no
@@ -172,6 +172,7 @@ def _in_space(
     return {
         "files": [{"name": file.name, "bytes": file.bytes} for file in files],
         "quality": dict(result.quality),
+        "stages": dict(result.stages),
         "verdict": verdict("Succeeded", simulated=result.simulated, warning=result.warning),
         "message": messages.succeeded(Status(simulated=result.simulated, warning=result.warning)),
         "images": len(loaded.photos),

@@ -7,6 +7,7 @@ a run with a few more photos finds only the features of these, and matches only 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,8 +75,36 @@ def keys_of(photos: Sequence[PreparedPhoto], folder: Path, features: int) -> dic
 
 def write(folder: Path, database: Path, keys: Mapping[str, str]) -> None:
     """Write `database`, with what its features depend on, to the folder of a stage."""
-    shutil.copyfile(database, folder / DATABASE)
+    _write_in_order(database, folder / DATABASE)
     (folder / _INDEX).write_text(json.dumps(dict(keys)))
+
+
+def _write_in_order(database: Path, copy: Path) -> None:
+    """Write `database` row by row to the file `copy`.
+
+    A database is in the order in which threads finished: a copy of its file would differ from run to run.
+    """
+    with (
+        pycolmap.Database.open(database) as source,
+        pycolmap.Database.open(copy) as target,
+        pycolmap.DatabaseTransaction(target),
+    ):
+        for camera in sorted(source.read_all_cameras(), key=lambda camera: camera.camera_id):
+            target.write_camera(camera, use_camera_id=True)
+        for rig in sorted(source.read_all_rigs(), key=lambda rig: rig.rig_id):
+            target.write_rig(rig, use_rig_id=True)
+        for frame in sorted(source.read_all_frames(), key=lambda frame: frame.frame_id):
+            target.write_frame(frame, use_frame_id=True)
+        images = sorted(source.read_all_images(), key=lambda image: image.image_id)
+        for image in images:
+            target.write_image(image, use_image_id=True)
+            target.write_keypoints(image.image_id, source.read_keypoints(image.image_id))
+            target.write_descriptors(image.image_id, source.read_descriptors(image.image_id))
+        for pair in itertools.combinations([image.image_id for image in images], 2):
+            if source.exists_matches(*pair):
+                target.write_matches(*pair, source.read_matches(*pair))
+            if source.exists_two_view_geometry(*pair):
+                target.write_two_view_geometry(*pair, source.read_two_view_geometry(*pair))
 
 
 def _key(photo: PreparedPhoto, folder: Path, features: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -55,6 +56,23 @@ def content(folder: Path) -> Mapping[str, Any]:
             for first, second in combinations(sorted(images), 2)
         }
     return of_photos | of_pairs
+
+
+def test_a_stage_of_features_is_equal_in_whatever_order_threads_found_them(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", [0, 1, 2])
+    other = tmp_path / "other.db"
+    shutil.copyfile(whole / "run.db", other)
+    with pycolmap.Database.open(other) as opened:
+        images = [image.image_id for image in opened.read_all_images()]
+        keypoints = {image: opened.read_keypoints(image) for image in images}
+        opened.clear_keypoints()
+        for image in reversed(images):
+            opened.write_keypoints(image, keypoints[image])
+    (tmp_path / "copy").mkdir()
+    known.write(tmp_path / "copy", other, {})
+
+    assert (tmp_path / "copy" / known.DATABASE).read_bytes() == (whole / known.DATABASE).read_bytes()
+    assert other.read_bytes() != (whole / "run.db").read_bytes()
 
 
 @pytest.mark.parametrize(
