@@ -98,7 +98,7 @@ def _run(name: str, photos: Path, quality: str, threads: int, *, kill: bool = Fa
         while True:
             into = Path(tempfile.mkdtemp(dir=folder))
             (into / "stages").symlink_to(Path(folder) / "stages")
-            command = [sys.executable, "-P", "-m", "benchmarks.repeat", "--photos", str(photos.absolute())]
+            command = [sys.executable, "-m", "benchmarks.repeat", "--photos", str(photos.absolute())]
             command += ["--quality", quality, "--threads", str(threads), "--into", str(into)]
             (Path(folder) / "stages").mkdir(exist_ok=True)
             if _is_done(command, Path(folder) / "stages", kill=kill):

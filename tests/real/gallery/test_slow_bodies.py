@@ -51,6 +51,7 @@ def is_open(connection: socket.socket) -> bool:
         return False
 
 
+@pytest.mark.release
 def test_slow_sign_ins_end_and_others_sign_in_meanwhile(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser, sockets: ExitStack
 ) -> None:

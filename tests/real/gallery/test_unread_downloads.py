@@ -94,7 +94,11 @@ def watched(gallery: Gallery, name: str, between: Callable[[], None]) -> tuple[i
 
 
 @pytest.mark.parametrize(
-    ("by_link", "most"), [pytest.param(False, USER_FILES, id="user"), pytest.param(True, LINK_FILES, id="link")]
+    ("by_link", "most"),
+    [
+        pytest.param(False, USER_FILES, id="user", marks=pytest.mark.release),
+        pytest.param(True, LINK_FILES, id="link"),
+    ],
 )
 def test_unread_downloads_of_a_result_hold_little_and_are_closed(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, large: str, make_user: MakeUser, connections: ExitStack, by_link: bool, most: int
@@ -119,6 +123,7 @@ def test_unread_downloads_of_a_result_hold_little_and_are_closed(  # noqa: PLR09
     assert used < MAX_BYTES
 
 
+@pytest.mark.release
 def test_unread_downloads_of_the_pages_files_hold_little_and_are_closed(
     gallery: Gallery, connections: ExitStack
 ) -> None:

@@ -148,6 +148,7 @@ def test_a_user_who_may_not_create_jobs_may_not_upload(
     assert gallery.request("POST", path, {}, token=make_user(role)).status == 403
 
 
+@pytest.mark.release
 def test_a_hanging_photo_check_of_two_users_ends_when_a_third_waits(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser
 ) -> None:

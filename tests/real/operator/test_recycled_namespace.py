@@ -17,7 +17,7 @@ from tests.support.systems import SharedSystems
 _QUEUE = "rough"
 
 
-@pytest.fixture(params=["uid", "name"])
+@pytest.fixture(params=["uid", pytest.param("name", marks=pytest.mark.release)])
 def identity(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

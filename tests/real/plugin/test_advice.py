@@ -154,7 +154,8 @@ def test_a_refused_output_is_replaced(jobs: Jobs, user: Follower, meshes: Path) 
     succeeded(user.follow(only(actions, "--edit"), editor="sed -i '/output:/,+1d'"))
 
 
-@pytest.mark.parametrize("side", [pytest.param("input", marks=pytest.mark.release), "output"])  # over a minute each
+@pytest.mark.release  # over a minute each
+@pytest.mark.parametrize("side", ["input", "output"])
 def test_a_job_runs_again_once_its_server_responds(
     jobs: Jobs, user: Follower, s3: S3, proxy: TcpProxy, side: str
 ) -> None:

@@ -15,6 +15,7 @@ from devcluster.waiting import wait_until
 from tests.support.archives import tarred
 from tests.support.paths import CHECKOUT
 
+pytestmark = pytest.mark.release  # it builds a program that no other test needs
 OUTDATED = f"sha256:{'0' * 64}"
 
 

@@ -68,7 +68,8 @@ def test_the_photos_of_a_worker_killed_in_its_model_are_reused(farm: Farm, job: 
     job.assert_delivered()
 
 
-@pytest.mark.parametrize("objects", [pytest.param(1, marks=pytest.mark.release), 3])
+@pytest.mark.parametrize("objects", [1, 3])
+@pytest.mark.release
 def test_the_successor_of_a_worker_killed_during_the_upload_delivers_a_whole_result(
     objects: int, farm: Farm, job: StorageJob, proxy: TcpProxy
 ) -> None:

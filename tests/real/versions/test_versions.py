@@ -39,6 +39,7 @@ def earlier_crd(system: System) -> Iterator[dict[str, Any]]:
     apply(system, yaml.safe_load(CRD.read_text()))
 
 
+@pytest.mark.release
 def test_jobs_run_on_while_operator_and_workers_become_the_next_version_and_go_back(system: System, jobs: Jobs) -> None:
     operator = system.start_operator("operator-1")
     worker = system.start_worker("worker-1", concurrency=2)
@@ -66,6 +67,7 @@ def test_jobs_run_on_while_operator_and_workers_become_the_next_version_and_go_b
         wait_until(lambda folder=folder: not folder.exists(), "this worker to delete the next version's files")
 
 
+@pytest.mark.release
 def test_a_job_runs_on_while_an_earlier_crd_becomes_todays(
     system: System, jobs: Jobs, earlier_crd: dict[str, Any]
 ) -> None:

@@ -60,7 +60,8 @@ def without(field: str) -> dict[str, Any]:
             "upgrade the workers",
             id="of-a-newer-version",
         ),
-        pytest.param(lambda: make_message(arguments("x" * _HUGE_CHARACTERS, "placeholder")), "job id", id="a-huge-one"),
+        pytest.param(lambda: make_message(arguments("x" * _HUGE_CHARACTERS, "placeholder")), "job id",
+            id="a-huge-one", marks=pytest.mark.release),
     ],
 )  # fmt: skip
 def test_a_bad_message_is_logged_and_the_next_one_runs(farm: Farm, make: Callable[[], Any], logged: str) -> None:
