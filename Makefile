@@ -11,7 +11,7 @@ export GOGC := 400
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check lint style types layers tree unit test test-long test-pythons demo demo-open demo-stop kind cluster \
-        cluster-stop control-plane images release publish emulation e2e chaos bench generate crd docs manifests site format lock \
+        cluster-stop control-plane images release publish emulation e2e chaos repeat bench generate crd docs manifests site format lock \
         base-images viewer headlamp clean
 
 help: ## this list
@@ -121,6 +121,9 @@ e2e: setup ## images, a real node and the chart on it, from nothing to a mesh (r
 
 chaos: setup control-plane ## 30 minutes of faults over 50 jobs; CHAOS_ARGS='--minutes 5 --seed 7' for less (see --help there)
 	@$(PYTHON_BIN) -m chaos $(CHAOS_ARGS)
+
+repeat: setup ## whether the same photos give the same mesh, to the bit, in 1, 2 and 4 threads and after kills; REPEAT_ARGS='--photos FOLDER'
+	@$(PYTHON_BIN) -m benchmarks.repeat $(REPEAT_ARGS)
 
 bench: setup ## measure speed, beside the API server's limit and others; BENCH_ARGS='--only 1,000 --repeat 1' for less, --long for all
 	@$(PYTHON_BIN) -m benchmarks $(BENCH_ARGS)

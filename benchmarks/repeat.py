@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,16 +66,20 @@ def main() -> None:
         _reconstruct(options.photos, options.quality, options.threads[0], options.into)
         return
     made: list[Digests] = []
-    for threads in options.threads:
-        for time_of_run in ("", ", again"):
-            made.append(_run(f"threads {threads}{time_of_run}", options.photos, options.quality, threads))
-            print(made[-1], flush=True)
-    threads = options.threads[-1]
-    made.append(_run(f"threads {threads}, killed after each stage", options.photos, options.quality, threads, kill=True))
-    print(made[-1], flush=True)
+    for name, threads, kill in _runs(options.threads):
+        made.append(_run(name, options.photos, options.quality, threads, kill=kill))
+        print(made[-1], flush=True)
     difference = first_difference(made)
     print(difference or f"equal: {len(made)} runs, {hashlib.sha256(repr(made[0].of).encode()).hexdigest()}")
     sys.exit(1 if difference else 0)
+
+
+def _runs(threads: Sequence[int]) -> Iterator[tuple[str, int, bool]]:
+    """Return the name of each run, its threads, and whether it is killed."""
+    for number in threads:
+        yield f"threads {number}", number, False
+        yield f"threads {number}, again", number, False
+    yield f"threads {threads[-1]}, killed after each stage", threads[-1], True
 
 
 def first_difference(made: Sequence[Digests]) -> str:
@@ -92,7 +96,7 @@ def first_difference(made: Sequence[Digests]) -> str:
     return ""
 
 
-def _run(name: str, photos: Path, quality: str, threads: int, *, kill: bool = False) -> Digests:
+def _run(name: str, photos: Path, quality: str, threads: int, *, kill: bool) -> Digests:
     """Return what a run makes; with `kill`, one that is killed whenever it has kept another stage."""
     with tempfile.TemporaryDirectory() as folder:
         while True:

@@ -36,10 +36,12 @@ def reconstruct(
     *,
     stages: StageFolder | None = None,
     hear: Callable[[str], None] = lambda _: None,
+    threads: int = 0,
     **parameters: object,
 ) -> Run:
-    """Run the engine on `photos` in this process; raises what the engine raises, and what `hear` raises about a
-    message.
+    """Run the engine on `photos` in this process, in that many threads (0: as many as cores).
+
+    Raises what the engine raises, and what `hear` raises about a message.
     """
     checked = []
     for path in photos:
@@ -51,7 +53,7 @@ def reconstruct(
     scratch = folder / "scratch"
     scratch.mkdir()
     filled = model.check_parameters({"quality": "fast", **parameters})
-    work = Work(tuple(checked), scratch, run.output, filled, threads=os.cpu_count() or 1, stages=stages)
+    work = Work(tuple(checked), scratch, run.output, filled, threads=threads or os.cpu_count() or 1, stages=stages)
 
     def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
         run.reports.append((step, fraction, message))

@@ -19,6 +19,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import (
+    THREADS,
     TOLERANCE,
     AlignedPhoto,
     SparseModel,
@@ -33,12 +34,12 @@ _LEAST_FALL = 0.01  # of the reprojection error, if a second coefficient is kept
 _WORST_MEDIANS = 4.0  # errors of more than so many medians are wrong matches
 
 
-def refined(model: SparseModel, threads: int) -> SparseModel:
+def refined(model: SparseModel) -> SparseModel:
     """Return `model` with refined lenses, and the cameras and points that fit them; unchanged where they were good."""
-    return with_second_coefficients(with_principal_points(model, threads), threads)
+    return with_second_coefficients(with_principal_points(model))
 
 
-def with_principal_points(model: SparseModel, threads: int) -> SparseModel:
+def with_principal_points(model: SparseModel) -> SparseModel:
     """Return `model` with refined principal points, cameras and points.
 
     It is unchanged if no camera took enough photos, a principal point moves too far, or the reprojection error does not
@@ -47,10 +48,10 @@ def with_principal_points(model: SparseModel, threads: int) -> SparseModel:
     before: Any = model.reconstruction
     if max(_taken(before).values()) < _FEWEST_PHOTOS:
         return model
-    return _if_better(model, _adjusted(before, threads), model.reprojection_error_px)
+    return _if_better(model, _adjusted(before), model.reprojection_error_px)
 
 
-def with_second_coefficients(model: SparseModel, threads: int) -> SparseModel:
+def with_second_coefficients(model: SparseModel) -> SparseModel:
     """Return `model` with a second coefficient of the distortion for each camera whose photos ask for it.
 
     It is unchanged if none does, the lens would fold the photo, a principal point moves too far, or the reprojection
@@ -74,7 +75,7 @@ def with_second_coefficients(model: SparseModel, threads: int) -> SparseModel:
         params = [*camera.params, 0.0]
         camera.model = pycolmap.CameraModelId.RADIAL
         camera.params = params
-    after = _adjusted(start, threads)
+    after = _adjusted(start)
     if not all(map(_is_plausible, after.cameras.values())):
         return model
     return _if_better(model, after, (1.0 - _LEAST_FALL) * model.reprojection_error_px)
@@ -137,7 +138,7 @@ def _is_plausible(camera: Any) -> bool:
     return bool((np.diff(shown)[inside] > 0.0).all())
 
 
-def _adjusted(before: Any, threads: int) -> Any:
+def _adjusted(before: Any) -> Any:
     """Return COLMAP's reconstruction `before` after the adjustment.
 
     Intrinsics of all cameras are free: wrong ones shift the others.
@@ -150,6 +151,6 @@ def _adjusted(before: Any, threads: int) -> Any:
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
     options.ceres.loss_function_scale = before.compute_mean_reprojection_error()
     options.ceres.solver_options.function_tolerance = TOLERANCE
-    options.ceres.solver_options.num_threads = threads
+    options.ceres.solver_options.num_threads = THREADS
     pycolmap.bundle_adjustment(after, options)  # unlike `BundleAdjuster.solve`, it releases the interpreter lock
     return after

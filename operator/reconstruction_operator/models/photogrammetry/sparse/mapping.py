@@ -26,6 +26,8 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, Radial, pinhole
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
+# More threads take sums in the order in which they finish: cameras would differ in their last digits from run to run
+THREADS = 1
 TOLERANCE = 1e-5
 """Relative fall of the cost, below which an adjustment ends; by 1e-6 cameras are no better."""
 
@@ -105,7 +107,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     by default.
     """
     options = pycolmap.IncrementalPipelineOptions()
-    options.num_threads = matched.threads
+    options.num_threads = THREADS
     options.random_seed = matched.seed
     options.min_model_size = int(quality_gates.ALIGNED.limit)
     options.extract_colors = False
@@ -137,7 +139,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
 def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list[SparseModel]:
     """Return the models of global mapping, the largest first."""
     options = pycolmap.GlobalPipelineOptions()
-    options.num_threads = matched.threads
+    options.num_threads = THREADS
     options.random_seed = matched.seed
     progress(0.0, message)
     reconstructions: dict[int, Any] = pycolmap.global_mapping(

@@ -62,7 +62,7 @@ def register(matched: Matched, progress: StageProgress, shares: Shares = _SHARES
         models += more
         models += _by_few_matches(matched, models, progress.part(0.95, 1.0), shares) if more else []
     best = _largest(models)
-    model = lenses.refined(best, matched.threads) if best else SparseModel((), np.zeros((0, 3)), 0.0)
+    model = lenses.refined(best) if best else SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
     out = _left_out(matched.database, model.names, apart(models, model))
     return replace(model, left_out=out, reconstruction=None)

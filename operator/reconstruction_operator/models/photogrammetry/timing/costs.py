@@ -48,7 +48,7 @@ STEPS: Mapping[Stage, Step] = {
 """Stage -> the step that it belongs to."""
 
 _USUAL_FEATURES_SHARE = 0.9  # of the maximum number of features
-_ONE_THREAD = frozenset({Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.PREVIEWS})
+_ONE_THREAD = frozenset({Stage.ALIGNMENT, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.PREVIEWS})
 """Stages that use only one core."""
 
 VARYING = frozenset({Stage.ALIGNMENT})

@@ -43,14 +43,14 @@ def principal_point(sparse: SparseModel, photo: int = 0) -> list[float]:
 
 def test_the_principal_point_that_eight_photos_share_is_recovered_with_their_poses() -> None:
     before = off_centre(8)
-    after = lenses.with_principal_points(before, 1)
+    after = lenses.with_principal_points(before)
     assert principal_point(before) == list(CENTRE)
     assert principal_point(after) == pytest.approx(NEAR, abs=2.0)
     assert after.reprojection_error_px < 0.5 < before.reprojection_error_px
 
 
 def test_a_cropped_photo_beside_them_is_recovered_too() -> None:
-    after = lenses.with_principal_points(off_centre(8, cropped=70), 1)
+    after = lenses.with_principal_points(off_centre(8, cropped=70))
     assert principal_point(after, photo=8) == pytest.approx(NEAR, abs=4.0)
 
 
@@ -64,7 +64,7 @@ def test_a_cropped_photo_beside_them_is_recovered_too() -> None:
     ],
 )
 def test_a_model_without_a_better_principal_point_is_left_unchanged(before: SparseModel) -> None:
-    assert lenses.with_principal_points(before, 1) is before
+    assert lenses.with_principal_points(before) is before
 
 
 FOCAL, FIRST, SECOND = 500.0, -0.22, 0.05  # px, and the coefficients of a wide lens
@@ -103,7 +103,7 @@ def wide(photos: int, *, second: float = SECOND) -> SparseModel:
 
 def test_a_wide_lens_gets_a_second_coefficient() -> None:
     before = wide(8)
-    after = lenses.with_second_coefficients(before, 1)
+    after = lenses.with_second_coefficients(before)
     assert before.photos[0].radial.second == 0.0
     assert after.photos[0].radial.first == pytest.approx(FIRST, abs=0.01)
     assert after.photos[0].radial.second == pytest.approx(SECOND, abs=0.01)
@@ -121,7 +121,7 @@ def test_a_wide_lens_gets_a_second_coefficient() -> None:
     ],
 )
 def test_a_lens_that_needs_no_second_coefficient_or_cannot_be_known_keeps_one(before: SparseModel) -> None:
-    assert lenses.with_second_coefficients(before, 1) is before
+    assert lenses.with_second_coefficients(before) is before
 
 
 def test_a_lens_that_would_fold_the_photo_is_not_plausible() -> None:
