@@ -40,6 +40,7 @@ _PHOTOS = Path(__file__).parents[1] / "examples/photos/banana"
 _FILES = ("model_full.glb", "model.glb", "pointcloud.ply", "cameras.json")
 _DIGITS = 10
 _POLL_SECONDS = 0.01
+_TAIL_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,15 @@ def _run(name: str, photos: Path, quality: str, threads: int, *, kill: bool) -> 
 
 
 def _is_done(command: Sequence[str], stages: Path, *, kill: bool) -> bool:
-    """Return whether the run ended by itself. Raises CalledProcessError if it failed."""
+    """Return whether the run ended by itself. Exits with the end of its output if it failed."""
     before = _names(stages)
-    with subprocess.Popen(command, start_new_session=True, cwd=Path(__file__).parents[1]) as process:
+    log = stages.with_name("log.txt")  # COLMAP prints what it does
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, stdout=output, stderr=output, start_new_session=True, cwd=Path(__file__).parents[1]
+        ) as process,
+    ):
         while process.poll() is None:
             if kill and _names(stages) - before:
                 with contextlib.suppress(ProcessLookupError):
@@ -121,7 +128,7 @@ def _is_done(command: Sequence[str], stages: Path, *, kill: bool) -> bool:
                 return False
             time.sleep(_POLL_SECONDS)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, list(command))
+        sys.exit(f"the run failed: {log.read_text(errors='replace')[-_TAIL_CHARACTERS:]}")
     return True
 
 
