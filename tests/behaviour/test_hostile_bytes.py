@@ -41,8 +41,8 @@ from reconstruction_operator.jobfiles import notes, photos
 from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.kube import parsing, reflector
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.models import exchange, stages
-from reconstruction_operator.models.interface import ModelFailure, Photo, StageFolder
+from reconstruction_operator.models import exchange, seals
+from reconstruction_operator.models.interface import ModelFailure, Photo
 from reconstruction_operator.models.photogrammetry.input import metadata
 from reconstruction_operator.models.photogrammetry.input.photos import prepare, to_srgb
 from reconstruction_operator.models.photogrammetry.sparse import model_file
@@ -140,7 +140,8 @@ def noted(_: bytes, folder: Path) -> None:
     notes._read(folder / "content")
     (loaded := folder / "loaded").mkdir()
     photos.read(Workspace((folder / "content").rename(loaded / "photos.json").parents[1]))
-    stages.Stages(StageFolder(folder, "key"))._maker((loaded / "photos.json").rename(loaded / "seal.json").parent)
+    (loaded / "photos.json").rename(loaded / seals.SEAL)
+    seals.read(loaded)
 
 
 def from_the_api_server(content: bytes, _: Path) -> None:

@@ -80,7 +80,9 @@ def test_equal_contents_have_equal_digests_whoever_made_them(folder: StageFolder
             stages.seal(name, written)
         return stages
 
-    first, second, third = made(1, b"same"), made(2, b"same"), made(3, b"other")
+    first = made(1, b"same")
+    second = made(2, b"same")
+    third = made(3, b"other")
     assert list(first.digests) == ["cameras", "depths"]
     assert first.digests == second.digests
     assert first.digests["cameras"] == third.digests["cameras"]
