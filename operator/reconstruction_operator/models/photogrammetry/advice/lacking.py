@@ -48,14 +48,14 @@ class Lacking:
         """Return those of the points."""
         return Lacking(self.points[keep], self.normals[keep], self.areas[keep], self.shares[keep], self.total)
 
-    def shown_by(self, camera: Camera, caster: Caster) -> Doubles:
+    def shown_by(self, camera: Camera, caster: Caster) -> Singles:
         """(n,): the share by which a photo of that camera would show each point."""
         pixels, depths = camera.project(self.points)
         inside = (pixels >= 0).all(axis=1) & (pixels <= [camera.width - 1, camera.height - 1]).all(axis=1)
         cosines = _cosines(self.points, self.normals, camera)
         candidate = np.flatnonzero((depths > 0) & inside & (cosines > _LEAST_COSINE))
         seen = candidate[caster.sees(self.points[candidate], self.normals[candidate], camera.centre)]
-        shares = np.zeros(len(self.points))
+        shares = np.zeros(len(self.points), dtype=np.float32)  # small: of hundreds of cameras at a time
         shares[seen] = _shares(cosines[seen])
         return shares
 

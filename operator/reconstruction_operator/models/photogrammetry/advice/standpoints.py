@@ -72,7 +72,7 @@ def find(
     shown = np.stack([weak.shown_by(place.camera, caster) for place in found])
     known = list(taken)
     chosen: list[Standpoint] = []
-    shares = weak.shares
+    shares = weak.shares.astype(np.float32)
     for _ in range(_MOST):
         open_ = np.array([places.is_next(place, known) for place in found])
         after = np.minimum(shares + shown, lacking.ENOUGH)
