@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.api import figures
 from reconstruction_operator.api.verdict import Verdict
 
 from kubectl_recon.commands.submitting import check, tell_costs
@@ -152,8 +153,9 @@ def _print_result(result: Mapping[str, Any], folder: Path, took: str) -> None:
         note(result["message"])
     for file in result["files"]:
         print(f"{folder / file['name']}  {size_text(file['bytes'])}")  # noqa: T201  # the result
-    numbers = ", ".join(f"{name} {value}" for name, value in result["quality"].items())
-    note(f"Done in {took}. {numbers}")
+    words = figures.in_words(result["quality"], result["size"])
+    numbers = words or ", ".join(f"{name} {value}" for name, value in result["quality"].items())
+    note(f"Done in {took}{f': {numbers}' if numbers else ''}.")
     program = "recon" if Path(sys.argv[0]).name == "recon" else "kubectl recon"
     note(f"Show it: {program} open {folder}, or in the terminal: {program} preview {folder}")
 

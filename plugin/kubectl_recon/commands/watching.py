@@ -19,7 +19,7 @@ from kubectl_recon.display.formats import Format, change
 from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
 from kubectl_recon.jobs import outcomes
-from kubectl_recon.jobs.attention import attention, phase_text, photos_text, reason_text, time_text
+from kubectl_recon.jobs.attention import attention, phase_text, photos_text, reason_text, result_text, time_text
 from kubectl_recon.jobs.job import Job, JobEvent, label
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch, Key, Update
@@ -167,7 +167,7 @@ def line(job: Job, now: datetime) -> str:
     elif job.message and not job.finished:
         parts.append(job.message)
     elif job.finished:
-        parts += [time_text(job, now), reason_text(job), job.output_uri]
+        parts += [time_text(job, now), reason_text(job) or result_text(job), job.output_uri]
     return ", ".join(part for part in parts if part)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api import figures
 from reconstruction_operator.api.verdict import Verdict
 
 from kubectl_recon.diagnosis import retries
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.diagnosis.failures import kind_of
+from kubectl_recon.jobs.attention import result_text
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 
@@ -17,7 +17,7 @@ def succeeded(facts: Facts) -> Answer:
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
     place = f"the result is at {job.output_uri}" if job.output_uri else ""
     details = tuple(filter(None, (place, f"it took {took}" if took else "", _expiry(facts))))
-    words = figures.in_words(job.status.get("quality") or {}, str(job.status.get("size") or ""))
+    words = result_text(job)
     if job.verdict == Verdict.SIMULATED:
         cause = (
             "the model placeholder simulates" if job.model == "placeholder" else f"model {job.model} is not installed"

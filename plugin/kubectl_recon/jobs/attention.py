@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Final
 
+from reconstruction_operator.api import figures
 from reconstruction_operator.api.identity import MANAGER
 from reconstruction_operator.api.verdict import Verdict, sentence
 
@@ -86,6 +87,13 @@ def reason_text(job: Job) -> str:
     if foreign(job):
         return ""
     return sentence(job.status) if job.phase else "not seen by the operator"
+
+
+def result_text(job: Job) -> str:
+    """Return what the numbers of a job's result say; empty without a result."""
+    if job.phase != "Succeeded":
+        return ""
+    return figures.in_words(job.status.get("quality") or {}, str(job.status.get("size") or ""))
 
 
 def attention(job: Job) -> tuple[int, float, str, str]:

@@ -4,8 +4,8 @@ The photos are checked as for any job, and the model runs in its own process. Th
 
     {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12",
     "remainingSeconds": 51.2, "fact": ""}
-    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "stages": {"photos": "…"},
-    "verdict": "Fine", "message": "Succeeded", "images": 12}}
+    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "size": "", "stages": {"photos": "…"},
+    "verdict": "Fine", "message": "Succeeded: a mesh of 12 of 12 photos", "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
 The last line is a result or a failure. `remainingSeconds` is null while it is unknown. `fact` is what the run has
@@ -169,12 +169,15 @@ def _in_space(
     for entry in workspace.output.iterdir():
         entry.rename(output / entry.name)
     report(Step.FINALIZE, 1.0)
+    numbers = {name: str(value) for name, value in result.quality.items()}
+    status = Status(simulated=result.simulated, warning=result.warning, quality=numbers, size=result.size)
     return {
         "files": [{"name": file.name, "bytes": file.bytes} for file in files],
         "quality": dict(result.quality),
+        "size": result.size,
         "stages": dict(result.stages),
         "verdict": verdict("Succeeded", simulated=result.simulated, warning=result.warning),
-        "message": messages.succeeded(Status(simulated=result.simulated, warning=result.warning)),
+        "message": messages.succeeded(status),
         "images": len(loaded.photos),
     }
 

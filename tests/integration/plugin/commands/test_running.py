@@ -61,6 +61,10 @@ def test_the_folder_of_the_result_may_be_relative(
     files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
     assert folder in files
     assert done.stderr.count("3 of 4 photos aligned; left out: lund.jpg") == early_looks
+    assert (
+        len(re.findall(r"Done in \S+: 3 of 4 photos, sharp to 0\.\d\d px, [\d,]+ triangles", done.stderr))
+        == early_looks
+    )
     assert all(Path(file).stat().st_size for file in files)
 
 
