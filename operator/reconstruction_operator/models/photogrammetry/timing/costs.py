@@ -136,7 +136,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
     deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
-        Stage.PHOTOS: 0.8 + new * (0.03 * source_megapixels + 0.055 * megapixels),
+        Stage.PHOTOS: 0.8 + new * (0.013 * source_megapixels + 0.055 * megapixels),
         Stage.FEATURES: new * (0.2 * megapixels + 4e-5 * features * count),
         # Of a new photo, pairs with known ones are matched too
         Stage.MATCHES: min(1.0, 2 * new)
