@@ -196,7 +196,7 @@ def test_the_example_of_a_model_is_installed_and_runs(jobs: Jobs, shell: Shell, 
 def test_the_example_of_a_model_runs_without_a_cluster(shell: Shell, home: Path) -> None:
     install, run = lines("run-a-model")
     shell(f"{install} --quiet --target packages --no-build-isolation --no-index")  # not beside this test's packages
-    done = shell(f"PYTHONPATH=packages KUBECONFIG=/none {run}")
+    done = shell(f"PYTHONPATH={home}/packages KUBECONFIG=/none {run}")
     assert "relief-of-a-banana/model.glb" in done.stdout
     assert (home / "relief-of-a-banana" / "model.glb").read_bytes()[:4] == b"glTF"
 
