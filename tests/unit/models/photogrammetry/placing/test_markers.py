@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.placing import markers
-from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.cameras import STRAIGHT, Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 SIDE_M = 0.08
@@ -56,7 +56,7 @@ def scale(
         if index == 0:
             picture = np.roll(picture, round(aside_px), axis=1)
         cv2.imwrite(str(folder / f"{index}.png"), picture)
-        photos.append(AlignedPhoto(f"{index}.png", camera, 0.0, np.zeros(0, dtype=np.int64), np.zeros((0, 2))))
+        photos.append(AlignedPhoto(f"{index}.png", camera, STRAIGHT, np.zeros(0, dtype=np.int64), np.zeros((0, 2))))
     return markers.scale(SparseModel(tuple(photos), np.zeros((0, 3)), 0.0), folder, SIDE_M, 1)
 
 
@@ -97,7 +97,7 @@ def test_corners_count_from_the_centre_of_a_pixel(tmp_path: Path, focal: float) 
     camera = looking_at(np.array([0.4, 0.3, 1.5]), np.zeros(3), np.array([0.0, 1.0, 0.0]), focal=focal, size=600)
     picture = cv2.GaussianBlur(photo_of(camera, [ONE]), (0, 0), 1.0)
     cv2.imwrite(str(tmp_path / "0.png"), picture)
-    photo = AlignedPhoto("0.png", camera, 0.0, np.zeros(0, dtype=np.int64), np.zeros((0, 2)))
+    photo = AlignedPhoto("0.png", camera, STRAIGHT, np.zeros(0, dtype=np.int64), np.zeros((0, 2)))
     (sighting,) = markers._sightings(photo, tmp_path)
     half = UNITS / 2
     printed = np.array([[-half, half, 0.0], [half, half, 0.0], [half, -half, 0.0], [-half, -half, 0.0]])
