@@ -21,6 +21,7 @@ from reconstruction_operator.models.photogrammetry.parameters import QUALITIES, 
 from reconstruction_operator.models.photogrammetry.placing import georeference, markers
 from reconstruction_operator.models.photogrammetry.run import Run
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
@@ -159,12 +160,16 @@ class Filling:
 
     def extract(self, _: object) -> None:
         self.made.append("features")
-        self.database.write_text("features")
+        self._add_camera()
 
     def match(self, _: object) -> None:
         self.made.append("matches")
-        with self.database.open("a") as file:
-            file.write(" and matches")
+        self._add_camera()
+
+    def _add_camera(self) -> None:
+        """Add what stands for features or matches."""
+        with pycolmap.Database.open(self.database) as opened:
+            opened.write_camera(pycolmap.Camera(model="PINHOLE", width=4, height=3, params=[4.0, 4.0, 2.0, 1.5]))
 
     def killed(self, _: object) -> None:
         self.match(None)
@@ -172,7 +177,8 @@ class Filling:
 
     def run(self, match: Callable[[object], None] | None = None) -> list[str]:
         pipeline.fill_database(self.stages, self.database, {}, extract=self.extract, match=match or self.match)
-        assert self.database.read_text() == "features and matches"
+        with pycolmap.Database.open(self.database) as opened:
+            assert len(opened.read_all_cameras()) == 2  # features and matches
         return self.made
 
 
@@ -191,7 +197,10 @@ def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: P
 
 
 def test_a_stage_that_cannot_be_written_keeps_the_previous_one(tmp_path: Path, folder: StageFolder) -> None:
-    Filling(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features{}"))).run()
+    whole = StageFolder(tmp_path / "whole", "key", attempt=1)
+    Filling(tmp_path / "first", whole).run()
+    stage_bytes = sum(file.stat().st_size for file in whole.path.rglob("*") if file.is_file())
+    Filling(tmp_path / "second", StageFolder(folder.path, folder.key, 1, max_bytes=stage_bytes * 3 // 2)).run()
     assert kept(folder) == ["features"]
 
 
