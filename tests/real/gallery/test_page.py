@@ -27,6 +27,8 @@ from tests.support.paths import DATA
 from tests.support.photos import make_photo, write_clip
 from tests.support.plugin import Program
 
+pytestmark = pytest.mark.long
+
 PAGE_ROWS = 50
 SECONDS = 1000  # milliseconds, which Playwright counts in
 WAIT = 60 * SECONDS

@@ -23,6 +23,8 @@ from devcluster.servers.storage.s3 import S3
 from tests.support.plugin import Program
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems, Worker, wait_published
 
+pytestmark = pytest.mark.long
+
 BERLIN = f"file://{REPOSITORY}/tests/data/photos/berlin"
 ROUGH_GOOD = {"modelType": "rough-good", "queue": "rough"}
 BRIEF = {"stepSeconds": 0.05}
