@@ -36,7 +36,7 @@ class PhotogrammetryModel:
     """
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "20"
+    version: ClassVar[str] = "21"
     shared_stages: ClassVar[tuple[str, ...]] = ("photos", "matches")
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True

@@ -140,7 +140,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Fact
         Stage.FEATURES: new * (0.2 * megapixels + 4e-5 * features * count),
         # Of a new photo, pairs with known ones are matched too
         Stage.MATCHES: min(1.0, 2 * new)
-        * (0.8e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count),
+        * (1e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count),
         Stage.ALIGNMENT: 1.3e-4 * _USUAL_INLIERS * pairs + 0.09 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
