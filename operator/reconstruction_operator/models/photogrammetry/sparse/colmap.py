@@ -8,10 +8,11 @@ library that use these libraries are imported first.
 For the same reason COLMAP's database is opened only through pycolmap. With two copies of SQLite in one process, closing
 a file in one drops the other's locks on it (POSIX locks belong to the process), and the process dies of SIGBUS.
 
-pycolmap's own copy of OpenBLAS is built without locks: products of matrices that several threads compute at once are
-wrong now and then (OpenBLAS issues 1755 and 2126). FAISS computes them while COLMAP matches features: of 100 times that
-two threads matched twelve photos, two gave other matches, and seven of 130 with sixteen threads. So FAISS is told to
-compute distances by itself, which takes a quarter more of the CPU time of matching.
+pycolmap's own copy of OpenBLAS is not safe in threads: products of matrices that several of them compute at once are
+wrong now and then, as OpenBLAS issues 1755 and 2126 describe it for builds without locks. FAISS computes them while
+COLMAP matches features: of 100 times that two threads matched twelve photos, two gave other matches, and seven of 130
+with sixteen threads. So FAISS is told to compute distances by itself, which takes a quarter more of the CPU time of
+matching.
 """
 
 from __future__ import annotations
