@@ -99,8 +99,8 @@ def _lacking(subject: Mesh, cameras: Sequence[Camera]) -> float:
     """Return the share of the surface, but its underside, that the cameras do not show well."""
     mesh = Mesh(subject.vertices @ _Y_UP.T, subject.faces)
     turned = [replace(camera, rotation=camera.rotation @ _Y_UP.T) for camera in cameras]
-    nobody = np.zeros((len(mesh.vertices), len(turned)), np.float32)
-    surface = lacking.of_surface(mesh, nobody, np.ones(len(mesh.vertices), dtype=np.bool_), turned)
+    no_photo = np.zeros((len(mesh.vertices), len(turned)), np.float32)
+    surface = lacking.of_surface(mesh, no_photo, np.ones(len(mesh.vertices), dtype=np.bool_), turned)
     caster = Caster(mesh)
     shares = np.sum([surface.shown_by(camera, caster) for camera in turned], axis=0)
     return float((1.0 - np.minimum(shares / lacking.ENOUGH, 1.0)) @ surface.areas / surface.total)

@@ -33,7 +33,8 @@ async def _why(request: Request) -> Response:
 async def _estimates(request: Request) -> Response:
     """Return what each quality of photogrammetry gives, and how long it would take.
 
-    The speed is that of all recent jobs of the queue, also of other namespaces: of them nothing else is told.
+    The speed is the median of all recent jobs of the queue, also those of other namespaces; the answer contains nothing
+    else of these.
     """
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
@@ -42,8 +43,8 @@ async def _estimates(request: Request) -> Response:
         raise HTTPException(400, f"photos must be a number from 1 to {_MOST_PHOTOS}")
     async with gallery.downloads.texts.slot(user):
         done = (job.detail for job in gallery.jobs.since(0) if job.succeeded and len(job.detail) <= _MAX_BYTES)
-        found = estimating.qualities(done, request.query_params.get("queue", "celery"), int(photos))
-        return JSONResponse({"qualities": found})
+        qualities = estimating.qualities(done, request.query_params.get("queue", "celery"), int(photos))
+        return JSONResponse({"qualities": qualities})
 
 
 ROUTES = [

@@ -34,18 +34,18 @@ class StageFile:
 
 def describe(folder: Path) -> list[StageFile]:
     """Return the files of a stage, in the order of their names. They and their folders are on the disk then."""
-    found = files(folder)
+    paths = files(folder)
     described = []
-    for path in found:
+    for path in paths:
         flush(path)
         described.append(StageFile(path.relative_to(folder).as_posix(), path.stat().st_size, digest(path)))
-    for parent in {path.parent for path in found} | {folder}:
+    for parent in {path.parent for path in paths} | {folder}:
         flush(parent)
     return described
 
 
 def content_digest(files: list[StageFile]) -> str:
-    """Return the digest of what a stage contains: equal for equal files, whoever made them."""
+    """Return the digest of what a stage contains: equal files in equal folders give an equal digest."""
     return hashlib.sha256(json.dumps([[file.name, file.sha256] for file in files]).encode()).hexdigest()
 
 

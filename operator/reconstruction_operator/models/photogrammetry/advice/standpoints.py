@@ -66,22 +66,22 @@ def find(
     if is_object:
         weak = weak.joined(lacking.of_hull(mesh, subject, cameras, caster))
     taken = places.taken(cameras, mesh, caster, is_around=is_around)
-    found = places.reachable(taken, mesh, caster, is_around=is_around)
-    if not found or not len(weak.points):
+    reachable = places.reachable(taken, mesh, caster, is_around=is_around)
+    if not reachable or not len(weak.points):
         return []
-    shown = np.stack([weak.shown_by(place.camera, caster) for place in found])
-    known = list(taken)
+    shown = np.stack([weak.shown_by(place.camera, caster) for place in reachable])
+    occupied = list(taken)
     chosen: list[Standpoint] = []
     shares = weak.shares.astype(np.float32)
     for _ in range(_MOST):
-        open_ = np.array([places.is_next(place, known) for place in found])
+        open_ = np.array([places.is_next(place, occupied) for place in reachable])
         after = np.minimum(shares + shown, lacking.ENOUGH)
         gains = np.where(open_, (after - shares) @ weak.areas, 0.0) / (lacking.ENOUGH * weak.total)
         best = int(gains.argmax())
         if gains[best] < (_LEAST_GAIN if chosen else _LEAST_BEST_GAIN):
             break
-        chosen.append(_standpoint(found[best], taken, float(gains[best])))
-        known.append(found[best])
+        chosen.append(_standpoint(reachable[best], taken, float(gains[best])))
+        occupied.append(reachable[best])
         shares = after[best]
     return chosen
 

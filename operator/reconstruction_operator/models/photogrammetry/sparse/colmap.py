@@ -11,8 +11,7 @@ a file in one drops the other's locks on it (POSIX locks belong to the process),
 pycolmap's own copy of OpenBLAS is not safe in threads: products of matrices that several of them compute at once are
 wrong now and then, as OpenBLAS issues 1755 and 2126 describe it for builds without locks. FAISS computes them while
 COLMAP matches features: of 100 times that two threads matched twelve photos, two gave other matches, and seven of 130
-with sixteen threads. So FAISS is told to compute distances by itself, which takes a quarter more of the CPU time of
-matching.
+with sixteen threads. So FAISS' own code computes the distances, which takes a quarter more of the CPU time of matching.
 """
 
 from __future__ import annotations
@@ -37,24 +36,28 @@ pycolmap.logging.minloglevel = _ERRORS_ONLY
 
 CPU = pycolmap.Device.cpu
 
-__all__ = ["CPU", "add_photo", "matching_threads", "pycolmap"]
+__all__ = ["CPU", "IS_SAFE_IN_THREADS", "add_photo", "pycolmap"]
 
 # FAISS leaves distances to BLAS from this number of vectors on ("distance_compute_blas_threshold")
 _BLAS_THRESHOLD = "_ZN5faiss31distance_compute_blas_thresholdE"
 _NEVER = 2**31 - 1
 
 
-def matching_threads(threads: int, symbol: str = _BLAS_THRESHOLD) -> int:
-    """Return in how many threads features may be matched: `threads`, or one where FAISS cannot do without BLAS.
+def _computes_without_blas(symbol: str) -> bool:
+    """Return whether FAISS computes all distances itself, now that its threshold is raised.
 
-    `symbol`: the name of FAISS' threshold in pycolmap's shared object.
+    `symbol` is the name of the threshold in pycolmap's shared object, which another build may not have.
     """
     try:
         shared = ctypes.CDLL(pycolmap._core.__file__)  # noqa: SLF001  # its name depends on Python and platform
         ctypes.c_int.in_dll(shared, symbol).value = _NEVER
-    except (OSError, ValueError):  # another build of pycolmap
-        return 1
-    return threads
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+IS_SAFE_IN_THREADS = _computes_without_blas(_BLAS_THRESHOLD)
+"""Whether several threads may match features: otherwise they get wrong matches now and then."""
 
 
 def add_photo(

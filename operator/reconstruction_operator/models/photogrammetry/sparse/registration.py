@@ -26,7 +26,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import lenses, mapping, pairs
-from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, matching_threads, pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, IS_SAFE_IN_THREADS, pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import LeftOut, Matched, SparseModel, Why
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Descriptors, Pair
 
@@ -75,7 +75,7 @@ def match(pairs: Iterable[Pair], matched: Matched, progress: StageProgress, *, g
     lines. This nearly doubles the matches of that pair, and takes about ten times as long.
     """
     options = pycolmap.FeatureMatchingOptions()
-    options.num_threads = matching_threads(matched.threads)
+    options.num_threads = matched.threads if IS_SAFE_IN_THREADS else 1
     options.use_gpu = False
     options.guided_matching = guided
     options.sift.max_ratio = _WORST_RATIO
