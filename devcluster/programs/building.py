@@ -49,7 +49,7 @@ CONTROLLER_MANAGER = GoProgram(
 NODE = GoProgram("node", "the node's programs", ("coredns", "kube-proxy", "kube-scheduler", "kubelet"), kubernetes=True)
 K9S = GoProgram("k9s", package="github.com/derailed/k9s")
 KWOK = GoProgram("kwok", package="sigs.k8s.io/kwok/cmd/kwok")
-VERSITYGW = GoProgram("versitygw", package="github.com/versity/versitygw/cmd/versitygw")
+VERSITYGW = GoProgram("versitygw")
 FAKE_GCS_SERVER = GoProgram("fake-gcs-server", package="github.com/fsouza/fake-gcs-server")
 VELERO = GoProgram("velero")
 VELERO_PLUGIN = GoProgram(

@@ -60,9 +60,9 @@ class S3(HttpServer):
             certificate = ("--cert", pair.certificate, "--key", pair.key)
         return [
             building.built(building.VERSITYGW) / building.VERSITYGW.name,
-            *("--port", f"{self.host}:{self.port}", "--region", self.region, "--health", self.health, "--quiet"),
+            *("--port", f"{self.host}:{self.port}", "--region", self.region, "--health", self.health),
             *("--access", self.access_key, "--secret", self.secret_key),
             *("--iam-dir", folder / "accounts"),
+            *("--buckets", folder / "buckets", "--metadata", folder / "metadata"),
             *certificate,
-            *("posix", "--sidecar", folder / "metadata", folder / "buckets"),
         ]
