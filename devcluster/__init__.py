@@ -1,6 +1,6 @@
 """Development cluster: a real control plane and a real Redis for a laptop, the tests and the demo.
 
-etcd, kube-apiserver and kube-controller-manager are built once from released Go modules, and run as plain processes
+etcd, kube-apiserver and the controllers are built once from released Go modules, and run as plain processes
 on loopback ports: no Docker, no root. By hand: `python -m devcluster start`.
 
     with devcluster.Cluster() as cluster, devcluster.Redis() as redis:

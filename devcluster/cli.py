@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
-from devcluster.programs.building import CONTROLLER_MANAGER, VERSITYGW, GoProgram, built
+from devcluster.programs.building import CONTROLLERS, VERSITYGW, GoProgram, built
 from devcluster.programs.toolchain import kubectl
 from devcluster.standing import CLUSTER, NODE, Description, Standing
 
@@ -86,7 +86,7 @@ def _build(options: argparse.Namespace) -> int:
     if options.program:
         print(built(GoProgram(options.program, package="tool")))
         return 0
-    for program in (kubectl().parent, built(), built(CONTROLLER_MANAGER), built(VERSITYGW)):
+    for program in (kubectl().parent, built(), built(CONTROLLERS), built(VERSITYGW)):
         print(program)
     return 0
 

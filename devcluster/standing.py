@@ -170,7 +170,7 @@ def _check_for_ever(servers: Sequence[Running]) -> NoReturn:
 
 def _prepare_cluster() -> None:
     built()
-    built(building.CONTROLLER_MANAGER)
+    built(building.CONTROLLERS)
     redis_server()
 
 

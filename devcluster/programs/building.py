@@ -43,6 +43,7 @@ class GoProgram:
 
 
 CONTROL_PLANE = GoProgram("control-plane", "the control plane", ("etcd", "kube-apiserver"), kubernetes=True)
+CONTROLLERS = GoProgram("controllers", package="./controllers", of_module="control-plane", kubernetes=True)
 CONTROLLER_MANAGER = GoProgram(
     "kube-controller-manager", package="./manager", of_module="control-plane", kubernetes=True
 )

@@ -12,8 +12,8 @@ SERVICE_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "
 HOSTS = ("127.0.0.1", "localhost", *SERVICE_NAMES, "10.0.0.1")
 """Every name by which a client may call the API server; the last is the first address of the service range."""
 
-# The controllers that a cluster without nodes needs. A test may add others.
-CONTROLLERS = (
+# The controllers that a cluster without nodes needs, those of the program `controllers`.
+_USUAL = (
     "clusterrole-aggregation-controller",  # adds a chart's rules to admin, edit and view
     "garbage-collector-controller",
     "namespace-controller",
@@ -82,10 +82,15 @@ def apiserver(folder: Path, ports: Ports, extra: Sequence[str] = ()) -> list[str
     return [*flags(options), *extra]
 
 
-def controller_manager(folder: Path, more: Sequence[str] = ()) -> list[str]:
+def controllers(folder: Path) -> list[str]:
+    """Run the usual controllers, each as its service account in RBAC."""
+    return flags({**_controller_files(folder), "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND})
+
+
+def controller_manager(folder: Path, more: Sequence[str]) -> list[str]:
     """Run the usual controllers and those of `more`, each as its service account in RBAC."""
     options = manager_options(folder) | {
-        "controllers": ",".join((*CONTROLLERS, *more)),
+        "controllers": ",".join((*_USUAL, *more)),
         "secure-port": 0,  # nothing reads its metrics
     }
     return flags(options)
@@ -107,13 +112,19 @@ def apiserver_options(folder: Path | str) -> dict[str, object]:
 def manager_options(folder: Path | str) -> dict[str, object]:
     """Return options of every controller manager; its kubeconfig and keys are in `folder`."""
     return {
-        "kubeconfig": f"{folder}/kube-controller-manager.kubeconfig",
-        "service-account-private-key-file": f"{folder}/service-accounts.key",
-        "root-ca-file": f"{folder}/ca.crt",
+        **_controller_files(folder),
         "use-service-account-credentials": "true",
         "leader-elect": "false",  # there is one manager, which need not wait until an old lease expires
         "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND,
         "kube-api-burst": _MANAGER_REQUESTS_PER_SECOND,
+    }
+
+
+def _controller_files(folder: Path | str) -> dict[str, object]:
+    return {
+        "kubeconfig": f"{folder}/kube-controller-manager.kubeconfig",
+        "service-account-private-key-file": f"{folder}/service-accounts.key",
+        "root-ca-file": f"{folder}/ca.crt",
     }
 
 

@@ -1,4 +1,4 @@
-"""Cluster: etcd, kube-apiserver and, if it is wanted, kube-controller-manager, for as long as a `with` block.
+"""Cluster: etcd, kube-apiserver and, if they are wanted, controllers, for as long as a `with` block.
 
 Faults are injected by methods: the API server can be paused, killed, and started again with the same address and data.
 """
@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from devcluster.files import write_private
-from devcluster.programs.building import CONTROL_PLANE, CONTROLLER_MANAGER, GoProgram, built
+from devcluster.programs.building import CONTROL_PLANE, CONTROLLER_MANAGER, CONTROLLERS, GoProgram, built
 from devcluster.programs.toolchain import kubectl
 from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
@@ -32,9 +32,10 @@ _ADMIN = "devcluster-admin"
 class Cluster(ControlPlane):
     """A running cluster without nodes. Start it by `with Cluster() as cluster:` or by `start` and `stop`.
 
-    `controllers` are names of controllers that run beside the usual ones. Without `managed` no controllers run, and
-    their program is not built: then deleted namespaces stay, owned objects outlive their owners, and new namespaces
-    have no account. `fast` programs are those that a release has; they take minutes more to build.
+    `controllers` are names of controllers that run beside the usual ones, in kube-controller-manager; without them, a
+    small program runs the usual ones. Without `managed` no controllers run, and their program is not built: then
+    deleted namespaces stay, owned objects outlive their owners, and new namespaces have no account. `fast` programs
+    are those that a release has; they take minutes more to build.
     """
 
     name = "cluster"
@@ -148,11 +149,13 @@ class Cluster(ControlPlane):
         command = arguments.apiserver(self.folder, self._ports, self._apiserver_arguments)
         self._launch("kube-apiserver", [self.program(CONTROL_PLANE) / "kube-apiserver", *command])
         if self._managed:
-            # The controllers give up if no API server answers for 10 s, so they come after it.
+            # The controllers end if no API server answers, so they come after it.
             self._wait_for("/readyz")
-            manager = arguments.controller_manager(self.folder, self._controllers)
-            program = self.program(CONTROLLER_MANAGER) / CONTROLLER_MANAGER.name
-            self._launch(CONTROLLER_MANAGER.name, [program, *manager])
+            if self._controllers:
+                program, command = CONTROLLER_MANAGER, arguments.controller_manager(self.folder, self._controllers)
+            else:
+                program, command = CONTROLLERS, arguments.controllers(self.folder)
+            self._launch(program.name, [self.program(program) / program.name, *command])
         self._wait_ready()
 
     def _wait_ready(self) -> None:

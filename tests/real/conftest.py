@@ -28,7 +28,7 @@ import redis
 import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
-from devcluster.programs.building import CONTROLLER_MANAGER, VERSITYGW, built, is_built
+from devcluster.programs.building import CONTROLLERS, VERSITYGW, built, is_built
 from devcluster.programs.toolchain import kubectl
 from devcluster.servers.storage.s3 import S3
 from tests.support.controller.dispatch import leave, serve
@@ -65,7 +65,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         with capture.global_and_fixture_disabled():  # so that the progress is visible
             if "control_plane_programs" in needed:
                 built()
-                built(CONTROLLER_MANAGER)
+                built(CONTROLLERS)
                 kubectl()
             if "s3" in needed:
                 built(VERSITYGW)

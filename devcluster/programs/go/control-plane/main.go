@@ -3,8 +3,9 @@
 // The parts share code, so one program is smaller than two, and one build makes
 // both. The launcher puts a symbolic link for each name beside it.
 //
-// The demo needs nothing else. kube-controller-manager is the program in the
-// folder manager: it would add 363 packages to this one.
+// The demo needs nothing else. Clusters of tests have the program in the folder
+// controllers too. kube-controller-manager is the program in the folder manager:
+// it would add 363 packages to this one.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// kube-controller-manager. It has most packages in common with the API server,
+// kube-controller-manager, for nodes and benchmarks. It has most packages in common with the API server,
 // and the same module: Go's cache has them after the build of that.
 package main
 
