@@ -26,7 +26,11 @@ def _start_two(system: System, lease: Lease, **settings: str) -> str:
 @pytest.mark.parametrize(
     ("end", "lease_seconds", "limit_seconds"),
     [
-        pytest.param(Process.kill, "10", 15.0, id="killed, with the default LEASE_SECONDS: as promised"),
+        pytest.param(
+            *(Process.kill, "10", 15.0),
+            id="killed, with the default LEASE_SECONDS: as promised",
+            marks=pytest.mark.release,
+        ),
         pytest.param(Process.stop, "60", 10.0, id="stopped: without the release it would be 60 s"),
     ],
 )

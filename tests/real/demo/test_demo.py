@@ -162,6 +162,7 @@ esac
 """
 
 
+@pytest.mark.release  # a minute of the engine
 def test_the_engine_shows_its_mesh_while_the_control_plane_is_built(demo: Callable[..., Demo], tmp_path: Path) -> None:
     go = tmp_path / "go"
     go.write_text(GO)

@@ -55,9 +55,8 @@ def system(start_system: SharedSystems) -> System:
     return start_system(SLOW, fresh=True, PLACEHOLDER_STEP_SECONDS="8")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "operator-hangs" else pytest.mark.release) for name in FAULTS]
-)
+@pytest.mark.release
+@pytest.mark.parametrize("name", FAULTS)
 def test_page_api_and_demo_name_a_fault_of_the_installation_and_its_end(
     jobs: Jobs, browser: Browser, tmp_path: Path, name: str
 ) -> None:

@@ -231,6 +231,7 @@ def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
     wait_until(lambda: gallery.request("GET", paths[0]).status == 404, "the link to end with its job")
 
 
+@pytest.mark.release
 @pytest.mark.timeout(900)
 def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     open_page: Open, jobs: Jobs, tmp_path: Path
@@ -468,6 +469,7 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     wait_until(lambda: picture.evaluate("one => one.naturalWidth") == 3 * 160, "the list to show a photo")
 
 
+@pytest.mark.release
 def test_a_chosen_video_becomes_a_job(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     page = open_page("editor", "/new")
     page.locator("#photos").set_input_files(write_clip(tmp_path / "walk.mp4", codec="vp09"))

@@ -143,6 +143,7 @@ def test_a_time_to_live_waits_for_the_event(jobs: Jobs, receiver: Receiver) -> N
     wait_until(lambda: not jobs.system.cluster.api.is_there(path), "the end of the job's time to live")
 
 
+@pytest.mark.release
 def test_an_event_survives_a_killed_operator_with_the_same_id(
     start_system: SharedSystems, receiver: Receiver, keys: Path, namespace: str
 ) -> None:

@@ -178,6 +178,7 @@ def test_a_job_without_a_result_to_take_over_runs_instead(jobs: Jobs, user: Foll
     succeeded(user.follow(only(user.advice(name), "from its photos")))
 
 
+@pytest.mark.release
 def test_a_deadline_that_was_too_short_is_raised_or_removed(jobs: Jobs, user: Follower) -> None:
     name = failed(jobs, "TIMEOUT", queue="slow", parameters={"stepSeconds": 1.5}, activeDeadlineSeconds=5)
     actions = user.advice(name)
@@ -239,6 +240,7 @@ def test_another_model_or_queue_is_chosen_for_a_model_that_cannot_run(jobs: Jobs
     jobs.wait_phase(created["metadata"]["name"], "Running")
 
 
+@pytest.mark.release
 def test_a_job_whose_worker_was_lost_runs_again(jobs: Jobs, user: Follower) -> None:
     system = jobs.system
     system.start_worker("doomed", concurrency=1, WORKER_POOLS="doomed", PLACEHOLDER_STEP_SECONDS="2")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from reconstruction_operator.api.verdict import sentence
 
 from devcluster.harness.jobs import Jobs, condition, phase
@@ -35,6 +36,7 @@ def test_waiting_jobs_are_explained(jobs: Jobs, recon: Program, held: str) -> No
     assert situation(recon, "foreign") == "managed-by-another"
 
 
+@pytest.mark.release
 def test_a_job_that_lost_two_workers_and_its_model_waits_for_the_model_everywhere(
     jobs: Jobs, recon: Program, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_runs_cancels_suspensions_losses_and_deletions_need_no_more_rights(secur
     assert secured.refusals() == []
 
 
+@pytest.mark.release
 def test_orphaned_files_after_a_loss_of_redis_need_no_more_rights(secured: Secured, namespace: str) -> None:
     """The worker reports orphaned folders, and the operator reads the report and drops it after their deletion."""
     jobs = Jobs(secured.system, namespace)

@@ -32,6 +32,7 @@ def signs(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.release
 def test_a_worker_killed_during_the_download_costs_no_second_download(
     farm: Farm, job: StorageJob, proxy: TcpProxy
 ) -> None:
@@ -94,7 +95,7 @@ def test_the_successor_of_a_worker_killed_during_the_upload_delivers_a_whole_res
     job.assert_delivered()
 
 
-@pytest.mark.parametrize("moment", ["download", "upload"])
+@pytest.mark.parametrize("moment", ["download", pytest.param("upload", marks=pytest.mark.release)])
 def test_a_cancel_ends_a_transfer_at_once_and_leaves_no_files(
     moment: str, farm: Farm, job: StorageJob, proxy: TcpProxy
 ) -> None:
