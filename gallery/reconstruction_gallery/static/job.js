@@ -8,6 +8,7 @@ import { canFollow, follow, showInTitle } from "./ended.js";
 import { apiUrl, duration, fileUrl, finished, seconds, state, time } from "./format.js";
 import { showMesh } from "./mesh.js";
 import { hasReport, logPanel, photosSection, reportPanel, sections } from "./sections.js";
+import { advised } from "./standpoints.js";
 import { byName, deleted, LIST, listen, rememberDeleted, store, trashed } from "./store.js";
 import { tabs } from "./tabs.js";
 import { showWhy } from "./why.js";
@@ -149,7 +150,7 @@ export function showJob(main, { namespace, name }, go) {
     const found = result?.files.find((file) => file.name.endsWith(".glb"));
     if (found && found.sha256 !== mesh) {
       mesh = found.sha256;
-      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`, Boolean(job.status.size));
+      showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`, Boolean(job.status.size), advised(key, result));
     }
     const { registered, images, leftOutPhotos } = job.status.quality ?? {};
     if (!found && registered && shown.phase === "Running") showEarly(`early ${job.status.attempt}`);

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { measuring } from "./measure.js";
+import { standpointMarks } from "./standpoints.js";
 
 const VIEW = { theta: 0, phi: Math.PI / 3, fov: Math.PI / 6 }; // from the front, 30° above the ground
 const FILLED = 0.94; // share of the box
@@ -15,8 +16,11 @@ export async function saveUsdz(viewer, name) {
   setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
-/** Show the mesh at `address` in `place`, with tools. `metres`: whether its units are metres; null: there is nothing to measure. */
-export async function showMesh(place, address, label, metres = null) {
+/**
+ * Show the mesh at `address` in `place`, with tools. `metres`: whether its units are metres; null: there is nothing to measure.
+ * `standpoints`: a promise of where more photos would help.
+ */
+export async function showMesh(place, address, label, metres = null, standpoints = []) {
   try {
     await import("./vendor/model-viewer.min.js");
   } catch {
@@ -29,19 +33,25 @@ export async function showMesh(place, address, label, metres = null) {
   }, h("div", { class: "loading", slot: "progress-bar" }, "Loading the mesh…"));
   const full = h("button", { type: "button", onclick: () => place.requestFullscreen() }, "Full screen");
   const measure = metres === null ? null : measuring(element, metres);
-  place.replaceChildren(h("div", { class: "stage" }, element, measure?.lines), h("div", { class: "viewer-bar" },
-    h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."),
-    h("span", { class: "actions" }, measure?.tools, full)));
-  place.hidden = false;
+  let beside = []; // positions that are shown beside the mesh
   let touched = false;
+  const places = await standpoints;
+  const marks = places.length ? standpointMarks(element, places, (positions) => {
+    beside = positions;
+    if (element.loaded) fill(element, beside);
+  }) : null;
+  place.replaceChildren(h("div", { class: "stage" }, element, marks?.lines, measure?.lines), h("div", { class: "viewer-bar" },
+    h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."),
+    h("span", { class: "actions" }, measure?.tools, marks?.tool, full)), ...(marks ? [marks.list] : []));
+  place.hidden = false;
   element.addEventListener("camera-change", ({ detail }) => {
     touched ||= detail.source === "user-interaction";
   });
   element.addEventListener("load", () => {
     element.querySelector(".loading").replaceChildren(); // without it the viewer would show a bar of its own
-    fill(element);
+    fill(element, beside);
   });
-  new ResizeObserver(() => element.loaded && !touched && fill(element)).observe(element);
+  new ResizeObserver(() => element.loaded && !touched && fill(element, beside)).observe(element);
 }
 
 /** Return some points of the shown mesh; the corners of the box around it if the viewer does not reveal them. */
@@ -64,11 +74,11 @@ function outline(element) {
     center[axis] + (bits & (1 << place) ? 0.5 : -0.5) * size[axis]));
 }
 
-/** Move the camera so far that the mesh just fits, in the middle. */
-function fill(element) {
+/** Move the camera so far that the mesh just fits, in the middle, with the positions `beside` it. */
+function fill(element, beside) {
   const { theta, phi, fov } = VIEW;
   const center = element.getBoundingBoxCenter();
-  const points = outline(element);
+  const points = [...outline(element), ...beside];
   const aspect = element.clientWidth / element.clientHeight;
   const tall = Math.tan(fov / 2) * Math.max(1, element.getIdealAspect() / aspect) * FILLED; // as the viewer widens it for portraits
   const tangents = [tall * aspect, tall];

@@ -6,6 +6,7 @@ import { downloadMenu } from "./downloads.js";
 import { apiUrl, fileUrl, time } from "./format.js";
 import { showMesh } from "./mesh.js";
 import { files, hasReport, previews, reportPanel } from "./sections.js";
+import { advised } from "./standpoints.js";
 import { tabs } from "./tabs.js";
 
 /** Show the result in `main`. */
@@ -29,7 +30,9 @@ export function showShared(main, { token }) {
         h("span", { class: "meta" }, `Shared by a link that works until ${time(1000 * token.split(".")[1])}`)),
       h("p", { class: "message" }, result.sentence), h("div", { class: "actions" }, menu), parts.element);
     const mesh = result.files.find((file) => file.name.endsWith(".glb"));
-    if (mesh) await showMesh(viewer, fileUrl(key, mesh.name), `The mesh of ${result.name}`, Boolean(result.size));
+    if (mesh) {
+      await showMesh(viewer, fileUrl(key, mesh.name), `The mesh of ${result.name}`, Boolean(result.size), advised(key, result));
+    }
   }
   return () => {};
 }

@@ -266,6 +266,21 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     expect(page.locator(".message")).to_contain_text(status["message"].removeprefix("Succeeded: a mesh of "))
     expect(page.locator(".said")).to_contain_text("3 of 3 photos show it, and agree to ")
     expect(page.locator(".said")).to_contain_text("more photos would show ")
+    advised = page.get_by_role("button", name=re.compile("Where .* photos? helps?"))
+    advised.click()
+    address = re.sub(r"model\.glb$", "advice.json", viewer.evaluate("one => one.src"))
+    standpoints = page.request.get(address).json()["standpoints"]
+    expect(page.locator(".standpoint")).to_have_count(len(standpoints))
+    expect(page.locator(".standpoints li").last).to_contain_text(standpoints[-1]["text"])
+    marks = [mark.bounding_box() for mark in page.locator(".standpoint").all()]
+    box = viewer.bounding_box()
+    assert box
+    assert all(mark and box["x"] < mark["x"] < box["x"] + box["width"] for mark in marks), marks
+    assert all(mark and box["y"] < mark["y"] < box["y"] + box["height"] for mark in marks), marks
+    page.screenshot(path=tmp_path / "standpoints.png", full_page=True)
+    assert barriers(page) == []
+    advised.click()
+    expect(page.locator(".standpoint")).to_have_count(0)
     page.get_by_role("link", name="New job").click()
     page.locator("#photos").set_input_files(sorted((DATA / "photos" / "berlin").glob("*.jpg")))
     high = page.locator(".quality", has_text="the finest: 90,000 triangles")
