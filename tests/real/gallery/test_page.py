@@ -268,7 +268,7 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     expect(page.locator(".said")).to_contain_text("more photos would show ")
     advised = page.get_by_role("button", name=re.compile("Where .* photos? helps?"))
     advised.click()
-    address = re.sub(r"model\.glb$", "advice.json", viewer.evaluate("one => one.src"))
+    address = viewer.evaluate("one => new URL('advice.json', new URL(one.src, location)).href")
     standpoints = page.request.get(address).json()["standpoints"]
     expect(page.locator(".standpoint")).to_have_count(len(standpoints))
     expect(page.locator(".standpoints li").last).to_contain_text(standpoints[-1]["text"])
