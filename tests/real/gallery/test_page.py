@@ -272,11 +272,17 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     standpoints = page.request.get(address).json()["standpoints"]
     expect(page.locator(".standpoint")).to_have_count(len(standpoints))
     expect(page.locator(".standpoints li").last).to_contain_text(standpoints[-1]["text"])
-    marks = [mark.bounding_box() for mark in page.locator(".standpoint").all()]
-    box = viewer.bounding_box()
-    assert box
-    assert all(mark and box["x"] < mark["x"] < box["x"] + box["width"] for mark in marks), marks
-    assert all(mark and box["y"] < mark["y"] < box["y"] + box["height"] for mark in marks), marks
+    rectangles = "[...document.querySelectorAll('.standpoint')].map((one) => one.getBoundingClientRect())"
+
+    def placed() -> bool:
+        box = viewer.bounding_box()
+        assert box
+        return all(
+            box["x"] < x < box["x"] + box["width"] and box["y"] < y < box["y"] + box["height"]
+            for x, y in page.evaluate(f"{rectangles}.map(({{ x, y }}) => [x, y])")
+        )
+
+    wait_until(placed, "the standpoints to be in the picture")
     page.screenshot(path=tmp_path / "standpoints.png", full_page=True)
     assert barriers(page) == []
     advised.click()
