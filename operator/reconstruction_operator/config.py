@@ -248,6 +248,12 @@ class Settings:
         "interval of checks for lost messages; time after which a missing message is sent again",
         least=0.5,
     )
+    STAGE_QUEUE_PATIENCE_SECONDS: float = _operator(
+        300.0,
+        "time for which a stage waits for a free worker of its queue in spec.stageQueues; then it runs on the job's "
+        "own queue",
+        least=1.0,
+    )
     PREFLIGHT_SECONDS: float = _operator(
         2.0, "time for which a job waits until a worker checks its input in advance; 0: never"
     )

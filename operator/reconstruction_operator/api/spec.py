@@ -52,6 +52,9 @@ _OUTPUT_IS_NO_WEB_PAGE = Rule(
     message="results cannot be sent to https://: use file:///folder",
     field_path=".uri",
 )
+_QUEUE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+STAGE_NAME = r"^[a-z][-a-z0-9]{0,31}$"
+MAX_STAGE_QUEUES = 16
 RESERVED_QUEUES = ("unacked",)  # Redis keys that Celery's transport uses
 _QUEUE_NOT_RESERVED = Rule(
     rule=f"!(self in {list(RESERVED_QUEUES)})",
@@ -120,10 +123,40 @@ class Spec:
         "Celery queue of the workers that are to run the job. Fixed once the job has been dispatched.",
         stored_default=True,
         max_length=40,
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        pattern=_QUEUE,
         pattern_message="a queue's name has lower-case letters, digits and dashes, with a letter or digit at both "
         "ends, such as celery or gpu-large",
         rules=(_QUEUE_WITHOUT_PRIORITY, _QUEUE_NOT_RESERVED),
+    )
+    stage_queues: Mapping[str, str] = member(
+        dict,
+        "Queues of stages that run on other workers than the rest of the job: the stage and a queue, such as "
+        "{depth: gpu}. The job continues there when the stage begins, as the same attempt, and returns to spec.queue "
+        "for the stages that are not named. photogrammetry has the stages photos, features, matches, alignment, "
+        "views, depth, fusion, surface and texture.",
+        absent="all stages run on spec.queue",
+        immutable=True,
+        max_properties=MAX_STAGE_QUEUES,
+        max_length=40,
+        rules=(
+            Rule(
+                rule=f"self.all(stage, self[stage].matches(r'{_QUEUE}'))",
+                message="a queue's name has lower-case letters, digits and dashes, with a letter or digit at both "
+                "ends, such as gpu",
+            ),
+            Rule(
+                rule="self.all(stage, !self[stage].endsWith('-high') && !self[stage].endsWith('-low'))",
+                message="leave -high and -low out of the queues' names: spec.priority counts for them too",
+            ),
+            Rule(
+                rule=f"self.all(stage, !(self[stage] in {list(RESERVED_QUEUES)}))",
+                message="choose another name for the queue: Celery keeps something else under this one",
+            ),
+            Rule(
+                rule=f"self.all(stage, stage.matches(r'{STAGE_NAME}'))",
+                message="a stage's name has lower-case letters, digits and dashes, such as depth",
+            ),
+        ),
     )
     priority: str = member(
         "normal",

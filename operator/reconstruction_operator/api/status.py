@@ -228,6 +228,21 @@ def unsent(notifications: tuple[Notification, ...]) -> tuple[Notification, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of an attempt that runs on one worker. The first leg of an attempt has no entry."""
+
+    number: int = member(0, "Number of the leg after the attempt's first, from 1.", minimum=1)
+    queue: str = member("", "Celery queue of the leg, with the priority's suffix.", max_length=64)
+    stage: str = member("", "Stage with which the leg begins, such as depth.", max_length=64)
+    instead_of: str = member(
+        "",
+        "Queue of spec.stageQueues that had no free worker in time: the stage runs on spec.queue.",
+        max_length=64,
+    )
+    since: datetime | None = member(None, "When the operator saw the end of the leg before.")
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The status. Empty until the operator has seen the job."""
 
@@ -269,6 +284,12 @@ class Status:
     task_id: str | None = member(None, "Celery task id of the current attempt.", max_length=256)
     worker: str | None = member(
         None, "Name of the worker that runs the current attempt, or ran the last one.", max_length=256
+    )
+    leg: Leg | None = member(
+        None,
+        "The current leg of the attempt, if spec.stageQueues has moved it to other workers. worker is the one of this "
+        "leg.",
+        absent="the attempt's first leg, on spec.queue",
     )
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
     verdict: Verdict | None = member(

@@ -26,6 +26,7 @@ class ModelInfo:
     version: str = ""
     parameters: Mapping[str, Any] | None = None  # a JSON Schema; None: the model has none
     simulated: bool = False  # the placeholder runs in the model's place
+    stages: tuple[str, ...] = ()  # those that spec.stageQueues may name; empty: none, or not known
     reads_photos: bool = True  # if false, inputs are not checked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Self
 
@@ -32,12 +32,28 @@ class Findings(Assessment):
 
 
 @dataclass(frozen=True, slots=True)
+class Legs:
+    """On which queue each stage of an attempt runs, and which leg of the attempt this is."""
+
+    queues: Mapping[str, str] = field(default_factory=dict)  # spec.stageQueues: by stage
+    home: str = ""  # spec.queue, for all other stages
+    number: int = 0  # 0: the attempt's first leg
+    stage: str = ""  # with which this leg begins: it runs here, whatever its queue
+
+    def elsewhere(self, stages: Collection[str], pool: str) -> Mapping[str, str]:
+        """Return the queues of those of the stages that belong to another pool than this one."""
+        wanted = {stage: self.queues.get(stage, self.home) for stage in stages}
+        return {stage: queue for stage, queue in wanted.items() if queue != pool and stage != self.stage}
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """What an attempt has to do with its result and its files."""
 
     retain_seconds: int = 0  # how long the result stays in the trash after the object is deleted
     last: bool = False  # no attempt follows if this one fails, so nothing must be kept for a next one
     reuse: str = ""  # spec.reuse; empty: Never
+    legs: Legs | None = None  # None: the whole attempt runs on the job's own queue
 
 
 class SupersededError(Exception):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Outputs, ReusedFrom
+from reconstruction_operator.api.status import Leg, Outputs, ReusedFrom
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
@@ -23,6 +23,7 @@ class Record:
     orders: int = 0  # number of orders to delete the job's files that were sent since then
     begun: bool = False  # a worker has begun one of the attempts
     cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
+    leg: Leg | None = None  # the newest one of that attempt; None: its first
     deleted: bool = False  # the cancelled run has deleted the job's files
 
 

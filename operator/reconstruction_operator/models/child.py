@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from reconstruction_operator.models import confinement, exchange, registry
-from reconstruction_operator.models.interface import ModelFailure, Report, Step
+from reconstruction_operator.models.interface import ModelFailure, Report, StageElsewhere, Step
 
 _POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the model
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -115,6 +115,8 @@ def _outcome(request: exchange.RunRequest, report: Report) -> exchange.ModelMess
         return registry.find(request.model).run(work, report)
     except ModelFailure as failure:
         return exchange.FailureMessage(failure.reason, failure.message)
+    except StageElsewhere as elsewhere:
+        return exchange.ElsewhereMessage(elsewhere.stage)
     except MemoryError:
         photos = f"{len(work.photos)} photo{'' if len(work.photos) == 1 else 's'}"
         return exchange.FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {photos}")

@@ -64,6 +64,13 @@ class FailureMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ElsewhereMessage:
+    """The model raised `StageElsewhere`."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
 class DefectMessage:
     """The model raised any other exception; `text` is the traceback."""
 
@@ -78,11 +85,12 @@ class ExitMessage:
     cpu_seconds: float = 0.0  # of the process and its children, user and system
 
 
-ModelMessage = ProgressMessage | Result | FailureMessage | DefectMessage | ExitMessage
+ModelMessage = ProgressMessage | Result | FailureMessage | ElsewhereMessage | DefectMessage | ExitMessage
 _KINDS: Mapping[str, type[ModelMessage]] = {
     "progress": ProgressMessage,
     "result": Result,
     "failure": FailureMessage,
+    "elsewhere": ElsewhereMessage,
     "defect": DefectMessage,
     "exit": ExitMessage,
 }

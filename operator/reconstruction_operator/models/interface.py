@@ -53,6 +53,7 @@ class StageFolder:
     job_id: str = ""
     job: str = ""  # its name in its namespace
     family: str = ""  # digest of the model and its version, without the photos; empty: no parts of other runs are used
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # the queue of each stage that other workers run
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,14 @@ class ModelFailure(Exception):  # noqa: N818  # an expected outcome of a job, no
         self.message = message
 
 
+class StageElsewhere(Exception):  # noqa: N818  # no error: the run ends here, and another worker continues it
+    """The stage that follows is for the workers of another queue (`StageFolder.elsewhere`)."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+
 class Report(Protocol):
     """Reports progress. Never blocks for long. Raises an exception of the caller's choice when the run must stop."""
 
@@ -152,6 +161,9 @@ class Model(Protocol):
 
     `shared_stages: Collection[str] = ()`: the stages of which a run with some of the same photos uses parts
     (`stages.Stages.related`).
+
+    `stage_names: Sequence[str] = ()`: the stages that may run on workers of another queue each, in order
+    (`spec.stageQueues`). Before each of them the model calls `stages.Stages.turn`.
 
     Two more optional attributes state what the model's results depend on (`registry.versions`):
 

@@ -18,6 +18,8 @@ from reconstruction_operator.models.stages import Stages
 _FILES = resources.files(__package__) / "simulated"
 _MAX_STEP_SECONDS = 600.0  # six steps: a job without photos occupies a worker for an hour at most
 _STAGES = {"preprocessed": Step.RECONSTRUCT, "reconstructed": Step.POSTPROCESS}  # stage -> the step after it
+_FIRST = "preprocess"
+_FOLLOWS = {"preprocessed": "reconstruct", "reconstructed": "postprocess"}  # stage -> what users call the next one
 _KEPT_SECONDS = 0.5  # a faster step is not worth flushing to the disk
 
 
@@ -42,6 +44,7 @@ class PlaceholderModel:
             "additionalProperties": False,
         }
     )
+    stage_names: ClassVar[tuple[str, ...]] = (_FIRST, *_FOLLOWS.values())
     min_photos: ClassVar[int] = 0
     max_photos: ClassVar[int] = 0
 
@@ -69,8 +72,9 @@ class PlaceholderModel:
 
     def run(self, work: Work, report: Report) -> Result:
         """Write `model.glb` (a cube), two previews and `SIMULATED.txt`."""
-        stages = Stages.of(work)
+        stages = Stages.of(work, follows=_FOLLOWS)
         done = [stage for name in _STAGES if (stage := stages.find(name)) is not None]
+        stages.turn(_FOLLOWS[done[-1].name] if done else _FIRST)
         if done:
             report(_STAGES[done[-1].name], 1.0, f"continues after {done[-1]}", resumed=str(done[-1]))
         else:
@@ -80,9 +84,7 @@ class PlaceholderModel:
             begun = time.monotonic()
             report(_STAGES[name], 1.0)
             if time.monotonic() - begun >= self._kept_seconds:
-                folder = stages.begin(name)
-                (folder / "SIMULATED.txt").touch()
-                stages.seal(name, folder)
+                stages.made(name, lambda folder: (folder / "SIMULATED.txt").touch())
         report(Step.PREVIEW, 1.0)
         for file in _FILES.iterdir():
             (work.output_dir / file.name).write_bytes(file.read_bytes())

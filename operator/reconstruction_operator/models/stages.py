@@ -15,6 +15,9 @@ of its own photos.
 Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No
 other process writes there.
 
+A stage may be for the workers of another queue. After the stage before it is sealed, the run ends there by
+StageElsewhere, and continues from that stage on the other worker.
+
 A pipeline of functions keeps what they make by `stage` and `stage_folder`:
 
     @stage("sparse-model", write, read)
@@ -35,10 +38,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from reconstruction_operator.models import seals
-from reconstruction_operator.models.interface import StageFolder, Work
+from reconstruction_operator.models.interface import StageElsewhere, StageFolder, Work
 
 _KEY_CHARS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -62,21 +66,33 @@ class SealedStage:
 class Stages:
     """The stages of one run."""
 
-    def __init__(self, folder: StageFolder, reads: Callable[[str], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: StageFolder,
+        reads: Callable[[str], object] = lambda _: None,
+        follows: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._folder = folder
         self._reads = reads
+        self._follows = follows
         self._basis = ""
         self._stages: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
         self._digests: dict[str, str] = {}
 
     @classmethod
-    def of(cls, work: Work, reads: Callable[[str], object] | None = None) -> Stages:
+    def of(
+        cls,
+        work: Work,
+        reads: Callable[[str], object] | None = None,
+        follows: Mapping[str, str] = MappingProxyType({}),
+    ) -> Stages:
         """Return the stages of that work. Without a stage folder, they are in the scratch folder, for this run alone.
 
-        `reads` returns the parameters that the stage of a name depends on, as JSON values; by default all.
+        `reads` returns the parameters that the stage of a name depends on, as JSON values; by default all. `follows`
+        has the stages in order, and of each what follows it, as `Model.stage_names` calls that.
         """
         folder = work.stages or StageFolder(work.scratch_dir / "stages", "")
-        return cls(folder, reads or (lambda _: dict(work.parameters)))
+        return cls(folder, reads or (lambda _: dict(work.parameters)), follows)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -85,6 +101,20 @@ class Stages:
         It is equal for equal files: two runs whose digests differ first in one stage differ by that stage.
         """
         return dict(self._digests)
+
+    def turn(self, name: str) -> None:
+        """Begin the stage that `Model.stage_names` calls so.
+
+        Raises StageElsewhere if it is for the workers of another queue.
+        """
+        if name in self._folder.elsewhere:
+            raise StageElsewhere(name)
+
+    def _turn_after(self, sealed: str) -> None:
+        """Begin what follows a stage that was sealed now, unless a later one is there already."""
+        names = list(self._follows)
+        if sealed in names and not any(self.find(later) for later in names[names.index(sealed) + 1 :]):
+            self.turn(self._follows[sealed])
 
     def find(self, name: str) -> SealedStage | None:
         """Return the sealed stage of that name and key; None if there is none. An incomplete stage is deleted."""
@@ -162,7 +192,10 @@ class Stages:
             return stage.path
         folder = self.begin(name)
         fill(folder)
-        return self.seal(name, folder)
+        sealed = self.seal(name, folder)
+        if sealed != folder:
+            self._turn_after(name)
+        return sealed
 
     def keep(self, name: str, fill: Callable[[Path], None], replaces: Collection[str] = ()) -> None:
         """Keep a stage that the run itself does not need, and delete those that it replaces. Failures are logged."""
@@ -175,6 +208,8 @@ class Stages:
             self.drop(*replaces)
         except OSError as error:  # a full disk fails the run elsewhere; a superseded run fails at its end
             logger.warning("stage %s is not kept: %s", name, error)
+            return
+        self._turn_after(name)
 
     def drop(self, *names: str) -> None:
         """Delete stages that a later one has made unnecessary."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconstruction_operator.api.identity import AttemptRef
+from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 
 @dataclass(frozen=True, slots=True)
 class PutRecord:
-    """Record in Redis which attempt is wanted; it supersedes older ones."""
+    """Record in Redis which attempt is wanted, and its leg; it supersedes older ones."""
 
     task: AttemptRef
+    leg: Leg | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,16 @@ class Dispatch:
     task: AttemptRef
     again: bool = False
     retain_seconds: int = 0  # how long its result stays in the trash after the job is deleted
+    leg: Leg | None = None  # None: the attempt's first
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLeg:
+    """End a leg that no worker has begun: its stage runs on the queue of the `following` leg."""
+
+    task: AttemptRef
+    number: int
+    following: Leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +120,5 @@ Action = (
     | TakeBack
     | Forget
     | DeleteObject
+    | ReturnLeg
 )

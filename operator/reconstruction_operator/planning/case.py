@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.api.status import ConditionType, Leg, Phase, Status
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.times import after, whole
@@ -64,7 +64,7 @@ class Case:
 
     @property
     def task(self) -> AttemptRef:
-        """That attempt, as a task of the job's queue."""
+        """That attempt, as a task of the job's own queue."""
         return self.job.task
 
     @property
@@ -74,11 +74,11 @@ class Case:
 
     @property
     def queue(self) -> str:
-        """The queue of the job's messages.
+        """The queue of the job's orders, and of messages that are of no leg.
 
         The spec may have been edited after they were sent, and before the status shows it.
         """
-        return self.seen.record.attempt.queue if self.seen.record else self.job.queue
+        return self.seen.record.attempt.queue if self.seen.record else self.job.home
 
     @property
     def record_lost(self) -> bool:
@@ -109,7 +109,39 @@ class Case:
     @property
     def claim_lost(self) -> bool:
         """The stored status names the attempt's worker, but Redis has neither a claim nor an end."""
-        return self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
+        missing = self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
+        return missing and not self.observed.is_between_legs(self.job)
+
+    @property
+    def leg(self) -> Leg | None:
+        """The newest leg of the attempt, by the record or the stored status; None: its first."""
+        stored, record = self.stored.leg, self.seen.record
+        newest = record.leg if record is not None and record.attempt.number == self.attempt else None
+        if newest is None or newest.number <= (stored.number if stored else 0):
+            return stored
+        # Redis names no queue that the spec does not.
+        wanted = self.job.queue_of(newest.stage)
+        queue = newest.queue if newest.queue in (wanted, self.job.home) else self.job.home
+        return replace(newest, queue=queue, instead_of=wanted if queue != wanted else "", since=self.at)
+
+    @property
+    def sending(self) -> str:
+        """The Celery queue of the attempt's next message: that of its leg, or else the job's."""
+        leg = self.leg
+        return self.job.home if leg is None else leg.queue
+
+    @property
+    def leg_deadline(self) -> datetime | None:
+        """When the leg goes back to the job's own queue, if no worker has begun it; None: it is there."""
+        leg = self.leg
+        if leg is None or leg.queue == self.job.home:
+            return None
+        return after(leg.since or self.now, self.timing.stage_queue_patience_seconds)
+
+    @property
+    def unsent(self) -> bool:
+        """The newest leg waits, and its message was not sent yet."""
+        return self.observed.is_between_legs(self.job) and self.sent_at is None
 
     @property
     def touched(self) -> bool:

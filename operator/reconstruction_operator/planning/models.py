@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from reconstruction_operator.api.spec import Spec
@@ -39,13 +40,25 @@ def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
         if info is None or id(info) in refused:
             continue
         problem = "" if info.parameters is None else parameters.problem(info.parameters, spec.parameters)
-        if not problem:
+        wrong_stage = stages_problem(spec.stage_queues, info.stages) if info.stages else ""
+        if not problem and not wrong_stage:
             return None
         refused.add(id(info))
         version = f" {info.version}" if info.version else ""
-        text = f"{spec.model_type}{version} on worker {offer.node}: {problem}"
-        first = first or Refusal("INVALID_PARAMETERS", text)
+        text = f"{spec.model_type}{version} on worker {offer.node}: {problem or wrong_stage}"
+        first = first or Refusal("INVALID_PARAMETERS" if problem else "INVALID_SPEC", text)
     return first
+
+
+def stages_problem(queues: Iterable[str], stages: Sequence[str]) -> str:
+    """Return which stage of spec.stageQueues a model with these stages does not have; empty if it has all."""
+    unknown = sorted(set(queues) - set(stages))
+    if not unknown:
+        return ""
+    if not stages:
+        return "spec.stageQueues: the model has no stages that other workers can run"
+    meant = "".join(f"did you mean {other}? " for other in get_close_matches(unknown[0], stages, 1))
+    return f"spec.stageQueues: no stage is called {unknown[0]!r:.80}: {meant}The stages are {', '.join(stages)}"
 
 
 def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Offer]) -> str:

@@ -26,6 +26,7 @@ from reconstruction_operator.planning.rules import (
     ends,
     finished,
     flags,
+    legs,
     orphans,
     restarting,
     running,
@@ -54,6 +55,7 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     running.recover,
     unstarted.past_deadline,
     unstarted.unusable_input,
+    legs.decide,
     dispatching.decide,
 )
 
@@ -104,7 +106,7 @@ def complete(draft: Draft, mine: InstallationMark, *, admitted: bool) -> Plan:
     return Plan(
         status=status,
         actions=(*actions, *_record(case, actions, mine)),  # an attempt is ended before the next one is allowed
-        events=events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason),
+        events=events(job.status, status, case.sending, job.cancel_by, job.spec.cancel_reason),
         wants_dispatch=decision.wants_dispatch,
         wake_at=earliest((flags_due, *decision.wake, long_wait_at(case, decision.state)), case.now),
         again=_is_awaited(case, status, actions, mine),
@@ -142,7 +144,7 @@ def _record(case: Case, actions: tuple[Action, ...], mine: InstallationMark) -> 
         record is not None and record.attempt.job.install_id != mine.id and case.job.management is Management.OURS
     )
     put = any(isinstance(action, PutRecord) for action in actions)
-    return (PutRecord(case.task),) if (case.record_lost or of_another) and not put else ()
+    return (PutRecord(case.task, case.stored.leg),) if (case.record_lost or of_another) and not put else ()
 
 
 def _status(case: Case, decision: Decision, mine: InstallationMark) -> Status:

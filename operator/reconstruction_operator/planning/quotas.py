@@ -46,9 +46,10 @@ class Rules:
 
     def refusal(self, spec: Spec, namespace: str) -> Refusal | None:
         """Return why the namespace may not have such a job; None if it may."""
-        foreign = pools.refusal(self.pools, spec.queue, namespace)
-        if foreign:
-            return Refusal("QUEUE_REFUSED", foreign)
+        for queue in (spec.queue, *spec.stage_queues.values()):
+            foreign = pools.refusal(self.pools, queue, namespace)
+            if foreign:
+                return Refusal("QUEUE_REFUSED", foreign)
         if spec.priority == "high" and limit_of(self.quotas.high, namespace) == 0:
             return Refusal("PRIORITY_REFUSED", f"Namespace {namespace} may not use priority high (NAMESPACE_MAX_HIGH).")
         return None

@@ -63,8 +63,17 @@ class Job:
 
     @property
     def queue(self) -> str:
-        """The Celery queue of its messages."""
+        """The Celery queue of its messages: that of the leg, or else its own."""
+        return self.home if self.status.leg is None else self.status.leg.queue
+
+    @property
+    def home(self) -> str:
+        """The Celery queue of `spec.queue`."""
         return queue_name(self.spec.queue, self.spec.priority)
+
+    def queue_of(self, stage: str) -> str:
+        """Return the Celery queue on which the stage of that name is to run."""
+        return queue_name(self.spec.stage_queues.get(stage, self.spec.queue), self.spec.priority)
 
     @property
     def attempt(self) -> int:
@@ -73,8 +82,8 @@ class Job:
 
     @property
     def task(self) -> AttemptRef:
-        """That attempt, as a task of its queue."""
-        return AttemptRef(self.key, self.attempt, self.queue)
+        """That attempt, as a task of the job's own queue."""
+        return AttemptRef(self.key, self.attempt, self.home)
 
     @property
     def sent(self) -> bool:
@@ -107,6 +116,7 @@ class Timing:
     progress_seconds: float
     notifications: Grants = ()
     notification_wait_seconds: float = 0.0
+    stage_queue_patience_seconds: float = 300.0
     deletion_policy: str = DELETE
     retain_seconds_after_deletion: int = 0
 
@@ -147,9 +157,17 @@ class Observation:
     def lacks(self, job: Job) -> bool:
         """Return whether Redis lacks data that the job's status reports: it may have lost them."""
         phase = job.status.phase
-        if phase in (Phase.RUNNING, Phase.CANCELLING):
+        if phase in (Phase.RUNNING, Phase.CANCELLING) and not self.is_between_legs(job):
             return job.status.worker is not None and self.redis.claim is None and self.redis.end is None
         return phase is Phase.QUEUED and self.redis.record is None
+
+    def is_between_legs(self, job: Job) -> bool:
+        """Return whether the newest leg of the attempt waits for a worker: the one before has ended as it should."""
+        record, status = self.redis.record, job.status
+        if record is None or record.leg is None or record.attempt.number != job.attempt or self.redis.claim is not None:
+            return False
+        known = status.leg.number if status.leg else 0
+        return record.leg.number > known or (record.leg.number == known and status.phase is Phase.QUEUED)
 
     def in_grace(self, timing: Timing) -> bool:
         """Return whether Redis lost data a short time ago: live workers may still register what they run."""

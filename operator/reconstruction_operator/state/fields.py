@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import MAX_ATTEMPT, AttemptRef, JobRef
-from reconstruction_operator.api.status import MAX_QUALITY, Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import MAX_QUALITY, Inputs, Leg, OutputFile, Outputs, StepTime, Usage
 from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -47,6 +47,7 @@ JobHash = Mapping[str, str | None]  # the fields of `job:{job_id}`
 JOB_FIELDS: Final = (  # as prelude.lua's FIELDS
     *("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders", "begun", "cleaned", "deleted"),
     *("token", "owner", "claimed_at", "epoch", "stop", "outcome", "ended_at", "ended_by", "details", "lost", "gone"),
+    "leg",
 )
 
 
@@ -55,6 +56,9 @@ JOB_FIELDS: Final = (  # as prelude.lua's FIELDS
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{NAME_CHARS}}}")
 _QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # that of the spec, and a suffix
+_STAGE: Final = re.compile(r"[a-z][-a-z0-9]{0,31}")
+_MAX_LEGS: Final = 999
+_LEG_PARTS: Final = 4
 _MAX_ORDERS: Final = 999  # as mark_sent.lua counts
 _MAX_MS: Final = 7_258_118_400_000  # the year 2200: sums with a time stay valid times
 
@@ -111,7 +115,24 @@ def parse_record(job_id: str, job: JobHash) -> Record | None:
         begun=job["begun"] == "1",
         cleaned=job["cleaned"] == "1",
         deleted=job["deleted"] == "1",
+        leg=parse_leg(job["leg"]),
     )
+
+
+def parse_leg(text: str | None) -> Leg | None:
+    """Return the leg in a text of `dump_leg`; None for any other text."""
+    parts = (text or "").split(" ")
+    if len(parts) != _LEG_PARTS:
+        return None
+    number, queue, stage, token = parts
+    counted = whole(number, 1, _MAX_LEGS)
+    is_valid = _QUEUE.fullmatch(queue) and _STAGE.fullmatch(stage) and is_token(token)
+    return Leg(counted, queue, stage) if counted is not None and is_valid else None
+
+
+def dump_leg(leg: Leg | None, token: str = OPERATOR_TOKEN) -> str:
+    """Return the leg as a text of a job's hash; `token` is of the run that ended the leg before."""
+    return "" if leg is None else f"{leg.number} {leg.queue} {leg.stage} {token}"
 
 
 def parse_claim(job: JobHash, now: datetime) -> Claim | None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import AttemptRef, JobRef
+from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.preflight import Checked, CheckRequest
@@ -64,8 +65,10 @@ def for_action(keys: Keys, action: actions.Action, job: JobRef, **leader: Unpack
     """Return the call that carries out an action of a plan for that job; None if the action does not change Redis."""
     job_id = job.job_id
     match action:
-        case actions.PutRecord(task):
-            return put_record(keys, task, **leader)
+        case actions.PutRecord(task, leg):
+            return put_record(keys, task, leg=leg, **leader)
+        case actions.ReturnLeg(task, number, following):
+            return return_leg(keys, task, number=number, following=following, **leader)
         case actions.RequestCancel():
             return change_flags(keys, job_id=job_id, change="request", **leader)
         case actions.WithdrawRequest():
@@ -85,7 +88,13 @@ def for_action(keys: Keys, action: actions.Action, job: JobRef, **leader: Unpack
     assert_never(action)
 
 
-def put_record(keys: Keys, attempt: AttemptRef, **leader: Unpack[Leader]) -> Call[Record]:
+def return_leg(keys: Keys, attempt: AttemptRef, *, number: int, following: Leg, **leader: Unpack[Leader]) -> Call[None]:
+    """End the leg of that number, if no worker has begun it: its stage runs on the queue of the `following` leg."""
+    args = (attempt.number, number, fields.dump_leg(following))
+    return _fenced("return_leg", keys, (keys.job(attempt.job_id),), args, **leader)
+
+
+def put_record(keys: Keys, attempt: AttemptRef, *, leg: Leg | None = None, **leader: Unpack[Leader]) -> Call[Record]:
     """Record which attempt is wanted, and return the record that is then valid: the wanted attempt never decreases."""
     job, install_id = attempt.job, leader["install_id"]
     key = keys.job(job.uid)
@@ -96,7 +105,7 @@ def put_record(keys: Keys, attempt: AttemptRef, **leader: Unpack[Leader]) -> Cal
             raise UnexpectedReplyError("put_record", rest)
         return record
 
-    args = (install_id, job.uid, attempt.number, attempt.queue, job.namespace, job.name)
+    args = (install_id, job.uid, attempt.number, attempt.queue, job.namespace, job.name, fields.dump_leg(leg))
     return _fenced("put_record", keys, (keys.records(install_id), key, keys.alive(job.uid)), args, read, **leader)
 
 
@@ -132,12 +141,14 @@ def drop_released(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:
     return _fenced("drop_released", keys, (keys.released(leader["install_id"]),), **leader)
 
 
-def mark_sent(keys: Keys, attempt: AttemptRef, *, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
+def mark_sent(
+    keys: Keys, attempt: AttemptRef, *, is_order: bool = False, leg: int = 0, **leader: Unpack[Leader]
+) -> Call[None]:
     """Note that the attempt's message was sent now, or an order to delete the job's files.
 
-    Nothing is noted if another attempt is wanted.
+    Nothing is noted if another attempt is wanted, or another leg of it.
     """
-    return _fenced("mark_sent", keys, (keys.job(attempt.job_id),), (attempt.number, int(is_order)), **leader)
+    return _fenced("mark_sent", keys, (keys.job(attempt.job_id),), (attempt.number, int(is_order), leg), **leader)
 
 
 def change_flags(keys: Keys, *, job_id: str, change: FlagChange, **leader: Unpack[Leader]) -> Call[None]:

@@ -33,6 +33,14 @@ class FinishCode(enum.StrEnum):
     SUPERSEDED = "superseded"
 
 
+class LegCode(enum.StrEnum):
+    """Whether a leg has ended."""
+
+    ENDED = "ended"
+    STOPPED = "stopped"  # the attempt is cancelled or must stop: it ends here, and nothing was recorded
+    SUPERSEDED = "superseded"  # as of FinishCode
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimReply:
     """Reply to `claim`.

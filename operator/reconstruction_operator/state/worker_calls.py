@@ -14,6 +14,7 @@ from typing import Any, Final
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import AttemptRef, JobRef
+from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
@@ -21,7 +22,7 @@ from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, UnexpectedReplyError, script
-from reconstruction_operator.state.replies import BeatReply, ClaimCode, ClaimReply, FinishCode, FinishReply
+from reconstruction_operator.state.replies import BeatReply, ClaimCode, ClaimReply, FinishCode, FinishReply, LegCode
 
 ANNOUNCE_SECONDS: Final = 60.0  # between two announcements of the same models
 _ANNOUNCED_MS: Final = 300_000
@@ -35,7 +36,7 @@ def _checked(token: str) -> str:
     return token
 
 
-def claim(keys: Keys, attempt: AttemptRef, *, token: str, worker: str) -> Call[ClaimReply]:
+def claim(keys: Keys, attempt: AttemptRef, *, token: str, worker: str, leg: Leg | None = None) -> Call[ClaimReply]:
     """Ask whether this delivery may run. A claim is given only once; a repetition with its token is CLAIMED again.
 
     A bare task's claim goes to its next delivery once its worker is silent.
@@ -55,12 +56,14 @@ def claim(keys: Keys, attempt: AttemptRef, *, token: str, worker: str) -> Call[C
     return Call(
         script("claim"),
         (*_of_run(keys, attempt), keys.epoch()),
-        (_checked(token), worker, _number(attempt), *_ttls()),
+        (_checked(token), worker, _number(attempt), *_ttls(), fields.dump_leg(leg)),
         read,
     )
 
 
-def beat(keys: Keys, attempt: AttemptRef, *, token: str, worker: str, life: str) -> Call[BeatReply]:
+def beat(
+    keys: Keys, attempt: AttemptRef, *, token: str, worker: str, life: str, leg: Leg | None = None
+) -> Call[BeatReply]:
     """Report that the attempt is alive, and ask whether it may continue. `life` is as in `start_draining`.
 
     After Redis was emptied, this makes the claim again with the same token, unless another delivery has it or the
@@ -77,12 +80,12 @@ def beat(keys: Keys, attempt: AttemptRef, *, token: str, worker: str, life: str)
     return Call(
         script("beat"),
         (*_of_run(keys, attempt), keys.draining(worker), keys.epoch()),
-        (_checked(token), worker, life, _number(attempt), *_ttls()),
+        (_checked(token), worker, life, _number(attempt), *_ttls(), fields.dump_leg(leg)),
         read,
     )
 
 
-def finish(keys: Keys, attempt: AttemptRef, *, token: str, end: End) -> Call[FinishReply]:
+def finish(keys: Keys, attempt: AttemptRef, *, token: str, end: End, leg: Leg | None = None) -> Call[FinishReply]:
     """Record how the attempt ended. A bare task that was stopped has not ended: it is RELEASED.
 
     Redis sets `end.at`. `end.worker` becomes the owner of the claim if that has to be made again.
@@ -107,9 +110,24 @@ def finish(keys: Keys, attempt: AttemptRef, *, token: str, end: End) -> Call[Fin
             end.outcome.value,
             fields.dump_details(end),
             int(end.outcome is Outcome.CANCELLED and not end.files_left),
+            fields.dump_leg(leg),
         ),
         read,
     )
+
+
+def end_leg(keys: Keys, attempt: AttemptRef, *, token: str, following: Leg, leg: Leg | None = None) -> Call[LegCode]:
+    """End this leg of the attempt: the operator sends the `following` one to its queue."""
+
+    def read(reply: Any) -> LegCode:
+        match reply:
+            case [code] if code in set(LegCode):
+                return LegCode(code)
+            case _:
+                raise UnexpectedReplyError("end_leg", reply)
+
+    arguments = (_checked(token), _number(attempt), fields.dump_leg(leg), fields.dump_leg(following, token))
+    return Call(script("end_leg"), _of_run(keys, attempt), arguments, read)
 
 
 def register_worker(keys: Keys, *, node: str, queues: tuple[str, ...], announced: str = "") -> Call[str]:

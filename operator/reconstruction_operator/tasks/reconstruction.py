@@ -85,6 +85,8 @@ def process_reconstruction(
                 extra=why,
             )
             raise Ignore from None
+        if conclusion.progress is not None:
+            _report_again(self, conclusion.progress)
         reason = "" if conclusion.end is None else conclusion.end.reason
         if assignment.attempt.is_bare and _in_worker(self) and reason in _GIVEN_BACK:
             logger.info("%s is requeued: %s", assignment.job, _GIVEN_BACK[reason])
@@ -152,6 +154,14 @@ def _sender(task: Task) -> Send:
             task.request_stack.pop()
 
     return send
+
+
+def _report_again(task: Task, progress: Meta) -> None:
+    """Send the newest progress once more: the operator looks at the job, and finds that its leg has ended."""
+    try:
+        _sender(task)(progress)
+    except Exception as error:  # noqa: BLE001  # the result backend may raise anything; without it, the job is seen later
+        logger.info("the end of a leg cannot be reported: %s", error)
 
 
 def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:

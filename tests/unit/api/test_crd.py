@@ -17,12 +17,12 @@ _SIZE_LIMIT_BYTES = 40_000
 _SPEC_NAMES = (
     "modelType input output parameters queue priority suspend cancelRequested cancelConfirmed backoffLimit "
     "activeDeadlineSeconds queueDeadlineSeconds ttlSecondsAfterFinished cancelReason reuse deletionPolicy "
-    "managedBy"
+    "managedBy stageQueues"
 )
 _STATUS_NAMES = (
     "observedGeneration phase phaseDetail timeDetail reason attempt failures nextAttemptTime taskId worker "
     "simulated verdict message dispatchTime startTime completionTime progress inputs outputs quality steps usage "
-    "installation reusedFrom redisLosses cancel failure warning size conditions notifications"
+    "installation reusedFrom redisLosses cancel failure warning size conditions notifications leg"
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.models.interface import StageFolder
+from reconstruction_operator.models.interface import StageElsewhere, StageFolder
 from reconstruction_operator.models.seals import SEAL
 from reconstruction_operator.models.stages import Stages, stage, stage_folder
 
@@ -303,3 +303,25 @@ def test_the_keys_of_stages_made_after_a_basis_depend_on_it(folder: StageFolder)
 
 def test_a_folder_too_large_to_be_kept_is_still_read(folder: StageFolder) -> None:
     assert read(parts(Run(Stages(replace(folder, max_bytes=3))), "first")) == "first"
+
+
+FOLLOWS = {"photos": "alignment", "cameras": "depth", "depths": "texture"}
+
+
+def test_a_run_ends_once_the_stage_before_that_of_another_queue_is_sealed(folder: StageFolder) -> None:
+    away = Stages(replace(folder, elsewhere={"depth": "gpu"}), follows=FOLLOWS)
+    away.made("photos", lambda _: None)
+
+    with pytest.raises(StageElsewhere, match="depth"):
+        away.keep("cameras", lambda _: None)
+
+    assert Stages(folder).find("cameras") is not None
+
+
+def test_a_run_goes_on_where_a_later_stage_is_finished_or_nothing_could_be_kept(folder: StageFolder) -> None:
+    keep(folder, "depths")
+    Stages(replace(folder, elsewhere={"depth": "gpu"}), follows=FOLLOWS).made("cameras", lambda _: None)
+
+    full = replace(folder, path=folder.path.with_name("full"), max_bytes=0, elsewhere={"alignment": "gpu"})
+    made = Stages(full, follows=FOLLOWS).made("photos", lambda written: (written / "a.jpg").write_bytes(b"photo"))
+    assert (made / "a.jpg").exists()

@@ -90,3 +90,32 @@ def test_a_worker_without_the_model_does_not_count() -> None:
 )
 def test_inputs_are_checked_only_for_models_that_read_them(info: ModelInfo, expected: bool) -> None:
     assert models.reads_photos("m", [offer("w", {"m": info}), UNANNOUNCED]) is expected
+
+
+STAGED = offer("cpu@a", {"photogrammetry": ModelInfo("2.0", {}, stages=("alignment", "depth"))})
+
+
+@pytest.mark.parametrize(
+    ("stage", "offers", "is_refused"),
+    [
+        pytest.param("depth", (STAGED,), False, id="known"),
+        pytest.param("dept", (STAGED,), True, id="unknown"),
+        pytest.param("dept", (STAGED, UNANNOUNCED), False, id="a-worker-without-an-announcement-may-know-it"),
+        pytest.param("dept", (CPU,), False, id="an-older-worker-announces-no-stages"),
+    ],
+)
+def test_a_job_with_an_unknown_stage_is_refused(stage: str, offers: tuple[Offer, ...], is_refused: bool) -> None:
+    spec = Spec(model_type="photogrammetry", parameters={"quality": "fast"}, stage_queues={stage: "gpu"})
+
+    assert (models.refusal(spec, offers) is not None) == is_refused
+
+
+@pytest.mark.parametrize(
+    ("stages", "text"),
+    [
+        (("depth", "texture"), "no stage is called 'dept': did you mean depth? The stages are depth, texture"),
+        ((), "the model has no stages that other workers can run"),
+    ],
+)
+def test_the_refusal_of_a_stage_names_those_that_there_are(stages: tuple[str, ...], text: str) -> None:
+    assert models.stages_problem(["dept"], stages) == f"spec.stageQueues: {text}"

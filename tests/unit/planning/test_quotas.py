@@ -33,3 +33,13 @@ def test_priority_high_is_refused_where_it_is_forbidden(
     refusal = Rules(Quotas(high=high)).refusal(spec, "maps")
 
     assert (refusal.code if refusal else None) == code
+
+
+def test_the_queue_of_a_stage_is_refused_as_the_jobs_own_queue() -> None:
+    spec = Spec(input=Location("file:///photos/banana"), stage_queues={"depth": "gpu"})
+    rules = Rules(pools=(("gpu", "maps"),))
+
+    assert rules.refusal(spec, "maps") is None
+    refusal = rules.refusal(spec, "other")
+    assert refusal is not None
+    assert refusal.code == "QUEUE_REFUSED"

@@ -157,7 +157,7 @@ def test_a_hash_without_an_attempt_reads_as_absent_and_is_logged_once(
     assert heads == [f"the value of Redis key job:{attempt}"]
 
 
-FORGOTTEN = [*[None] * (len(fields.JOB_FIELDS) - 1), "1"]
+FORGOTTEN = ["1" if name == "gone" else None for name in fields.JOB_FIELDS]
 
 
 @pytest.mark.parametrize("values", [[], [None] * len(fields.JOB_FIELDS), FORGOTTEN, None, "text", 7])

@@ -16,9 +16,11 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import AttemptRef, JobRef
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Leg
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.broker.backlog import Backlog, BacklogReader, FoundMessages
-from reconstruction_operator.contract.attempt import Orders
+from reconstruction_operator.contract.attempt import Legs, Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import transition_log
@@ -150,6 +152,8 @@ class Actor:
                 results.failed[job.key] = f"{call.script.name}: {reply}"
                 continue
             leads = True
+            if isinstance(action, planned.ReturnLeg):
+                results.changed.add(job.key)
             if isinstance(action, planned.EndAttempt):
                 results.changed.add(job.key)
                 if action.reason == "WORKER_LOST":
@@ -197,7 +201,13 @@ class Actor:
             going = [(job, action) for job, action in going if job.key not in results.failed]
         # `sent_at` covers both kinds of message, so that resends are spaced.
         marks = [
-            operator_calls.mark_sent(self.keys, job.attempt, is_order=isinstance(action, planned.DeleteFiles), **leader)
+            operator_calls.mark_sent(
+                self.keys,
+                job.attempt,
+                is_order=isinstance(action, planned.DeleteFiles),
+                leg=_leg_number(action),
+                **leader,
+            )
             for job, action in going
         ]
         replies: list[RedisError | calls.ProtocolError | None] = await calls.arun_all(self.state, marks)
@@ -245,6 +255,18 @@ def message(
             retain_seconds=action.retain_seconds,
             last=actions.job.status.failures >= spec.backoff_limit,
             reuse=spec.reuse,
+            legs=_legs(spec, action.leg),
         ),
     )
     return dispatch.Message(envelope, spec.model_type)
+
+
+def _legs(spec: Spec, leg: Leg | None) -> Legs | None:
+    if not spec.stage_queues:
+        return None
+    here = Leg() if leg is None else leg
+    return Legs(dict(spec.stage_queues), spec.queue, here.number, here.stage)
+
+
+def _leg_number(action: planned.Dispatch | planned.DeleteFiles) -> int:
+    return action.leg.number if isinstance(action, planned.Dispatch) and action.leg is not None else 0

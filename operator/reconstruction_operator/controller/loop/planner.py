@@ -16,6 +16,7 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.planning import installations
+from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.places import UNKNOWN
 from reconstruction_operator.planning.plan import Draft, complete, draft
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
@@ -94,7 +95,9 @@ class Planner:
         """Return the observation with what other components know of a waiting job."""
         refused = self.admission.refusal(entry)
         place, checked, no_model = entry.place, None, ""
-        if job.status.phase in _NOT_BEGUN:
+        if seen.is_between_legs(job):
+            no_model = self.catalogue.lacking(_in_leg(job, seen, self.timing))
+        elif job.status.phase in _NOT_BEGUN:
             refused = refused or (None if job.sent else self.catalogue.refusal(job))
             checked, no_model = entry.checked, self.catalogue.lacking(job)
         if place == UNKNOWN and not (refused or checked or no_model):
@@ -118,3 +121,9 @@ class Planner:
             _log.exception("%s could not be planned", entry.key)
             self.admission.discard(entry)
             self.failed(entry)
+
+
+def _in_leg(job: Job, seen: Observation, timing: Timing) -> Job:
+    """Return the job in its newest leg, which its status may not show yet."""
+    leg = Case(job, seen, job.created, timing).leg
+    return replace(job, status=replace(job.status, leg=leg))

@@ -11,6 +11,7 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.info import Workers
+from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.planning import models, parameters
 from reconstruction_operator.planning.models import Offer
 from reconstruction_operator.planning.quotas import Refusal
@@ -76,7 +77,7 @@ class Catalogue:
         """
         if job.spec.reuse == REQUIRED:
             return ""
-        return models.missing(job.spec, job.spec.queue, self._of_queue.get(job.queue, ()), self._offers)
+        return models.missing(job.spec, pool_of(job.queue), self._of_queue.get(job.queue, ()), self._offers)
 
     def reads_photos(self, job: Job) -> bool:
         """Whether a worker of its queue would read the job's input, as it has announced."""

@@ -83,7 +83,8 @@ class Observer:
         report: ProgressReport | None,
         now: datetime,
     ) -> Observation:
-        queue = job.record.attempt.queue if job.record else attempt.queue
+        record = job.record
+        queue = attempt.queue if record is None else record.leg.queue if record.leg else record.attempt.queue
         is_silent = job.runs and not job.alive
         if not is_silent:
             subject.silence = None

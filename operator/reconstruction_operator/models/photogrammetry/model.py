@@ -38,6 +38,7 @@ class PhotogrammetryModel:
     name: ClassVar[str] = "photogrammetry"
     version: ClassVar[str] = "21"
     shared_stages: ClassVar[tuple[str, ...]] = ("photos", "matches")
+    stage_names: ClassVar[tuple[str, ...]] = parameter_table.STAGE_NAMES
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
     # Measured on the example photos with two cores; see benchmarks/photogrammetry.py.

@@ -8,6 +8,9 @@ from typing import Any
 
 from reconstruction_operator.models.interface import ModelFailure
 
+STAGE_NAMES = ("photos", "features", "matches", "alignment", "views", "depth", "fusion", "surface", "texture")
+"""The stages that `spec.stageQueues` may name, in order: each is kept as a stage, except the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class QualitySettings:

@@ -26,7 +26,7 @@ from reconstruction_operator.models.photogrammetry.input import known as known_p
 from reconstruction_operator.models.photogrammetry.input.known import KnownPhotos
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import early
-from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
+from reconstruction_operator.models.photogrammetry.parameters import STAGE_NAMES, QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.run import Fit, Run, Scene
@@ -71,6 +71,7 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     }
 )
 NAMES = tuple(_KEPT)
+_FOLLOWS = dict(zip(NAMES, STAGE_NAMES[1:], strict=True))
 
 _PHOTOS = "photos.json"
 
@@ -94,12 +95,14 @@ def stages_of(work: Work, settings: QualitySettings) -> Stages:
     def reads(name: str) -> list[object]:
         return [getattr(settings, read) for kept in NAMES[: NAMES.index(name) + 1] for read in _KEPT[kept][1]]
 
-    return Stages.of(work, reads)
+    return Stages.of(work, reads, _FOLLOWS)
 
 
 def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
     """Report the stage after which the run resumes, if an earlier attempt or another job has finished one; or else, how
     many photos another run has had.
+
+    Raises StageElsewhere if another worker is to continue.
     """
     finished = []
     for name in NAMES:
@@ -109,7 +112,9 @@ def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
                 stages.rest_on(SPARSE)
     if finished:
         timetable.resume(_KEPT[finished[-1].name][0], str(finished[-1]))
+        stages.turn(_FOLLOWS[finished[-1].name])
         return
+    stages.turn(STAGE_NAMES[0])
     other = stages.related(PHOTOS)
     count = KnownPhotos.read(other.path).count(work.photos) if other else 0
     if other and count:

@@ -80,8 +80,11 @@ def await_registration(case: Case, state: JobState, *, suspending: bool = False)
 
 
 def put_record(case: Case) -> tuple[Action, ...]:
-    """Return what makes the record want the attempt; empty if it does."""
-    return () if case.wanted >= case.attempt else (PutRecord(case.task),)
+    """Return what makes the record want the attempt and its leg; empty if it does."""
+    record, leg = case.seen.record, case.stored.leg
+    known = record.leg.number if record is not None and record.leg is not None else 0
+    is_current = case.wanted > case.attempt or (case.wanted == case.attempt and (leg is None or known >= leg.number))
+    return () if is_current else (PutRecord(case.task, leg),)
 
 
 def grace_end(case: Case) -> datetime:

@@ -24,7 +24,7 @@ def decide(case: Case) -> Decision:
 
     A duplicate is harmless: only one worker can claim the attempt.
     """
-    deadlines = (case.active_deadline, case.queue_deadline)
+    deadlines = (case.active_deadline, case.queue_deadline, case.leg_deadline)
     due = case.stored.next_attempt_time
     if due is not None and due > case.now:
         return Decision(JobState.BACKOFF, with_attempt(case), wake=(due, *deadlines))
@@ -49,21 +49,25 @@ def dispatch(case: Case) -> Decision:
     """Send the message, since the job is admitted."""
     sent_at = case.stored.dispatch_time or (whole(case.sent_at) if case.sent_at else None)
     status = replace(
-        case.stored,
+        with_attempt(case),
         attempt=case.attempt,
         task_id=case.task.task_id,
         next_attempt_time=None,
         dispatch_time=sent_at or case.at,
     )
-    queue = case.queue if case.wanted >= case.attempt else case.job.queue
+    leg = case.leg
+    own = case.queue if case.wanted >= case.attempt else case.job.home
     retained = case.timing.retention(case.job.spec)
-    message = Dispatch(replace(case.task, queue=queue), again=sent_at is not None, retain_seconds=retained)
-    deadlines = (case.active_deadline, case.queue_deadline)
+    task = replace(case.task, queue=own if leg is None else leg.queue)
+    message = Dispatch(task, again=sent_at is not None and not case.unsent, retain_seconds=retained, leg=leg)
+    deadlines = (case.active_deadline, case.queue_deadline, case.leg_deadline)
     return Decision(JobState.QUEUED, status, (*put_record(case), message), deadlines)
 
 
 def _wait(case: Case) -> tuple[datetime, ...] | None:
-    """Return when to check a sent message again. None if it is missing and must be resent now."""
+    """Return when to check a sent message again. None if it is missing and must be resent now, or of a new leg."""
+    if case.unsent:
+        return None
     if case.sent_at is None and case.in_grace:
         return (grace_end(case),)
     if not case.observed.missing:

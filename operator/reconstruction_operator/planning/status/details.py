@@ -34,7 +34,10 @@ def with_attempt(case: Case) -> Status:
     """Return the stored status, with the observed attempt if a queue or a worker may hold something of it."""
     if not case.touched and case.seen.end is None:
         return case.stored
-    return updated(case.stored, attempt=case.attempt, task_id=case.task.task_id)
+    status, leg = case.stored, case.leg
+    if leg is not status.leg:
+        status = replace(status, leg=leg, progress=halted(status.progress))
+    return updated(status, attempt=case.attempt, task_id=case.task.task_id)
 
 
 def claimed(case: Case) -> Status:
@@ -76,6 +79,7 @@ def next_attempt(case: Case, attempt: int) -> Status:
         attempt=attempt,
         task_id=replace(case.task, number=attempt).task_id,
         worker=None,
+        leg=None,
         next_attempt_time=None,
         dispatch_time=None,
         progress=None,

@@ -60,11 +60,17 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     another = new.attempt != old.attempt
     if new.dispatch_time is not None and (old.dispatch_time is None or another):
         yield _normal("Dispatched", f"Attempt {new.attempt} was sent to queue {queue}")
+    leg = new.leg
+    if leg is not None and (old.leg is None or another or old.leg.number != leg.number):
+        why = f"No worker of queue {leg.instead_of} was free in time: stage" if leg.instead_of else "Stage"
+        event = _warning if leg.instead_of else _normal
+        yield event("Moved", f"{why} {leg.stage} of attempt {new.attempt} runs on queue {leg.queue}")
     # For a waiting job only at first: when a queue loses its workers, all its jobs change at once.
     unserved = old.phase is None and reason_of(new, _T.DISPATCHED) == "QueueUnserved"
     if unserved or _turned(old, new, _T.DISPATCHED, "NoWorker"):
         yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")
-    if new.worker is not None and (old.worker is None or another) and new.start_time is not None:
+    begun = old.worker is None or another or (leg is not None and old.phase is Phase.QUEUED is not new.phase)
+    if new.worker is not None and begun and new.start_time is not None:
         yield _normal("Started", f"Worker {new.worker} has begun attempt {new.attempt}")
     resumed = new.progress.resumed_from if new.progress else ""
     if resumed and (another or old.progress is None or old.progress.resumed_from != resumed):

@@ -68,8 +68,12 @@ def _is_unserved(case: Case) -> bool:
     return case.observed.workers == 0
 
 
+def _leg_lacks_model(case: Case) -> bool:
+    return case.leg is not None and bool(case.observed.no_model)
+
+
 def _is_quarantined(case: Case) -> bool:
-    return quarantine(case.job.queue, case.stored) is not None
+    return quarantine(case.sending, case.stored) is not None
 
 
 def _word(text: str) -> Callable[[Case, Decision], str]:
@@ -92,7 +96,7 @@ def _backing_off(case: Case, decision: Decision) -> str:
 
 
 def _unserved(case: Case, _: Decision) -> str:
-    return f"Waiting for a worker: no live worker listens to queue {case.job.queue}"
+    return f"Waiting for a worker: no live worker listens to queue {case.sending}"
 
 
 def _model(case: Case, _: Decision) -> str:
@@ -100,11 +104,11 @@ def _model(case: Case, _: Decision) -> str:
 
 
 def _redis_full(case: Case, _: Decision) -> str:
-    return f"Waiting: Redis is nearly full, and nothing is sent to queue {case.job.queue} until it has room"
+    return f"Waiting: Redis is nearly full, and nothing is sent to queue {case.sending} until it has room"
 
 
 def _in_turn(case: Case, _: Decision) -> str:
-    return f"Waiting for its turn in queue {case.job.queue}: jobs that lost the same worker are tried one at a time"
+    return f"Waiting for its turn in queue {case.sending}: jobs that lost the same worker are tried one at a time"
 
 
 def _quota(case: Case, _: Decision) -> str:
@@ -121,11 +125,15 @@ def _place(case: Case, _: Decision) -> str:
 
 def _room(case: Case, _: Decision) -> str:
     number = case.observed.place.number
-    return f"Waiting for room in queue {case.job.queue}" + (f": place {number} or better" if number else "")
+    return f"Waiting for room in queue {case.sending}" + (f": place {number} or better" if number else "")
 
 
 def _queued(case: Case, _: Decision) -> str:
-    return f"Waiting in queue {case.job.queue}"
+    leg = case.leg
+    if leg is None:
+        return f"Waiting in queue {case.sending}"
+    tried = f": no worker of queue {leg.instead_of} was free in time" if leg.instead_of else ""
+    return f"Waiting in queue {leg.queue} for stage {leg.stage}{tried}"
 
 
 _TABLE: Final = (
@@ -140,6 +148,7 @@ _TABLE: Final = (
     _Row(Kind.QUEUE_UNSERVED, JobState.WAITING, _is_unserved, _word("no worker"), _unserved),
     _Row(Kind.NO_WORKER, JobState.QUEUED, _is_unserved, _word("no worker"), _unserved),
     _Row(Kind.MODEL_UNSERVED, JobState.WAITING, lambda case: case.observed.no_model, _word("no model"), _model),
+    _Row(Kind.NO_WORKER, JobState.QUEUED, _leg_lacks_model, _word("no model"), _model),
     _Row(
         Kind.REDIS_FULL, JobState.WAITING, lambda case: case.observed.place.redis_full, _word("Redis full"), _redis_full
     ),

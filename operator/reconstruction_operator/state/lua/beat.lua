@@ -1,6 +1,6 @@
 -- Heartbeat of a running attempt, which asks whether it may continue. Returns {owned, cancelled, stop, drain_at}.
 local job_key, alive_key, cancel_key, draining_key, epoch_key = unpack(KEYS)
-local token, worker, life, attempt, task_ttl_ms, alive_ttl_ms = unpack(ARGV)
+local token, worker, life, attempt, task_ttl_ms, alive_ttl_ms, leg = unpack(ARGV)
 
 local job, mine = job_at(job_key), tonumber(attempt)  -- nil for a bare task
 local has_flag = redis.call('EXISTS', cancel_key, draining_key) > 0
@@ -30,6 +30,9 @@ if mine then
   -- Continue, but write nothing that would remain.
   if job.wanted ~= mine then return answer(true) end
 end
+local number = leg_of(leg)
+if job.leg_number > number then return superseded() end  -- this run has ended its leg
+if job.leg_number < number then job.token, job.leg = nil, leg end  -- Redis holds older data, of an earlier leg
 if job.token and job.token ~= token then return superseded() end
 -- A beat after the attempt's own end is harmless, and must not bring it back to life.
 if job.outcome then return answer(job.ended_by == token) end
@@ -38,6 +41,7 @@ keep_alive(alive_key, alive_ttl_ms, token)
 local epoch = epoch_at(epoch_key)
 if not job.token or (epoch and job.epoch ~= epoch) then
   local claim = claim_of(job, token, worker, epoch)
+  if number > 0 then claim.leg = job.leg end
   if mine then write(job_key, claim) else put(job_key, task_ttl_ms, claim) end
 elseif not mine then
   redis.call('PEXPIRE', job_key, task_ttl_ms)

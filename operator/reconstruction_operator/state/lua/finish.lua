@@ -1,11 +1,11 @@
 -- The one point where success, failure and cancel are decided. Returns {code, end}.
 local job_key, alive_key, cancel_key, request_key, epoch_key = unpack(KEYS)
-local token, worker, attempt, task_ttl_ms, outcome, details, has_deleted = unpack(ARGV)
+local token, worker, attempt, task_ttl_ms, outcome, details, has_deleted, leg = unpack(ARGV)
 
 local job, is_bare = job_at(job_key), attempt == ''
 if not is_bare and job.wanted ~= tonumber(attempt) then return {'superseded'} end
 if job.outcome then return {job.ended_by == token and 'already' or 'superseded', end_of(job)} end
-if job.token and job.token ~= token then return {'superseded'} end
+if (job.token and job.token ~= token) or job.leg_number > leg_of(leg) then return {'superseded'} end
 if outcome ~= 'Cancelled' and is_set(cancel_key) then return {'cancelled'} end
 
 -- A bare task has no operator that would repeat it: its message goes back to the queue, for any worker.

@@ -71,8 +71,16 @@ end
 -- The fields of a job or of a bare task: the record, the claim, the stop, the end. `gone`: see forget.lua.
 local FIELDS = {
   'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted',
-  'token', 'owner', 'claimed_at', 'epoch', 'stop', 'outcome', 'ended_at', 'ended_by', 'details', 'lost', 'gone',
+  'token', 'owner', 'claimed_at', 'epoch', 'stop', 'outcome', 'ended_at', 'ended_by', 'details', 'lost', 'gone', 'leg',
 }
+
+-- Returns the number of a leg, 0 for the first one of an attempt, and the token that ended the leg before.
+-- The text has the number, the queue, the stage and the token.
+local function leg_of(text)
+  local number, queue, stage, token = string.match(text or '', '^(%d+) (%S+) (%l[-%l%d]*) (%S+)$')
+  if not (whole(number, 1, 999) and queue_of(queue) and #stage <= 32 and token_of(token)) then return 0 end
+  return tonumber(number), token
+end
 
 -- Returns the valid fields of a job by name; `wanted` is its attempt. Claim, stop and end are those of that attempt.
 local function job_at(key)
@@ -82,6 +90,7 @@ local function job_at(key)
   job.token = token_of(job.token)
   job.stop = job.stop and REASONS[job.stop] and job.stop
   job.outcome = job.outcome and OUTCOMES[job.outcome] and job.outcome
+  job.leg_number, job.left_by = leg_of(job.leg)
   return job
 end
 

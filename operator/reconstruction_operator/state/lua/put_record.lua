@@ -1,7 +1,7 @@
 -- Record which attempt of a job is wanted. The number never decreases, unless it is too far ahead to be ours
 -- (`fields.MAX_AHEAD`). Returns {'ok', the fields of the job that are then valid}.
 local _, records_key, job_key, alive_key = unpack(KEYS)
-local _, install_id, job_id, attempt, queue, namespace, name = unpack(ARGV)
+local _, install_id, job_id, attempt, queue, namespace, name, leg = unpack(ARGV)
 
 if type(redis.pcall('SADD', records_key, job_id)) == 'table' then  -- an error
   local kind = redis.call('TYPE', records_key).ok
@@ -11,6 +11,8 @@ end
 
 local job, mine = job_at(job_key), tonumber(attempt)
 local record = {queue = queue, install_id = install_id, namespace = namespace, name = name}
+local is_later = leg ~= '' and leg_of(leg) > (job.wanted == mine and job.leg_number or 0)
+record.leg = is_later and leg or nil
 if job.wanted == mine then
   write(job_key, record)
   redis.call('PERSIST', job_key)

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconstruction_operator.api.identity import AttemptRef, JobRef
+from reconstruction_operator.api.status import Leg
+from reconstruction_operator.contract.attempt import Legs
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.pools import pool_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,19 @@ class Assignment:
     def job(self) -> JobRef:
         """The job, whose text is its name in logs: default/banana; of a bare task its id."""
         return self.envelope.attempt.job
+
+    @property
+    def leg(self) -> Leg | None:
+        """The leg of the attempt; None: its first."""
+        legs = self.envelope.orders.legs
+        return None if legs is None or not legs.number else Leg(legs.number, self.attempt.queue, legs.stage)
+
+    def next_leg(self, stage: str) -> Leg:
+        """Return the leg after this one, which begins with a stage for another queue."""
+        legs = self.envelope.orders.legs or Legs()
+        queue = legs.queues.get(stage, legs.home)
+        suffix = self.attempt.queue.removeprefix(pool_of(self.attempt.queue))
+        return Leg(legs.number + 1, queue + suffix, stage)
 
     @property
     def log_fields(self) -> Mapping[str, object]:

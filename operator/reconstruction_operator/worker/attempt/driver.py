@@ -13,13 +13,14 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.exhaustion import ExhaustedError
+from reconstruction_operator.models.interface import StageElsewhere
 from reconstruction_operator.state.replies import BeatReply, ClaimCode, ClaimReply
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
-from reconstruction_operator.worker.attempt.progress import ProgressSender, Send
+from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender, Send
 from reconstruction_operator.worker.attempt.run import AttemptRun
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import InterruptedRunError
@@ -44,6 +45,7 @@ class Conclusion:
 
     end: End | None  # the end that counts; None: the attempt belongs to another run
     failure: ReconstructionFailedError | None = None  # the run's own end, even if a cancel came first
+    progress: Meta | None = None  # of a run that ended its leg: sending it again tells the operator of that
 
 
 class NotClaimedError(Exception):
@@ -64,7 +66,7 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
 
     """
     token = uuid.uuid4().hex
-    ownership = Ownership(assignment.attempt, token, assignment.worker)
+    ownership = Ownership(assignment.attempt, token, assignment.worker, assignment.leg)
     claim, asked_at = _claim(ownership, patience.claim_seconds)
     if claim.code is not ClaimCode.CLAIMED:
         raise NotClaimedError(claim.code)
@@ -107,6 +109,15 @@ def carry_out(
     except InterruptedRunError as error:
         where = ending.place_of(run.reached, time.monotonic() - begun)
         end = ending.end_of_interruption(error.interruption, where, assignment.worker)
+    except StageElsewhere as error:
+        following = assignment.next_leg(error.stage)
+        run.leave()
+        interruption = ending.end_leg(following, ownership, heartbeat, patience_seconds=patience_seconds)
+        if interruption is None:
+            observer.left(following)
+            return Conclusion(None, progress=observer.meta)
+        where = ending.place_of(run.reached, time.monotonic() - begun)
+        end = ending.end_of_interruption(interruption, where, assignment.worker)
     if end is not None and end.outcome is Outcome.FAILED and run.result is not None:
         end = ending.with_result(end, run.result)
         failure = failure and ReconstructionFailedError(end.reason, end.message)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import OutputFile, Outputs
+from reconstruction_operator.api.status import Leg, OutputFile, Outputs
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
@@ -18,7 +18,7 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.replies import FinishCode, FinishReply
+from reconstruction_operator.state.replies import FinishCode, FinishReply, LegCode
 from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.worker import job_deletion
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
@@ -181,6 +181,32 @@ def _delete_files(ownership: Ownership) -> bool:
         logger.error("could not delete the files of job %s: %s", ownership.attempt.job_id, error)  # noqa: TRY400  # the message is enough
         return False
     return True
+
+
+def end_leg(
+    following: Leg, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float
+) -> Interruption | None:
+    """End this leg of the attempt; return why the attempt ends instead, or None. While Redis is unavailable, this
+    function retries.
+
+    Raises RedisAwayTooLongError after `patience_seconds` without Redis.
+    """
+    deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            code = ownership.end_leg(following)
+            if code is LegCode.ENDED:
+                heartbeat.cease()
+                return None
+            heartbeat.confirm()
+            return heartbeat.interruption or Interruption(InterruptionKind.SUPERSEDED)
+        except (RedisError, calls.ProtocolError) as error:
+            if time.monotonic() > deadline:
+                raise RedisAwayTooLongError(f"the end of a leg could not be recorded: {error}") from error
+        if heartbeat.superseded:
+            return heartbeat.interruption
+        threading.Event().wait(pause)
+        pause = min(2 * pause, _LAST_PAUSE_SECONDS)
 
 
 def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: float) -> FinishReply:

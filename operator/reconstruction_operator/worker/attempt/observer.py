@@ -13,7 +13,7 @@ from celery.signals import worker_process_shutdown, worker_shutdown
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.api.status import Inputs, Leg, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
@@ -24,7 +24,7 @@ from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
 from reconstruction_operator.telemetry.spans import Span, SpanIds
 from reconstruction_operator.worker.attempt.assignment import Assignment
-from reconstruction_operator.worker.attempt.progress import ProgressSender
+from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
 from reconstruction_operator.worker.model.usage import ModelUsage
 
@@ -49,6 +49,7 @@ class AttemptObserver:
     usage: ModelUsage | None = field(init=False, default=None)
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     quality: Mapping[str, str] = field(init=False, default_factory=dict)  # what is known of the result's
+    meta: Meta | None = field(init=False, default=None)  # the newest report
     _begun: _Moment = field(init=False)
     _paced_from: _Moment = field(init=False)
     _ended: list[tuple[str, float]] = field(init=False, default_factory=list)
@@ -86,6 +87,7 @@ class AttemptObserver:
             meta["base"] = round(reached.base, 4)
         if reached.remaining_seconds is not None:
             meta["remaining"] = round(reached.remaining_seconds, 1)
+        self.meta = meta
         self.sender.offer(meta, keep=keep)
 
     def read(self, inputs: Inputs) -> None:
@@ -117,6 +119,11 @@ class AttemptObserver:
         current = [] if self._step is None else [(self._step[0].name, self.monotonic() - self._step[1].seconds)]
         return dict([*self._ended, *current])
 
+    def left(self, following: Leg) -> None:
+        """Report that the run has ended its leg, and that the attempt continues on another queue."""
+        logger.info("%s continues on queue %s with stage %s", self.assignment.job, following.queue, following.stage)
+        self._conclude("Moved", following.stage, "")
+
     def ended(self, end: End | None) -> None:
         """Report the end that counts; None if the attempt belongs to another run."""
         outcome = _SUPERSEDED if end is None else end.outcome.value
@@ -126,9 +133,15 @@ class AttemptObserver:
         self._end_step(completed=succeeded, error=error)
         if end is not None and succeeded and end.outputs is not None:
             report(metrics.OUTPUT, end.outputs.bytes, self.model)
-        now = self._moment()
         report(metrics.ATTEMPTS, 1, self.model, outcome, reason)
-        self._log_end(outcome, reason, "" if end is None else end.message, now.seconds - self._begun.seconds)
+        seconds = self.monotonic() - self._begun.seconds
+        self._log_end(outcome, reason, "" if end is None else end.message, seconds)
+        self._conclude(outcome, reason, error)
+
+    def _conclude(self, outcome: str, reason: str, error: str) -> None:
+        """Emit the span of the run."""
+        self._end_step(completed=False, error=error)
+        now = self._moment()
         attributes = {
             "job.id": self.assignment.job.uid,
             **self._messaging,

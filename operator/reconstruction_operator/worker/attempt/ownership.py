@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from reconstruction_operator.api.identity import AttemptRef
+from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
+from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply, LegCode
 
 T = TypeVar("T")
 
@@ -26,15 +27,20 @@ class Ownership:
     attempt: AttemptRef
     token: str  # random for each delivery
     worker: str
+    leg: Leg | None = None  # None: the attempt's first
     keys: Keys = field(default_factory=Keys)
 
     def claim(self) -> ClaimReply:
         """Claim the attempt for this delivery."""
-        return self._run(worker_calls.claim(self.keys, self.attempt, token=self.token, worker=self.worker))
+        return self._run(
+            worker_calls.claim(self.keys, self.attempt, token=self.token, worker=self.worker, leg=self.leg)
+        )
 
     def beat(self) -> BeatReply:
         """Keep the claim alive; the reply shows whether the run may continue."""
-        return self._run(worker_calls.beat(self.keys, self.attempt, token=self.token, worker=self.worker, life=LIFE))
+        return self._run(
+            worker_calls.beat(self.keys, self.attempt, token=self.token, worker=self.worker, life=LIFE, leg=self.leg)
+        )
 
     def cancelled(self) -> bool:
         """Whether the job's cancel is confirmed. Cheaper than a beat."""
@@ -42,7 +48,13 @@ class Ownership:
 
     def finish(self, end: End) -> FinishReply:
         """Record `end`, unless another end counts."""
-        return self._run(worker_calls.finish(self.keys, self.attempt, token=self.token, end=end))
+        return self._run(worker_calls.finish(self.keys, self.attempt, token=self.token, end=end, leg=self.leg))
+
+    def end_leg(self, following: Leg) -> LegCode:
+        """End this leg of the attempt, for the `following` one."""
+        return self._run(
+            worker_calls.end_leg(self.keys, self.attempt, token=self.token, following=following, leg=self.leg)
+        )
 
     def _run(self, call: calls.Call[T]) -> T:
         return calls.run(job_manager.get_redis_client(), call)

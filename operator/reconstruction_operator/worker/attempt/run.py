@@ -18,7 +18,8 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.kept_stages import Origin, RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.models.interface import ModelFailure, Result, StageFolder, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Result, StageElsewhere, StageFolder, Step, Work
+from reconstruction_operator.planning.models import stages_problem
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -73,11 +74,12 @@ class AttemptRun:
 
         The result is published even if its copy was refused, failed or timed out.
 
-        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed.
+        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed, StageElsewhere if
+        another worker is to continue.
         """
         try:
             return self._execute()
-        except InterruptedRunError:
+        except (InterruptedRunError, StageElsewhere):
             raise
         except SupersededError:
             raise InterruptedRunError(Interruption(InterruptionKind.SUPERSEDED)) from None
@@ -92,6 +94,13 @@ class AttemptRun:
             failure = failure_of(error, file_handler.job_dir(assignment.job.uid))
             self._quota.end()
             raise with_room(failure, assignment.job.namespace, self._workspace, self._heartbeat.wait) from error
+
+    def leave(self) -> None:
+        """Keep what the next leg of the attempt needs, and delete all else: from then on it belongs to that leg."""
+        self._quota.end()
+        if self._workspace is not None:
+            workspace.keep_for_the_next(self._workspace, stages=True)
+            self._quota.settle()
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts, and photos and stages for the next attempt or other
@@ -141,6 +150,7 @@ class AttemptRun:
         choice = choose(assignment.model_type, assignment.envelope.parameters) if runs else None
         if choice is not None:
             self._observer.model = choice.model.name
+            self._check_stages(choice)
         space, sealed = call_interruptibly(partial(self._begin, choice), check)
         if sealed is not None:
             logger.info("job %s already has a sealed output of task %s", assignment.job.uid, sealed.attempt.task_id)
@@ -179,6 +189,14 @@ class AttemptRun:
             foreign = pools.refusal(config.settings.POOL_NAMESPACES, pool, attempt.job.namespace)
             if foreign:
                 raise ModelFailure("QUEUE_REFUSED", foreign)
+
+    def _check_stages(self, choice: Choice) -> None:
+        """Raise ModelFailure if spec.stageQueues names a stage that the model does not have."""
+        assignment, legs = self._assignment, self._assignment.envelope.orders.legs
+        if legs is not None and choice.model.name == assignment.model_type:
+            problem = stages_problem(legs.queues, choice.stage_names)
+            if problem:
+                raise ModelFailure("INVALID_SPEC", problem)
 
     def _begin(self, choice: Choice | None) -> tuple[Workspace, Manifest | None]:
         """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
@@ -294,4 +312,6 @@ def stage_folder(stages: RunStages, assignment: Assignment, choice: Choice, load
     family = choice.stages_key("")
     if loaded.digest and not attempt.is_bare:
         stages.share(key, Origin(family, loaded.digests), choice.shared_stages)
-    return StageFolder(stages.folder, key, attempt.number, most, attempt.job_id, attempt.job.name, family)
+    legs = assignment.envelope.orders.legs
+    elsewhere = {} if legs is None else legs.elsewhere(choice.stage_names, pools.pool_of(attempt.queue))
+    return StageFolder(stages.folder, key, attempt.number, most, attempt.job_id, attempt.job.name, family, elsewhere)

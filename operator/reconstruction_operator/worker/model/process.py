@@ -22,7 +22,7 @@ from typing import Self
 from reconstruction_operator import config, exhaustion
 from reconstruction_operator.models import exchange, registry
 from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, ProgressMessage, RunRequest
-from reconstruction_operator.models.interface import Model, ModelFailure, Report, Result, Work
+from reconstruction_operator.models.interface import Model, ModelFailure, Report, Result, StageElsewhere, Work
 from reconstruction_operator.transfer.objects.environment import is_secret
 from reconstruction_operator.units import megabytes
 from reconstruction_operator.worker.model.usage import ModelUsage, UsageWatch
@@ -63,8 +63,8 @@ def run_model(
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. MODEL_MEMORY_BYTES limits the resident
     memory of all its processes together. `used` is called with the measured usage of the processes, however they ended.
 
-    Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it
-    could not be started (ExhaustedError for lack of processes).
+    Raises ModelFailure and StageElsewhere as the model does; ModelFailure with OUT_OF_MEMORY or BACKEND_CRASHED if the
+    process died; OSError if it could not be started (ExhaustedError for lack of processes).
     """
     if not model.isolated:
         return _with_warnings(model, work, model.run(work, report))
@@ -278,6 +278,8 @@ def _judged(outcome: ModelMessage | None, process: _ModelProcess, what: str, new
             return outcome
         case exchange.FailureMessage(reason, text):
             raise ModelFailure(reason, text)
+        case exchange.ElsewhereMessage(stage):
+            raise StageElsewhere(stage)
         case exchange.DefectMessage(text):
             logger.error("%s with an unexpected exception:\n%s", what, text)
             raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")

@@ -36,6 +36,11 @@ class Choice:
         """The stages of which a run with some of the same photos uses parts."""
         return tuple(getattr(self.model, "shared_stages", ()))
 
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages that may run on workers of another queue each."""
+        return tuple(getattr(self.model, "stage_names", ()))
+
     def stages_key(self, input_digest: str) -> str:
         """Return the key of the model's stages: the digest of the input (empty for a simulation, and for what stages of
         all inputs have in common) and of what computes them.
@@ -78,6 +83,7 @@ def announced_models() -> dict[str, ModelInfo]:
             version=registry.version(model.name),
             parameters=_schema(name, model) or None,
             simulated=model.name == PLACEHOLDER,
+            stages=tuple(getattr(model, "stage_names", ())) if model.name == name else (),
             reads_photos=model.max_photos > 0,
         )
     return choices
