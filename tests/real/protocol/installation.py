@@ -135,7 +135,7 @@ class Installation(Operators):
             run.heartbeat.poll()
             held = self.now().fields(self.keys.job(run.message.job))
             if held and held.get("token") == run.token:
-                self.granted[run.message.task] = run.token  # it may have registered again
+                self.granted[run.message.part] = run.token  # it may have registered again
 
     def advance(self, run: Run, points: int) -> None:
         """Run to its next points, or to its end."""

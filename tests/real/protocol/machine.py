@@ -20,7 +20,7 @@ from reconstruction_operator.worker.attempt.ownership import LIFE
 
 from tests.real.protocol.installation import WORKERS
 from tests.real.protocol.promises import Promises
-from tests.real.protocol.world import Snapshot
+from tests.real.protocol.world import MOVING, Snapshot
 
 JOBS: Final = ("job-a", "job-b", "job-c")
 
@@ -30,6 +30,7 @@ ALWAYS: Final = {
     "a message is taken": 6,
     "a run continues": 14,
     "a run beats": 5,
+    "a run ends its leg": 2,
     "a user cancels in two steps": 1,
 }
 SOMETIMES: Final = {
@@ -83,6 +84,7 @@ class Protocol(Promises, RuleBasedStateMachine):
         self.happenings: list[str] = []
         self.snapshots: list[Snapshot] = []
         self.sound = False  # until a promise is broken
+        MOVING.clear()  # tokens of another example
 
     @initialize(faults=st.sets(st.sampled_from(sorted(SOMETIMES)), min_size=8))
     def start(self, faults: set[str]) -> None:
@@ -261,6 +263,11 @@ class Protocol(Promises, RuleBasedStateMachine):
                 self.advance(run, data.draw(st.sampled_from([1, 1, 2, 3, 5, 8, 100])))
             case "a run beats":
                 self.beat(run)
+            case (
+                "a run ends its leg"
+            ):  # the stage after it is for the other queue, at first, and then for the first one
+                MOVING[run.token] = "third" if run.message.leg else "second"
+                self.advance(run, data.draw(st.sampled_from([1, 5, 100])))
             case "a file cannot be changed":
                 while not run.fiber.over and run.fiber.point not in CHANGES:
                     self.advance(run, 1)

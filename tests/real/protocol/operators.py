@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import Leg, Status
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.entry import Entry, Subject
 from reconstruction_operator.controller.kube.installation import Installation
@@ -42,6 +42,7 @@ TIMING: Final = Timing(
     backoff_max_seconds=0.0,
     cancel_ttl_seconds=config.CANCEL_TTL_SECONDS,
     progress_seconds=0.0,
+    stage_queue_patience_seconds=LONG_SECONDS,  # for ever: what returns a leg has tests of its own
 )
 WINDOW: Final = 2  # messages that may wait in the queue when an operator sends another one
 
@@ -227,14 +228,16 @@ class Operators(LossyRedis):
             seen,
             silent_seconds=0.0 if seen.alive else LONG_SECONDS,
             workers=1,
-            missing=self._place(task.task_id) is None,
+            missing=self._place(task.task_id, seen.record.leg if seen.record else None) is None,
             order_missing=self._place(Message(task.job_id, 0).task) is None,
         )
 
-    def _place(self, task: str) -> Message | Run | None:
-        """Where a message of the attempt is: in the queue, or at a worker. Attempt 0 is the order to delete files."""
-        waiting: Iterator[Message | Run] = (message for message in self.messages if message.task == task)
-        taken = (run for run in self.runs.values() if run.message.task == task)
+    def _place(self, task: str, leg: Leg | None = None) -> Message | Run | None:
+        """Where a message of the leg is: in the queue, or at a worker. Attempt 0 is the order to delete files."""
+        waiting: Iterator[Message | Run] = (
+            message for message in self.messages if (message.task, message.leg) == (task, leg)
+        )
+        taken = (run for run in self.runs.values() if (run.message.task, run.message.leg) == (task, leg))
         return next(chain(waiting, taken), None)
 
     def _act(self, operator: Operator, job: Job, seen: Observation, now: datetime, *, writes: bool) -> None:
@@ -252,10 +255,11 @@ class Operators(LossyRedis):
             return
         job = key.job_id
         match action:
-            case planned.Dispatch(task):
-                self._dispatch(operator, task)
+            case planned.Dispatch(task, leg=leg):
+                following = leg and replace(leg, since=None, instead_of="")
+                self._dispatch(operator, task, following)
                 if self._lives_on():
-                    self.order(operator, operator_calls.mark_sent, attempt=task)
+                    self.order(operator, operator_calls.mark_sent, attempt=task, leg=leg.number if leg else 0)
                 else:
                     self.unmarked.add(task.task_id)
             case planned.DeleteFiles():
@@ -279,7 +283,7 @@ class Operators(LossyRedis):
         self._budget -= 1
         return self._budget >= 0
 
-    def _dispatch(self, operator: Operator, task: AttemptRef) -> None:
+    def _dispatch(self, operator: Operator, task: AttemptRef, leg: Leg | None) -> None:
         """Send a message. The window holds, and nothing is sent that waits in the queue or that a worker has taken."""
         try:
             calls.run(self.client, operator_calls.assert_leader(self.keys, fence=operator.fence, install_id=INSTALL))
@@ -288,20 +292,20 @@ class Operators(LossyRedis):
             return
         if operator is self.operators[self.leader]:  # the other one gets here only if Redis has lost the fence as well
             assert len(self.messages) < WINDOW, f"{task} was sent beyond the window: {self.messages}"
-            there = self._place(task.task_id)
-            excused = task.task_id in self.stray or self._forgot(task)
+            there = self._place(task.task_id, leg)
+            excused = task.task_id in self.stray or self._forgot(task, leg)
             assert there is None or excused, f"{task} was sent again, and its message is {there}"
         else:
             self.stray.add(task.task_id)
-        self.messages.append(Message(task.job_id, task.number))
+        self.messages.append(Message(task.job_id, task.number, leg=leg))
 
-    def _forgot(self, task: AttemptRef) -> bool:
-        """Whether neither status nor record showed that the attempt was sent.
+    def _forgot(self, task: AttemptRef, leg: Leg | None) -> bool:
+        """Whether neither status nor record showed that the attempt was sent; of a leg, only the record can.
 
         A second message is harmless: the claim drops it.
         """
         status = self._planned_from
-        is_stored = status.attempt == task.number and status.dispatch_time is not None
+        is_stored = leg is None and status.attempt == task.number and status.dispatch_time is not None
         return not is_stored and (task.task_id in self.unmarked or self.emptied)
 
 

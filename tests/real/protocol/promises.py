@@ -68,8 +68,8 @@ class Promises(Installation):
     # --- Whenever a run moves
 
     def begun(self, run: Run) -> None:
-        """An attempt is claimed once, and a finished job begins no attempt."""
-        task, job = run.message.task, run.message.job
+        """A leg of an attempt is claimed once, and a finished job begins no attempt."""
+        task, job = run.message.part, run.message.job
         assert task not in self.granted, f"{task} was given to {self.granted[task]}, and then to {run.token}"
         self.granted[task] = run.token
         thing = self.objects[job]
@@ -139,7 +139,11 @@ class Promises(Installation):
         counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
         assert len(counts) <= 1, f"{counts} all succeeded"
         final = [task for task, end in ends.items() if end["outcome"] in (Outcome.SUCCEEDED, Outcome.CANCELLED)]
-        later = [task for task in self.granted if task.startswith(f"{job}-") and task > max(final, default="~")]
+        later = [
+            task
+            for task in self.granted
+            if task.startswith(f"{job}-") and task.partition(".")[0] > max(final, default="~")
+        ]
         assert not later, f"{later} began after {final}"
 
     def _a_confirmed_cancel_is_no_success(self, state: Contents, job: str, ends: dict[str, dict[str, Any]]) -> None:

@@ -4,20 +4,20 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.contract.attempt import SupersededError
+from reconstruction_operator.api.status import Leg, Phase, Status
+from reconstruction_operator.contract.attempt import Legs, Orders, SupersededError
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, StageElsewhere, Step, Work
 from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimCode
 from reconstruction_operator.state.timeline import Timeline
@@ -35,6 +35,7 @@ INSTALL: Final = "install"
 NAMESPACE: Final = "namespace"
 BORN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_SECONDS: Final = 1e9
+STAGE_QUEUES: Final = {"second": "gpu"}
 
 
 @dataclass
@@ -42,7 +43,11 @@ class Object:
     """A job in the API server."""
 
     key: JobRef
-    spec: Spec = field(default_factory=lambda: Spec(model_type="placeholder", input=Location("file:///photos/set")))
+    spec: Spec = field(
+        default_factory=lambda: Spec(
+            model_type="placeholder", input=Location("file:///photos/set"), stage_queues=STAGE_QUEUES
+        )
+    )
     status: Status = field(default_factory=Status)
     deleted: bool = False
 
@@ -130,10 +135,16 @@ class Message:
     job: str
     attempt: int
     tries: int = 0
+    leg: Leg | None = None
 
     @property
     def task(self) -> str:
         return f"{self.job}-{self.attempt}"
+
+    @property
+    def part(self) -> str:
+        """The task and its leg: what is claimed once."""
+        return f"{self.task}.{self.leg.number}" if self.leg else self.task
 
 
 @dataclass(frozen=True)
@@ -152,7 +163,9 @@ class Run:
     ) -> None:
         self.message = message
         ref = AttemptRef(JobRef(NAMESPACE, message.job, message.job, INSTALL), message.attempt, "celery")
-        self.ownership = Ownership(ref, token, worker)
+        if message.leg is not None:
+            ref = replace(ref, queue=message.leg.queue)
+        self.ownership = Ownership(ref, token, worker, message.leg)
         self.heartbeat: Heartbeat | None = None  # once it has its claim
         self.end: End | None = None
         self._fails = fails
@@ -185,10 +198,12 @@ class Run:
             first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
             first_asked_at=time.monotonic(),
         )
+        leg = self.message.leg or Leg()
         envelope = Envelope(
             self.ownership.attempt,
             output_uri=self._output_uri,
             parameters={"token": self.token, "fails": self._fails},
+            orders=Orders(legs=Legs(STAGE_QUEUES, "celery", leg.number, leg.stage)),
         )
         assignment = Assignment(envelope, "plain", self.ownership.worker)
         unsent = ProgressSender(lambda _: None, flush=False)  # not started
@@ -204,6 +219,10 @@ class Worker:
     inventory: tuple[str, list[AttemptRef]] | None = None  # found and not reported yet, and in which epoch
 
 
+MOVING: Final[dict[str, str]] = {}
+"""The runs that end their leg at their next point, by token, and the stage that follows."""
+
+
 class PlainModel:
     """Model that writes the token of its run."""
 
@@ -212,6 +231,7 @@ class PlainModel:
     step_shares: ClassVar[Mapping[Step, float]] = {Step.RECONSTRUCT: 1.0}
     min_photos: ClassVar[int] = 1
     max_photos: ClassVar[int] = 1
+    stage_names: ClassVar[tuple[str, ...]] = ("first", "second", "third")
 
     def unavailable(self) -> str | None:
         return None
@@ -223,6 +243,8 @@ class PlainModel:
         report(Step.RECONSTRUCT, 0.0)
         Fiber.pause_at("the model runs")
         report(Step.RECONSTRUCT, 0.5)
+        if (following := MOVING.pop(str(work.parameters["token"]), "")) != "":
+            raise StageElsewhere(following)
         if work.parameters["fails"]:
             raise ModelFailure("BACKEND_CRASHED", "as ordered")
         (work.output_dir / "model.glb").write_text(str(work.parameters["token"]))
