@@ -12,6 +12,16 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Create a drawing of lines that lies over another element, and that screen readers skip. */
+export function drawing(kind, count) {
+  const name = "http://www.w3.org/2000/svg";
+  const lines = document.createElementNS(name, "svg");
+  lines.setAttribute("class", `lines ${kind}`);
+  lines.setAttribute("aria-hidden", "true");
+  for (let at = 0; at < count; at += 1) lines.append(document.createElementNS(name, "line"));
+  return lines;
+}
+
 /** Set a text only if it differs: screen readers announce each change. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

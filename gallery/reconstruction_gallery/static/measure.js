@@ -1,21 +1,17 @@
 // Measuring: the distance between two points that the user places on the mesh.
 
-import { h, setText } from "./dom.js";
+import { drawing, h, setText } from "./dom.js";
 import { length } from "./format.js";
 
 const STILL = 5; // px: a pointer that moves further turns the mesh
-const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Return `tools` for the bar of the viewer, and `lines`, which lie over it. `metres`: whether the mesh is in metres; otherwise the
  * user can enter the real length of one distance.
  */
 export function measuring(viewer, metres) {
-  const lines = document.createElementNS(SVG, "svg");
-  lines.setAttribute("class", "lines");
-  lines.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS(SVG, "line");
-  lines.append(line);
+  const lines = drawing("distances", 1);
+  const [line] = lines.children;
   const toggle = h("button", { type: "button", "aria-pressed": "false", onclick: () => turn(!isOn) }, "Measure");
   const middle = h("button", { type: "button", hidden: true, onclick: inTheMiddle }, "Point in the middle");
   const said = h("output", { class: "distance" });

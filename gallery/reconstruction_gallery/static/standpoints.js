@@ -1,9 +1,7 @@
 // Standpoints: where more photos would show most, as numbers in the scene, each with its picture and its sentence.
 
-import { h } from "./dom.js";
+import { drawing, h } from "./dom.js";
 import { fileUrl } from "./format.js";
-
-const SVG = "http://www.w3.org/2000/svg";
 
 /** Return the standpoints that the result advises; none if it has no such file, or an unreadable one. */
 export async function advised(key, result) {
@@ -24,10 +22,7 @@ export async function advised(key, result) {
  * called with the positions that the viewer is to show beside the mesh.
  */
 export function standpointMarks(viewer, standpoints, turned) {
-  const lines = document.createElementNS(SVG, "svg");
-  lines.setAttribute("class", "lines sights");
-  lines.setAttribute("aria-hidden", "true");
-  lines.append(...standpoints.map(() => document.createElementNS(SVG, "line")));
+  const lines = drawing("sights", standpoints.length);
   const title = standpoints.length === 1 ? "Where one more photo helps" : `Where ${standpoints.length} more photos help`;
   const tool = h("button", { type: "button", "aria-pressed": "false", onclick: () => turn(!isOn) }, title);
   const entries = standpoints.map((one, at) => h("li", {},

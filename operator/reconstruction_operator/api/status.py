@@ -287,8 +287,8 @@ class Status:
     )
     leg: Leg | None = member(
         None,
-        "The current leg of the attempt, if spec.stageQueues has moved it to other workers. worker is the one of this "
-        "leg.",
+        "The current leg of the attempt, if spec.stageQueues has moved it to other workers. Once it has begun, worker "
+        "is the one of this leg.",
         absent="the attempt's first leg, on spec.queue",
     )
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")

@@ -160,7 +160,8 @@ def _report_again(task: Task, progress: Meta) -> None:
     """Send the newest progress once more: the operator looks at the job, and finds that its leg has ended."""
     try:
         _sender(task)(progress)
-    except Exception as error:  # noqa: BLE001  # the result backend may raise anything; without it, the job is seen later
+    except Exception as error:  # noqa: BLE001  # the result backend may raise anything
+        # Without it, the operator looks at the job once it finds no heartbeat.
         logger.info("the end of a leg cannot be reported: %s", error)
 
 

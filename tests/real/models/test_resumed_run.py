@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from reconstruction_operator.models.interface import StageFolder
+from reconstruction_operator.models.interface import StageElsewhere, StageFolder
 from reconstruction_operator.models.photogrammetry import pipeline
+from reconstruction_operator.models.photogrammetry.parameters import STAGE_NAMES
 
 from tests.support.paths import DATA
 
@@ -75,6 +76,24 @@ def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Ru
     assert early.quality == whole.quality
     for run in (late, early):
         assert digests(run) == digests(whole)
+
+
+def test_a_run_that_passes_from_worker_to_worker_makes_the_same_mesh(
+    engine: Callable[..., Run], tmp_path: Path
+) -> None:
+    whole = engine(PHOTOS, tmp_path / "whole", **SMALL)
+    kept = StageFolder(tmp_path / "stages", "key", attempt=1)
+
+    *earlier, last = STAGE_NAMES
+    for at, stage in enumerate(earlier):
+        others = {name: "other" for name in STAGE_NAMES if name != stage}
+        with pytest.raises(StageElsewhere) as left:
+            engine(PHOTOS, tmp_path / stage, stages=replace(kept, elsewhere=others), **SMALL)
+        assert left.value.stage == STAGE_NAMES[at + 1]
+    end = engine(PHOTOS, tmp_path / last, stages=kept, **SMALL)
+
+    assert end.resumed_from == "surface of attempt 1"
+    assert digests(end) == digests(whole)
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -263,9 +263,8 @@ class Protocol(Promises, RuleBasedStateMachine):
                 self.advance(run, data.draw(st.sampled_from([1, 1, 2, 3, 5, 8, 100])))
             case "a run beats":
                 self.beat(run)
-            case (
-                "a run ends its leg"
-            ):  # the stage after it is for the other queue, at first, and then for the first one
+            case "a run ends its leg":
+                # What follows is for the other queue at first, and then for the first one again.
                 MOVING[run.token] = "third" if run.message.leg else "second"
                 self.advance(run, data.draw(st.sampled_from([1, 5, 100])))
             case "a file cannot be changed":

@@ -69,7 +69,8 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     unserved = old.phase is None and reason_of(new, _T.DISPATCHED) == "QueueUnserved"
     if unserved or _turned(old, new, _T.DISPATCHED, "NoWorker"):
         yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")
-    begun = old.worker is None or another or (leg is not None and old.phase is Phase.QUEUED is not new.phase)
+    next_leg = leg is not None and old.phase is Phase.QUEUED and new.phase is not Phase.QUEUED
+    begun = old.worker is None or another or next_leg
     if new.worker is not None and begun and new.start_time is not None:
         yield _normal("Started", f"Worker {new.worker} has begun attempt {new.attempt}")
     resumed = new.progress.resumed_from if new.progress else ""

@@ -96,11 +96,11 @@ def _backing_off(case: Case, decision: Decision) -> str:
 
 
 def _unserved(case: Case, _: Decision) -> str:
-    return f"Waiting for a worker: no live worker listens to queue {case.sending}"
+    return f"Waiting for a worker: no live worker listens to queue {case.sending}{_until(case)}"
 
 
 def _model(case: Case, _: Decision) -> str:
-    return case.observed.no_model
+    return f"{case.observed.no_model}{_until(case)}"
 
 
 def _redis_full(case: Case, _: Decision) -> str:
@@ -133,7 +133,13 @@ def _queued(case: Case, _: Decision) -> str:
     if leg is None:
         return f"Waiting in queue {case.sending}"
     tried = f": no worker of queue {leg.instead_of} was free in time" if leg.instead_of else ""
-    return f"Waiting in queue {leg.queue} for stage {leg.stage}{tried}"
+    return f"Waiting in queue {leg.queue} for stage {leg.stage}{tried}{_until(case)}"
+
+
+def _until(case: Case) -> str:
+    """Return until when a leg waits for a worker of another queue; empty if it waits as the job does."""
+    due = case.leg_deadline
+    return f"; at {format_time(due)} the stage goes to queue {case.job.home}" if due else ""
 
 
 _TABLE: Final = (

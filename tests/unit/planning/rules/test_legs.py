@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.codec import format_time
 from reconstruction_operator.api.status import Leg, Phase, Progress, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Action, Dispatch, EndAttempt, PutRecord, ReturnLeg, TakeBack
@@ -36,7 +37,8 @@ def test_the_end_of_a_leg_leaves_attempt_and_percentage_as_they_are() -> None:
     assert status.leg == replace(GPU, since=NOW)
     assert status.progress is not None
     assert (status.progress.percent, status.progress.step) == (40, "")
-    assert status.message == "Waiting in queue gpu for stage depth"
+    due = format_time(NOW + PATIENCE)
+    assert status.message == f"Waiting in queue gpu for stage depth; at {due} the stage goes to queue celery"
 
 
 @pytest.mark.parametrize(
