@@ -151,8 +151,8 @@ def test_a_full_disk_is_not_called_a_job_volume(tmp_path: Path) -> None:
 @contextmanager
 def running(photo: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
     """Start `recon run` with a model that ignores SIGTERM, and wait until the model works."""
-    # SIGINT is ignored if the tests run in the background.
-    program = ["env", "--default-signal=INT", PROGRAM.with_name("recon"), "run", photo, "--force", "-o", out]
+    # SIGINT is ignored if the tests run in the background, SIGHUP under nohup.
+    program = ["env", "--default-signal=INT,HUP", PROGRAM.with_name("recon"), "run", photo, "--force", "-o", out]
     cache = out.parent / "cache"
     cache.mkdir()
     env = os.environ | {
