@@ -26,13 +26,15 @@ from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.units import megabytes
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
-_LIST_STALLS: Final = 20  # times the time of a stalled request: maximum for a complete list
+_LIST_STALLS: Final = 20
 _ABORT_SECONDS: Final = 1.5  # time in which the process may abort an upload; a cancel must take effect within 2 s
 _FETCH_SHARE: Final = 0.8  # share of the progress for fetching an archive; the rest is for unpacking
 
 
-def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:
+def perform(request: TransferRequest, report: OnProgress, *, list_stalls: int = _LIST_STALLS) -> dict[str, Any]:
     """Execute the request in a process, and return its outcome. If `report` raises, the process is ended.
+
+    A complete list may take `list_stalls` times STORAGE_STALL_SECONDS.
 
     Raises StorageError, SupersededError or OSError, as the process reports it.
     """
@@ -41,7 +43,7 @@ def perform(request: TransferRequest, report: OnProgress) -> dict[str, Any]:
 
     def limited(*done: int) -> None:
         report(*done)
-        seconds = _LIST_STALLS * config.settings.STORAGE_STALL_SECONDS
+        seconds = list_stalls * config.settings.STORAGE_STALL_SECONDS
         if not any(done) and time.monotonic() - begun > seconds:  # pages without an end may all be empty
             reason = "INPUT_UNREACHABLE" if isinstance(request, FetchRequest) else "OUTPUT_UPLOAD_FAILED"
             raise StorageError(reason, f"{request.address} was not listed within {seconds:.0f} s")

@@ -79,13 +79,13 @@ def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(
 def test_a_list_without_an_end_fails_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPages)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    configure(monkeypatch, STORAGE_STALL_SECONDS=0.1)
+    configure(monkeypatch, STORAGE_STALL_SECONDS=2.0)  # more than a busy machine delays one empty page
     wanted = FetchRequest(ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1)
     with (
         answering(server),
         pytest.raises(StorageError, match="INPUT_UNREACHABLE: s3://photos/set/ was not listed within 2 s"),
     ):
-        process.perform(wanted, lambda *_: None)
+        process.perform(wanted, lambda *_: None, list_stalls=1)
 
 
 def test_settings_of_the_workers_that_cannot_be_used_are_named_in_one_line(tmp_path: Path) -> None:
