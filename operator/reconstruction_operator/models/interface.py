@@ -57,6 +57,27 @@ class StageFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class PartTurn:
+    """What a run is to do next for a stage that several workers make in parts."""
+
+    part: int | None = None  # the part to make now, from 0; None: none
+    made: int = 0  # parts of the stage that are made
+    over: bool = False  # every part is made; or, for a helper, the run that it helps goes on without it
+
+
+class Parts(Protocol):
+    """Other workers that help with stages of the run."""
+
+    def __call__(self, stage: str, count: int, made: int | None, /) -> PartTurn:
+        """Return what to do next for that stage, which has `count` parts. `made` is the part that this run has made and
+        sealed since its last call; None: none.
+
+        Without a part, ask again after a moment unless the stage is over: others make what is left, and one of them may
+        be lost.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """The input of one run.
 
@@ -69,6 +90,10 @@ class Work:
     parameters: Mapping[str, object]  # as `check_parameters` returned them
     threads: int
     stages: StageFolder | None = None  # None: stages are not kept after the run
+    parts: Parts | None = None  # None: this run makes all stages itself
+    # The stage of another run of which this one makes parts, as that run calls it in `parts`. `stages` is then that
+    # run's: besides its own scratch folder, a helper writes only those parts. Empty: this is the run itself
+    helps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
