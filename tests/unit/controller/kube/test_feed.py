@@ -183,6 +183,23 @@ async def test_kopf_gets_each_event_cut_to_identity_and_version(server: ApiServe
     assert bookmark["object"]["metadata"]["resourceVersion"] == "104"
 
 
+async def test_kopf_gets_a_bookmark_for_an_event_that_the_cache_has(server: ApiServer, watching: Watching) -> None:
+    """As after each of the operator's own writes, of which a thousand running jobs cause hundreds a second."""
+    watching.cache.put(make_body("a", version=102, phase="Running"))
+    for version in (101, 102, 103):
+        server.put("MODIFIED", make_body("a", version=version, phase="Running"))
+    server.put("DELETED", make_body("a", version=102))
+
+    events = await watching.watch()
+
+    assert [(event["type"], event["object"]["metadata"]["resourceVersion"]) for event in events] == [
+        ("BOOKMARK", "101"),
+        ("BOOKMARK", "102"),
+        ("MODIFIED", "103"),
+        ("DELETED", "102"),
+    ]
+
+
 async def test_the_handler_applies_the_newest_event_of_an_object(server: ApiServer, watching: Watching) -> None:
     cache, feed = watching.cache, watching.feed
     server.put("ADDED", make_body("a", version=101))

@@ -22,12 +22,16 @@ def test_pauses_between_retries_never_end_and_stay_short() -> None:
     assert (pauses[:4], len(pauses), max(pauses)) == ([0.2, 0.5, 1.0, 2.0], 10_000, 2.0)
 
 
-async def test_kopf_watches_from_the_versions_of_the_feed_and_its_handler_applies_each_event(
+async def test_kopf_watches_from_the_versions_of_the_feed_and_its_handler_applies_each_new_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also after an expired watch: with kopf's own lists, each object would cost a queue and a task."""
-    server = ApiServer(*(make_body(f"over-{number}", phase="Succeeded", observedGeneration=1) for number in range(5)))
+    listed = make_body("runs", version=110, phase="Running")
+    server = ApiServer(
+        *(make_body(f"over-{number}", phase="Succeeded", observedGeneration=1) for number in range(4)), listed
+    )
     server.put("ADDED", make_body("new", version=107))
+    server.put("MODIFIED", listed)  # the cache has it
     cache = Cache()
     stopping = asyncio.Event()
 
@@ -60,6 +64,6 @@ async def test_kopf_watches_from_the_versions_of_the_feed_and_its_handler_applie
         await watch.watch(feed, namespaces=(), startup=nothing, cleanup=end, stopping=stopping)
         await stops
 
-    assert server.watched == ["100", "107", "107", "200"]
+    assert server.watched == ["100", "110", "110", "200"]
     assert server.asked.count("one") == 2
     assert (len(cache), cache.relisted) == (6, True)  # with the new job, which only the handler stores
