@@ -93,7 +93,7 @@ class Work:
     parts: Parts | None = None  # None: this run makes all stages itself
     # The stage of another run of which this one makes parts, as that run calls it in `parts`. `stages` is then that
     # run's: besides its own scratch folder, a helper writes only those parts. Empty: this is the run itself
-    helps: str = ""
+    helps: str = ""  # `Model.run` ends as soon as a helper has nothing left to do: see `HelpOver`
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +147,13 @@ class StageElsewhere(Exception):  # noqa: N818  # no error: the run ends here, a
     def __init__(self, stage: str) -> None:
         super().__init__(stage)
         self.stage = stage
+
+
+class HelpOver(Exception):  # noqa: N818  # no error: the helper has nothing left to do
+    """A helper (`Work.helps`) has made its parts, or comes to something else than the stage that it helps with.
+
+    `Stages` and `parts` raise it; `Model.run` catches it, and returns an empty Result.
+    """
 
 
 class Report(Protocol):

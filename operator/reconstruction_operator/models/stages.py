@@ -1,8 +1,9 @@
 """Stages: intermediate results that a model has finished, from which the next attempt, or another job with the same
 photos, continues.
 
-    <folder>/<stage>~<key>/      a sealed stage: its files, and `seal.json` with their digests
-    <folder>/.<stage>-<random>/  a stage that is being written, or was too large to be kept
+    <folder>/<stage>~<key>/           a sealed stage: its files, and `seal.json` with their digests
+    <folder>/<stage>-<number>~<key>/  a sealed part of a stage, deleted when the whole stage is sealed
+    <folder>/.<stage>-<random>/       a stage or a part that is being written, or was too large to be kept
 
 One rename seals a stage, after all its files are on the disk. So a killed process never leaves a sealed stage with
 incomplete files. The files of a sealed stage never change: a model that writes to one works on a copy. A stage is used
@@ -13,7 +14,8 @@ A stage that the same model made from other photos, by the same parameters, is r
 of its own photos.
 
 Before the run, the worker moves sealed stages of earlier attempts into the folder, and links those of other jobs. No
-other process writes there.
+other process writes there, except helpers of the run, which seal parts of a stage (`parts`). A helper reads stages up
+to the one that it helps with, and neither makes nor deletes one.
 
 A stage may be for the workers of another queue. After the stage before it is sealed, the run ends there by
 StageElsewhere, and continues from that stage on the other worker.
@@ -42,7 +44,7 @@ from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from reconstruction_operator.models import seals
-from reconstruction_operator.models.interface import StageElsewhere, StageFolder, Work
+from reconstruction_operator.models.interface import HelpOver, Parts, StageElsewhere, StageFolder, Work
 
 _KEY_CHARS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -71,10 +73,14 @@ class Stages:
         folder: StageFolder,
         reads: Callable[[str], object] = lambda _: None,
         follows: Mapping[str, str] = MappingProxyType({}),
+        parts: Parts | None = None,
+        helps: str = "",
     ) -> None:
         self._folder = folder
         self._reads = reads
         self._follows = follows
+        self.parts = parts  # other workers that help; None: this run makes all stages itself
+        self.helps = helps  # as in `Work`
         self._basis = ""
         self._stages: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
         self._digests: dict[str, str] = {}
@@ -92,7 +98,7 @@ class Stages:
         has the stages in order, and of each what follows it, as `Model.stage_names` calls that.
         """
         folder = work.stages or StageFolder(work.scratch_dir / "stages", "")
-        return cls(folder, reads or (lambda _: dict(work.parameters)), follows)
+        return cls(folder, reads or (lambda _: dict(work.parameters)), follows, work.parts, work.helps)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -116,8 +122,34 @@ class Stages:
         if sealed in names and not any(self.find(later) for later in names[names.index(sealed) + 1 :]):
             self.turn(self._follows[sealed])
 
+    def title(self, name: str) -> str:
+        """Return the name of that stage with its key, as `Parts` gets it."""
+        return self._path(name).name
+
+    def miss(self, name: str) -> None:
+        """Begin to make the stage of that name.
+
+        Raises HelpOver in a helper, unless the stage that it helps with is this one or comes before it.
+        """
+        if self.helps and self._rank(name) < self._rank(self.helps.partition("~")[0]):
+            raise HelpOver
+
     def find(self, name: str) -> SealedStage | None:
-        """Return the sealed stage of that name and key; None if there is none. An incomplete stage is deleted."""
+        """Return the sealed stage of that name and key; None if there is none. An incomplete stage is deleted.
+
+        Raises HelpOver in a helper whose stage is finished by then.
+        """
+        found = self._find(name)
+        if found and self.helps and self._rank(name) >= self._rank(self.helps.partition("~")[0]):
+            raise HelpOver
+        return found
+
+    def _rank(self, name: str) -> int:
+        """Return the place of that stage in their order; what is not kept as a stage is the last."""
+        names = list(self._follows)
+        return names.index(name) if name in names else len(names)
+
+    def _find(self, name: str) -> SealedStage | None:
         path = self._path(name)
         if name in self._stages:
             return self._stages[name]
@@ -127,7 +159,8 @@ class Stages:
         maker = None if seal is None else self._maker_in(seal)
         if seal is None or maker is None:
             logger.warning("stage %s is not used: it is incomplete", name)
-            _delete(path)
+            if not self.helps:
+                _delete(path)
             return None
         self._digests[name] = seals.content_digest(seals.files_of(seal))
         self._stages[name] = SealedStage(name, path, maker)
@@ -166,32 +199,75 @@ class Stages:
 
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
+        if self.helps:
+            raise HelpOver
         described = seals.describe(written)
         self._digests[name] = seals.content_digest(described)
-        kept_bytes = sum(file.stat().st_size for other in self._sealed() for file in seals.files(other))
-        if kept_bytes + sum(file.bytes for file in described) > self._folder.max_bytes:
-            logger.warning("stage %s is not kept: the limit for all stages is %d bytes", name, self._folder.max_bytes)
-            return written
+        parts = [path for path in self._sealed() if re.match(rf"{name}-[0-9]+~", path.name)]
         target = self._path(name)
-        maker = {
-            "kin": self._kin(name),
-            "job": [self._folder.job_id, self._folder.job],
-            "attempt": self._folder.attempt,
-        }
+        is_kept = self._publish(target, written, described, {"kin": self._kin(name)}, parts)
+        unfinished = [path for path in self._folder.path.glob(f".{name}-*") if path != written]
+        for part in (*parts, *unfinished):  # the stage has all that is in them
+            _delete(part)
+        if not is_kept:
+            return written
+        self._stages[name] = SealedStage(name, target, "")
+        return target
+
+    def part(self, name: str, number: int, made_from: object) -> Path | None:
+        """Return the folder of a sealed part of that stage; None if there is none, or if it is damaged.
+
+        The part depends on `made_from`, a JSON value, and on what the stage depends on.
+        """
+        path = self._part_path(name, number, made_from)
+        return path if seals.read(path) else None
+
+    def seal_part(self, name: str, number: int, made_from: object, written: Path) -> Path:
+        """Seal the folder that `begin` has made as a part of that stage; raises and returns as `seal`.
+
+        Another worker may have sealed the same part meanwhile: then it is used, and `written` deleted.
+        """
+        path = self._part_path(name, number, made_from)
+        try:
+            return path if self._publish(path, written, seals.describe(written), {}) else written
+        except OSError:
+            if not seals.read(path):
+                raise
+            _delete(written)
+            return path
+
+    def _publish(
+        self,
+        target: Path,
+        written: Path,
+        described: list[seals.StageFile],
+        about: Mapping[str, str],
+        instead_of: Collection[Path] = (),
+    ) -> bool:
+        """Write the seal of `written` and move it to `target`; return False if it exceeds the limit of all stages but
+        those of `instead_of`.
+        """
+        others = (other for other in self._sealed() if other not in instead_of)
+        kept_bytes = sum(map(_bytes, others))
+        if kept_bytes + sum(file.bytes for file in described) > self._folder.max_bytes:
+            limit = self._folder.max_bytes
+            logger.warning("stage %s is not kept: the limit for all stages is %d bytes", target.name, limit)
+            return False
+        maker = {**about, "job": [self._folder.job_id, self._folder.job], "attempt": self._folder.attempt}
         seals.write(written, target.name, described, maker)
         _delete(target)
         written.rename(target)
         seals.flush(self._folder.path)
-        self._stages[name] = SealedStage(name, target, "")
-        return target
+        return True
 
     def made(self, name: str, fill: Callable[[Path], None]) -> Path:
         """Return the folder of the stage of that name. Without the stage, `fill` fills a new folder."""
         stage = self.find(name)
         if stage is not None:
             return stage.path
-        folder = self.begin(name)
-        fill(folder)
+        self.miss(name)
+        folder = Path(os.devnull) if self.helps else self.begin(name)
+        fill(folder)  # of a helper: makes parts, and raises HelpOver
         sealed = self.seal(name, folder)
         if sealed != folder:
             self._turn_after(name)
@@ -199,6 +275,8 @@ class Stages:
 
     def keep(self, name: str, fill: Callable[[Path], None], replaces: Collection[str] = ()) -> None:
         """Keep a stage that the run itself does not need, and delete those that it replaces. Failures are logged."""
+        if self.helps:
+            raise HelpOver
         try:
             folder = self.begin(name)
             fill(folder)
@@ -219,6 +297,8 @@ class Stages:
 
     def drop_others(self) -> None:
         """Delete the stages that this run has neither made nor found: those of other parameters."""
+        if self.helps:
+            return
         own = {stage.path for stage in self._stages.values()}
         for path in self._sealed():
             if path not in own:
@@ -229,6 +309,9 @@ class Stages:
             return self._stages[name].path
         depends_on = [self._folder.key, _checked(name), self._reads(name), self._basis]
         return self._folder.path / f"{name}~{_key(depends_on)}"
+
+    def _part_path(self, name: str, number: int, made_from: object) -> Path:
+        return self._folder.path / f"{name}-{number}~{_key([self.title(name), number, made_from])}"
 
     def _kin(self, name: str) -> str:
         """Return what related stages of that name have in common."""
@@ -285,6 +368,7 @@ def stage(
             if found is not None:
                 with contextlib.suppress(ValueError):  # the process of a model made the stage and its seal
                     return read(found.path)
+            run.stages.miss(name)
             made = make(run, *args, **options)
             run.stages.keep(name, lambda folder: write(folder, made), replaces)
             if is_basis:
@@ -321,6 +405,15 @@ def _checked(name: str) -> str:
 def _key(depends_on: object) -> str:
     text = json.dumps(depends_on, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_CHARS]
+
+
+def _bytes(path: Path) -> int:
+    """Return the bytes of a sealed stage; of one that is being deleted, those that are left."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for file in seals.files(path):
+            total += file.stat().st_size
+    return total
 
 
 def _delete(path: Path) -> None:

@@ -56,8 +56,10 @@ def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Ru
     whole = engine(PHOTOS, tmp_path / "whole", stages=kept, hear=hear, **SMALL)
     assert len(made_again(whole)) > 3
     assert stages_in(tmp_path / "camera") == ["matches", "photos"]
-    assert stages_in(tmp_path / "depth map") == ["matches", "photos", "sparse-model", "views"]
-    assert stages_in(kept.path) == ["matches", "photos", "sparse-model", "surface", "surface-points", "views"]
+    assert stages_in(tmp_path / "depth map") == ["matches", "photos", "selection", "sparse-model", "views"]
+    assert stages_in(kept.path) == [
+        *("matches", "photos", "selection", "sparse-model", "surface", "surface-points", "views"),
+    ]
 
     late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2), **SMALL)
     assert late.resumed_from == "views of attempt 1"

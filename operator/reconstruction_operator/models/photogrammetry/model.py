@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models.interface import HelpOver, ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.models.photogrammetry import parameters as parameter_table
 from reconstruction_operator.models.photogrammetry import quality_gates
 
@@ -36,7 +36,7 @@ class PhotogrammetryModel:
     """
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "21"
+    version: ClassVar[str] = "22"
     shared_stages: ClassVar[tuple[str, ...]] = ("photos", "matches")
     stage_names: ClassVar[tuple[str, ...]] = parameter_table.STAGE_NAMES
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
@@ -54,6 +54,9 @@ class PhotogrammetryModel:
     min_photos: ClassVar[int] = 3
     max_photos: ClassVar[int] = 1000
     max_image_side: ClassVar[int] = parameter_table.MAX_IMAGE_SIDE
+
+    def __init__(self, part_sizes: parameter_table.PartSizes = parameter_table.PART_SIZES) -> None:
+        self.part_sizes = part_sizes
 
     def unavailable(self) -> str | None:
         """Return which packages are missing and how to install them; None if the model can run."""
@@ -89,7 +92,14 @@ class PhotogrammetryModel:
             # Imported only in the model process: the native libraries take seconds and hundreds of megabytes.
             from reconstruction_operator.models.photogrammetry.pipeline import reconstruct  # noqa: PLC0415
 
-            return reconstruct(work, settings, report, self.depths)
+            divides = self.divides_depths(settings)
+            return reconstruct(work, settings, report, self.depths, sizes=self.part_sizes, divides_depths=divides)
+        except HelpOver:
+            return Result()
+        except FileNotFoundError:
+            if work.helps:  # the run has deleted or moved what the helper read
+                return Result()
+            raise
         except MemoryError as error:
             raise ModelFailure(
                 "OUT_OF_MEMORY", f"not enough memory for {len(work.photos)} photos at {settings.max_image_size} px"
@@ -102,8 +112,20 @@ class PhotogrammetryModel:
         """
         from reconstruction_operator.models.photogrammetry.dense import depthmaps, patchmatch  # noqa: PLC0415  # as above
 
-        source = patchmatch if task.settings.patch_match and patchmatch.available() else depthmaps
+        source = depthmaps if self._sweeps_planes(task.settings) else patchmatch
         source.compute(task, write)
+
+    def divides_depths(self, settings: parameter_table.QualitySettings) -> bool:
+        """Return whether `depths` computes the depth maps of the wanted views as it computes them among all.
+
+        PatchMatch compares all views. A model that overrides `depths` overrides this method too, if it can.
+        """
+        return type(self).depths is PhotogrammetryModel.depths and self._sweeps_planes(settings)
+
+    def _sweeps_planes(self, settings: parameter_table.QualitySettings) -> bool:
+        from reconstruction_operator.models.photogrammetry.dense import patchmatch  # noqa: PLC0415  # as above
+
+        return not (settings.patch_match and patchmatch.available())
 
 
 def _limit_threads(threads: int) -> None:

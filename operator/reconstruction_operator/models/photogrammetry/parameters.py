@@ -38,6 +38,21 @@ class QualitySettings:
     seed: int = 0  # of the random numbers
 
 
+@dataclass(frozen=True, slots=True)
+class PartSizes:
+    """How many items a part of a stage has at most, if several workers make the stage (`dividing`)."""
+
+    photos: int = 25  # prepared
+    features: int = 20  # photos
+    pairs: int = 300  # matched
+    views: int = 25
+    depths: int = 20  # views
+    fusion: int = 40  # views
+
+
+PART_SIZES = PartSizes()
+
+
 QUALITIES: Mapping[str, QualitySettings] = {
     "preview": QualitySettings(
         max_image_size=900,

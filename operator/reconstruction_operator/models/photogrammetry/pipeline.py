@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import cv2
 
-from reconstruction_operator.models.interface import EARLY_LOOK, Report, Result, Work
-from reconstruction_operator.models.photogrammetry import arrays, finishing
+from reconstruction_operator.models import parts
+from reconstruction_operator.models.interface import EARLY_LOOK, Report, Result, Step, Work
+from reconstruction_operator.models.photogrammetry import arrays, dividing, finishing
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, selection, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
@@ -26,7 +28,7 @@ from reconstruction_operator.models.photogrammetry.input import known as known_p
 from reconstruction_operator.models.photogrammetry.input.known import KnownPhotos
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import early
-from reconstruction_operator.models.photogrammetry.parameters import STAGE_NAMES, QualitySettings
+from reconstruction_operator.models.photogrammetry.parameters import STAGE_NAMES, PartSizes, QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.run import Fit, Run, Scene
@@ -51,7 +53,7 @@ from reconstruction_operator.models.photogrammetry.timing.timetable import Timet
 from reconstruction_operator.models.stages import Stages, stage, stage_folder
 
 PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
-VIEWS, DEPTHS, SAMPLES, SURFACE = "views", "depth-maps", "surface-points", "surface"
+SELECTION, VIEWS, DEPTHS, SAMPLES, SURFACE = "selection", "views", "depth-maps", "surface-points", "surface"
 
 # The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in
 # addition to those of the stages before it
@@ -61,29 +63,59 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
         FEATURES: (Stage.FEATURES, ("features",)),
         MATCHES: (Stage.MATCHES, ("seed",)),
         SPARSE: (Stage.ALIGNMENT, ()),
+        SELECTION: (Stage.ALIGNMENT, ("depth_sources",)),
         VIEWS: (Stage.VIEWS, ()),
-        DEPTHS: (
-            Stage.DEPTHS,
-            ("depth_size", "depth_planes", "depth_sources", "refined_sizes", "diagonal_paths", "patch_match"),
-        ),
+        DEPTHS: (Stage.DEPTHS, ("depth_size", "depth_planes", "refined_sizes", "diagonal_paths", "patch_match")),
         SAMPLES: (Stage.FUSION, ("crop", "octree_depth")),
         SURFACE: (Stage.REFINEMENT, ("refine",)),
     }
 )
 NAMES = tuple(_KEPT)
-_FOLLOWS = dict(zip(NAMES, STAGE_NAMES[1:], strict=True))
+_BETWEEN = {SELECTION: "views"}  # kept, so that a helper need not compute it again, but no stage that a user may name
+_FOLLOWS = {name: _BETWEEN.get(name, "") for name in NAMES} | dict(
+    zip([name for name in NAMES if name not in _BETWEEN], STAGE_NAMES[1:], strict=True)
+)
 
 _PHOTOS = "photos.json"
+_SELECTION = "selection.json"
 
 
-def reconstruct(work: Work, settings: QualitySettings, report: Report, depths: DepthSource) -> Result:
-    """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
+Selection: TypeAlias = tuple[SparseModel, list[tuple[int, ...]]]
+"""A sparse model without photos of poor quality, and the sources of the view of each photo."""
+
+
+def reconstruct(
+    work: Work,
+    settings: QualitySettings,
+    report: Report,
+    depths: DepthSource,
+    *,
+    sizes: PartSizes,
+    divides_depths: bool,
+) -> Result:
+    """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`.
+
+    A helper makes parts of a stage, and raises HelpOver.
+    """
     cv2.setNumThreads(work.threads)
+    if work.helps:
+        report = _without_estimates(report)
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
         stages = stages_of(work, settings)
         announce(stages, timetable, work)
         prepared, pictures = prepared_photos(stages, work, settings.max_image_size, timetable.stage(Stage.PHOTOS))
-        return _model(Run(work, settings, timetable, stages, prepared, pictures, depths))
+        return _model(
+            Run(work, settings, timetable, stages, prepared, pictures, depths, sizes, divides_depths=divides_depths)
+        )
+
+
+def _without_estimates(report: Report) -> Report:
+    """Return what passes on the progress of a helper, which does not go on to the end of the run."""
+
+    def parts_only(step: Step, fraction: float, message: str = "", **_: object) -> None:
+        report(step, fraction, message)
+
+    return parts_only
 
 
 def stages_of(work: Work, settings: QualitySettings) -> Stages:
@@ -110,6 +142,8 @@ def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
             finished.append(kept)
             if name == SPARSE:
                 stages.rest_on(SPARSE)
+    if work.helps:
+        return
     if finished:
         timetable.resume(_KEPT[finished[-1].name][0], str(finished[-1]))
         stages.turn(_FOLLOWS[finished[-1].name])
@@ -143,7 +177,8 @@ def prepared_photos(
 def _model(run: Run) -> Result:
     """Reconstruct the photos; raises as `reconstruct`."""
     sparse = _aligned(run)
-    _show_early(run, sparse)
+    if not run.work.helps:
+        _show_early(run, sparse)
     run.timetable.learn(Facts(aligned=len(sparse.photos)))
     scene = _scene(run, sparse)
     samples = _samples(run, scene, sparse.points)
@@ -237,11 +272,32 @@ def _scene(run: Run, sparse: SparseModel) -> Scene:
     """Return what the trusted photos of the sparse model show."""
     checking = run.progress(Stage.VIEWS).part(0.0, 0.2)
     straightening = run.progress(Stage.VIEWS).part(0.2, 1.0)
-    used = selection.trusted(sparse, run.pictures, threads=run.work.threads, progress=checking)
-    seen = views.of_model(used, _undistorted(run, used, straightening), run.settings.depth_sources)
+    used, sources = _selected(run, sparse, checking)
+    seen = views.of_model(used, _undistorted(run, used, straightening), sources)
     cameras = [reduced_camera(view.camera, run.settings.refined_sizes[-1]) for view in seen]
     is_around = regions.are_inside(cameras, sparse.points)
     return Scene(sparse, used, seen, cameras, is_around, is_cropped=run.settings.crop and not is_around)
+
+
+def _write_selection(folder: Path, made: Selection) -> None:
+    used, sources = made
+    (folder / _SELECTION).write_text(json.dumps([[photo.name for photo in used.photos], sources]))
+
+
+def _selected(run: Run, sparse: SparseModel, progress: StageProgress) -> Selection:
+    """Return `sparse` without photos of poor quality, and the sources of the view of each photo that is left."""
+
+    def read(folder: Path) -> Selection:
+        names, sources = json.loads((folder / _SELECTION).read_text())
+        photos = {photo.name: photo for photo in sparse.photos}
+        return replace(sparse, photos=tuple(photos[name] for name in names)), [tuple(chosen) for chosen in sources]
+
+    @stage(SELECTION, _write_selection, read)
+    def select(run: Run) -> Selection:
+        used = selection.trusted(sparse, run.pictures, threads=run.work.threads, progress=progress)
+        return used, views.sources_of(used, run.settings.depth_sources)
+
+    return select(run)
 
 
 @stage_folder(VIEWS)
@@ -275,7 +331,17 @@ def _dense_cloud(run: Run, seen: list[views.View], cameras: list[Camera], cell: 
 @stage_folder(DEPTHS)
 def _depth_maps(run: Run, folder: Path, task: DepthTask) -> None:
     """Write the depth map of each view."""
-    run.depths(task, lambda at, depth: depthmaps.write(folder, at, depthmaps.checked(task, at, depth)))
+
+    def make(into: Path, wanted: range | None = None, progress: StageProgress = task.progress) -> None:
+        part = replace(task, wanted=wanted, progress=progress)
+        run.depths(part, lambda at, depth: depthmaps.write(into, at, depthmaps.checked(task, at, depth)))
+
+    names = [view.name for view in task.views] if run.divides_depths else []
+    made = dividing.made(run.stages, DEPTHS, names, run.sizes.depths, make=make, progress=task.progress)
+    if made:
+        parts.gather(made, folder)
+    else:
+        make(folder)
 
 
 @stage(SURFACE, arrays.write, partial(arrays.read, Mesh))

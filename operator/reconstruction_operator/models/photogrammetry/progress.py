@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconstruction_operator.models.interface import Step
@@ -32,6 +32,10 @@ class StageProgress:
         """Return the section of this part from `start` to `end` (fractions of the part)."""
         width = self.end - self.start
         return StageProgress(self.report, self.step, self.start + width * start, self.start + width * end)
+
+    def named(self, name: str) -> StageProgress:
+        """Return the same part, whose messages end with `name`."""
+        return replace(self, report=lambda step, fraction, text: self.report(step, fraction, f"{text}{name}"))
 
     def during(self, call: Callable[[], _T], measure: Callable[[], tuple[float, str]]) -> _T:
         """Return the result of `call`, a native function without callbacks, and report every second while it runs.

@@ -11,7 +11,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Single
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthSource
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
+from reconstruction_operator.models.photogrammetry.parameters import PART_SIZES, PartSizes, QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
@@ -36,6 +36,8 @@ class Run:
     prepared: list[PreparedPhoto]  # the photos, whose files are in `pictures`
     pictures: Path
     depths: DepthSource
+    sizes: PartSizes = PART_SIZES
+    divides_depths: bool = False  # whether `depths` computes some of the views alone as it computes them among all
 
     @property
     def sources(self) -> Mapping[str, str]:

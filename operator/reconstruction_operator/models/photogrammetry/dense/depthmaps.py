@@ -52,6 +52,7 @@ class DepthTask:
     folder: Path  # for temporary files; does not exist yet
     threads: int
     progress: StageProgress
+    wanted: range | None = None  # the views whose depth maps are wanted; None: all
 
 
 DepthSource = Callable[[DepthTask, Write], None]
@@ -71,7 +72,7 @@ def checked(task: DepthTask, index: int, depth: DepthMap) -> DepthMap:
 
 
 def compute(task: DepthTask, write: Write) -> None:
-    """Compute the depth map of each view and pass it to `write`, which is called from several threads."""
+    """Compute the depth map of each wanted view and pass it to `write`, which is called from several threads."""
     views, settings = task.views, task.settings
     grey = grey_reader(views, settings.refined_sizes[-1])
 
@@ -83,7 +84,7 @@ def compute(task: DepthTask, write: Write) -> None:
     refinement_bytes = settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
     parallel.each(
         compute_view,
-        range(len(views)),
+        range(len(views)) if task.wanted is None else task.wanted,
         task.threads,
         lambda done, of: task.progress(done / of, f"depth map {done}/{of}"),
         bytes_each=sweep_bytes + refinement_bytes,

@@ -98,11 +98,16 @@ def undistort(
     )
 
 
-def of_model(model: SparseModel, folder: Path, sources: int) -> list[View]:
-    """Return the views of undistorted photos (files in `folder`), each with up to `sources` sources."""
+def sources_of(model: SparseModel, count: int) -> list[tuple[int, ...]]:
+    """Return for the view of each photo of `model` up to `count` sources, as `View.sources`."""
+    return choose_sources(model, [_undistorted_camera(photo) for photo in model.photos], count)
+
+
+def of_model(model: SparseModel, folder: Path, sources: Sequence[tuple[int, ...]]) -> list[View]:
+    """Return the views of undistorted photos (files in `folder`), with the `sources` of each (`sources_of`)."""
     cameras = [_undistorted_camera(photo) for photo in model.photos]
     views = []
-    for photo, camera, neighbours in zip(model.photos, cameras, choose_sources(model, cameras, sources), strict=True):
+    for photo, camera, neighbours in zip(model.photos, cameras, sources, strict=True):
         near, far = depth_range(camera, model.points[photo.seen])
         mask = folder / mask_of(photo.name)
         views.append(

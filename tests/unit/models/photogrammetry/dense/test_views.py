@@ -39,7 +39,7 @@ def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS) -> View:
     undistorted = folder.with_name("out")
     undistorted.mkdir()
     views.undistort(model, folder, undistorted, threads=1, progress=QUIET)
-    (view,) = views.of_model(model, undistorted, sources=1)
+    (view,) = views.of_model(model, undistorted, views.sources_of(model, 1))
     return view
 
 

@@ -1,0 +1,34 @@
+"""Dividing: which stages are made in parts of how many items, and the progress of a run that makes some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reconstruction_operator.models import parts
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.stages import Stages
+
+Make = Callable[[Path, range, StageProgress], None]
+"""Fills the folder of a part with what the stage has of these items, by their numbers."""
+
+
+def made(
+    stages: Stages, stage: str, items: Sequence[str], size: int, *, make: Make, progress: StageProgress
+) -> list[Path]:
+    """Return the folders of the parts of that stage, each of at most `size` of its `items`, in their order; empty
+    without helpers, and for few items: then this run is to make the stage as a whole.
+
+    Raises HelpOver as `parts.made`.
+    """
+    ranges = parts.divided(len(items), size)
+    count = len(ranges)
+
+    def one(folder: Path, number: int, before: int) -> None:
+        at = progress.part(before / count, (before + 1) / count)
+        make(folder, ranges[number], at.named(f" of part {number + 1}/{count}"))
+
+    def wait(made: int) -> None:
+        progress(made / count, f"{made} of {count} parts made")
+
+    return parts.made(stages, stage, [list(items[at.start : at.stop]) for at in ranges], one, waiting=wait)
