@@ -92,16 +92,20 @@ def made(
     return [own.get(number) or one(number, len(made_from) - 1) for number in range(len(made_from))]
 
 
-def gather(folders: Iterable[Path], into: Path) -> None:
-    """Link (or else copy) the files of parts into the folder of the whole stage."""
+def gather(folders: Iterable[Path], into: Path, without: str = "") -> None:
+    """Link (or else copy) the files of parts, which have different names, into the folder of the whole stage; not those
+    named `without`, which the run joins.
+    """
     for folder in folders:
         for file in folder.iterdir():
-            if file.name != seals.SEAL:
+            if file.name not in (seals.SEAL, without):
                 _link_or_copy(file, into / file.name)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target, follow_symlinks=False)

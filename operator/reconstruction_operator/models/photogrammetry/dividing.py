@@ -32,3 +32,24 @@ def made(
         progress(made / count, f"{made} of {count} parts made")
 
     return parts.made(stages, stage, [list(items[at.start : at.stop]) for at in ranges], one, waiting=wait)
+
+
+def fill(
+    stages: Stages,
+    stage: str,
+    folder: Path,
+    items: Sequence[str],
+    size: int,
+    *,
+    make: Make,
+    progress: StageProgress,
+) -> None:
+    """Fill the folder of that stage, in parts or as a whole: `make` writes a file or more of each item.
+
+    Raises HelpOver as `made`.
+    """
+    folders = made(stages, stage, items, size, make=make, progress=progress)
+    if folders:
+        parts.gather(folders, folder)
+    else:
+        make(folder, range(len(items)), progress)

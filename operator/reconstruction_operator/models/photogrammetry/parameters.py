@@ -44,10 +44,10 @@ class PartSizes:
 
     photos: int = 25  # prepared
     features: int = 20  # photos
-    pairs: int = 300  # matched
+    pairs: int = 150  # matched
     views: int = 25
     depths: int = 20  # views
-    fusion: int = 40  # views
+    fusion: int = 25  # views
 
 
 PART_SIZES = PartSizes()

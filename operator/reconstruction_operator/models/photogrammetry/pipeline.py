@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from reconstruction_operator.models.photogrammetry.input import known as known_p
 from reconstruction_operator.models.photogrammetry.input.known import KnownPhotos
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import early
-from reconstruction_operator.models.photogrammetry.parameters import STAGE_NAMES, PartSizes, QualitySettings
+from reconstruction_operator.models.photogrammetry.parameters import PART_SIZES, STAGE_NAMES, PartSizes, QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import upright
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.run import Fit, Run, Scene
@@ -43,6 +43,7 @@ from reconstruction_operator.models.photogrammetry.sparse import (
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.known import Known
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 from reconstruction_operator.models.photogrammetry.surface import consistency, regions, surface, trimming
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
@@ -52,7 +53,7 @@ from reconstruction_operator.models.photogrammetry.timing.costs import Facts, St
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages, stage, stage_folder
 
-PHOTOS, FEATURES, MATCHES, SPARSE = "photos", "features", "matches", "sparse-model"
+PHOTOS, FEATURES, PAIRS, MATCHES, SPARSE = "photos", "features", "pairs", "matches", "sparse-model"
 SELECTION, VIEWS, DEPTHS, SAMPLES, SURFACE = "selection", "views", "depth-maps", "surface-points", "surface"
 
 # The name of each kept stage, in order -> the last pipeline stage that it contains, and the settings that it reads in
@@ -61,7 +62,8 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     {
         PHOTOS: (Stage.PHOTOS, ("max_image_size",)),
         FEATURES: (Stage.FEATURES, ("features",)),
-        MATCHES: (Stage.MATCHES, ("seed",)),
+        PAIRS: (Stage.FEATURES, ("seed",)),
+        MATCHES: (Stage.MATCHES, ()),
         SPARSE: (Stage.ALIGNMENT, ()),
         SELECTION: (Stage.ALIGNMENT, ("depth_sources",)),
         VIEWS: (Stage.VIEWS, ()),
@@ -71,12 +73,16 @@ _KEPT: Mapping[str, tuple[Stage, tuple[str, ...]]] = MappingProxyType(
     }
 )
 NAMES = tuple(_KEPT)
-_BETWEEN = {SELECTION: "views"}  # kept, so that a helper need not compute it again, but no stage that a user may name
+_BETWEEN = {
+    PAIRS: "matches",
+    SELECTION: "views",
+}  # kept, so that a helper need not compute it again, but no stage that a user may name
 _FOLLOWS = {name: _BETWEEN.get(name, "") for name in NAMES} | dict(
     zip([name for name in NAMES if name not in _BETWEEN], STAGE_NAMES[1:], strict=True)
 )
 
 _PHOTOS = "photos.json"
+_PAIRS = "pairs.json"
 _SELECTION = "selection.json"
 
 
@@ -103,7 +109,8 @@ def reconstruct(
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
         stages = stages_of(work, settings)
         announce(stages, timetable, work)
-        prepared, pictures = prepared_photos(stages, work, settings.max_image_size, timetable.stage(Stage.PHOTOS))
+        progress = timetable.stage(Stage.PHOTOS)
+        prepared, pictures = prepared_photos(stages, work, settings.max_image_size, progress, size=sizes.photos)
         return _model(
             Run(work, settings, timetable, stages, prepared, pictures, depths, sizes, divides_depths=divides_depths)
         )
@@ -157,21 +164,42 @@ def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
 
 
 def prepared_photos(
-    stages: Stages, work: Work, max_size: int, progress: StageProgress
+    stages: Stages, work: Work, max_size: int, progress: StageProgress, *, size: int = PART_SIZES.photos
 ) -> tuple[list[PreparedPhoto], Path]:
-    """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
+    """Return the prepared photos, and the folder of their files; raises as `photos.prepare`.
+
+    With helpers they are prepared in parts of at most `size`.
+    """
 
     def prepare(folder: Path) -> None:
         other = stages.related(PHOTOS)
         copy = (KnownPhotos.read(other.path) if other else KnownPhotos()).copy
-        made = photos.prepare(work.photos, folder, max_size, threads=work.threads, progress=progress, known=copy)
-        known_photos.write(folder, work.photos, made)
-        made = backgrounds.masked(made, folder)
-        (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in made]))
+
+        def make(into: Path, wanted: range, report: StageProgress) -> None:
+            made = photos.prepare(
+                work.photos, into, max_size, threads=work.threads, progress=report, known=copy, wanted=wanted
+            )
+            _write_photos(into, made)
+
+        names = [photo.path.name for photo in photos.in_order(work.photos)]
+        made = dividing.made(stages, PHOTOS, names, size, make=make, progress=progress)
+        parts.gather(made, folder, without=_PHOTOS)
+        if not made:
+            make(folder, range(len(names)), progress)
+        whole = [photo for part in made or [folder] for photo in _read_photos(part)]
+        known_photos.write(folder, work.photos, whole)
+        _write_photos(folder, backgrounds.masked(whole, folder))
 
     folder = stages.made(PHOTOS, prepare)
-    entries = json.loads((folder / _PHOTOS).read_text())
-    return [known_photos.decoded(entry) for entry in entries], folder
+    return _read_photos(folder), folder
+
+
+def _write_photos(folder: Path, made: Sequence[PreparedPhoto]) -> None:
+    (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in made]))
+
+
+def _read_photos(folder: Path) -> list[PreparedPhoto]:
+    return [known_photos.decoded(entry) for entry in json.loads((folder / _PHOTOS).read_text())]
 
 
 def _model(run: Run) -> Result:
@@ -235,29 +263,60 @@ def fill_database(
         stages.keep(FEATURES, keep)
     if found is None or found.name == FEATURES:
         match(earlier)
-        stages.keep(MATCHES, keep, replaces=(FEATURES,))
+        stages.keep(MATCHES, keep, replaces=(FEATURES, PAIRS))
 
 
 def _extract(run: Run, database: Path, earlier: Known | None) -> None:
     """Write the features of the photos to `database`."""
+    progress = run.progress(Stage.FEATURES)
     features.extract(
         run.prepared,
         run.pictures,
         database,
         features=run.settings.features,
         threads=run.work.threads,
-        progress=run.progress(Stage.FEATURES),
+        progress=progress,
         known=earlier.copy_features if earlier else lambda _: (),
+        divided=lambda names, make: dividing.made(
+            run.stages, FEATURES, names, run.sizes.features, make=make, progress=progress
+        ),
     )
 
 
 def _match(run: Run, matched: Matched, earlier: Known | None) -> None:
     """Write the matches of the photos to their database, which has their features."""
-    chosen = pairs.choose(matched.database, run.settings.seed)
-    run.timetable.learn(Facts(features=features.mean(matched.database)))
+    database, progress = matched.database, run.progress(Stage.MATCHES)
+    chosen = _pairs(run, database)
+    run.timetable.learn(Facts(features=features.mean(database)))
     if earlier is not None:
-        earlier.copy_matches(matched.database, chosen)
-    registration.match(chosen, matched, run.progress(Stage.MATCHES))
+        earlier.copy_matches(database, chosen)
+    new = registration.unmatched(chosen, database)
+
+    def make(into: Path, wanted: range, report: StageProgress) -> None:
+        those = new[wanted.start : wanted.stop]
+        registration.match(those, matched, report)
+        known.write_matches(into, database, those)
+
+    names = [f"{first} {second}" for first, second in new]
+    made = dividing.made(run.stages, MATCHES, names, run.sizes.pairs, make=make, progress=progress)
+    for part in made:
+        known.read_matches(part, database, new, database.with_name("part.db"))
+    if not made:
+        registration.match(new, matched, progress)
+
+
+def _write_pairs(folder: Path, chosen: Sequence[Pair]) -> None:
+    (folder / _PAIRS).write_text(json.dumps(chosen))
+
+
+def _read_pairs(folder: Path) -> list[Pair]:
+    return [(first, second) for first, second in json.loads((folder / _PAIRS).read_text())]
+
+
+@stage(PAIRS, _write_pairs, _read_pairs)
+def _pairs(run: Run, database: Path) -> list[Pair]:
+    """Return the pairs of photos in `database` to match."""
+    return pairs.choose(database, run.settings.seed)
 
 
 def _show_early(run: Run, sparse: SparseModel) -> None:
@@ -303,7 +362,13 @@ def _selected(run: Run, sparse: SparseModel, progress: StageProgress) -> Selecti
 @stage_folder(VIEWS)
 def _undistorted(run: Run, folder: Path, used: SparseModel, progress: StageProgress) -> None:
     """Write the photos of `used` without lens distortion."""
-    views.undistort(used, run.pictures, folder, threads=run.work.threads, progress=progress)
+
+    def make(into: Path, wanted: range, report: StageProgress) -> None:
+        some = replace(used, photos=used.photos[wanted.start : wanted.stop])
+        views.undistort(some, run.pictures, into, threads=run.work.threads, progress=report)
+
+    names = [photo.name for photo in used.photos]
+    dividing.fill(run.stages, VIEWS, folder, names, run.sizes.views, make=make, progress=progress)
 
 
 @stage(SAMPLES, arrays.write, partial(arrays.read, Samples), replaces=(DEPTHS,))
@@ -325,23 +390,29 @@ def _dense_cloud(run: Run, seen: list[views.View], cameras: list[Camera], cell: 
     task = DepthTask(seen, cameras, run.settings, scratch, threads, progress(Stage.DEPTHS))
     depth_map = depthmaps.reader(_depth_maps(run, task))
     sources = [view.sources for view in seen]
-    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=progress(Stage.FUSION))
+    names, fusing, size = [view.name for view in seen], progress(Stage.FUSION), run.sizes.fusion
+    return fusion.fuse(
+        cameras,
+        depth_map,
+        sources,
+        cell,
+        threads=threads,
+        progress=fusing,
+        divided=lambda make: dividing.made(run.stages, SAMPLES, names, size, make=make, progress=fusing),
+    )
 
 
 @stage_folder(DEPTHS)
 def _depth_maps(run: Run, folder: Path, task: DepthTask) -> None:
     """Write the depth map of each view."""
 
-    def make(into: Path, wanted: range | None = None, progress: StageProgress = task.progress) -> None:
-        part = replace(task, wanted=wanted, progress=progress)
-        run.depths(part, lambda at, depth: depthmaps.write(into, at, depthmaps.checked(task, at, depth)))
+    def make(into: Path, wanted: range, report: StageProgress) -> None:
+        some = replace(task, wanted=wanted, progress=report)
+        run.depths(some, lambda at, depth: depthmaps.write(into, at, depthmaps.checked(task, at, depth)))
 
-    names = [view.name for view in task.views] if run.divides_depths else []
-    made = dividing.made(run.stages, DEPTHS, names, run.sizes.depths, make=make, progress=task.progress)
-    if made:
-        parts.gather(made, folder)
-    else:
-        make(folder)
+    names = [view.name for view in task.views]
+    size = run.sizes.depths if run.divides_depths else len(names) + 1  # all in one part
+    dividing.fill(run.stages, DEPTHS, folder, names, size, make=make, progress=task.progress)
 
 
 @stage(SURFACE, arrays.write, partial(arrays.read, Mesh))

@@ -24,6 +24,14 @@ class Cloud:
     normals: Doubles
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Sums:
+    """The sums of some points in each cube."""
+
+    keys: Integers  # (n,): the cubes, in order
+    sums: Integers  # (n, 7): places in the cube and normals in units, and the count
+
+
 class Voxels:
     """The mean point and normal of each cube of side `cell`. Memory grows with the number of cubes, not of points.
 
@@ -46,6 +54,15 @@ class Voxels:
             # Joining only when as many wait as were joined before limits how often each point is joined.
             if sum(len(keys) for keys, _ in self._waiting) >= max(self._fewest_waiting, len(self._keys)):
                 self._join()
+
+    def add_sums(self, sums: Sums) -> None:
+        """Add what another one has joined, with cubes of the same side."""
+        self._waiting.append((sums.keys, sums.sums))
+
+    def sums(self) -> Sums:
+        """Return what `add_sums` takes."""
+        self._join()
+        return Sums(self._keys, self._sums)
 
     def cloud(self) -> Cloud:
         """Return the mean of each cube, in spatial order, without cubes of contradicting normals."""

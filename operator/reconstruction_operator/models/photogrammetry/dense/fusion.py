@@ -7,16 +7,20 @@ mean of the agreeing depths (Merrell et al. 2007, "Real-time visibility-based fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import parallel
+from reconstruction_operator.models.photogrammetry import arrays, dividing, parallel
 from reconstruction_operator.models.photogrammetry.arrays import Singles
-from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud, Voxels
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud, Sums, Voxels
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+
+Divided = Callable[[dividing.Make], Sequence[Path]]
+"""Gets what fills the folder of a part of the views."""
 
 _SAME_DEPTH = 0.01  # maximum relative difference of agreeing depths
 _FREE_DEPTH = 0.02  # a view whose depth is larger by this relative difference sees through the point
@@ -35,30 +39,42 @@ def fuse(
     *,
     threads: int,
     progress: StageProgress,
+    divided: Divided = lambda _: [],
 ) -> Cloud:
     """Return the mean point of each cube of side `cell`, from all depths that enough other views confirm.
 
     `cameras` are the cameras of the depth maps, and `depth_map` reads one map. Each thread uses only a view's map and
-    those of its neighbours, so memory does not grow with the number of views.
+    those of its neighbours, so memory does not grow with the number of views. `divided` returns the folders of parts in
+    which others are fused, empty if this run fuses them all.
     """
     neighbours = mutual(sources)
-    voxels = Voxels(cell)
     few = len(cameras) < _VIEWS_FOR_TWO_WITNESSES
 
-    def add_view(index: int) -> None:
-        others = ((cameras[other], depth_map(other)) for other in neighbours[index])
-        depths = consistent_depths(cameras[index], depth_map(index), others, witnesses=1 if few else _WITNESSES)
-        voxels.add(points_with_normals(cameras[index], depths))
+    def fused(wanted: range, report: StageProgress) -> Voxels:
+        voxels = Voxels(cell)
 
-    pixels = max((camera.width * camera.height for camera in cameras), default=1)
-    parallel.each(
-        add_view,
-        range(len(cameras)),
-        threads,
-        lambda done, of: progress(done / of, f"fused {done}/{of} depth maps"),
-        bytes_each=pixels * _BYTES_OF_A_PIXEL,
-    )
-    return voxels.cloud()
+        def add_view(index: int) -> None:
+            others = ((cameras[other], depth_map(other)) for other in neighbours[index])
+            depths = consistent_depths(cameras[index], depth_map(index), others, witnesses=1 if few else _WITNESSES)
+            voxels.add(points_with_normals(cameras[index], depths))
+
+        pixels = max((camera.width * camera.height for camera in cameras), default=1)
+        parallel.each(
+            add_view,
+            wanted,
+            threads,
+            lambda done, of: report(done / of, f"fused {done}/{of} depth maps"),
+            bytes_each=pixels * _BYTES_OF_A_PIXEL,
+        )
+        return voxels
+
+    parts = divided(lambda into, wanted, report: arrays.write(into, fused(wanted, report).sums()))
+    if not parts:
+        return fused(range(len(cameras)), progress).cloud()
+    joined = Voxels(cell)
+    for part in parts:
+        joined.add_sums(arrays.read(Sums, part))
+    return joined.cloud()
 
 
 def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -55,24 +55,27 @@ def prepare(
     threads: int,
     progress: StageProgress,
     known: Callable[[Photo, Path], PreparedPhoto | None] = lambda *_: None,
+    wanted: range | None = None,
 ) -> list[PreparedPhoto]:
-    """Write the photos to `folder` in the order of their names, at most `max_size` px on the longer side.
+    """Write the photos to `folder` in the order of their names, at most `max_size` px on the longer side; of those
+    only the `wanted` ones, by their places in `in_order`.
 
     `known` writes a photo that was prepared before, and returns None for others. Each of `threads` threads decodes one
     photo at a time; with little memory, fewer threads do.
 
     Raises ModelFailure (CORRUPT_IMAGE), which names the file.
     """
-    ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))
+    ordered = in_order(photos)
+    numbers = range(len(ordered)) if wanted is None else wanted
 
-    def one(item: tuple[int, Photo]) -> PreparedPhoto:
-        number, photo = item
+    def one(number: int) -> PreparedPhoto:
+        photo = ordered[number]
         target = folder / f"{number:04d}.jpg"
         return known(photo, target) or _prepare_one(photo, target, max_size)
 
     prepared = each(
         one,
-        enumerate(ordered),
+        numbers,
         threads,
         lambda done, of: progress(done / of, f"photo {done}/{of}"),
         bytes_each=BYTES_A_PIXEL * max(photo.width * photo.height for photo in ordered),
@@ -100,6 +103,11 @@ def read_srgb(source: Path, width: int, height: int) -> Pixels:
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(to_srgb(upright), dtype=np.uint8)
+
+
+def in_order(photos: Sequence[Photo]) -> list[Photo]:
+    """Return the photos in the order of their names."""
+    return sorted(photos, key=lambda photo: natural_order(photo.path.name))
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:

@@ -16,11 +16,14 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import parallel, quality_gates
+from reconstruction_operator.models.photogrammetry import dividing, parallel, quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Pixels, Singles
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, read_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+
+Divided = Callable[[Sequence[str], dividing.Make], Sequence[Path]]
+"""Gets the names of photos, and what fills the folder of a part of them."""
 
 UNIT = 512.0  # of a RootSIFT descriptor in COLMAP's database, whose values are bytes
 _CONTRAST = 0.009  # below OpenCV's default of 0.04, so that ground out of focus still has features
@@ -40,37 +43,55 @@ def extract(
     progress: StageProgress,
     of_a_set: int = _OF_A_SET,
     known: Callable[[Path], Collection[str]] = lambda _: (),
+    divided: Divided = lambda *_: [],
 ) -> None:
     """Write the features with most contrast of each photo (files in `folder`), at most `features`, to `database`.
 
     Photos of a set of hundreds have fewer: at most `of_a_set` together. `known` writes those of photos that are known,
-    and returns the names of these.
+    and returns the names of these. `divided` returns the folders of parts in which others are found, empty if this run
+    finds them all.
 
     Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few.
     """
     pycolmap.Database.open(database).close()  # creates it
     for group in _by_camera(photos):
         _import(group, folder, database)
-    writing = threading.Lock()
     with pycolmap.Database.open(database) as opened:
         numbers = {str(image.name): image.image_id for image in opened.read_all_images()}
     found = known(database)
+    new = [photo for photo in photos if photo.name not in found]
+    writing = threading.Lock()
+    kind = pycolmap.FeatureExtractorType.SIFT
 
-    def one(photo: PreparedPhoto) -> None:
-        keypoints, descriptors = _found(photo, folder, most_each(features, len(photos), of_a_set))
-        kind = pycolmap.FeatureExtractorType.SIFT
+    def write(name: str, keypoints: Singles, descriptors: Pixels) -> None:
         # A connection of its own: after a cancel, this thread may outlive `extract`.
         with writing, pycolmap.Database.open(database) as opened:
-            opened.write_keypoints(numbers[photo.name], keypoints)
-            opened.write_descriptors(numbers[photo.name], pycolmap.FeatureDescriptors(kind, descriptors))
+            opened.write_keypoints(numbers[name], keypoints)
+            opened.write_descriptors(numbers[name], pycolmap.FeatureDescriptors(kind, descriptors))
 
-    parallel.each(
-        one,
-        [photo for photo in photos if photo.name not in found],
-        threads,
-        lambda done, of: progress(done / of, f"features {done}/{of}"),
-        bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in photos),
-    )
+    def find(
+        those: Sequence[PreparedPhoto], keep: Callable[[str, Singles, Pixels], None], report: StageProgress
+    ) -> None:
+        parallel.each(
+            lambda photo: keep(photo.name, *_found(photo, folder, most_each(features, len(photos), of_a_set))),
+            those,
+            threads,
+            lambda done, of: report(done / of, f"features {done}/{of}"),
+            bytes_each=_BYTES_A_PIXEL * max(photo.width * photo.height for photo in photos),
+        )
+
+    def make(into: Path, wanted: range, report: StageProgress) -> None:
+        def keep(name: str, keypoints: Singles, descriptors: Pixels) -> None:
+            np.savez(into / f"{name}.npz", keypoints=keypoints, descriptors=descriptors)
+
+        find(new[wanted.start : wanted.stop], keep, report)
+
+    parts = divided([photo.name for photo in new], make)
+    for path in (path for part in parts for path in sorted(part.glob("*.npz"))):
+        with np.load(path) as file:
+            write(path.stem, file["keypoints"], file["descriptors"])
+    if not parts:
+        find(new, write, progress)
     median = statistics.median(_counts(database))
     if median < quality_gates.FEATURES.limit:
         raise ModelFailure(

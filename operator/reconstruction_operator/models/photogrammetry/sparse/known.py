@@ -79,6 +79,34 @@ def write(folder: Path, database: Path, keys: Mapping[str, str]) -> None:
     (folder / _INDEX).write_text(json.dumps(dict(keys)))
 
 
+def write_matches(folder: Path, database: Path, pairs: Iterable[Pair]) -> None:
+    """Write the matches of those pairs in `database` to the folder of a part."""
+    ids = _ids(database)
+    with pycolmap.Database.open(database) as source, pycolmap.Database.open(folder / DATABASE) as target:
+        for first, second in pairs:
+            _copy_pair(source, target, (ids[first], ids[second]))
+
+
+def read_matches(folder: Path, database: Path, pairs: Iterable[Pair], copy: Path) -> None:
+    """Write to `database` the matches of those pairs that `write_matches` has written to the folder.
+
+    They are read from the file `copy`, since COLMAP writes to a database that it opens.
+    """
+    shutil.copyfile(folder / DATABASE, copy)
+    ids = _ids(database)
+    with pycolmap.Database.open(copy) as source, pycolmap.Database.open(database) as target:
+        for first, second in pairs:
+            if not target.exists_matches(ids[first], ids[second]):  # the run has those of its own parts
+                _copy_pair(source, target, (ids[first], ids[second]))
+
+
+def _copy_pair(source: pycolmap.Database, target: pycolmap.Database, pair: tuple[int, int]) -> None:
+    if source.exists_matches(*pair):
+        target.write_matches(*pair, source.read_matches(*pair))
+    if source.exists_two_view_geometry(*pair):
+        target.write_two_view_geometry(*pair, source.read_two_view_geometry(*pair))
+
+
 def _write_in_order(database: Path, copy: Path) -> None:
     """Write `database` row by row to the file `copy`.
 
@@ -101,10 +129,7 @@ def _write_in_order(database: Path, copy: Path) -> None:
             target.write_keypoints(image.image_id, source.read_keypoints(image.image_id))
             target.write_descriptors(image.image_id, source.read_descriptors(image.image_id))
         for pair in itertools.combinations([image.image_id for image in images], 2):
-            if source.exists_matches(*pair):
-                target.write_matches(*pair, source.read_matches(*pair))
-            if source.exists_two_view_geometry(*pair):
-                target.write_two_view_geometry(*pair, source.read_two_view_geometry(*pair))
+            _copy_pair(source, target, pair)
 
 
 def _key(photo: PreparedPhoto, folder: Path, features: int) -> str:

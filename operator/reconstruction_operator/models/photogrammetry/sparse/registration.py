@@ -94,11 +94,10 @@ def match(pairs: Iterable[Pair], matched: Matched, progress: StageProgress, *, g
             device=CPU,
         )
 
+    new = unmatched(pairs, matched.database)
+    if not new:
+        return 0
     with pycolmap.Database.open(matched.database) as reader:
-        images = {str(image.name): image.image_id for image in reader.read_all_images()}
-        new = [pair for pair in dict.fromkeys(pairs) if not reader.exists_matches(images[pair[0]], images[pair[1]])]
-        if not new:
-            return 0
         with tempfile.NamedTemporaryFile("w", dir=matched.scratch, suffix=".txt", delete=False) as file:
             file.writelines(f"{first} {second}\n" for first, second in new)
         pairing.match_list_path = Path(file.name)
@@ -110,6 +109,13 @@ def match(pairs: Iterable[Pair], matched: Matched, progress: StageProgress, *, g
 
         progress.during(call, measure)
     return len(new)
+
+
+def unmatched(pairs: Iterable[Pair], database: Path) -> list[Pair]:
+    """Return those of `pairs` that are not matched yet, each once."""
+    with pycolmap.Database.open(database) as reader:
+        images = {str(image.name): image.image_id for image in reader.read_all_images()}
+        return [pair for pair in dict.fromkeys(pairs) if not reader.exists_matches(images[pair[0]], images[pair[1]])]
 
 
 def overlapping(database: Path) -> list[Pair]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry import dividing
 from reconstruction_operator.models.photogrammetry.dense import fusion
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
@@ -83,6 +86,29 @@ def test_the_walls_of_all_views_become_one_with_a_point_in_each_cell() -> None:
     assert cloud.points[:, 2] == pytest.approx(2.01)
     assert len(cloud.points) == len(np.unique(np.floor(cloud.points / 0.1), axis=0))
     assert 120 < len(cloud.points) < 240  # 1.6 by 1.2, and what only the outer views see
+
+
+def test_views_fused_in_parts_give_the_same_cloud_to_the_bit(tmp_path: Path) -> None:
+    cameras = [camera(x) for x in (-0.1, 0.0, 0.1)]
+
+    def fused(divided: fusion.Divided) -> Cloud:
+        sources = [(1, 2), (0, 2), (0, 1)]
+        return fusion.fuse(
+            cameras, lambda at: wall(2.01 + 0.001 * at), sources, 0.1, threads=1, progress=QUIET, divided=divided
+        )
+
+    def in_parts(make: dividing.Make) -> list[Path]:
+        folders = [tmp_path / "first", tmp_path / "second"]
+        for folder, part in zip(folders, (range(2), range(2, 3)), strict=True):
+            folder.mkdir()
+            make(folder, part, QUIET)
+        return folders
+
+    whole = fused(lambda _: [])
+    joined = fused(in_parts)
+    assert len(whole.points) > 100
+    assert np.array_equal(whole.points, joined.points)
+    assert np.array_equal(whole.normals, joined.normals)
 
 
 def test_fusion_holds_as_many_maps_for_many_views_as_for_few() -> None:

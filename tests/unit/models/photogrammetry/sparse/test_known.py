@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry import dividing
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.sparse import features, known, registration
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
@@ -22,8 +23,11 @@ from tests.support.engine.geometry import QUIET
 PICTURES = [scenes.box_photo(camera, 1) for camera in scenes.around(4, arc_deg=30.0, size=300)]
 
 
-def run(folder: Path, shown: Sequence[int], earlier: Path | None = None) -> Path:
-    """Fill the stage `folder` from the pictures of those numbers, in that order, with what the `earlier` one knows."""
+def run(folder: Path, shown: Sequence[int], earlier: Path | None = None, *, in_parts: bool = False) -> Path:
+    """Fill the stage `folder` from the pictures of those numbers, in that order, with what the `earlier` one knows.
+
+    In parts, another database has a part of the pairs.
+    """
     folder.mkdir()
     photos = [PreparedPhoto(f"{place}.png", f"{place}.png", 300, 300, 360.0, "camera") for place in range(len(shown))]
     for photo, number in zip(photos, shown, strict=True):
@@ -31,10 +35,25 @@ def run(folder: Path, shown: Sequence[int], earlier: Path | None = None) -> Path
     keys = known.keys_of(photos, folder, 500)
     found = Known.of(earlier, keys, folder / "known.db") if earlier else None
     database, copy = folder / "run.db", found.copy_features if found else lambda _: ()
-    features.extract(photos, folder, database, features=500, threads=1, progress=QUIET, known=copy)
+
+    def divided(names: Sequence[str], make: dividing.Make) -> list[Path]:
+        parts = [folder / "first", folder / "second"] if in_parts else []
+        for part, wanted in zip(parts, (range(2), range(2, len(names))), strict=False):
+            part.mkdir()
+            make(part, wanted, QUIET)
+        return parts
+
+    features.extract(photos, folder, database, features=500, threads=1, progress=QUIET, known=copy, divided=divided)
     pairs = list(combinations([photo.name for photo in photos], 2))
     if found:
         found.copy_matches(database, pairs)
+    if in_parts:
+        others = folder / "others.db"
+        shutil.copyfile(database, others)
+        registration.match(pairs[:2], databases.matched(others, len(photos)), QUIET)
+        known.write_matches(folder / "first", others, pairs[:2])
+        known.read_matches(folder / "first", database, pairs, folder / "copy.db")
+        assert registration.unmatched(pairs, database) == pairs[2:]
     registration.match(pairs, databases.matched(database, len(photos)), QUIET)
     known.write(folder, database, keys)
     return folder
@@ -73,6 +92,13 @@ def test_a_stage_of_features_is_equal_in_whatever_order_threads_found_them(tmp_p
 
     assert (tmp_path / "copy" / known.DATABASE).read_bytes() == (whole / known.DATABASE).read_bytes()
     assert other.read_bytes() != (whole / "run.db").read_bytes()
+
+
+def test_a_stage_made_in_parts_is_equal(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", [0, 1, 2])
+    joined = run(tmp_path / "joined", [0, 1, 2], in_parts=True)
+
+    assert (joined / known.DATABASE).read_bytes() == (whole / known.DATABASE).read_bytes()
 
 
 @pytest.mark.parametrize(
