@@ -1,8 +1,8 @@
 """The Celery application: `celery -A reconstruction_operator.celery_app worker`.
 
-A plain worker consumes `<pool>-high`, `<pool>` and `<pool>-low` of the pools in `config.settings.WORKER_POOLS`, in that
-order. Only a worker imports the tasks and bootsteps, when it starts: the operator's image has this module but not their
-dependencies.
+A plain worker consumes `<pool>-high`, `<pool>`, `<pool>-low` and `<pool>-parts` of the pools in
+`config.settings.WORKER_POOLS`, in that order. Only a worker imports the tasks and bootsteps, when it starts: the
+operator's image has this module but not their dependencies.
 """
 
 from __future__ import annotations

@@ -108,8 +108,16 @@ class Settings:
     )
 
     JOBS_DIR: str = _worker("/jobs", "job folders: input, attempts and output of each job", unit="FOLDER")
-    WORKER_POOLS: Names = _worker(("celery",), "pools; the worker consumes <pool>-high, <pool> and <pool>-low of each")
+    WORKER_POOLS: Names = _worker(
+        ("celery",), "pools; the worker consumes <pool>-high, <pool>, <pool>-low and <pool>-parts of each"
+    )
     WORKER_THREADS: int = _worker(0, "threads of a model process; 0: one for each CPU that it may use", unit="NUMBER")
+    WORKER_PARTS: int = _worker(
+        1,
+        "workers that may make the long stages of a job together, if its spec.parts does not say; 1: its own alone",
+        least=1,
+        most=64,
+    )
     WORKER_TTL_SECONDS: float = _worker(30.0, "time after which a worker's registration expires", least=1.0)
     DRAIN_SECONDS: float = _worker(20.0, "time for running jobs to end after SIGTERM")
     RECONSTRUCTION_SIMULATE: str = _worker(

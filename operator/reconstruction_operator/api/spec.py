@@ -61,8 +61,8 @@ _QUEUE_NOT_RESERVED = Rule(
     message="choose another name for the queue: Celery keeps something else under this one",
 )
 _QUEUE_WITHOUT_PRIORITY = Rule(
-    rule="!self.endsWith('-high') && !self.endsWith('-low')",
-    message="leave -high and -low out of the queue's name, and set spec.priority to high or low instead",
+    rule="!self.endsWith('-high') && !self.endsWith('-low') && !self.endsWith('-parts')",
+    message="leave -high, -low and -parts out of the queue's name: spec.priority and spec.parts choose these queues",
 )
 
 
@@ -145,8 +145,8 @@ class Spec:
                 "ends, such as gpu",
             ),
             Rule(
-                rule="self.all(stage, !self[stage].endsWith('-high') && !self[stage].endsWith('-low'))",
-                message="leave -high and -low out of the queues' names: spec.priority counts for them too",
+                rule="self.all(stage, !self[stage].matches('-(high|low|parts)$'))",
+                message="leave -high, -low and -parts out of the queues' names: spec.priority counts for them too",
             ),
             Rule(
                 rule=f"self.all(stage, !(self[stage] in {list(RESERVED_QUEUES)}))",
@@ -157,6 +157,16 @@ class Spec:
                 message="a stage's name has lower-case letters, digits and dashes, such as depth",
             ),
         ),
+    )
+    parts: int | None = member(
+        None,
+        "Largest number of workers that make the job's long stages together. Others of the job's queue help while no "
+        "job waits for them. The result is the same as that of one worker.",
+        unit="workers",
+        absent="one worker runs the whole job",
+        immutable=True,
+        minimum=1,
+        maximum=64,
     )
     priority: str = member(
         "normal",

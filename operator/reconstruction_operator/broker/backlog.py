@@ -73,6 +73,13 @@ class BacklogReader:
         self._note("MEMORY USAGE", [reply for reply in replies[1::2] if isinstance(reply, ResponseError)])
         return Backlog(lengths, sizes, memory_share(memory) if isinstance(memory, dict) else 0.0)
 
+    def count(self, queues: Iterable[str]) -> int:
+        """Return how many messages wait in these queues together."""
+        with self._ready().pipeline(transaction=False) as pipeline:
+            for name in queues:
+                pipeline.llen(_key(name))
+            return sum(length for length in pipeline.execute(raise_on_error=False) if isinstance(length, int))
+
     def search(self, queues: Iterable[str]) -> Mapping[str, FoundMessages]:
         """Return the tasks whose messages are in each queue or at a worker.
 

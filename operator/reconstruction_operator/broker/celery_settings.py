@@ -10,11 +10,11 @@ from kombu.entity import Exchange, Queue
 from reconstruction_operator import config
 from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker import reporting, transport
-from reconstruction_operator.contract.pools import queue_name
+from reconstruction_operator.contract.pools import parts_queue, queue_name
 from reconstruction_operator.state import connections
 
 DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN celery` shows
-TASK_MODULES: Final = ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")
+TASK_MODULES: Final = tuple(f"reconstruction_operator.tasks.{name}" for name in ("reconstruction", "part", "cleanup"))
 BOOTSTEPS: Final = {
     "worker": (
         "reconstruction_operator.worker.lifecycle.startup:Startup",
@@ -30,14 +30,16 @@ BOOTSTEPS: Final = {
 """For `app.steps`, by blueprint. Names, since the operator's image cannot import them."""
 PROCESS_TASK: Final = "reconstruction.process"
 CLEANUP_TASK: Final = "reconstruction.cleanup"
+PART_TASK: Final = "reconstruction.part"
 
 
 def pool_queues(pools: Iterable[str]) -> tuple[str, ...]:
     """Return the queues of those pools in the order in which a worker polls them: all high, then all normal, then all
-    low.
+    low, and at last those of the orders to help a run.
     """
     names = tuple(pools)
-    return tuple(queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
+    of_jobs = (queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
+    return (*of_jobs, *map(parts_queue, names))
 
 
 def settings() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Self
 
-from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.api.status import Inputs, Parts, StepTime, Usage
 from reconstruction_operator.contract.assessment import Assessment
 
 
@@ -22,6 +22,7 @@ class Findings(Assessment):
     inputs: Inputs | None = None
     steps: tuple[StepTime, ...] = ()  # the finished ones; in an end all that it began
     usage: Usage | None = None
+    parts: Parts | None = None  # of the stage that the run makes with helpers now
     resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
 
     def over(self, earlier: Self) -> Self:
@@ -54,6 +55,7 @@ class Orders:
     last: bool = False  # no attempt follows if this one fails, so nothing must be kept for a next one
     reuse: str = ""  # spec.reuse; empty: Never
     legs: Legs | None = None  # None: the whole attempt runs on the job's own queue
+    parts: int | None = None  # spec.parts, as the quota of the namespace allows it; None: one worker runs all
 
 
 class SupersededError(Exception):

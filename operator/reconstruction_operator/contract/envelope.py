@@ -1,10 +1,10 @@
-"""Envelope of a message: the versioned mapping that is the task's `job` argument."""
+"""Messages: the envelope, the versioned mapping that is the task's `job` argument; and the order to help a run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reconstruction_operator.api import codec
@@ -64,6 +64,28 @@ class Envelope:
         if attempt.job_id != job_id:
             raise EnvelopeError(f"the job argument is of the job {attempt.job_id}")
         return codec.decode(cls, data)
+
+
+@dataclass(frozen=True, slots=True)
+class PartOrder:
+    """The argument of the task `reconstruction.part`: which run to help, whose stages are made in parts."""
+
+    attempt: AttemptRef
+    run: str = ""  # its token
+    workspace: str = ""  # name of its workspace's folder
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping that is sent."""
+        return codec.encode(self)
+
+    @classmethod
+    def from_json(cls, data: object) -> PartOrder:
+        """Return the order in a mapping of `to_json`. Raises ValueError or TypeError if it is malformed."""
+        attempt = AttemptRef.from_json(data.get("attempt") if isinstance(data, Mapping) else None)
+        order = replace(codec.decode(cls, data), attempt=attempt)
+        if not order.run or not order.workspace or "/" in order.workspace or order.workspace.startswith("."):
+            raise ValueError(f"no run is named by {order.run!r:.80} and {order.workspace!r:.80}")
+        return order
 
 
 def message_bytes(spec: Spec) -> int:

@@ -47,6 +47,12 @@ class Keys:
         """Step two of a cancel: "1", 3600 s."""
         return self._of_job("cancel", job_id)
 
+    def parts(self, job_id: str) -> str:
+        """Who makes which part of the stage that a run and its helpers make now, and the helpers' heartbeats: hash,
+        only while a run is helped (`state/lua/take_part.lua`).
+        """
+        return self._of_job("parts", job_id)
+
     def records(self, install_id: str) -> str:
         """Set of the job ids that have a record of this install."""
         return f"{self.prefix}records:{_name('install id', install_id)}"

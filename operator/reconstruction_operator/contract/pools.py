@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 EVERY = "*"
+PARTS_SUFFIX = "-parts"
 
 
 def queue_name(pool: str, priority: str) -> str:
@@ -15,9 +16,19 @@ def queue_name(pool: str, priority: str) -> str:
     return pool if priority == "normal" else f"{pool}-{priority}"
 
 
+def parts_queue(pool: str) -> str:
+    """Return the queue of the orders to help a run of that pool, which its workers consume after all others."""
+    return f"{pool}{PARTS_SUFFIX}"
+
+
+def of_jobs(queues: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the queues that hold jobs, not orders to help."""
+    return tuple(queue for queue in queues if not queue.endswith(PARTS_SUFFIX))
+
+
 def pool_of(queue: str) -> str:
-    """Return the pool of a Celery queue. No pool's name ends like a priority (`api.spec`)."""
-    return queue.removesuffix("-high").removesuffix("-low")
+    """Return the pool of a Celery queue. No pool's name ends like a queue's suffix (`api.spec`)."""
+    return queue.removesuffix("-high").removesuffix("-low").removesuffix(PARTS_SUFFIX)
 
 
 def refusal(entries: Iterable[tuple[str, str]], pool: str, namespace: str) -> str:

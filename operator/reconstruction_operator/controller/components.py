@@ -85,6 +85,7 @@ class Operator:
         # Redis and the broker
         self.view = RedisView(self.election, install_id=installation.id)
         self.namespaces = Namespaces(api, self.cache)
+        quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
         self.actor = Actor(
             self.view.state,
             api,
@@ -93,6 +94,7 @@ class Operator:
             keys=self.view.keys,
             install_id=installation.id,
             namespaces=self.namespaces,
+            quotas=quotas,
         )
         # The loop
         timing = Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})
@@ -102,7 +104,6 @@ class Operator:
             total=settings.DISPATCH_TOTAL_WINDOW,
             total_bytes=settings.DISPATCH_TOTAL_BYTES,
         )
-        quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
         admission = Admission(self.cache, self.view.queues, window, Rules(quotas, settings.POOL_NAMESPACES))
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
         self.brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE)

@@ -88,6 +88,10 @@ class JobFolder:
         """Return a workspace with a unique name for a run of that attempt."""
         return Workspace(self.attempts / f"{_prefix(attempt)}{uuid.uuid4().hex[:_RUN_CHARS]}")
 
+    def workspace(self, name: str) -> Workspace:
+        """Return the workspace of that name, which may not exist."""
+        return Workspace(self.attempts / name)
+
     def workspaces(self) -> list[Workspace]:
         """Return the workspaces of runs that are not superseded."""
         return [Workspace(path) for path in disk.entries(self.attempts) if not path.name.startswith(_GONE)]
@@ -139,6 +143,11 @@ class Workspace:
     stages = _below("stages")
     """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps
     stages.
+    """
+
+    plan = _below("helpers/plan.json")
+    """What workers that help the run need (`worker.parts`). Exists only if the run was helped; beside it are the
+    helpers' temporary files.
     """
 
     output = _below("output")

@@ -1,5 +1,5 @@
-"""Model process: runs an isolated model, `python -P -m reconstruction_operator.models.child <descriptor> <request
-file>`.
+"""Model process: runs an isolated model, `python -P -m reconstruction_operator.models.child <messages> <answers>
+<request file>`; the first two are file descriptors, and -1 for answers means that other workers help with no part.
 
 It forks into two. One process runs the model. The other, the guard, has a single thread and imports little. It detects
 a dead or silent worker even while native code in the model holds the interpreter lock, and then kills the process
@@ -11,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import math
 import os
 import select
 import signal
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reconstruction_operator.models import confinement, exchange, registry
-from reconstruction_operator.models.interface import ModelFailure, Report, StageElsewhere, Step
+from reconstruction_operator.models.interface import ModelFailure, Parts, PartTurn, Report, StageElsewhere, Step
 
 _POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the model
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -36,9 +38,14 @@ the system's, and zlib aborts with "free(): invalid pointer"."""
 def main() -> None:
     """Fork into guard and model. Never returns."""
     messages = int(sys.argv[1])
-    os.set_inheritable(messages, False)
+    answers = int(sys.argv[2])
+    for descriptor in (messages, answers):
+        if descriptor >= 0:
+            os.set_inheritable(descriptor, False)
     confinement.confine()
-    request = exchange.RunRequest.from_json(Path(sys.argv[2]).read_text())
+    request = exchange.RunRequest.from_json(Path(sys.argv[3]).read_text())
+    if answers >= 0:
+        request = replace(request, work=replace(request.work, parts=_asking(messages, answers)))
     guard = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -157,6 +164,17 @@ def _reporter(messages: int) -> Report:
     return report
 
 
+def _asking(messages: int, answers: int) -> Parts:
+    """Return a function that asks the worker for parts. One thread may call it at a time."""
+    lines = os.fdopen(answers, "rb")
+
+    def ask(stage: str, count: int, made: int | None, /) -> PartTurn:
+        _send(messages, exchange.PartMessage(stage, count, made), patient=True, patience_seconds=math.inf)
+        return exchange.decode_turn(lines.readline())
+
+    return ask
+
+
 def _send(
     descriptor: int, message: exchange.ModelMessage, *, patient: bool, patience_seconds: float = _PATIENCE_SECONDS
 ) -> None:
@@ -167,7 +185,8 @@ def _send(
     line = exchange.encode(message)
     deadline = time.monotonic() + (patience_seconds if patient else 0.0)
     while line:
-        _, writable, _ = select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))
+        left = max(0.0, deadline - time.monotonic())
+        _, writable, _ = select.select([], [descriptor], [], None if math.isinf(left) else left)
         if not writable:
             return
         try:

@@ -2,6 +2,7 @@
 
     worker -> process   a JSON file (`RunRequest`); then one byte a second on stdin, as a sign of life
     process -> worker   lines of JSON (`Message`) on a separate file descriptor: native libraries print to stdout
+    worker -> process   the answer to each `PartMessage` (a `PartTurn`), a line of JSON on another file descriptor
 
 Native code can damage the process in any way. So `decode` returns None for a malformed line, and never raises.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconstruction_operator.models.interface import MAX_QUALITY, Placement, Result, Step, Work
+from reconstruction_operator.models.interface import MAX_QUALITY, PartTurn, Placement, Result, Step, Work
 
 MAX_LINE_BYTES = 65_536
 MAX_TEXT_CHARS = 2_000
@@ -32,7 +33,7 @@ class RunRequest:
 
     def to_json(self) -> str:
         """Return the request as a JSON text."""
-        plain = replace(self.work, parameters=dict(self.work.parameters))
+        plain = replace(self.work, parameters=dict(self.work.parameters), parts=None)
         return json.dumps(asdict(replace(self, work=plain)), default=str)
 
     @classmethod
@@ -71,6 +72,15 @@ class ElsewhereMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class PartMessage:
+    """The model called `Work.parts`, and waits for the answer."""
+
+    stage: str
+    count: int
+    made: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DefectMessage:
     """The model raised any other exception; `text` is the traceback."""
 
@@ -85,12 +95,13 @@ class ExitMessage:
     cpu_seconds: float = 0.0  # of the process and its children, user and system
 
 
-ModelMessage = ProgressMessage | Result | FailureMessage | ElsewhereMessage | DefectMessage | ExitMessage
+ModelMessage = ProgressMessage | Result | FailureMessage | ElsewhereMessage | PartMessage | DefectMessage | ExitMessage
 _KINDS: Mapping[str, type[ModelMessage]] = {
     "progress": ProgressMessage,
     "result": Result,
     "failure": FailureMessage,
     "elsewhere": ElsewhereMessage,
+    "part": PartMessage,
     "defect": DefectMessage,
     "exit": ExitMessage,
 }
@@ -103,6 +114,16 @@ def encode(message: ModelMessage) -> bytes:
         message = replace(message, quality=_numbers(message.quality))
     cut = {name: value[:MAX_TEXT_CHARS] if isinstance(value, str) else value for name, value in asdict(message).items()}
     return json.dumps({"kind": kind, **cut}, default=float).encode() + b"\n"  # numpy's numbers become plain ones
+
+
+def encode_turn(turn: PartTurn) -> bytes:
+    """Return the answer to a `PartMessage` as one line, with its newline."""
+    return json.dumps(asdict(turn)).encode() + b"\n"
+
+
+def decode_turn(line: bytes) -> PartTurn:
+    """Return the answer in a line of `encode_turn`."""
+    return msgspec.json.decode(line, type=PartTurn)
 
 
 def decode(line: bytes) -> ModelMessage | None:

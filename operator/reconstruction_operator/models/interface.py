@@ -197,6 +197,8 @@ class Model(Protocol):
     `stage_names: Sequence[str] = ()`: the stages that may run on workers of another queue each, in order
     (`spec.stageQueues`). Before each of them the model calls `stages.Stages.turn`.
 
+    `makes_parts: bool = False`: whether a run makes stages in parts (`Work.parts`), so that other workers can help.
+
     Two more optional attributes state what the model's results depend on (`registry.versions`):
 
     - `version: str`, to be changed when the same photos and parameters would give another result, or other stages.

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import MAX_ATTEMPT, AttemptRef, JobRef
-from reconstruction_operator.api.status import MAX_QUALITY, Inputs, Leg, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import MAX_QUALITY, Inputs, Leg, OutputFile, Outputs, Parts, StepTime, Usage
 from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -34,7 +34,8 @@ MAX_VALUE_BYTES: Final = 65_536  # of one value; those that this program writes 
 MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's status; as in put_record.lua
 _MAX_INT: Final = 2**53  # above this JavaScript loses precision
 _MAX_LOGGED: Final = 1_000
-_NESTED: Final = ("findings", "inputs", "outputs", "usage", "reusedFrom")  # objects among the details of an end
+# Objects among the details of an end
+_NESTED: Final = ("findings", "inputs", "outputs", "usage", "parts", "reusedFrom")
 
 _TEXTS: Final = tuple(part.name for part in dataclasses.fields(Findings) if part.type == "str")  # of findings
 
@@ -226,6 +227,8 @@ def _cut_findings(found: Findings) -> Findings:
         **{name: plain(getattr(found, name), MESSAGE_CHARS) for name in _TEXTS},
         inputs=found.inputs and Inputs(images=count(found.inputs.images), bytes=count(found.inputs.bytes)),
         steps=tuple(steps),
+        parts=found.parts
+        and Parts(*(count(number) or 0 for number in (found.parts.total, found.parts.done, found.parts.running))),
         usage=found.usage and Usage(count(found.usage.cpu_seconds), count(found.usage.peak_memory_bytes)),
         quality=quality(found.quality),
     )

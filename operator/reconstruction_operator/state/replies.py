@@ -64,6 +64,25 @@ class BeatReply:
 
 
 @dataclass(frozen=True, slots=True)
+class HelpReply:
+    """Reply to `help_run`. `beat.owned`: the run still wants help."""
+
+    beat: BeatReply
+    stage: str = ""  # which the run has made in parts now
+
+
+@dataclass(frozen=True, slots=True)
+class PartsReply:
+    """Reply to `take_part`."""
+
+    part: int | None  # to make now; None: none
+    over: bool  # all parts are made, or the run needs no more help
+    made: int  # parts that are made
+    makers: int  # workers that make parts now, the asking one included
+    helpers: Mapping[str, str]  # for the run: what is known of each helper that has answered, by its task id
+
+
+@dataclass(frozen=True, slots=True)
 class FinishReply:
     """Reply to `finish`: `end` is the one that counts, if the attempt has ended."""
 

@@ -19,8 +19,9 @@ from reconstruction_operator import (
     config,
 )
 from reconstruction_operator.api.identity import check_job_id
-from reconstruction_operator.broker import acknowledging, dispatch, reporting
-from reconstruction_operator.contract.envelope import Envelope, EnvelopeError
+from reconstruction_operator.broker import acknowledging, celery_settings, dispatch, reporting
+from reconstruction_operator.contract import pools
+from reconstruction_operator.contract.envelope import Envelope, EnvelopeError, PartOrder
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimCode
@@ -29,6 +30,7 @@ from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.progress import Meta, Send
+from reconstruction_operator.worker.parts.sharing import SendOrder
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def process_reconstruction(
         logs.begin(**assignment.log_fields)
     with logs.about(**assignment.log_fields):
         try:
-            conclusion = drive(assignment, _sender(self), _patience(self))
+            conclusion = drive(assignment, _sender(self), _patience(self), _orderer(self))
         except NotClaimedError as error:
             if error.code is ClaimCode.NO_RECORD:
                 _requeue(self, assignment)
@@ -152,6 +154,24 @@ def _sender(task: Task) -> Send:
             task.update_state(state=reporting.PROGRESS, meta=dict(meta))
         finally:
             task.request_stack.pop()
+
+    return send
+
+
+def _orderer(task: Task) -> SendOrder | None:
+    """Return a function that orders help from the workers of the task's queue; None outside of a worker."""
+    if not _in_worker(task):
+        return None
+
+    def send(order: PartOrder, helper: str) -> None:
+        task.app.send_task(
+            celery_settings.PART_TASK,
+            task_id=helper,
+            queue=pools.parts_queue(pools.pool_of(order.attempt.queue)),
+            args=(order.to_json(),),
+            ignore_result=True,
+            retry=False,
+        )
 
     return send
 

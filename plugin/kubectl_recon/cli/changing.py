@@ -94,6 +94,8 @@ def retry(
         str | None, typer.Option("--output", metavar="URI", help="Output address of the new job.")
     ] = None,
     queue: o.Queue = None,
+    stage_queues: o.StageQueues = None,
+    parts: o.Parts = None,
     priority: o.Priority = None,
     deadline: Annotated[
         str | None,
@@ -125,7 +127,7 @@ def retry(
 
     connection = connect()
     changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
-    changes |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
+    changes |= o.placement(queue, stage_queues, parts, priority)
     changes |= {"input": {"uri": photos}} if photos else {}
     for field, duration in (("activeDeadlineSeconds", deadline), ("queueDeadlineSeconds", queue_deadline)):
         changes |= {} if duration is None else {field: None if duration == "none" else o.seconds(duration)}

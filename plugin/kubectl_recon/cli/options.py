@@ -84,6 +84,20 @@ Model = Annotated[
     ),
 ]
 Queue = Annotated[str | None, typer.Option("--queue", help="Queue of the workers.")]
+StageQueues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stage-queue",
+        metavar="STAGE=QUEUE",
+        help="Queue of the workers for one stage, such as depth=gpu; may be repeated.",
+    ),
+]
+Parts = Annotated[
+    int | None,
+    typer.Option(
+        "--parts", min=1, max=64, metavar="N", help="How many workers may make the job's long stages together."
+    ),
+]
 Priority = Annotated[
     str | None,
     typer.Option(
@@ -104,6 +118,20 @@ Name = Annotated[
         metavar="NAME", help="Name of a job; @latest is the newest job.", autocompletion=completion.job_names
     ),
 ]
+
+
+def placement(
+    queue: str | None, stage_queues: list[str] | None, parts: int | None, priority: str | None
+) -> dict[str, Any]:
+    """Return the members of a spec that choose the workers. Raises UsageError."""
+    queues = dict[str, str]()
+    for text in stage_queues or ():
+        stage, equals, its_queue = text.partition("=")
+        if not (stage and equals and its_queue):
+            raise UsageError(f"--stage-queue {text} is not STAGE=QUEUE, such as depth=gpu")
+        queues[stage] = its_queue
+    members = {"queue": queue, "stageQueues": queues, "parts": parts, "priority": priority}
+    return {name: value for name, value in members.items() if value}
 
 
 Connect: TypeAlias = "Callable[[], Connection]"

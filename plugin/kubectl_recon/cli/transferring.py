@@ -31,6 +31,8 @@ def submit(
         str | None, typer.Option("--output", metavar="URI", help="Address to deliver the result to as well.")
     ] = None,
     queue: o.Queue = None,
+    stage_queues: o.StageQueues = None,
+    parts: o.Parts = None,
     priority: o.Priority = None,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
@@ -61,7 +63,7 @@ def submit(
     from kubectl_recon.targets.selecting import Selection
 
     spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
-    spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
+    spec |= o.placement(queue, stage_queues, parts, priority)
     if opens and (dry_run or show is not None or not follow):
         raise UsageError("--open shows the mesh once the job has finished: omit --dry-run, --no-follow and -o")
     way = named(gallery, account)

@@ -3,6 +3,7 @@
 
 import ctypes
 import errno
+import json
 import os
 import signal
 import socket
@@ -17,7 +18,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import spy
-from reconstruction_operator.models.interface import ModelFailure, Placement, Report, Result, Step, Weights, Work
+from reconstruction_operator.models import parts
+from reconstruction_operator.models.interface import (
+    HelpOver,
+    ModelFailure,
+    Placement,
+    Report,
+    Result,
+    Step,
+    Weights,
+    Work,
+)
 from reconstruction_operator.models.stages import Stages
 
 
@@ -339,6 +350,59 @@ class Staged(Good):
                 os.kill(os.getpid(), signal.SIGKILL)
         else:
             report(Step.POSTPROCESS, 0.0, f"continues after {stage}", resumed=str(stage))
+
+
+class Asking(Good):
+    """Asks for the three parts of a stage, and writes down which it got."""
+
+    name = "rough-asking"
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        turns: list[object] = []
+        made = None
+        while work.parts is not None:
+            turn = work.parts("stage~1", 3, made)
+            turns.append([turn.part, turn.made, turn.over])
+            made = turn.part
+            if turn.over:
+                break
+        (work.output_dir / "turns.json").write_text(json.dumps(turns))
+
+
+class Parted(Good):
+    """Makes a stage of `parts` parts in `seconds` each, with helpers. Notes the process that began each part."""
+
+    name = "rough-parted"
+    makes_parts: ClassVar[bool] = True
+    version: ClassVar[str] = os.environ.get("ROUGH_MODELS_VERSION", "1")
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        stages = Stages.of(work)
+        count = int(str(work.parameters["parts"]))
+
+        def make(folder: Path, number: int, before: int) -> None:
+            Path(os.environ["ROUGH_MODELS_PIDS"], f"{number}.{os.getpid()}").touch()
+            deadline = time.monotonic() + float(str(work.parameters["seconds"]))
+            while time.monotonic() < deadline:
+                report(Step.RECONSTRUCT, before / count, f"part {number + 1}/{count}")
+                time.sleep(0.05)
+            (folder / f"{number}.txt").write_text(f"{number}\n")
+
+        def wait(made: int) -> None:
+            report(Step.RECONSTRUCT, made / count, f"{made} of {count} parts made")
+
+        def grind(folder: Path) -> None:
+            parts.gather(parts.made(stages, "ground", list(range(count)), make, waiting=wait), folder)
+
+        ground = stages.made("ground", grind)
+        texts = [(ground / f"{number}.txt").read_text() for number in range(count)]
+        (work.output_dir / "ground.txt").write_text("".join(texts))
+
+    def run(self, work: Work, report: Report) -> Result:
+        try:
+            return super().run(work, report)
+        except HelpOver:
+            return Result()
 
 
 class Warned(Good):

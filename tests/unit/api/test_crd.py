@@ -13,16 +13,16 @@ from reconstruction_operator.api.shapes import shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import ConditionType, Phase, Status
 
-_SIZE_LIMIT_BYTES = 40_000
+_SIZE_LIMIT_BYTES = 42_000
 _SPEC_NAMES = (
     "modelType input output parameters queue priority suspend cancelRequested cancelConfirmed backoffLimit "
     "activeDeadlineSeconds queueDeadlineSeconds ttlSecondsAfterFinished cancelReason reuse deletionPolicy "
-    "managedBy stageQueues"
+    "managedBy stageQueues parts"
 )
 _STATUS_NAMES = (
     "observedGeneration phase phaseDetail timeDetail reason attempt failures nextAttemptTime taskId worker "
     "simulated verdict message dispatchTime startTime completionTime progress inputs outputs quality steps usage "
-    "installation reusedFrom redisLosses cancel failure warning size conditions notifications leg"
+    "installation reusedFrom redisLosses cancel failure warning size conditions notifications leg parts"
 )
 
 

@@ -13,10 +13,10 @@ from tests.support.settings import configure
 @pytest.mark.parametrize(
     ("pools", "queues"),
     [
-        pytest.param(("celery",), ("celery-high", "celery", "celery-low"), id="default"),
+        pytest.param(("celery",), ("celery-high", "celery", "celery-low", "celery-parts"), id="default"),
         pytest.param(
             ("gpu", "cpu"),
-            ("gpu-high", "cpu-high", "gpu", "cpu", "gpu-low", "cpu-low"),
+            ("gpu-high", "cpu-high", "gpu", "cpu", "gpu-low", "cpu-low", "gpu-parts", "cpu-parts"),
             id="all-high-before-all-normal",
         ),
     ],

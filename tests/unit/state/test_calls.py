@@ -12,7 +12,7 @@ import fakeredis
 import pytest
 import redis
 from reconstruction_operator.planning import actions
-from reconstruction_operator.state import calls, operator_calls, reads, releases, worker_calls
+from reconstruction_operator.state import calls, operator_calls, parts_calls, reads, releases, worker_calls
 from reconstruction_operator.state.calls import Call, Script, UnexpectedReplyError
 
 ADD = Script.of("add", "return redis.call('INCRBY', KEYS[1], ARGV[1])")
@@ -78,7 +78,7 @@ def calls_of(module: ModuleType) -> set[str]:
 
 def test_each_script_has_the_name_of_its_call() -> None:
     by_read_texts = {"announcements", "with_heartbeat"}
-    modules = (operator_calls, worker_calls, reads, releases)
+    modules = (operator_calls, worker_calls, parts_calls, reads, releases)
     functions = {name for module in modules for name in calls_of(module)}
     assert {path.stem for path in LUA.glob("*.lua")} == functions - by_read_texts - {"for_action"} | SHARED
 

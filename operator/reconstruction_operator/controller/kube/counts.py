@@ -23,7 +23,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._phases: Counter[Phase] = Counter()
-        self.in_flight: Counter[str] = Counter()  # by namespace
+        self.in_flight: Counter[str] = Counter()  # by namespace; each worker that helps one counts as another
         self.high_in_flight: Counter[str] = Counter()  # of priority high, by namespace
         self.quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self.queued: Counter[tuple[str, str]] = Counter()  # our jobs whose messages wait, by queue and namespace
@@ -43,7 +43,8 @@ class Counts:
         self.contested += step if job.contested and not phase.finished else 0
         # The status of a job that is being deleted stays until its finalizer ends.
         if (phase in IN_FLIGHT or planned in IN_FLIGHT) and not job.deleting and not job.contested:
-            _add(self.in_flight, job.key.namespace, step)
+            helpers = max(0, job.status.parts.running - 1) if job.status.parts and phase is Phase.RUNNING else 0
+            _add(self.in_flight, job.key.namespace, step * (1 + helpers))
             if job.spec.priority == "high":
                 _add(self.high_in_flight, job.key.namespace, step)
             if job.ours and (suspected := quarantine(job.queue, job.status)) is not None:

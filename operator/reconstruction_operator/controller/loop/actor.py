@@ -29,6 +29,7 @@ from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning import actions as planned
+from reconstruction_operator.planning.quotas import NO_QUOTAS, Quotas, limit_of
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.telemetry import metrics, tracing
@@ -69,6 +70,7 @@ class Actor:
     keys: Keys
     install_id: str
     namespaces: Namespaces
+    quotas: Quotas = NO_QUOTAS
     # kombu's connections are not thread-safe, so only this thread uses the broker. A read therefore sees all messages
     # sent before it.
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "dispatch"), init=False)
@@ -181,7 +183,13 @@ class Actor:
         if not going:
             return
         messages = [
-            message(job, action, install_id=self.install_id, namespace_uid=str(uids.get(job.key.namespace, "")))
+            message(
+                job,
+                action,
+                install_id=self.install_id,
+                namespace_uid=str(uids.get(job.key.namespace, "")),
+                most_workers=limit_of(self.quotas.running, job.key.namespace),
+            )
             for job, action in going
         ]
         # The broker checks no fencing token: a leader that was deposed meanwhile must not send messages beside its
@@ -236,9 +244,17 @@ class Actor:
 
 
 def message(
-    actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str, namespace_uid: str
+    actions: JobActions,
+    action: planned.Dispatch | planned.DeleteFiles,
+    *,
+    install_id: str,
+    namespace_uid: str,
+    most_workers: int | None = None,
 ) -> dispatch.Message | dispatch.CleanUp:
-    """Make the message to a worker: an attempt, or the order to delete files."""
+    """Make the message to a worker: an attempt, or the order to delete files.
+
+    `most_workers`: how many the quota of the namespace allows for the job; None: any number.
+    """
     if isinstance(action, planned.DeleteFiles):
         return dispatch.CleanUp(replace(actions.attempt, queue=action.queue), action.retain_seconds)
     if actions.job is None:
@@ -256,6 +272,7 @@ def message(
             last=actions.job.status.failures >= spec.backoff_limit,
             reuse=spec.reuse,
             legs=_legs(spec, action.leg),
+            parts=spec.parts if most_workers is None or spec.parts is None else max(1, min(spec.parts, most_workers)),
         ),
     )
     return dispatch.Message(envelope, spec.model_type)

@@ -54,6 +54,7 @@ class PhotogrammetryModel:
     min_photos: ClassVar[int] = 3
     max_photos: ClassVar[int] = 1000
     max_image_side: ClassVar[int] = parameter_table.MAX_IMAGE_SIDE
+    makes_parts: ClassVar[bool] = True
 
     def __init__(self, part_sizes: parameter_table.PartSizes = parameter_table.PART_SIZES) -> None:
         self.part_sizes = part_sizes

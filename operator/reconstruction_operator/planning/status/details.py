@@ -85,6 +85,7 @@ def next_attempt(case: Case, attempt: int) -> Status:
         progress=None,
         steps=(),
         usage=None,
+        parts=None,
         quality={},
     )
 

@@ -24,6 +24,7 @@ from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.run import AttemptRun
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import InterruptedRunError
+from reconstruction_operator.worker.parts.sharing import SendOrder
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +57,9 @@ class NotClaimedError(Exception):
         self.code = code
 
 
-def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
-    """Drive an attempt from its claim to its end. `send` sends its progress.
+def drive(assignment: Assignment, send: Send, patience: Patience, order: SendOrder | None = None) -> Conclusion:
+    """Drive an attempt from its claim to its end. `send` sends its progress, `order` orders to help it; None: no worker
+    helps.
 
     Raises:
         NotClaimedError: the attempt may not run here.
@@ -80,7 +82,9 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
     )
     try:
         with heartbeat, ProgressSender(send, flush=patience.flush) as sender:
-            return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)
+            return carry_out(
+                assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds, order=order
+            )
     except ExhaustedError:
         # No thread renews the claim, which expires soon: without Redis, the operator finds the worker lost.
         end = ending.end_of_exhaustion(ending.place_of(None, 0.0), assignment.worker)
@@ -95,10 +99,11 @@ def carry_out(
     sender: ProgressSender,
     *,
     patience_seconds: float,
+    order: SendOrder | None = None,
 ) -> Conclusion:
     """Run a claimed attempt, record its end and clean up."""
     observer = AttemptObserver(assignment, sender)
-    run = AttemptRun(assignment, heartbeat, observer)
+    run = AttemptRun(assignment, heartbeat, observer, token=ownership.token, order=order)
     begun = time.monotonic()
     failure: ReconstructionFailedError | None = None
     end: End | None

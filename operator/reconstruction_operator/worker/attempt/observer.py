@@ -13,7 +13,7 @@ from celery.signals import worker_process_shutdown, worker_shutdown
 
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Inputs, Leg, StepTime, Usage
+from reconstruction_operator.api.status import Inputs, Leg, Parts, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
@@ -49,6 +49,8 @@ class AttemptObserver:
     usage: ModelUsage | None = field(init=False, default=None)
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     quality: Mapping[str, str] = field(init=False, default_factory=dict)  # what is known of the result's
+    parts: Parts | None = field(init=False, default=None)  # of the stage that the run makes in parts, or made last
+    helped_seconds: float = field(init=False, default=0.0)  # CPU time of helpers
     meta: Meta | None = field(init=False, default=None)  # the newest report
     _begun: _Moment = field(init=False)
     _paced_from: _Moment = field(init=False)
@@ -78,7 +80,7 @@ class AttemptObserver:
             "fraction": round(reached.fraction, 4),
             "startedAt": self._paced_from.at.timestamp(),
             "at": self.now().timestamp(),
-            "message": reached.message,
+            "message": self._with_helpers(reached.message),
             "worker": self.assignment.worker,
             "attempt": self.assignment.attempt.number,
             "findings": codec.encode(replace(self.findings, steps=_step_times(self._ended))),
@@ -90,11 +92,19 @@ class AttemptObserver:
         self.meta = meta
         self.sender.offer(meta, keep=keep)
 
+    def _with_helpers(self, message: str) -> str:
+        workers = self.parts.running if self.parts else 0
+        return f"{message}, {workers} workers" if workers > 1 and message else message
+
     def read(self, inputs: Inputs) -> None:
         """Report the photos that were fetched and checked."""
         self.inputs = inputs
         report(metrics.IMAGES, inputs.images or 0, self.model)
         report(metrics.INPUT, inputs.bytes or 0, self.model)
+
+    def shared(self, parts: Parts) -> None:
+        """Note the parts of the stage that helpers and the run make; the next report of progress has them."""
+        self.parts = parts
 
     def used(self, usage: ModelUsage) -> None:
         """Report what the model's processes used; they have ended."""
@@ -108,7 +118,8 @@ class AttemptObserver:
         return Findings(
             inputs=None if self.inputs == Inputs() else self.inputs,
             steps=_step_times(self.step_seconds.items()),
-            usage=None if used is None else Usage(round(used.cpu_seconds), used.peak_bytes),
+            usage=None if used is None else Usage(round(used.cpu_seconds + self.helped_seconds), used.peak_bytes),
+            parts=self.parts,
             quality=self.quality,
             resumed_from=self.resumed_from,
         )

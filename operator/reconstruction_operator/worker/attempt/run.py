@@ -11,6 +11,7 @@ from reconstruction_operator.api.spec import REQUIRED
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.attempt import SupersededError
+from reconstruction_operator.contract.envelope import PartOrder
 from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
@@ -18,6 +19,7 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.kept_stages import Origin, RunStages
 from reconstruction_operator.jobfiles.layout import Workspace
+from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Result, StageElsewhere, StageFolder, Step, Work
 from reconstruction_operator.planning.models import stages_problem
 from reconstruction_operator.services import file_handler
@@ -41,8 +43,10 @@ from reconstruction_operator.worker.interruption import (
     call_interruptibly,
 )
 from reconstruction_operator.worker.model.process import run_model
-from reconstruction_operator.worker.model.selection import Choice, choose
+from reconstruction_operator.worker.model.selection import Choice, choose, made_by
 from reconstruction_operator.worker.model.usage import usable_threads
+from reconstruction_operator.worker.parts.plan import HelpPlan
+from reconstruction_operator.worker.parts.sharing import SendOrder, Sharing
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +54,19 @@ logger = logging.getLogger(__name__)
 class AttemptRun:
     """One run of a claimed attempt. It records nothing in Redis: the driver does."""
 
-    def __init__(self, assignment: Assignment, heartbeat: Heartbeat, observer: AttemptObserver) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        heartbeat: Heartbeat,
+        observer: AttemptObserver,
+        *,
+        token: str = "",
+        order: SendOrder | None = None,
+    ) -> None:
+        """`token` is that of the run's claim; `order` sends orders to workers that help it."""
         self._assignment = assignment
+        self._run_token = token
+        self._order = order
         self._heartbeat = heartbeat
         self._observer = observer
         self._steps: Steps | None = None
@@ -267,11 +282,32 @@ class AttemptRun:
             stages=folder,
         )
         self._model_began = True
+        sharing = self._sharing(choice, space, work)
         try:
-            return run_model(choice.model, work, report=steps.report, check=check, used=used)
+            if sharing is None:
+                return run_model(choice.model, work, report=steps.report, check=check, used=used)
+
+            def check_and_look() -> None:
+                check()
+                sharing.look()
+
+            report = steps.report
+            return run_model(choice.model, work, report=report, check=check_and_look, used=used, parts=sharing.turn)
         except exhaustion.ExhaustedError:
             self._model_began = False  # its process could not be started
             raise
+        finally:
+            if sharing is not None:
+                self._observer.helped_seconds = sharing.close()
+
+    def _sharing(self, choice: Choice, space: Workspace, work: Work) -> Sharing | None:
+        """Return how other workers help the run; None if they do not."""
+        attempt, most = self._assignment.attempt, self._assignment.envelope.orders.parts or config.settings.WORKER_PARTS
+        if self._order is None or most <= 1 or attempt.is_bare or work.stages is None or not choice.makes_parts:
+            return None
+        order = PartOrder(attempt, self._run_token, space.root.name)
+        plan = HelpPlan(RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS), made_by(choice.model))
+        return Sharing(order, most, space, plan, self._order, self._observer.shared)
 
     def _conclude(self, steps: Steps, space: Workspace, manifest: Manifest) -> End:
         """Deliver and publish the sealed result in the workspace."""

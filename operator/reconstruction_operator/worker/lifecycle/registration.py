@@ -17,7 +17,7 @@ from celery.signals import worker_shutting_down
 from redis.exceptions import RedisError
 
 from reconstruction_operator import config
-from reconstruction_operator.contract import announcement
+from reconstruction_operator.contract import announcement, pools
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.state import calls, connections, worker_calls
@@ -100,7 +100,7 @@ class Registration(LifelongStep):
             self._keys,
             node=self._node,
             # Remote control may change them. An exhausted worker serves none.
-            queues=() if exhausted.is_set() else tuple(self.consumer.app.amqp.queues.consume_from),
+            queues=() if exhausted.is_set() else pools.of_jobs(self.consumer.app.amqp.queues.consume_from),
             announced=self._announced,
         )
         self._try("register", call, self._enter_epoch)

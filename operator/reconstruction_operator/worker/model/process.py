@@ -21,8 +21,17 @@ from typing import Self
 
 from reconstruction_operator import config, exhaustion
 from reconstruction_operator.models import exchange, registry
-from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, ProgressMessage, RunRequest
-from reconstruction_operator.models.interface import Model, ModelFailure, Report, Result, StageElsewhere, Work
+from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, PartMessage, ProgressMessage, RunRequest
+from reconstruction_operator.models.interface import (
+    Model,
+    ModelFailure,
+    Parts,
+    PartTurn,
+    Report,
+    Result,
+    StageElsewhere,
+    Work,
+)
 from reconstruction_operator.transfer.objects.environment import is_secret
 from reconstruction_operator.units import megabytes
 from reconstruction_operator.worker.model.usage import ModelUsage, UsageWatch
@@ -35,6 +44,8 @@ _KILL_SECONDS = 10.0  # wait after SIGKILL; a process that hangs on a dead disk 
 _GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL; part of the model interface
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400
+# -P: a module in the current folder must not shadow a library's.
+_PROGRAM = ("-P", "-m", "reconstruction_operator.models.child")
 _TRACEBACK = "Traceback (most recent call last):"
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -56,19 +67,22 @@ def run_model(
     report: Report,
     check: Callable[[], None],
     used: Callable[[ModelUsage], None] = lambda _: None,
+    parts: Parts | None = None,
     beat_seconds: float = _BEAT_SECONDS,
 ) -> Result:
     """Run the model, an isolated one in a process that gets a sign of life every `beat_seconds`; return its result.
 
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. MODEL_MEMORY_BYTES limits the resident
     memory of all its processes together. `used` is called with the measured usage of the processes, however they ended.
+    `parts` answers an isolated model that asks for a part of a stage; None: it makes all stages alone.
 
     Raises ModelFailure and StageElsewhere as the model does; ModelFailure with OUT_OF_MEMORY or BACKEND_CRASHED if the
     process died; OSError if it could not be started (ExhaustedError for lack of processes).
     """
     if not model.isolated:
         return _with_warnings(model, work, model.run(work, report))
-    with _ModelProcess(RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS), beat_seconds) as process:
+    request = RunRequest(model.name, work, config.settings.ALIVE_TTL_SECONDS)
+    with _ModelProcess(request, beat_seconds, answers=parts is not None) as process:
         outcome: ModelMessage | None = None
         step = "its start"
         watch = UsageWatch(process.pid, config.settings.MODEL_MEMORY_BYTES, model.name)
@@ -85,6 +99,9 @@ def run_model(
                             remaining_seconds=message.remaining_seconds,
                             quality=message.quality,
                         )
+                    elif isinstance(message, PartMessage):
+                        if parts is not None:
+                            process.answer(parts(message.stage, message.count, message.made))
                     elif not isinstance(message, ExitMessage):
                         outcome = message
                 check()
@@ -111,7 +128,7 @@ def _with_warnings(model: Model, work: Work, result: Result) -> Result:
 class _ModelProcess:
     """The process group of one `with` block. Its processes end with the block."""
 
-    def __init__(self, request: RunRequest, beat_seconds: float) -> None:
+    def __init__(self, request: RunRequest, beat_seconds: float, *, answers: bool) -> None:
         self.exit: ExitMessage | None = None
         self.ended = False
         self._logs = True  # whether its stderr is open
@@ -124,24 +141,26 @@ class _ModelProcess:
         file = request.work.scratch_dir / "request.json"
         file.write_text(request.to_json())
         self._messages, theirs = os.pipe()
+        asked, self._answers = os.pipe() if answers else (-1, -1)
+        passed = [descriptor for descriptor in (theirs, asked) if descriptor >= 0]
         try:
             with exhaustion.starting():
                 self._process = subprocess.Popen(
-                    # -P: a module in the current folder must not shadow a library's.
-                    [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(theirs), str(file)],
+                    [sys.executable, *_PROGRAM, str(theirs), str(asked), str(file)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
-                    pass_fds=(theirs,),
+                    pass_fds=passed,
                     cwd=request.work.scratch_dir,
                     env=_environment(request.work.scratch_dir, request.work.threads),
                     start_new_session=True,
                 )
         except BaseException:
-            os.close(self._messages)
+            self._close_ours()
             raise
         finally:
-            os.close(theirs)
+            for descriptor in passed:
+                os.close(descriptor)
         self.pid = self._process.pid  # of the group's leader
         assert self._process.stdin is not None  # noqa: S101  # PIPE sets both; for the type checker
         assert self._process.stderr is not None  # noqa: S101
@@ -191,12 +210,22 @@ class _ModelProcess:
         except subprocess.TimeoutExpired:  # it hangs on a disk, and ends when the disk responds
             logger.error("process %d was killed but does not end: it is left behind", self.pid)  # noqa: TRY400
 
-    def _close_pipes(self) -> None:
+    def _close_ours(self) -> None:
         os.close(self._messages)
+        if self._answers >= 0:
+            os.close(self._answers)
+
+    def _close_pipes(self) -> None:
+        self._close_ours()
         for pipe in (self._process.stdin, self._process.stderr):
             with contextlib.suppress(OSError):
                 if pipe is not None:
                     pipe.close()
+
+    def answer(self, turn: PartTurn) -> None:
+        """Answer the model, which asks for a part and waits. A process that has ended gets no answer."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._answers, exchange.encode_turn(turn))  # shorter than a pipe holds: it never blocks
 
     def listen(self, seconds: float) -> list[ModelMessage]:
         """Return the messages that arrive within that time."""

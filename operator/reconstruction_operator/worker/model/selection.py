@@ -41,17 +41,23 @@ class Choice:
         """The stages that may run on workers of another queue each."""
         return tuple(getattr(self.model, "stage_names", ()))
 
+    @property
+    def makes_parts(self) -> bool:
+        """Whether the model makes stages in parts, so that other workers can help."""
+        return self.model.isolated and getattr(self.model, "makes_parts", False) is True
+
     def stages_key(self, input_digest: str) -> str:
         """Return the key of the model's stages: the digest of the input (empty for a simulation, and for what stages of
         all inputs have in common) and of what computes them.
         """
-        name = self.model.name
-        installed = registry.versions(name)
-        packages = [
-            f"{package}=={installed.get(package, '')}" for package in sorted(getattr(self.model, "packages", ()))
-        ]
-        made_by = " ".join([registry.version(name), *packages])
-        return recipe(name, made_by, {"input": input_digest})
+        return recipe(self.model.name, made_by(self.model), {"input": input_digest})
+
+
+def made_by(model: Model) -> str:
+    """Return what computes a model's stages here: its version, and the packages that it computes with."""
+    installed = registry.versions(model.name)
+    packages = [f"{package}=={installed.get(package, '')}" for package in sorted(getattr(model, "packages", ()))]
+    return " ".join([registry.version(model.name), *packages])
 
 
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:

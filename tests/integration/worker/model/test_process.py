@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,13 +13,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import psutil
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.exhaustion import ExhaustedError
-from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Report, Result, Step, Work
+from reconstruction_operator.models.interface import (
+    Model,
+    ModelFailure,
+    Parts,
+    PartTurn,
+    Photo,
+    Report,
+    Result,
+    Step,
+    Work,
+)
 from reconstruction_operator.worker.model.process import run_model
 
 from tests.support.settings import configure
@@ -43,9 +54,10 @@ def run(
     report: Report = lambda *_, **__: None,
     check: Callable[[], None] = lambda: None,
     beat_seconds: float = 1.0,
+    parts: Parts | None = None,
 ) -> Result:
     model = cast("Model", SimpleNamespace(name=name, isolated=True))  # its process alone loads the model
-    return run_model(model, work, report=report, check=check, beat_seconds=beat_seconds)
+    return run_model(model, work, report=report, check=check, parts=parts, beat_seconds=beat_seconds)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -70,6 +82,30 @@ def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     assert result == Result(quality={"photos": 1, "error": 0.123456789})
     assert heard[0] == (Step.PREPROCESS, 0.5, "half")
     assert [step for step, _, _ in heard] == sorted(step for step, _, _ in heard)
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+def test_a_model_gets_an_answer_to_each_request_for_a_part(work: Work) -> None:
+    answers = [PartTurn(part=1), PartTurn(made=1), PartTurn(part=0, made=2), PartTurn(made=3, over=True)]
+    asked: list[tuple[str, int, int | None]] = []
+
+    def answer(*request: Any) -> PartTurn:
+        asked.append(request)
+        return answers[len(asked) - 1]
+
+    run("rough-asking", work, parts=answer)
+
+    assert asked == [("stage~1", 3, None), ("stage~1", 3, 1), ("stage~1", 3, None), ("stage~1", 3, 0)]
+    seen = [[turn.part, turn.made, turn.over] for turn in answers]
+    assert json.loads((work.output_dir / "turns.json").read_text()) == seen
+
+
+def test_a_model_that_waits_for_a_part_ends_with_its_run(work: Work) -> None:
+    def interrupt(*_: Any) -> PartTurn:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run("rough-asking", work, parts=interrupt)
     wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 

@@ -34,6 +34,16 @@ def test_phases_and_jobs_in_flight_are_counted_as_they_change(cache: Cache) -> N
     assert (+cache.counts.in_flight, +cache.counts.high_in_flight) == ({"default": 1, "other": 1}, {"other": 1})
 
 
+def test_helpers_of_a_job_count_as_jobs_of_their_namespace_while_it_runs(cache: Cache) -> None:
+    parts = {"total": 8, "done": 1, "running": 3}
+    body = make_body("a", version=1, phase="Running")
+    cache.put({**body, "status": {**body["status"], "parts": parts}})
+    assert cache.counts.in_flight == {"default": 3}
+    body = make_body("a", version=2, phase="Succeeded")
+    cache.put({**body, "status": {**body["status"], "parts": parts}})
+    assert cache.counts.in_flight == {}
+
+
 def put(cache: Cache, name: str, phase: str | None = None, *, version: int = 1, **spec: Any) -> None:
     body = make_body(name, version=version, **({"phase": phase} if phase else {}))
     body["spec"] |= spec

@@ -11,8 +11,10 @@ from unittest import mock
 import fakeredis
 import pytest
 import redis
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.broker.dispatch import Message
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
+from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions, message
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch, Forget, TakeBack
 from reconstruction_operator.state.calls import DeposedError
@@ -98,6 +100,21 @@ async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ende
     results = await act(state, JobActions(job.task, job, (DeleteFiles("gpu", expired=True),)), api=api)
 
     assert (list(results.ordered.values()), job.key in results.failed) == (ordered, not ordered)
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "sent"),
+    [(None, None, None), (None, 4, 4), (2, 4, 2), (0, 4, 1), (8, 4, 4), (2, None, None)],
+)
+def test_a_message_allows_no_more_workers_than_the_quota(
+    most: int | None, wanted: int | None, sent: int | None
+) -> None:
+    job = make_job(spec=Spec(parts=wanted))
+    made = message(
+        JobActions(job.task, job, ()), Dispatch(job.task), install_id="test", namespace_uid="", most_workers=most
+    )
+    assert isinstance(made, Message)
+    assert made.envelope.orders.parts == sent
 
 
 async def test_a_deposed_leader_sends_nothing(state: fakeredis.FakeAsyncRedis) -> None:
