@@ -18,12 +18,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
+from reconstruction_operator.models import parts
+from reconstruction_operator.models.interface import HelpOver, ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.models.stages import Stages
 
 _BEAT_SECONDS = 0.2
 _MAX_SECONDS = 600.0
 _KEPT_SECONDS = 4.0  # shorter runs keep no stages
+_PARTS = 8
 _STEPS = (Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW)
 
 
@@ -56,6 +58,17 @@ class Journal:
         """Write a mesh and previews that contain the signature of this process."""
         journal = _JournalWriter(work)
         journal.write(f"start {os.environ['CHAOS_WORKER']} {_task_process()}")
+        self.work(work, report, journal)
+        report(Step.PREVIEW, 1.0)
+        (work.output_dir / "model.glb").write_bytes(b"glTF" + journal.signature.encode())
+        for number in range(2):
+            (work.output_dir / f"preview_{number}.png").write_bytes(b"PNG" + journal.signature.encode())
+        (work.output_dir / "made-by.txt").write_text(journal.signature)
+        journal.write("end")
+        return Result(quality={"photos": len(work.photos)})
+
+    def work(self, work: Work, report: Report, journal: _JournalWriter | None) -> None:
+        """Work for that time."""
         seconds = float(str(work.parameters["seconds"]))
         quarters = _Quarters(work)
         done = quarters.resume(report)
@@ -68,15 +81,9 @@ class Journal:
             report(_STEPS[int(whole)], fraction, f"{passed:.1f} s of {seconds:g} s")
             self.on_the_way(work, passed / seconds)
             time.sleep(_BEAT_SECONDS)
-            journal.write("beat")
+            if journal is not None:
+                journal.write("beat")
         self.on_the_way(work, 1.0)  # a process stopped for the rest of its time reaches only this call
-        report(Step.PREVIEW, 1.0)
-        (work.output_dir / "model.glb").write_bytes(b"glTF" + journal.signature.encode())
-        for number in range(2):
-            (work.output_dir / f"preview_{number}.png").write_bytes(b"PNG" + journal.signature.encode())
-        (work.output_dir / "made-by.txt").write_text(journal.signature)
-        journal.write("end")
-        return Result(quality={"photos": len(work.photos)})
 
     def on_the_way(self, work: Work, fraction: float) -> None:
         """Do nothing; subclasses misbehave here."""
@@ -102,6 +109,57 @@ class Unusable(Journal):
         """Raise ModelFailure in the middle."""
         if fraction > 0.5:  # noqa: PLR2004 -- the middle
             raise ModelFailure("NOT_ENOUGH_OVERLAP", f"1 of {len(work.photos)} photos overlaps")
+
+
+class Shared(Journal):
+    """A model whose work is one stage in parts, with which other workers help. A helper is no run: it keeps no
+    journal.
+    """
+
+    name = "journal-parts"
+    makes_parts: ClassVar[bool] = True
+
+    def run(self, work: Work, report: Report) -> Result:
+        """Do the same as a run; as a helper, make parts."""
+        if not work.helps:
+            return super().run(work, report)
+        with contextlib.suppress(HelpOver):
+            self.work(work, report, None)
+        return Result()
+
+    def work(self, work: Work, report: Report, journal: _JournalWriter | None) -> None:
+        """Make the parts. Raises ValueError if one is not what was sealed."""
+        job = work.stages.job_id if work.stages else ""
+        stages = Stages.of(work, lambda _: job)  # as for the quarters
+        seconds = float(str(work.parameters["seconds"])) / _PARTS
+
+        def make(folder: Path, number: int, before: int) -> None:
+            until = _now() + seconds
+            while _now() < until:
+                report(Step.RECONSTRUCT, before / _PARTS, f"part {number + 1}/{_PARTS}")
+                time.sleep(min(_BEAT_SECONDS, seconds))
+                if journal is not None:
+                    journal.write("beat")
+            (folder / f"{number}.txt").write_text(f"part {number} of {job}\n")
+
+        def wait(made: int) -> None:
+            report(Step.RECONSTRUCT, made / _PARTS, f"{made} of {_PARTS} parts made")
+            if journal is not None:
+                journal.write("beat")
+
+        def fill(folder: Path) -> None:
+            made = parts.made(stages, "ground", list(range(_PARTS)), make, waiting=wait)
+            parts.gather(made, folder)
+            if not made:  # the job allows no helpers
+                for number in range(_PARTS):
+                    make(folder, number, number)
+
+        ground = stages.made("ground", fill)
+        wrong = [
+            number for number in range(_PARTS) if (ground / f"{number}.txt").read_text() != f"part {number} of {job}\n"
+        ]
+        if wrong:
+            raise ValueError(f"parts {wrong} are not what was sealed")
 
 
 class Filler(Journal):

@@ -14,6 +14,8 @@ _LONG_SHARE = 0.15
 _MAY_BE_LONG = {"steady", "cancel", "withdraw"}
 _DELIVERED_SHARE = 0.25
 _DELIVERED_TO = (0.6, 0.4)  # the shares of a folder and of a bucket
+_SHARED_SHARE = 0.3
+_MAY_BE_SHARED = {"steady", "cancel", "cancel at once", "withdraw", "suspend", "delete"}
 _MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
 
 LONG_SECONDS = (20.0, 35.0)
@@ -61,8 +63,8 @@ def spec(
     long_seconds: tuple[float, float],
     chance: random.Random,
 ) -> dict[str, Any]:
-    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, and some have their result
-    delivered.
+    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, some have helpers, and some have
+    their result delivered.
 
     `output_uris` are the job's folder and its address in the bucket.
     """
@@ -74,6 +76,8 @@ def spec(
         "backoffLimit": _FEW if scenario == "poison" else _MANY,
         "priority": chance.choice(["low", "normal", "normal", "high"]),
     }
+    if chance.random() < _SHARED_SHARE and scenario in _MAY_BE_SHARED:
+        made |= {"modelType": "journal-parts", "parts": chance.choice([2, 2, 3])}
     if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
         made["ttlSecondsAfterFinished"] = chance.randint(5, 20)
     if chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED:
