@@ -30,9 +30,9 @@ Make = Callable[[Path, int, int], None]
 def divided(count: int, size: int) -> list[range]:
     """Return ranges of nearly equal lengths, of at most `size` of `count` items.
 
-    Their number is even, so that two workers end together; fewer than twice `size` items stay together.
+    Their number is even, so that two workers end together, unless all are in one.
     """
-    if count < 2 * size:
+    if count <= size:
         return [range(count)]
     parts = min(2 * -(-count // (2 * size)), count)
     ends = [count * number // parts for number in range(parts + 1)]

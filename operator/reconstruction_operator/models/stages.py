@@ -47,6 +47,7 @@ from reconstruction_operator.models import seals
 from reconstruction_operator.models.interface import HelpOver, Parts, StageElsewhere, StageFolder, Work
 
 _KEY_CHARS = 32
+_RANDOM_CHARS = 8
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 logger = logging.getLogger(__name__)
@@ -188,7 +189,7 @@ class Stages:
         """
         # Without `parents`: if a parent folder is missing, another run has moved it away.
         self._folder.path.mkdir(exist_ok=True)
-        path = self._folder.path / f".{_checked(name)}-{uuid.uuid4().hex[:8]}"
+        path = self._folder.path / f".{_checked(name)}-{uuid.uuid4().hex[:_RANDOM_CHARS]}"
         path.mkdir()
         return path
 
@@ -206,13 +207,22 @@ class Stages:
         parts = [path for path in self._sealed() if re.match(rf"{name}-[0-9]+~", path.name)]
         target = self._path(name)
         is_kept = self._publish(target, written, described, {"kin": self._kin(name)}, parts)
-        unfinished = [path for path in self._folder.path.glob(f".{name}-*") if path != written]
-        for part in (*parts, *unfinished):  # the stage has all that is in them
-            _delete(part)
+        for path in parts:  # the stage has all that is in them
+            _delete(path)
+        for path in self._folder.path.glob(f".{name}-{'?' * _RANDOM_CHARS}"):
+            if path != written:  # of a helper that was killed, or still makes a part that another one has made as well
+                self._delete_unfinished(path)
         if not is_kept:
             return written
         self._stages[name] = SealedStage(name, target, "")
         return target
+
+    def _delete_unfinished(self, path: Path) -> None:
+        """Delete what another process may still write to: after the rename, it can seal nothing of that."""
+        gone = path.with_name(f".{uuid.uuid4().hex}")
+        with contextlib.suppress(OSError):
+            path.rename(gone)
+            _delete(gone)
 
     def part(self, name: str, number: int, made_from: object) -> Path | None:
         """Return the folder of a sealed part of that stage; None if there is none, or if it is damaged.

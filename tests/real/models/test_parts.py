@@ -25,7 +25,7 @@ JOB = Job(
     into=Path(),
     stages=Path(),
     parameters={"quality": "preview", "maxImageSize": 600, "textureSize": 256, "faces": 5_000},
-    sizes=PartSizes(photos=1, features=1, pairs=1, views=1, depths=1, fusion=1),
+    sizes=PartSizes(photos=1, features=1, pairs=1, views=1, depths=1, fusion=1, least_seconds=0.0),
 )
 
 

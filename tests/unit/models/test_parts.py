@@ -70,8 +70,8 @@ def names(folder: StageFolder) -> list[str]:
     ("count", "size", "lengths"),
     [
         pytest.param(0, 20, [0], id="none"),
-        pytest.param(39, 20, [39], id="too-few"),
-        pytest.param(40, 20, [20, 20], id="two"),
+        pytest.param(20, 20, [20], id="few"),
+        pytest.param(21, 20, [10, 11], id="two"),
         pytest.param(41, 20, [10, 10, 10, 11], id="an-even-number"),
         pytest.param(200, 20, [20] * 10, id="many"),
         pytest.param(3, 1, [1, 1, 1], id="no-empty-part"),
@@ -169,10 +169,11 @@ def test_the_parts_go_once_the_stage_is_sealed_with_what_killed_helpers_left(fol
     run = Worker(folder, Turns([PartTurn(number) for number in range(3)]))
     stages = run.stages
     folder.path.mkdir()
-    (folder.path / ".depths-0123abcd").mkdir()
+    for name in (".depths-0123abcd", ".depths-fine-0123abcd"):
+        (folder.path / name).mkdir()
     sealed = stages.made("depths", lambda into: parts.gather(run.work(), into))
 
-    assert names(folder) == ["depths"]
+    assert names(folder) == [".depths-fine-0123abcd", "depths"]  # that of another stage is in use
     assert texts([sealed]) == ["0", "1", "2"]
     assert list(stages.digests) == ["depths"]
 

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_operator.models import parts
+from reconstruction_operator.models.interface import Photo
+from reconstruction_operator.models.photogrammetry.parameters import PartSizes, QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.timing import costs
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.stages import Stages
+
+WHOLE = sys.maxsize
+"""The size of a part that has all items of a stage."""
+
+_SIZES = {  # the fields of `PartSizes`, by what takes the time
+    "photos": Stage.PHOTOS,
+    "features": Stage.FEATURES,
+    "pairs": Stage.MATCHES,
+    "views": Stage.VIEWS,
+    "depths": Stage.DEPTHS,
+    "fusion": Stage.FUSION,
+}
 
 Make = Callable[[Path, range, StageProgress], None]
 """Fills the folder of a part with what the stage has of these items, by their numbers."""
+
+
+def worthwhile(sizes: PartSizes, photos: Sequence[Photo], settings: QualitySettings) -> PartSizes:
+    """Return `sizes` with WHOLE for each stage that takes too little to be divided.
+
+    It follows from photos and settings alone, so a run and its helpers decide alike.
+    """
+    expected = costs.expected_seconds(photos, settings, threads=1)
+    return replace(sizes, **{name: WHOLE for name, of in _SIZES.items() if expected[of] < sizes.least_seconds})
 
 
 def made(

@@ -40,14 +40,19 @@ class QualitySettings:
 
 @dataclass(frozen=True, slots=True)
 class PartSizes:
-    """How many items a part of a stage has at most, if several workers make the stage (`dividing`)."""
+    """How many items a part of a stage has at most, if several workers make the stage (`dividing`).
+
+    A stage that is expected to take less than `least_seconds` of CPU is not divided: the start of a helper takes two or
+    three, and it reads what the run has.
+    """
 
     photos: int = 25  # prepared
     features: int = 20  # photos
-    pairs: int = 150  # matched
+    pairs: int = 250  # matched; each part reads the features of its photos again, and prepares their search
     views: int = 25
     depths: int = 20  # views
     fusion: int = 25  # views
+    least_seconds: float = 12.0
 
 
 PART_SIZES = PartSizes()

@@ -108,6 +108,7 @@ def reconstruct(
         report = _without_estimates(report)
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
         stages = stages_of(work, settings)
+        sizes = dividing.worthwhile(sizes, work.photos, settings)
         announce(stages, timetable, work)
         progress = timetable.stage(Stage.PHOTOS)
         prepared, pictures = prepared_photos(stages, work, settings.max_image_size, progress, size=sizes.photos)
@@ -139,18 +140,21 @@ def stages_of(work: Work, settings: QualitySettings) -> Stages:
 
 def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
     """Report the stage after which the run resumes, if an earlier attempt or another job has finished one; or else, how
-    many photos another run has had.
+    many photos another run has had. A helper reports nothing.
 
     Raises StageElsewhere if another worker is to continue.
     """
+    if work.helps:
+        stages.find(PHOTOS)  # before the keys of what is not found yet rest on the sparse model
+        if stages.find(SPARSE):
+            stages.rest_on(SPARSE)
+        return
     finished = []
     for name in NAMES:
         if (kept := stages.find(name)) is not None:
             finished.append(kept)
             if name == SPARSE:
                 stages.rest_on(SPARSE)
-    if work.helps:
-        return
     if finished:
         timetable.resume(_KEPT[finished[-1].name][0], str(finished[-1]))
         stages.turn(_FOLLOWS[finished[-1].name])
@@ -411,7 +415,7 @@ def _depth_maps(run: Run, folder: Path, task: DepthTask) -> None:
         run.depths(some, lambda at, depth: depthmaps.write(into, at, depthmaps.checked(task, at, depth)))
 
     names = [view.name for view in task.views]
-    size = run.sizes.depths if run.divides_depths else len(names) + 1  # all in one part
+    size = run.sizes.depths if run.divides_depths else dividing.WHOLE
     dividing.fill(run.stages, DEPTHS, folder, names, size, make=make, progress=task.progress)
 
 
