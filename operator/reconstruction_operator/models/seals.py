@@ -73,6 +73,12 @@ def files_of(seal: Mapping[str, Any]) -> list[StageFile]:
     return [StageFile(str(entry["name"]), int(entry["bytes"]), str(entry["sha256"])) for entry in seal["files"]]
 
 
+def earlier(seal: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of the stages that the run had made or found before this one, by name."""
+    found = seal.get("earlier")
+    return {str(name): str(text) for name, text in found.items()} if isinstance(found, Mapping) else {}
+
+
 def files(folder: Path) -> list[Path]:
     """Return all regular files in the folder and below it. Links are not followed."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -163,7 +163,8 @@ class Stages:
             if not self.helps:
                 _delete(path)
             return None
-        self._digests[name] = seals.content_digest(seals.files_of(seal))
+        # Those of stages before it that it has replaced, or that stayed with another leg, are in its seal alone
+        self._digests = {**seals.earlier(seal), **self._digests, name: seals.content_digest(seals.files_of(seal))}
         self._stages[name] = SealedStage(name, path, maker)
         return self._stages[name]
 
@@ -203,10 +204,11 @@ class Stages:
         if self.helps:
             raise HelpOver
         described = seals.describe(written)
+        about = {"kin": self._kin(name), "earlier": self.digests}
         self._digests[name] = seals.content_digest(described)
         parts = [path for path in self._sealed() if re.match(rf"{name}-[0-9]+~", path.name)]
         target = self._path(name)
-        is_kept = self._publish(target, written, described, {"kin": self._kin(name)}, parts)
+        is_kept = self._publish(target, written, described, about, parts)
         for path in parts:  # the stage has all that is in them
             _delete(path)
         for path in self._folder.path.glob(f".{name}-{'?' * _RANDOM_CHARS}"):
@@ -251,7 +253,7 @@ class Stages:
         target: Path,
         written: Path,
         described: list[seals.StageFile],
-        about: Mapping[str, str],
+        about: Mapping[str, Any],
         instead_of: Collection[Path] = (),
     ) -> bool:
         """Write the seal of `written` and move it to `target`; return False if it exceeds the limit of all stages but

@@ -91,7 +91,20 @@ def test_equal_contents_have_equal_digests_whoever_made_them(folder: StageFolder
 
     found = Stages(StageFolder(tmp_path / "1", "key", attempt=2))
     found.find("depths")
-    assert found.digests == {"depths": first.digests["depths"]}
+    assert list(found.digests.items()) == list(first.digests.items())  # also that of a stage that is not read
+
+
+def test_a_replaced_stage_keeps_its_digest_in_the_one_after_it(folder: StageFolder) -> None:
+    stages = Stages(folder)
+    for name in ("features", "matches"):
+        stages.keep(name, lambda at, name=name: (at / "a.txt").write_text(name), replaces=("features",))
+    stages.keep("cameras", lambda at: (at / "a.txt").write_text("cameras"), replaces=("matches",))
+
+    later = Stages(folder)
+    assert later.find("features") is later.find("matches") is None
+    assert later.find("cameras")
+    assert later.digests == stages.digests
+    assert list(later.digests) == ["features", "matches", "cameras"]
 
 
 def test_a_stage_too_large_to_be_kept_has_a_digest_too(folder: StageFolder) -> None:
