@@ -130,6 +130,10 @@ class Usage:
         unit="bytes",
         minimum=0,
     )
+    read_bytes: int | None = member(
+        None, "What the model's processes read from files, also if a cache had it.", unit="bytes", minimum=0
+    )
+    written_bytes: int | None = member(None, "What the model's processes wrote to files.", unit="bytes", minimum=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ def _cut_findings(found: Findings) -> Findings:
         steps=tuple(steps),
         parts=found.parts
         and Parts(*(count(number) or 0 for number in (found.parts.total, found.parts.done, found.parts.running))),
-        usage=found.usage and Usage(count(found.usage.cpu_seconds), count(found.usage.peak_memory_bytes)),
+        usage=found.usage and Usage(*(count(getattr(found.usage, part.name)) for part in dataclasses.fields(Usage))),
         quality=quality(found.quality),
     )
 

@@ -12,7 +12,7 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, UnexpectedReplyError, script
-from reconstruction_operator.state.replies import BeatReply, HelpReply, PartsReply
+from reconstruction_operator.state.replies import NO_USAGE, BeatReply, HelpersUsage, HelpReply, PartsReply
 
 _CODES = ("make", "wait", "over")
 
@@ -66,22 +66,25 @@ def help_run(keys: Keys, job_id: str, *, run: str, helper: str, worker: str, lif
     return Call(script("help_run"), of_job, (run, helper, worker, life, fields.retention_ms()), read)
 
 
-def leave_parts(keys: Keys, job_id: str, *, run: str, helper: str, why: str, cpu_seconds: float) -> Call[None]:
+def leave_parts(
+    keys: Keys, job_id: str, *, run: str, helper: str, why: str = "", used: HelpersUsage = NO_USAGE
+) -> Call[None]:
     """Report that a helper makes no more parts: `why` it has refused to make any, or empty."""
-    arguments = (run, helper, fields.plain(why), fields.milliseconds(cpu_seconds))
+    cpu_ms = fields.milliseconds(used.cpu_seconds)
+    arguments = (run, helper, fields.plain(why), cpu_ms, used.read_bytes, used.written_bytes)
     return Call(script("leave_parts"), (keys.parts(job_id),), arguments, lambda _: None)
 
 
-def close_parts(keys: Keys, job_id: str, *, run: str) -> Call[tuple[int, float]]:
+def close_parts(keys: Keys, job_id: str, *, run: str) -> Call[tuple[int, HelpersUsage]]:
     """Report that the run needs no more help.
 
-    Returns how many helpers have not left yet, and the CPU time in seconds of those that have.
+    Returns how many helpers have not left yet, and what those that have left used.
     """
 
-    def read(reply: Any) -> tuple[int, float]:
+    def read(reply: Any) -> tuple[int, HelpersUsage]:
         match reply:
-            case [int() as helpers, int() as cpu_ms]:
-                return helpers, cpu_ms / 1000
+            case [int() as helpers, int() as cpu_ms, int() as read_bytes, int() as written_bytes]:
+                return helpers, HelpersUsage(cpu_ms / 1000, read_bytes, written_bytes)
             case _:
                 raise UnexpectedReplyError("close_parts", reply)
 

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import End, ObservedJob
@@ -61,6 +62,18 @@ class BeatReply:
     cancelled: bool = False
     stop: StopReason | None = None
     drain_at: datetime | None = None  # the worker shuts down: give up the attempt at that time (Redis's clock)
+
+
+@dataclass(frozen=True, slots=True)
+class HelpersUsage:
+    """What all helpers of a run have used."""
+
+    cpu_seconds: float = 0.0
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+
+NO_USAGE: Final = HelpersUsage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state import operator_calls, parts_calls
-from reconstruction_operator.state.replies import PartsReply
+from reconstruction_operator.state.replies import HelpersUsage, PartsReply
 
 from tests.support.protocol.caller import SUCCESS, TASK, Caller
 
@@ -141,20 +141,20 @@ def test_a_closed_run_waits_for_its_helpers_counts_their_time_and_leaves_nothing
     take(running)
     join(running, "one")
     join(running, "two")
-    running(parts_calls.leave_parts, "job", run=RUN, helper="one", why="", cpu_seconds=2.5)
-    assert running(parts_calls.close_parts, "job", run=RUN) == (1, 2.5)
+    running(parts_calls.leave_parts, "job", run=RUN, helper="one", used=HelpersUsage(2.5, 10, 20))
+    assert running(parts_calls.close_parts, "job", run=RUN) == (1, HelpersUsage(2.5, 10, 20))
     assert take(running, "two").over
-    running(parts_calls.leave_parts, "job", run=RUN, helper="two", why="", cpu_seconds=1.0)
+    running(parts_calls.leave_parts, "job", run=RUN, helper="two", used=HelpersUsage(1.0, 1, 2))
 
-    assert running(parts_calls.close_parts, "job", run=RUN) == (0, 3.5)
+    assert running(parts_calls.close_parts, "job", run=RUN) == (0, HelpersUsage(3.5, 11, 22))
     assert not running.client.exists(running.keys.parts("job"))
-    running(parts_calls.leave_parts, "job", run=RUN, helper="two", why="", cpu_seconds=1.0)
+    running(parts_calls.leave_parts, "job", run=RUN, helper="two", used=HelpersUsage(1.0, 1, 2))
     assert not running.client.exists(running.keys.parts("job"))
 
 
 def test_the_run_learns_why_a_worker_refused_to_help(running: Caller) -> None:
     take(running)
-    running(parts_calls.leave_parts, "job", run=RUN, helper="one", why="w2: another version", cpu_seconds=0.0)
+    running(parts_calls.leave_parts, "job", run=RUN, helper="one", why="w2: another version")
     assert take(running).helpers == {"one": "w2: another version"}
 
 

@@ -31,7 +31,7 @@ FULL = End(
     findings=Findings(
         inputs=Inputs(images=2, bytes=10),
         steps=(StepTime("Loading input files", 12), StepTime("Preprocessing images", 0)),
-        usage=Usage(340, 1 << 30),
+        usage=Usage(340, 1 << 30, 5, 6),
         quality={"faces": "120"},
         warning="11 of 16 photos were aligned",
         resumed_from="matches of attempt 1",
@@ -121,7 +121,7 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         Outcome.SUCCEEDED,
         message="m" * 5_000,
         outputs=Outputs("u" * 5_000, 1, files),
-        findings=Findings(steps=steps, usage=Usage(-1, 2**60), quality=quality),
+        findings=Findings(steps=steps, usage=Usage(-1, 2**60, -5, 2**60), quality=quality),
     )
     raw = {
         "message": "m" * 5_000,
@@ -140,7 +140,7 @@ def test_an_end_is_cut_to_the_limits_of_a_status_on_both_ways() -> None:
         assert len(end.outputs.files[0].name) == 256
         assert len(end.findings.steps) == 16
         assert end.findings.steps[0] == StepTime("s" * 256, 0)
-        assert end.findings.usage == Usage(None, None)
+        assert end.findings.usage == Usage()
         assert len(end.findings.quality) == MAX_QUALITY
         assert {len(value) for value in end.findings.quality.values()} == {256}
 

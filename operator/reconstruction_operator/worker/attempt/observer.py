@@ -19,6 +19,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEP_COUNT, StepInfo
 from reconstruction_operator.state import fields
+from reconstruction_operator.state.replies import HelpersUsage
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
@@ -50,7 +51,7 @@ class AttemptObserver:
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     quality: Mapping[str, str] = field(init=False, default_factory=dict)  # what is known of the result's
     parts: Parts | None = field(init=False, default=None)  # of the stage that the run makes in parts, or made last
-    helped_seconds: float = field(init=False, default=0.0)  # CPU time of helpers
+    helped: HelpersUsage = field(init=False, default=HelpersUsage())
     meta: Meta | None = field(init=False, default=None)  # the newest report
     _begun: _Moment = field(init=False)
     _paced_from: _Moment = field(init=False)
@@ -118,10 +119,18 @@ class AttemptObserver:
         return Findings(
             inputs=None if self.inputs == Inputs() else self.inputs,
             steps=_step_times(self.step_seconds.items()),
-            usage=None if used is None else Usage(round(used.cpu_seconds + self.helped_seconds), used.peak_bytes),
+            usage=None if used is None else self._with_help(used),
             parts=self.parts,
             quality=self.quality,
             resumed_from=self.resumed_from,
+        )
+
+    def _with_help(self, used: ModelUsage) -> Usage:
+        return Usage(
+            cpu_seconds=round(used.cpu_seconds + self.helped.cpu_seconds),
+            peak_memory_bytes=used.peak_bytes,
+            read_bytes=used.read_bytes + self.helped.read_bytes,
+            written_bytes=used.written_bytes + self.helped.written_bytes,
         )
 
     @property

@@ -298,7 +298,7 @@ class AttemptRun:
             raise
         finally:
             if sharing is not None:
-                self._observer.helped_seconds = sharing.close()
+                self._observer.helped = sharing.close()
 
     def _sharing(self, choice: Choice, space: Workspace, work: Work) -> Sharing | None:
         """Return how other workers help the run; None if they do not."""

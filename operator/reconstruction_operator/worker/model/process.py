@@ -109,7 +109,8 @@ def run_model(
         finally:
             if watch.peak_bytes:
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
-                used(ModelUsage(max(exact, watch.cpu_seconds), watch.peak_bytes))
+                spent = max(exact, watch.cpu_seconds)
+                used(ModelUsage(spent, watch.peak_bytes, watch.read_bytes, watch.written_bytes))
         result = _judged(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
         return _with_warnings(model, work, result)
 

@@ -25,6 +25,8 @@ class ModelUsage:
 
     cpu_seconds: float  # CPU time on all cores together
     peak_bytes: int  # resident memory of all processes together
+    read_bytes: int = 0  # from files, and from caches of files
+    written_bytes: int = 0  # to files
 
 
 class UsageWatch:
@@ -39,6 +41,8 @@ class UsageWatch:
         self.peak_bytes = 0
         # At the last check. The CPU time of a process whose parent has not waited for it is lost.
         self.cpu_seconds = 0.0
+        self.read_bytes = 0
+        self.written_bytes = 0
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)
@@ -49,14 +53,19 @@ class UsageWatch:
         if self._leader is None or now - self._measured_at < self._period_seconds:
             return
         self._measured_at = now
-        used, cpu_seconds = 0, 0.0
+        used, cpu_seconds, read_bytes, written_bytes = 0, 0.0, 0, 0
         with contextlib.suppress(psutil.Error):
             for process in (self._leader, *self._leader.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     used += process.memory_info().rss
                     cpu_seconds += sum(process.cpu_times()[:4])  # with the time of children that have ended
+                    moved = process.io_counters()  # the same
+                    read_bytes += moved.read_chars
+                    written_bytes += moved.write_chars
         self.newest_bytes = used or self.newest_bytes
         self.cpu_seconds = max(self.cpu_seconds, cpu_seconds)
+        self.read_bytes = max(self.read_bytes, read_bytes)
+        self.written_bytes = max(self.written_bytes, written_bytes)
         self.peak_bytes = max(self.peak_bytes, used)
         if self._limit_bytes and used > self._limit_bytes:
             raise ModelFailure(

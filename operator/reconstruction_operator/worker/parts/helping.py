@@ -21,7 +21,7 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Model, ModelFailure, PartTurn
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, parts_calls
-from reconstruction_operator.state.replies import BeatReply, HelpReply
+from reconstruction_operator.state.replies import BeatReply, HelpersUsage, HelpReply
 from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import InterruptedRunError
@@ -150,9 +150,10 @@ class Helper:
         self._usage = usage
 
     def _leave(self, why: str) -> None:
-        seconds = 0.0 if self._usage is None else self._usage.cpu_seconds
+        used = self._usage
+        spent = HelpersUsage() if used is None else HelpersUsage(used.cpu_seconds, used.read_bytes, used.written_bytes)
         call = parts_calls.leave_parts(
-            self.keys, self.order.attempt.job_id, run=self.order.run, helper=self.helper, why=why, cpu_seconds=seconds
+            self.keys, self.order.attempt.job_id, run=self.order.run, helper=self.helper, why=why, used=spent
         )
         try:
             calls.run(job_manager.get_redis_client(), call)

@@ -23,7 +23,7 @@ from reconstruction_operator.jobfiles.layout import Workspace
 from reconstruction_operator.models.interface import PartTurn
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, parts_calls
-from reconstruction_operator.state.replies import PartsReply
+from reconstruction_operator.state.replies import HelpersUsage, PartsReply
 from reconstruction_operator.worker.parts.plan import HelpPlan
 
 logger = logging.getLogger(__name__)
@@ -87,20 +87,20 @@ class Sharing:
         with contextlib.suppress(RedisError, calls.ProtocolError):
             self._note(self._count, self._call(self._count, None, "look"))
 
-    def close(self) -> float:
-        """End the help; return the CPU time of all helpers in seconds. Waits for a moment until they have left."""
+    def close(self) -> HelpersUsage:
+        """End the help; return what all helpers have used. Waits for a moment until they have left."""
+        used = HelpersUsage()
         if not self._is_used:
-            return 0.0
+            return used
         deadline = self.monotonic() + _LEAVE_SECONDS
-        cpu_seconds = 0.0
         with contextlib.suppress(RedisError, calls.ProtocolError):
             while True:
                 closing = parts_calls.close_parts(self.keys, self.order.attempt.job_id, run=self.order.run)
-                helpers, cpu_seconds = calls.run(job_manager.get_redis_client(), closing)
+                helpers, used = calls.run(job_manager.get_redis_client(), closing)
                 if not helpers or self.monotonic() >= deadline:
                     break
                 time.sleep(_PAUSE_SECONDS)
-        return cpu_seconds
+        return used
 
     def _call(self, count: int, made: int | None, what: Literal["take", "look"]) -> PartsReply:
         self._looked_at = self.monotonic()

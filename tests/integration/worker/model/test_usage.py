@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from reconstruction_operator.worker.model.usage import UsageWatch
@@ -102,3 +103,39 @@ def test_checks_are_limited_to_one_per_period() -> None:
     watch.check()
 
     assert watch.newest_bytes == 0
+
+
+def test_what_a_process_and_its_children_read_and_wrote_counts_also_after_their_end(tmp_path: Path) -> None:
+    (tmp_path / "read").write_bytes(bytes(3 * _MEBIBYTE))
+    code = """
+import pathlib, subprocess, sys
+if sys.argv[1] == "leader":
+    child_code = [sys.executable, "-S", "-c", sys.argv[2], "child", ""]
+    with subprocess.Popen(child_code, stdin=subprocess.PIPE, stdout=1) as child:
+        sys.stdin.readline()
+        child.communicate(b"go\\n")
+    print("gone", flush=True)
+else:
+    pathlib.Path("written").write_bytes(pathlib.Path("read").read_bytes()[: 1 << 20])
+    print("moved", flush=True)
+sys.stdin.readline()
+"""
+    leader = subprocess.Popen(
+        [sys.executable, "-S", "-c", code, "leader", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    with leader:
+        assert leader.stdin is not None
+        assert leader.stdout is not None
+        watch = UsageWatch(leader.pid, 0, "model", period_seconds=0.0)
+        assert leader.stdout.readline() == "moved\n"
+        watch.check()
+        print(file=leader.stdin, flush=True)
+        assert leader.stdout.readline() == "gone\n"
+        watch.check()
+        print(file=leader.stdin, flush=True)
+    assert 3 * _MEBIBYTE <= watch.read_bytes < 6 * _MEBIBYTE
+    assert _MEBIBYTE <= watch.written_bytes < 2 * _MEBIBYTE

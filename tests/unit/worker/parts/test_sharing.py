@@ -16,6 +16,7 @@ from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import PartTurn, Photo, StageFolder, Work
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, parts_calls, worker_calls
+from reconstruction_operator.state.replies import HelpersUsage
 from reconstruction_operator.worker.parts.plan import HelpPlan
 from reconstruction_operator.worker.parts.sharing import Sharing
 
@@ -56,7 +57,7 @@ def join(client: redis.Redis, helper: str) -> None:
 
 
 def leave(client: redis.Redis, helper: str, why: str = "") -> None:
-    call = parts_calls.leave_parts(Keys(), JOB, run="run", helper=helper, why=why, cpu_seconds=1.5)
+    call = parts_calls.leave_parts(Keys(), JOB, run="run", helper=helper, why=why, used=HelpersUsage(1.5, 3, 4))
     calls.run(client, call)
 
 
@@ -144,7 +145,7 @@ def test_without_redis_the_run_makes_all_parts_itself(
         assert sharing.turn(STAGE, 3, 0) == PartTurn(1, 1, over=False)
         assert sharing.turn(STAGE, 3, 1) == PartTurn(2, 2, over=False)
         assert sharing.turn(STAGE, 3, 2) == PartTurn(None, 3, over=True)
-        assert sharing.close() == 0.0
+        assert sharing.close() == HelpersUsage()
 
 
 def test_a_broker_that_takes_no_order_leaves_the_run_alone(share: Callable[..., Sharing]) -> None:
@@ -169,7 +170,7 @@ def test_what_helpers_need_is_in_a_file_and_what_they_make_is_counted(
     assert (plan.request.work, plan.made_by) == (work, "model 1")
 
     leave(client, "helper")
-    assert sharing.close() == 1.5
+    assert sharing.close() == HelpersUsage(1.5, 3, 4)
     assert not client.exists(Keys().parts(JOB))
 
 
@@ -178,7 +179,7 @@ def test_a_run_that_made_no_parts_closes_without_redis(
 ) -> None:
     sharing = share(2)
     monkeypatch.setattr(job_manager, "get_redis_client", pytest.fail)
-    assert sharing.close() == 0.0
+    assert sharing.close() == HelpersUsage()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"madeBy": "x", "request": "{}"}'])
