@@ -138,7 +138,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of the stage that several workers make now (spec.parts)."""
+    """The parts of a stage that several workers make (spec.parts)."""
 
     total: int = member(0, "Parts of the stage.", unit="parts", minimum=0)
     done: int = member(0, "Parts that are made.", unit="parts", minimum=0)
@@ -324,7 +324,9 @@ class Status:
         max_items=16,
     )
     usage: Usage | None = member(None, "What the current attempt used, after its end.", absent="not measured")
-    parts: Parts | None = member(None, "The parts of the current stage.", absent="one worker makes it")
+    parts: Parts | None = member(
+        None, "The parts of the stage that several workers make, or made last.", absent="no stage is divided"
+    )
     inputs: Inputs | None = member(None, "The photos that were read.")
     outputs: Outputs | None = member(None, "The result. A failed job has one if only the copy to spec.output failed.")
     reused_from: ReusedFrom | None = member(

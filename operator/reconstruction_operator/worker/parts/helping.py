@@ -111,7 +111,7 @@ class Helper:
         return plan, model
 
     def _turn(self, stage: str, count: int, made: int | None, /) -> PartTurn:
-        """Return what the helper's model does next. Raises OSError without Redis: nobody knows then who makes what."""
+        """Return the next part for the helper's model. Raises OSError if Redis, which gives out the parts, is away."""
         self.made += made is not None
         take = parts_calls.take_part(
             self.keys,
