@@ -69,7 +69,7 @@ def help_run(keys: Keys, job_id: str, *, run: str, helper: str, worker: str, lif
 def leave_parts(
     keys: Keys, job_id: str, *, run: str, helper: str, why: str = "", used: HelpersUsage = NO_USAGE
 ) -> Call[None]:
-    """Report that a helper makes no more parts: `why` it has refused to make any, or empty."""
+    """Report that a helper makes no more parts: `why` it has refused or failed, or empty."""
     cpu_ms = fields.milliseconds(used.cpu_seconds)
     arguments = (run, helper, fields.plain(why), cpu_ms, used.read_bytes, used.written_bytes)
     return Call(script("leave_parts"), (keys.parts(job_id),), arguments, lambda _: None)

@@ -73,6 +73,7 @@ class Helper:
             why = f"{self.worker}: {refusal}"
             return f"this worker cannot help: {refusal}"
         except (ModelFailure, OSError) as failure:  # the run's own attempt at the part decides
+            why = f"{self.worker}: {failure}"  # else the run would order the next helper at once
             return f"the help failed after {self.made} parts: {failure}"
         finally:
             self._leave(why)
