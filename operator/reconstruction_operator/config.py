@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from reconstruction_operator import readers
-from reconstruction_operator.readers import Grants, Names, Numbers, Pools
+from reconstruction_operator.readers import Grants, Names, Numbers, Pools, StageQueues
 from reconstruction_operator.setting import BOTH, OPERATOR, WORKER, Setting, named, section
 
 __all__ = ("BOTH", "CANCEL_TTL_SECONDS", "OPERATOR", "TABLE", "WORKER", "Setting", "Settings", "settings", "use")
@@ -256,10 +256,16 @@ class Settings:
         "interval of checks for lost messages; time after which a missing message is sent again",
         least=0.5,
     )
+    POOL_STAGE_QUEUES: StageQueues = _operator(
+        (),
+        "queues of stages, by the pool of a job whose spec.stageQueues names none; queues that are not open to its "
+        "namespace, and stages that its model lacks, do not count",
+        unit="POOL/STAGE=QUEUE,…",
+        read=readers.stage_queues,
+    )
     STAGE_QUEUE_PATIENCE_SECONDS: float = _operator(
         300.0,
-        "time for which a stage waits for a free worker of its queue in spec.stageQueues; then it runs on the job's "
-        "own queue",
+        "time for which a stage waits for a free worker of a queue that is not the job's own; then it runs on that",
         least=1.0,
     )
     PREFLIGHT_SECONDS: float = _operator(

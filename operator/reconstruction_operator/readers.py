@@ -20,6 +20,7 @@ Names = tuple[str, ...]
 Grants = tuple[tuple[str, str], ...]  # namespace and place
 Numbers = tuple[tuple[str, int], ...]  # namespace and number
 Pools = tuple[tuple[str, str], ...]  # pool and namespace
+StageQueues = tuple[tuple[str, str, str], ...]  # pool, stage and queue
 Reader = Callable[[str, str], Any]  # from a variable's name and text to the value; raises InvalidSettingError
 
 
@@ -141,6 +142,22 @@ def quotas(name: str, text: str) -> Numbers:
 def pools(name: str, text: str) -> Pools:
     """Read entries POOL=NAMESPACE, separated by commas."""
     return tuple(_pairs(name, text, _NAMESPACE, "a pool and a namespace (gpu=maps), each a name or *"))
+
+
+_STAGE_OF_POOL = re.compile(r"([a-z0-9](?:[-a-z0-9]{0,38}[a-z0-9])?)/([a-z][-a-z0-9]{0,31})")
+_POOL = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+
+
+def stage_queues(name: str, text: str) -> StageQueues:
+    """Read entries POOL/STAGE=QUEUE, separated by commas."""
+    entries = []
+    for entry in names(name, text):
+        first, _, queue = entry.partition("=")
+        match = _STAGE_OF_POOL.fullmatch(first)
+        if match is None or not _POOL.fullmatch(queue):
+            raise InvalidSettingError(f"{name}: {entry!r} is not a pool, a stage and a queue (celery/depth=gpu)")
+        entries.append((match[1], match[2], queue))
+    return tuple(entries)
 
 
 def _pairs(name: str, text: str, right: re.Pattern[str], form: str) -> Iterator[tuple[str, str]]:

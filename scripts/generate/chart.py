@@ -23,6 +23,7 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "JOBS_DIR": "it is always /jobs; set jobs for the volume",
     "WORKER_POOLS": "set workers.POOL.queues",
     "POOL_NAMESPACES": "set workers.POOL.namespaces",
+    "POOL_STAGE_QUEUES": "set workers.POOL.stageQueues",
     "DRAIN_SECONDS": "set workers.POOL.drainSeconds",
     "INPUT_ROOTS": "it is always /photos; set photos for the volumes",
     "OPERATOR_NAMESPACE": "it is always the release's namespace",

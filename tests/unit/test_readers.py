@@ -23,6 +23,12 @@ def value_of(name: str, text: str) -> Any:
         pytest.param("DISPATCH_WINDOW", "1e2", 100, id="whole number"),
         pytest.param("NAMESPACE_MAX_RUNNING", "*=10, maps=0", (("*", 10), ("maps", 0)), id="quotas"),
         pytest.param(
+            "POOL_STAGE_QUEUES",
+            "celery/depth=gpu, a-b/views=big",
+            (("celery", "depth", "gpu"), ("a-b", "views", "big")),
+            id="queues of stages",
+        ),
+        pytest.param(
             "POOL_NAMESPACES", "gpu=maps,gpu=scans,*=*", (("gpu", "maps"), ("gpu", "scans"), ("*", "*")), id="pools"
         ),
         pytest.param("LOG_LEVEL", "DEBUG", "DEBUG", id="choice"),
@@ -72,6 +78,7 @@ def test_an_invalid_value_is_an_error_that_names_the_setting(name: str, text: st
     ("name", "text", "message"),
     [
         pytest.param("NAMESPACE_MAX_HIGH", "maps=-1", "is not a namespace, or *, and = and a number", id="negative"),
+        pytest.param("POOL_STAGE_QUEUES", "depth=gpu", "is not a pool, a stage and a queue", id="stage without a pool"),
         pytest.param("POOL_NAMESPACES", "maps", "is not a pool and a namespace", id="pool without a namespace"),
         pytest.param("NAMESPACE_INPUTS", "/photos", "does not begin with a namespace", id="no namespace"),
         pytest.param("NAMESPACE_INPUTS", "Maps=/photos", "does not begin with a namespace", id="invalid namespace"),

@@ -65,6 +65,25 @@
 {{- join "," $entries -}}
 {{- end -}}
 
+{{/* The value of POOL_STAGE_QUEUES: the queues of stages, by the jobs' own queue. Empty: all stages run on that. */}}
+{{- define "recon.poolStageQueues" -}}
+{{- $of := dict -}}
+{{- $entries := list -}}
+{{- range $name, $pool := include "recon.pools" . | fromJson -}}
+{{- $stages := toJson $pool.stageQueues -}}
+{{- range $queue := $pool.queues -}}
+{{- if ne (get $of $queue | default $stages) $stages -}}
+{{- fail (printf "workers.%s.stageQueues: another pool has the queue %s, and other queues of stages: give both the same" $name $queue) -}}
+{{- end -}}
+{{- if not (hasKey $of $queue) -}}
+{{- range $stage, $other := $pool.stageQueues }}{{ $entries = append $entries (printf "%s/%s=%s" $queue $stage $other) }}{{ end -}}
+{{- end -}}
+{{- $_ := set $of $queue $stages -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $entries -}}
+{{- end -}}
+
 {{/* Fails if a pool has GPUs but this project's image, whose models use no GPU. Takes {name, pool}. */}}
 {{- define "recon.checkGpuImage" -}}
 {{- $image := .pool.image -}}

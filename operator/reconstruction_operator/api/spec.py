@@ -134,7 +134,7 @@ class Spec:
         "{depth: gpu}. The job continues there when the stage begins, as the same attempt, and returns to spec.queue "
         "for the stages that are not named. photogrammetry has the stages photos, features, matches, alignment, "
         "views, depth, fusion, surface and texture.",
-        absent="all stages run on spec.queue",
+        absent="as the pool of spec.queue says (POOL_STAGE_QUEUES); otherwise all stages run on spec.queue",
         immutable=True,
         max_properties=MAX_STAGE_QUEUES,
         max_length=40,

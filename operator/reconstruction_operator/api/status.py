@@ -296,12 +296,15 @@ class Status:
     next_attempt_time: datetime | None = member(None, "When the next attempt may start, during a backoff.")
     task_id: str | None = member(None, "Celery task id of the current attempt.", max_length=256)
     worker: str | None = member(
-        None, "Name of the worker that runs the current attempt, or ran the last one.", max_length=256
+        None,
+        "Name of the worker that runs the current attempt, or ran the last one.",
+        absent="none has begun it, or its leg waits for a worker",
+        max_length=256,
     )
     leg: Leg | None = member(
         None,
-        "The current leg of the attempt, if spec.stageQueues has moved it to other workers. Once it has begun, worker "
-        "is the one of this leg.",
+        "The current leg of the attempt, if spec.stageQueues has moved it to other workers. Once it has begun, "
+        "worker names its worker.",
         absent="the attempt's first leg, on spec.queue",
     )
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
@@ -320,10 +323,13 @@ class Status:
     progress: Progress | None = member(None, "Progress of the current attempt.")
     steps: tuple[StepTime, ...] = member(
         (),
-        "The finished steps of the current attempt and how long they took; after its end, all steps that it began.",
+        "The finished steps of the current attempt and how long they took, over all its legs; after its end, and after "
+        "each leg, all steps that it began.",
         max_items=16,
     )
-    usage: Usage | None = member(None, "What the current attempt used, after its end.", absent="not measured")
+    usage: Usage | None = member(
+        None, "What the current attempt used in all its legs, after its end or that of a leg.", absent="not measured"
+    )
     parts: Parts | None = member(
         None, "The parts of the stage that several workers make, or made last.", absent="no stage is divided"
     )
@@ -379,6 +385,11 @@ class Status:
         max_items=32,
         list_key="type",
     )
+
+    @property
+    def begun(self) -> bool:
+        """Whether a worker has begun the current attempt."""
+        return self.worker is not None or self.leg is not None
 
     @property
     def why_failed(self) -> str:

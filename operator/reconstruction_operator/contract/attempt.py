@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 from reconstruction_operator.api.status import Inputs, Parts, StepTime, Usage
@@ -31,15 +32,41 @@ class Findings(Assessment):
             **{part.name: getattr(self, part.name) or getattr(earlier, part.name) for part in fields(self)}
         )
 
+    def after(self, earlier: Self) -> Self:
+        """Return these findings of a leg, with the steps and the usage of the whole attempt. `earlier`: those of the
+        legs before it.
+
+        Seconds and bytes add up. Of the peaks of memory the largest counts, since no two legs run at the same time.
+        """
+        seconds = Counter[str]()
+        for step in (*earlier.steps, *self.steps):
+            seconds[step.name] += step.seconds
+        steps = tuple(StepTime(name, total) for name, total in seconds.items())
+        return replace(self, steps=steps, usage=_total(earlier.usage, self.usage))
+
+
+def _total(*usages: Usage | None) -> Usage | None:
+    measured = [usage for usage in usages if usage is not None]
+
+    def of(name: str, join: Callable[[Iterable[int]], int]) -> int | None:
+        values = [value for usage in measured if (value := getattr(usage, name)) is not None]
+        return join(values) if values else None
+
+    peak = "peak_memory_bytes"
+    totals = {part.name: of(part.name, max if part.name == peak else sum) for part in fields(Usage)}
+    return Usage(**totals) if measured else None
+
 
 @dataclass(frozen=True, slots=True)
 class Legs:
     """On which queue each stage of an attempt runs, and which leg of the attempt this is."""
 
-    queues: Mapping[str, str] = field(default_factory=dict)  # spec.stageQueues: by stage
+    queues: Mapping[str, str] = field(default_factory=dict)  # by stage; spec.stageQueues, or else the pool's
     home: str = ""  # spec.queue, for all other stages
     number: int = 0  # 0: the attempt's first leg
     stage: str = ""  # with which this leg begins: it runs here, whatever its queue
+    before: Findings = field(default_factory=Findings)  # steps and usage of the legs before this one
+    of_pool: bool = False  # the queues are the pool's: stages that the model lacks do not count
 
     def elsewhere(self, stages: Collection[str], pool: str) -> Mapping[str, str]:
         """Return the queues of those of the stages that belong to another pool than this one."""

@@ -24,6 +24,7 @@ class Record:
     begun: bool = False  # a worker has begun one of the attempts
     cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
     leg: Leg | None = None  # the newest one of that attempt; None: its first
+    found: Findings | None = None  # what the legs before that one found, together; None: not known
     deleted: bool = False  # the cancelled run has deleted the job's files
 
 

@@ -82,12 +82,12 @@ def _end(before: Status, status: Status) -> Phase | None:
 
 
 def _reports(status: Status) -> bool:
-    return status.worker is not None and status.progress is not None
+    return status.begun and status.progress is not None
 
 
 def _begun_at(status: Status) -> datetime | None:
     """When a worker began the attempt: its start time, or the first report of a later attempt."""
-    if status.worker is None or status.dispatch_time is None:
+    if not status.begun or status.dispatch_time is None:
         return None
     if status.attempt <= 1:
         return status.start_time

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Leg
+from reconstruction_operator.contract.attempt import Legs
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 
 
@@ -24,7 +25,7 @@ class Dispatch:
     task: AttemptRef
     again: bool = False
     retain_seconds: int = 0  # how long its result stays in the trash after the job is deleted
-    leg: Leg | None = None  # None: the attempt's first
+    legs: Legs | None = None  # None: the whole attempt runs on the job's own queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import ConditionType, Leg, Phase, Status
+from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.times import after, whole
@@ -108,8 +109,8 @@ class Case:
 
     @property
     def claim_lost(self) -> bool:
-        """The stored status names the attempt's worker, but Redis has neither a claim nor an end."""
-        missing = self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
+        """A worker has begun the attempt by the stored status, but Redis has neither a claim nor an end."""
+        missing = self.seen.end is None and self.seen.claim is None and self.stored.begun
         return missing and not self.observed.is_between_legs(self.job)
 
     @property
@@ -119,8 +120,9 @@ class Case:
         newest = record.leg if record is not None and record.attempt.number == self.attempt else None
         if newest is None or newest.number <= (stored.number if stored else 0):
             return stored
-        # Redis names no queue that the spec does not.
-        wanted = self.job.queue_of(newest.stage)
+        # Redis names no queue that neither the spec nor the pool names.
+        spec = self.job.spec
+        wanted = queue_name(self.timing.stage_queues(self.job).get(newest.stage, spec.queue), spec.priority)
         queue = newest.queue if newest.queue in (wanted, self.job.home) else self.job.home
         return replace(newest, queue=queue, instead_of=wanted if queue != wanted else "", since=self.at)
 

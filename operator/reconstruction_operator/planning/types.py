@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,13 +11,13 @@ from typing import Final
 from reconstruction_operator.api.identity import MANAGER, AttemptRef, JobRef
 from reconstruction_operator.api.spec import DELETE, RETAIN, Spec
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.contract.pools import queue_name
+from reconstruction_operator.contract import pools
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.places import UNKNOWN, Place
 from reconstruction_operator.planning.quotas import Refusal
-from reconstruction_operator.readers import Grants
+from reconstruction_operator.readers import Grants, Pools, StageQueues
 
 
 class Management(enum.Enum):
@@ -69,11 +70,7 @@ class Job:
     @property
     def home(self) -> str:
         """The Celery queue of `spec.queue`."""
-        return queue_name(self.spec.queue, self.spec.priority)
-
-    def queue_of(self, stage: str) -> str:
-        """Return the Celery queue on which the stage of that name is to run."""
-        return queue_name(self.spec.stage_queues.get(stage, self.spec.queue), self.spec.priority)
+        return pools.queue_name(self.spec.queue, self.spec.priority)
 
     @property
     def attempt(self) -> int:
@@ -92,7 +89,7 @@ class Job:
         If so, the job has a record, which the clean-up after its deletion needs.
         """
         status = self.status
-        return status.attempt > 1 or status.dispatch_time is not None or status.worker is not None
+        return status.attempt > 1 or status.dispatch_time is not None or status.begun
 
     @property
     def waits(self) -> bool:
@@ -116,6 +113,8 @@ class Timing:
     progress_seconds: float
     notifications: Grants = ()
     notification_wait_seconds: float = 0.0
+    pool_stage_queues: StageQueues = ()
+    pool_namespaces: Pools = ()
     stage_queue_patience_seconds: float = 300.0
     deletion_policy: str = DELETE
     retain_seconds_after_deletion: int = 0
@@ -124,6 +123,18 @@ class Timing:
         """Return the address to which the events of a namespace's jobs are sent; empty: to none."""
         addresses = dict(self.notifications)
         return addresses.get(namespace) or addresses.get("*", "")
+
+    def stage_queues(self, job: Job) -> Mapping[str, str]:
+        """Return the queues of stages that do not run on the job's own: those of its spec, or else those of its pool
+        that are open to its namespace.
+        """
+        if job.spec.stage_queues:
+            return job.spec.stage_queues
+        return {
+            stage: queue
+            for pool, stage, queue in self.pool_stage_queues
+            if pool == job.spec.queue and not pools.refusal(self.pool_namespaces, queue, job.key.namespace)
+        }
 
     def retention(self, spec: Spec) -> int:
         """Return for how many seconds a deleted job's result stays in the trash, by the job's policy or else by these

@@ -48,7 +48,7 @@ JobHash = Mapping[str, str | None]  # the fields of `job:{job_id}`
 JOB_FIELDS: Final = (  # as prelude.lua's FIELDS
     *("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders", "begun", "cleaned", "deleted"),
     *("token", "owner", "claimed_at", "epoch", "stop", "outcome", "ended_at", "ended_by", "details", "lost", "gone"),
-    "leg",
+    *("leg", "found"),
 )
 
 
@@ -117,6 +117,7 @@ def parse_record(job_id: str, job: JobHash) -> Record | None:
         cleaned=job["cleaned"] == "1",
         deleted=job["deleted"] == "1",
         leg=parse_leg(job["leg"]),
+        found=load_json(f"job:{job_id}", job["found"], findings),
     )
 
 
@@ -212,6 +213,11 @@ def _cut(end: End) -> End:
 def findings(data: object) -> Findings:
     """Return what a run found, from its JSON, within the limits of a status."""
     return _cut_findings(codec.decode(Findings, _known(data) if isinstance(data, Mapping) else {}))
+
+
+def dump_findings(found: Findings) -> str:
+    """Return what a run found as JSON, within the limits of a status."""
+    return json.dumps(codec.encode(_cut_findings(found)), separators=(",", ":"))
 
 
 def assessed(found: Findings, assessment: Assessment) -> Findings:

@@ -16,6 +16,7 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract import announcement
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.preflight import Checked
@@ -116,8 +117,13 @@ def finish(keys: Keys, attempt: AttemptRef, *, token: str, end: End, leg: Leg | 
     )
 
 
-def end_leg(keys: Keys, attempt: AttemptRef, *, token: str, following: Leg, leg: Leg | None = None) -> Call[LegCode]:
-    """End this leg of the attempt: the operator sends the `following` one to its queue."""
+def end_leg(
+    keys: Keys, attempt: AttemptRef, *, token: str, following: Leg, found: Findings, leg: Leg | None = None
+) -> Call[LegCode]:
+    """End this leg of the attempt: the operator sends the `following` one to its queue.
+
+    `found` is what the attempt has found so far, in all its legs.
+    """
 
     def read(reply: Any) -> LegCode:
         match reply:
@@ -126,7 +132,8 @@ def end_leg(keys: Keys, attempt: AttemptRef, *, token: str, following: Leg, leg:
             case _:
                 raise UnexpectedReplyError("end_leg", reply)
 
-    arguments = (_checked(token), _number(attempt), fields.dump_leg(leg), fields.dump_leg(following, token))
+    legs = (fields.dump_leg(leg), fields.dump_leg(following, token))
+    arguments = (_checked(token), _number(attempt), *legs, fields.dump_findings(found))
     return Call(script("end_leg"), _of_run(keys, attempt), arguments, read)
 
 

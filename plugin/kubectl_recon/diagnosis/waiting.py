@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Final
 
+from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.planning.status.waiting import Kind
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
@@ -21,6 +22,8 @@ def explained(facts: Facts) -> Answer:
     kind = facts.reason("Dispatched")
     if kind not in ANSWERS:
         kind = Kind.ROOM if facts.job.phase == "Pending" else Kind.WORKER
+    if facts.job.phase == "Queued" and facts.job.leg_queue:
+        return between_legs(facts)
     if kind == Kind.ROOM and "RedisNearlyFull" in facts.installation.info.problems:
         kind = Kind.REDIS_FULL  # only the first jobs of a queue are told
     return ANSWERS[Kind(kind)](facts)
@@ -190,6 +193,21 @@ def queued(facts: Facts) -> Answer:
         "or stopped a moment ago.",
         details=(*_sent(facts), *_line(facts)),
         actions=_more_workers(facts),
+        well=True,
+        more={"queue": job.full_queue, **_numbers(facts)},
+    )
+
+
+def between_legs(facts: Facts) -> Answer:
+    """Explain a running attempt whose next stage waits for a worker of its queue."""
+    job = facts.job
+    served = facts.installation.workers(job.full_queue)
+    start = f"ask an administrator for a worker with {pool_of(job.full_queue)} in WORKER_POOLS"
+    return Answer(
+        "between-legs",
+        f"{job.done} are done, and its next stage waits for a worker of queue {job.full_queue}.",
+        details=(job.message, *_line(facts)),
+        actions=(f"wait: kubectl recon watch {job.name}", *((start,) if served == 0 else ())),
         well=True,
         more={"queue": job.full_queue, **_numbers(facts)},
     )

@@ -113,6 +113,7 @@ class Job:
     attempt = _Field(_number, "status", "attempt")  # from 1; 0 before the first
     failures = _Field(_number, "status", "failures")  # failed attempts that count
     worker = _Field(_text, "status", "worker")  # of the current or the last attempt
+    leg_queue = _Field(_text, "status", "leg", "queue")  # of a leg after the first; with its priority
     failure_reason = _Field(_text, "status", "failure", "reason")  # of the job or its last attempt: TOO_FEW_IMAGES
     failure_message = _Field(_text, "status", "failure", "message")
     output_uri = _Field(_text, "status", "outputs", "uri")  # the address of the result
@@ -139,8 +140,8 @@ class Job:
 
     @property
     def full_queue(self) -> str:
-        """The Celery queue with its priority, as metrics and messages name it."""
-        return queue_name(self.queue, self.priority)
+        """The Celery queue of its messages, with its priority: that of the current leg, or else its own."""
+        return self.leg_queue or queue_name(self.queue, self.priority)
 
     @property
     def done(self) -> str:

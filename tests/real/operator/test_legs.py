@@ -12,6 +12,7 @@ import pytest
 
 from devcluster import wait_until
 from devcluster.harness.jobs import Jobs, Seen
+from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 from tests.support.systems import SharedSystems, Worker
 
@@ -38,6 +39,10 @@ def _leg(job: dict[str, Any]) -> int:
     return number
 
 
+def _waits(job: dict[str, Any]) -> bool:
+    return _leg(job) > 0 and job["status"]["phase"] == "Queued"
+
+
 def _workers_of(seen: Seen, name: str) -> list[tuple[int, str]]:
     """Return leg and worker of each status in which the job ran, in order, without repetitions."""
     pairs = [
@@ -57,6 +62,10 @@ def test_a_stage_runs_on_the_worker_of_its_queue_as_the_same_attempt(jobs: Jobs,
     assert (status["phase"], status["attempt"], status["failures"]) == ("Succeeded", 1, 0)
     assert _workers_of(seen, name) == [(0, "cpu"), (1, "gpu"), (2, "cpu")]
     seen.assert_never_backwards(name)
+    assert not any("worker" in job["status"] for job in seen.of(name) if _waits(job)), "that of the leg before"
+    took = {step["name"]: step.get("seconds", 0) for step in status["steps"]}
+    assert len(took) == 6
+    assert took["Running reconstruction"] >= 1, "the leg before the last has made it"
     moved = [note for _, reason, note in jobs.events(name) if reason == "Moved"]
     assert sorted(moved) == [
         "Stage postprocess of attempt 1 runs on queue celery",
@@ -135,7 +144,7 @@ def test_after_a_killed_worker_of_a_leg_another_attempt_takes_over_its_stages(
 
 def test_a_cancel_between_legs_needs_no_worker_of_the_other_queue(jobs: Jobs, system: System) -> None:
     name = create(jobs, stageQueues={"reconstruct": "unserved"})
-    jobs.wait(name, "between legs", lambda job: _leg(job) == 1 and job["status"]["phase"] == "Queued")
+    jobs.wait(name, "between legs", _waits)
 
     jobs.cancel(name)
 
@@ -156,6 +165,35 @@ def test_without_a_worker_in_time_the_stage_runs_on_the_jobs_own_queue(jobs: Job
     text = "No worker of queue unserved was free in time: stage reconstruct of attempt 1 runs on queue celery"
     assert warned == [text]
     seen.assert_never_backwards(name)
+
+
+def test_a_pool_without_workers_counts_a_waiting_leg_and_a_worker_that_starts_takes_it(
+    jobs: Jobs, seen: Seen, start_system: SharedSystems
+) -> None:
+    system = start_system(CPU, STAGE_QUEUE_PATIENCE_SECONDS="120", METRICS_POOLS="celery,late")
+    name = create(jobs, stageQueues={"reconstruct": "late"})
+    jobs.wait(name, "between legs", _waits)
+
+    Replica(system).wait_metric("reconstruction_queue_jobs", 1.0, phase="Queued", queue="late")
+    system.start_worker("late", concurrency=1, WORKER_POOLS="late")
+
+    assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
+    assert _workers_of(seen, name) == [(0, "cpu"), (1, "late"), (2, "cpu")]
+
+
+def test_a_pool_has_queues_of_stages_for_jobs_that_name_none(
+    jobs: Jobs, seen: Seen, start_system: SharedSystems
+) -> None:
+    pools = {"POOL_STAGE_QUEUES": "celery/reconstruct=gpu,celery/depth=gpu", "POOL_NAMESPACES": "private=another-team"}
+    start_system(CPU, GPU, STAGE_QUEUE_PATIENCE_SECONDS="3", **pools)
+
+    moves = create(jobs, stageQueues={})
+    stays = create(jobs, stageQueues={"reconstruct": "celery"})
+
+    for name in (moves, stays):
+        assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
+    assert _workers_of(seen, moves) == [(0, "cpu"), (1, "gpu"), (2, "cpu")]
+    assert _workers_of(seen, stays) == [(0, "cpu")]
 
 
 def test_an_unknown_stage_is_refused_with_the_names_of_all(jobs: Jobs) -> None:

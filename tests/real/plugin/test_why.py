@@ -171,6 +171,17 @@ TABLE = [
         "place 20 or better",
     ),
     ("queued", {}, {"phase": "Queued", "dispatchTime": ago(minutes=3)}, "no worker has taken it yet"),
+    (
+        "between-legs",
+        {"stageQueues": {"depth": "gpu"}},
+        {
+            "phase": "Queued",
+            "progress": {"percent": 40},
+            "leg": {"number": 1, "queue": "gpu", "stage": "depth"},
+            "conditions": conditions(Dispatched=("True", "NoWorker")),
+        },
+        "its next stage waits for a worker of queue gpu",
+    ),
     ("pending", {}, {"phase": "Pending", "message": "Waiting for room in queue celery"}, "waits to be sent"),
     ("running", {}, RUNNING, "about 5m left"),
     (

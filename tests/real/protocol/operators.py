@@ -255,11 +255,12 @@ class Operators(LossyRedis):
             return
         job = key.job_id
         match action:
-            case planned.Dispatch(task, leg=leg):
-                following = leg and replace(leg, since=None, instead_of="")
+            case planned.Dispatch(task, legs=legs):
+                following = Leg(legs.number, task.queue, legs.stage) if legs and legs.number else None
                 self._dispatch(operator, task, following)
                 if self._lives_on():
-                    self.order(operator, operator_calls.mark_sent, attempt=task, leg=leg.number if leg else 0)
+                    number = following.number if following else 0
+                    self.order(operator, operator_calls.mark_sent, attempt=task, leg=number)
                 else:
                     self.unmarked.add(task.task_id)
             case planned.DeleteFiles():

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.status import Leg
+from reconstruction_operator.api.status import Leg, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state import operator_calls, worker_calls
 from reconstruction_operator.state.replies import ClaimCode, FinishCode, LegCode
@@ -11,6 +12,7 @@ from reconstruction_operator.state.replies import ClaimCode, FinishCode, LegCode
 from tests.support.protocol.caller import RUN, TASK, Caller
 
 GPU = Leg(1, "gpu", "depth")
+FOUND = Findings(steps=(StepTime("Loading input files", 8),), usage=Usage(cpu_seconds=50), quality={"registered": "12"})
 NEXT = RUN | {"token": "second", "leg": GPU}
 
 
@@ -24,7 +26,7 @@ def running(do: Caller) -> Caller:
 
 
 def leave(do: Caller, run: dict[str, Any] = RUN, following: Leg = GPU) -> LegCode:
-    code: LegCode = do(worker_calls.end_leg, **run, following=following)
+    code: LegCode = do(worker_calls.end_leg, **run, following=following, found=FOUND)
     return code
 
 
@@ -32,7 +34,7 @@ def test_after_the_end_of_a_leg_the_attempt_waits_for_the_next_one(running: Call
     assert leave(running) is leave(running) is LegCode.ENDED
 
     seen = running.seen()
-    assert (seen.record.leg, seen.record.attempt.queue) == (GPU, TASK.queue)
+    assert (seen.record.leg, seen.record.found, seen.record.attempt.queue) == (GPU, FOUND, TASK.queue)
     assert (seen.claim, seen.end, seen.record.sent_at, seen.record.begun) == (None, None, None, True)
     assert running.claim(NEXT).code is ClaimCode.CLAIMED
     assert running.seen().claim.token == "second"
@@ -86,7 +88,7 @@ def test_a_record_restores_a_lost_leg_and_never_sets_it_back(do: Caller) -> None
     do.want()
     assert do.seen().record.leg == GPU
     do.want(2)
-    assert do.seen().record.leg is None
+    assert (do.seen().record.leg, do.seen().record.found) == (None, None)
 
 
 def test_a_heartbeat_after_a_loss_of_data_restores_the_claim_with_its_leg(do: Caller) -> None:

@@ -1,9 +1,10 @@
-"""Legs: which stages of an attempt other workers run."""
+"""Legs: which stages of an attempt other workers run, and what all of them took together."""
 
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.contract.attempt import Legs
+from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.contract.attempt import Findings, Legs
 
 STAGES = ("alignment", "depth", "texture")
 QUEUES = {"depth": "gpu"}
@@ -23,3 +24,33 @@ QUEUES = {"depth": "gpu"}
 )
 def test_a_stage_belongs_to_the_workers_of_its_queue(legs: Legs, pool: str, elsewhere: dict[str, str]) -> None:
     assert legs.elsewhere(STAGES, pool) == elsewhere
+
+
+def _steps(**seconds: int) -> tuple[StepTime, ...]:
+    return tuple(StepTime(name, each) for name, each in seconds.items())
+
+
+def test_steps_and_usage_of_legs_add_up_and_the_largest_peak_of_memory_counts() -> None:
+    first = Findings(steps=_steps(load=5, run=30), usage=Usage(50, 9_000, 100, 10))
+    second = Findings(inputs=Inputs(12, 1), steps=_steps(load=4, run=20, finish=1), usage=Usage(8, 4_000, 7, 3))
+
+    both = second.after(first)
+
+    assert both == Findings(
+        inputs=Inputs(12, 1), steps=_steps(load=9, run=50, finish=1), usage=Usage(58, 9_000, 107, 13)
+    )
+    assert both.after(Findings()) == both
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "total"),
+    [
+        pytest.param(None, None, None, id="not-measured"),
+        pytest.param(Usage(50), None, Usage(50), id="the-second-not-yet"),
+        pytest.param(Usage(50, read_bytes=0), Usage(1, 2), Usage(51, 2, 0), id="parts-of-it"),
+    ],
+)
+def test_what_one_leg_did_not_measure_is_that_of_the_other(
+    first: Usage | None, second: Usage | None, total: Usage | None
+) -> None:
+    assert Findings(usage=second).after(Findings(usage=first)).usage == total

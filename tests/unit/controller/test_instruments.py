@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
+from reconstruction_operator.api.status import Cancel, Failure, Leg, Phase, Progress, Status
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics
@@ -71,6 +71,10 @@ FIRST = replace(RUNNING, attempt=1, start_time=after(7))
             id="the first attempt, which reports later",
         ),
         pytest.param(
+            (replace(QUEUED, attempt=1), FIRST, replace(FIRST, worker=None, leg=Leg(1, "gpu")), FIRST),
+            id="the first attempt, whose next leg waits",
+        ),
+        pytest.param(
             (
                 replace(QUEUED, progress=Progress(last_update_time=after(-60))),
                 replace(RUNNING, progress=Progress(last_update_time=after(-60))),
@@ -95,6 +99,7 @@ def test_the_wait_in_the_queue_ends_when_a_worker_begins(statuses: tuple[Status,
 WAITING = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOON)
 CLAIMED = replace(WAITING, phase=Phase.RUNNING, worker="cpu@a", start_time=after(2))
 REPORTED = replace(CLAIMED, progress=Progress(percent=0, last_update_time=after(3)))
+BETWEEN = replace(REPORTED, phase=Phase.QUEUED, worker=None, leg=Leg(1, "gpu", "depth"))
 
 
 def spans(*statuses: Status) -> list[str]:
@@ -110,6 +115,7 @@ def spans(*statuses: Status) -> list[str]:
         pytest.param((WAITING, REPORTED), 1, id="the worker is named with its first progress"),
         pytest.param((WAITING, CLAIMED, REPORTED), 1, id="the worker is named before its first progress"),
         pytest.param((WAITING, REPORTED, replace(REPORTED, attempt=2)), 2, id="two attempts"),
+        pytest.param((WAITING, REPORTED, BETWEEN, replace(REPORTED, leg=BETWEEN.leg)), 1, id="two legs of one attempt"),
     ],
 )
 def test_the_wait_of_each_attempt_is_traced_once(statuses: tuple[Status, ...], waits: int) -> None:

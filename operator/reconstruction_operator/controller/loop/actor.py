@@ -16,11 +16,9 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Leg
 from reconstruction_operator.broker import dispatch
 from reconstruction_operator.broker.backlog import Backlog, BacklogReader, FoundMessages
-from reconstruction_operator.contract.attempt import Legs, Orders
+from reconstruction_operator.contract.attempt import Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import transition_log
@@ -271,19 +269,12 @@ def message(
             retain_seconds=action.retain_seconds,
             last=actions.job.status.failures >= spec.backoff_limit,
             reuse=spec.reuse,
-            legs=_legs(spec, action.leg),
+            legs=action.legs,
             parts=spec.parts if most_workers is None or spec.parts is None else max(1, min(spec.parts, most_workers)),
         ),
     )
     return dispatch.Message(envelope, spec.model_type)
 
 
-def _legs(spec: Spec, leg: Leg | None) -> Legs | None:
-    if not spec.stage_queues:
-        return None
-    here = Leg() if leg is None else leg
-    return Legs(dict(spec.stage_queues), spec.queue, here.number, here.stage)
-
-
 def _leg_number(action: planned.Dispatch | planned.DeleteFiles) -> int:
-    return action.leg.number if isinstance(action, planned.Dispatch) and action.leg is not None else 0
+    return action.legs.number if isinstance(action, planned.Dispatch) and action.legs is not None else 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from reconstruction_operator.api.status import Status
+from reconstruction_operator.contract.attempt import Findings, Legs
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules.attempts import grace_end, put_record
@@ -59,9 +61,22 @@ def dispatch(case: Case) -> Decision:
     own = case.queue if case.wanted >= case.attempt else case.job.home
     retained = case.timing.retention(case.job.spec)
     task = replace(case.task, queue=own if leg is None else leg.queue)
-    message = Dispatch(task, again=sent_at is not None and not case.unsent, retain_seconds=retained, leg=leg)
+    again, legs = sent_at is not None and not case.unsent, _legs(case, status)
+    message = Dispatch(task, again=again, retain_seconds=retained, legs=legs)
     deadlines = (case.active_deadline, case.queue_deadline, case.leg_deadline)
     return Decision(JobState.QUEUED, status, (*put_record(case), message), deadlines)
+
+
+def _legs(case: Case, status: Status) -> Legs | None:
+    """Return where the stages of the attempt run, and which leg begins; None if all run on the job's own queue."""
+    spec, leg, queues = case.job.spec, case.leg, dict(case.timing.stage_queues(case.job))
+    if leg is None and not queues:
+        return None
+    legs = Legs(queues, spec.queue, of_pool=not spec.stage_queues)
+    if leg is None:
+        return legs
+    before = Findings(steps=status.steps, usage=status.usage)
+    return replace(legs, number=leg.number, stage=leg.stage, before=before)
 
 
 def _wait(case: Case) -> tuple[datetime, ...] | None:

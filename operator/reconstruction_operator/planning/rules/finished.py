@@ -102,7 +102,7 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
         return False
     if expired:
         # Only if a worker started an attempt. Otherwise there are no files, and the object is deleted at once.
-        return case.stored.attempt > 1 or case.stored.worker is not None
+        return case.stored.attempt > 1 or case.stored.begun
     if case.stored.phase is Phase.CANCELLED:
         # A record without a status that shows a message: a leader died between both.
         return (case.job.sent or case.wanted > 0) and not _has_deleted(case)
@@ -114,7 +114,7 @@ def _may_lack_clean_up(job: Job) -> bool:
     attempt.
     """
     status = job.status
-    began = status.worker is not None or status.attempt > 1
+    began = status.begun or status.attempt > 1
     reason = status.failure.reason if status.failure else ""
     return began and status.phase is Phase.FAILED and status.outputs is None and reason in _BY_THE_OPERATOR
 

@@ -28,7 +28,7 @@ def unusable_input(case: Case) -> Decision | None:
     If a worker claims the attempt at the same moment, only one of the two gets the claim.
     """
     checked = case.observed.checked
-    begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1
+    begun = case.stored.start_time is not None or case.stored.begun or case.attempt > 1
     if checked is None or checked.usability is not Usability.UNUSABLE or begun or case.in_grace:
         return None
     return end_unclaimed(case, Outcome.FAILED, checked.reason, checked.message)

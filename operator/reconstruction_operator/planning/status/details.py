@@ -36,7 +36,9 @@ def with_attempt(case: Case) -> Status:
         return case.stored
     status, leg = case.stored, case.leg
     if leg is not status.leg:
-        status = replace(status, leg=leg, progress=halted(status.progress))
+        status = replace(status, leg=leg, worker=None, progress=halted(status.progress))
+        if case.seen.record is not None and case.seen.record.found is not None:
+            status = with_findings(status, case.seen.record.found)
     return updated(status, attempt=case.attempt, task_id=case.task.task_id)
 
 

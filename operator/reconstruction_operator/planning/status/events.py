@@ -61,7 +61,8 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     if new.dispatch_time is not None and (old.dispatch_time is None or another):
         yield _normal("Dispatched", f"Attempt {new.attempt} was sent to queue {queue}")
     leg = new.leg
-    if leg is not None and (old.leg is None or another or old.leg.number != leg.number):
+    moved = leg is not None and (old.leg is None or another or old.leg.number != leg.number)
+    if leg is not None and moved:
         why = f"No worker of queue {leg.instead_of} was free in time: stage" if leg.instead_of else "Stage"
         event = _warning if leg.instead_of else _normal
         yield event("Moved", f"{why} {leg.stage} of attempt {new.attempt} runs on queue {leg.queue}")
@@ -69,8 +70,7 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     unserved = old.phase is None and reason_of(new, _T.DISPATCHED) == "QueueUnserved"
     if unserved or _turned(old, new, _T.DISPATCHED, "NoWorker"):
         yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")
-    next_leg = leg is not None and old.phase is Phase.QUEUED and new.phase is not Phase.QUEUED
-    begun = old.worker is None or another or next_leg
+    begun = old.worker is None or another or moved
     if new.worker is not None and begun and new.start_time is not None:
         yield _normal("Started", f"Worker {new.worker} has begun attempt {new.attempt}")
     resumed = new.progress.resumed_from if new.progress else ""

@@ -128,12 +128,16 @@ def _room(case: Case, _: Decision) -> str:
     return f"Waiting for room in queue {case.sending}" + (f": place {number} or better" if number else "")
 
 
+def _queue(case: Case, _: Decision) -> str:
+    return "" if case.leg is None else f"queue {case.leg.queue}"
+
+
 def _queued(case: Case, _: Decision) -> str:
     leg = case.leg
     if leg is None:
         return f"Waiting in queue {case.sending}"
     tried = f": no worker of queue {leg.instead_of} was free in time" if leg.instead_of else ""
-    return f"Waiting in queue {leg.queue} for stage {leg.stage}{tried}{_until(case)}"
+    return f"Waiting for a worker of queue {leg.queue} to make stage {leg.stage}{tried}{_until(case)}"
 
 
 def _until(case: Case) -> str:
@@ -161,5 +165,5 @@ _TABLE: Final = (
     _Row(Kind.QUARANTINE, JobState.WAITING, _is_quarantined, _word("quarantine"), _in_turn),
     _Row(Kind.QUOTA, JobState.WAITING, lambda case: case.observed.place.over_quota, _word("quota"), _quota),
     _Row(Kind.ROOM, JobState.WAITING, _always, _place, _room),
-    _Row(Kind.WORKER, JobState.QUEUED, _always, _word(""), _queued),
+    _Row(Kind.WORKER, JobState.QUEUED, _always, _queue, _queued),
 )

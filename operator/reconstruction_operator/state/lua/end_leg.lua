@@ -1,7 +1,7 @@
 -- A run ends its leg: the stage that follows is for another queue. The attempt goes on, with the number that it has.
 -- Returns {code}.
 local job_key, alive_key, cancel_key = unpack(KEYS)
-local token, attempt, leg, next_leg = unpack(ARGV)
+local token, attempt, leg, next_leg, found = unpack(ARGV)
 
 local job = job_at(job_key)
 if job.wanted ~= tonumber(attempt) or job.outcome then return {'superseded'} end
@@ -11,5 +11,5 @@ if job.stop or is_set(cancel_key) then return {'stopped'} end
 
 redis.call('DEL', alive_key)
 redis.call('HDEL', job_key, 'token', 'owner', 'claimed_at', 'epoch', 'sent_at')
-write(job_key, {leg = next_leg, begun = '1'})
+write(job_key, {leg = next_leg, found = found, begun = '1'})
 return {'ended'}

@@ -5,7 +5,7 @@ for index = 2, #KEYS do
   if job.wanted and job.outcome and job.details and queue_of(job.queue) then
     local fields = {}
     for _, name in ipairs(FIELDS) do fields[name] = job[name] end
-    fields.details = nil
+    fields.details, fields.found = nil, nil
     put(KEYS[index], nil, fields)  -- as a whole: a hash that has held a long value takes more memory
   end
 end

@@ -117,7 +117,8 @@ def carry_out(
     except StageElsewhere as error:
         following = assignment.next_leg(error.stage)
         run.leave()
-        interruption = ending.end_leg(following, ownership, heartbeat, patience_seconds=patience_seconds)
+        found = observer.findings
+        interruption = ending.end_leg(following, found, ownership, heartbeat, patience_seconds=patience_seconds)
         if interruption is None:
             observer.left(following)
             return Conclusion(None, progress=observer.meta)

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Leg, OutputFile, Outputs
-from reconstruction_operator.contract.attempt import SupersededError
+from reconstruction_operator.contract.attempt import Findings, SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -184,17 +184,18 @@ def _delete_files(ownership: Ownership) -> bool:
 
 
 def end_leg(
-    following: Leg, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float
+    following: Leg, found: Findings, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float
 ) -> Interruption | None:
-    """End this leg of the attempt; return why the attempt ends instead, or None. While Redis is unavailable, this
-    function retries.
+    """End this leg of the attempt, whose legs have `found` that; return why the attempt ends instead, or None.
+
+    While Redis is unavailable, this function retries.
 
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.
     """
     deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
     while True:
         try:
-            code = ownership.end_leg(following)
+            code = ownership.end_leg(following, found)
             if code is LegCode.ENDED:
                 heartbeat.cease()
                 return None

@@ -84,7 +84,7 @@ class AttemptObserver:
             "message": self._with_helpers(reached.message),
             "worker": self.assignment.worker,
             "attempt": self.assignment.attempt.number,
-            "findings": codec.encode(replace(self.findings, steps=_step_times(self._ended))),
+            "findings": codec.encode(self._found(self._ended)),
         }
         if self.resumed_from:
             meta["base"] = round(reached.base, 4)
@@ -114,16 +114,20 @@ class AttemptObserver:
 
     @property
     def findings(self) -> Findings:
-        """What the run has found so far, with all steps that it has begun."""
-        used = self.usage
-        return Findings(
+        """What the run has found so far, with all steps that it has begun, and those of the legs before it."""
+        return self._found(self.step_seconds.items())
+
+    def _found(self, steps: Iterable[tuple[str, float]]) -> Findings:
+        used, legs = self.usage, self.assignment.envelope.orders.legs
+        found = Findings(
             inputs=None if self.inputs == Inputs() else self.inputs,
-            steps=_step_times(self.step_seconds.items()),
+            steps=_step_times(steps),
             usage=None if used is None else self._with_help(used),
             parts=self.parts,
             quality=self.quality,
             resumed_from=self.resumed_from,
         )
+        return found if legs is None else found.after(legs.before)
 
     def _with_help(self, used: ModelUsage) -> Usage:
         return Usage(

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from reconstruction_operator.api.identity import AttemptRef
 from reconstruction_operator.api.status import Leg
+from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.services import job_manager
@@ -50,11 +51,10 @@ class Ownership:
         """Record `end`, unless another end counts."""
         return self._run(worker_calls.finish(self.keys, self.attempt, token=self.token, end=end, leg=self.leg))
 
-    def end_leg(self, following: Leg) -> LegCode:
-        """End this leg of the attempt, for the `following` one."""
-        return self._run(
-            worker_calls.end_leg(self.keys, self.attempt, token=self.token, following=following, leg=self.leg)
-        )
+    def end_leg(self, following: Leg, found: Findings) -> LegCode:
+        """End this leg of the attempt, for the `following` one; `found` is what the attempt has found so far."""
+        end = worker_calls.end_leg
+        return self._run(end(self.keys, self.attempt, token=self.token, following=following, found=found, leg=self.leg))
 
     def _run(self, call: calls.Call[T]) -> T:
         return calls.run(job_manager.get_redis_client(), call)

@@ -208,7 +208,7 @@ class AttemptRun:
     def _check_stages(self, choice: Choice) -> None:
         """Raise ModelFailure if spec.stageQueues names a stage that the model does not have."""
         assignment, legs = self._assignment, self._assignment.envelope.orders.legs
-        if legs is not None and choice.model.name == assignment.model_type:
+        if legs is not None and not legs.of_pool and choice.model.name == assignment.model_type:
             problem = stages_problem(legs.queues, choice.stage_names)
             if problem:
                 raise ModelFailure("INVALID_SPEC", problem)

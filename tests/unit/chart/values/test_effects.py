@@ -62,6 +62,13 @@ EFFECTS: Final = {
         f"{CONTAINER}.env.METRICS_POOLS",
         None,
     ),
+    "queues of stages by the jobs' own queues": (
+        {"workers": {"cpu": {"queues": ["celery", "night"], "stageQueues": {"views": "big", "depth": "gpu"}}}},
+        OPERATOR,
+        f"{CONTAINER}.env.POOL_STAGE_QUEUES.value",
+        "celery/depth=gpu,celery/views=big,night/depth=gpu,night/views=big",
+    ),
+    "no queues of stages": ({}, OPERATOR, f"{CONTAINER}.env.POOL_STAGE_QUEUES", None),
     "the lease of its own name": (
         {"fullnameOverride": "maps"},
         "Role/maps-operator",

@@ -112,6 +112,10 @@ REFUSED = {
         {"workers": {"a": {"namespaces": ["maps"]}}},
         "another pool has the queue celery, and other namespaces: give both the same list",
     ),
+    "queues of stages of a shared queue": (
+        {"workers": {"a": {"stageQueues": {"depth": "gpu"}}}},
+        "another pool has the queue celery, and other queues of stages: give both the same",
+    ),
     "pool": ({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters"),
     "type": ({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer"),
     "choice": ({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'"),

@@ -61,6 +61,14 @@ def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
     }
 
 
+def test_a_leg_counts_as_demand_for_its_own_queue_while_it_waits_and_while_it_runs(cache: Cache) -> None:
+    for version, phase in enumerate(("Queued", "Running"), start=1):
+        body = make_body("a", version=version, phase=phase)
+        cache.put({**body, "status": {**body["status"], "leg": {"number": 1, "queue": "gpu", "stage": "depth"}}})
+
+        assert {of.value: queues for of, queues in cache.counts.demand.items() if queues} == {phase: {"gpu": 1}}
+
+
 @pytest.mark.parametrize("phase", ["Suspended", "Succeeded", "Failed", "Cancelled", None])
 def test_a_deleted_job_or_one_that_wants_no_worker_does_not_count_as_demand(cache: Cache, phase: str | None) -> None:
     put(cache, "one", "Running")

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Outputs
+from reconstruction_operator.api.status import Outputs, StepTime
+from reconstruction_operator.contract.attempt import Findings, Legs, Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
@@ -64,13 +65,15 @@ def value() -> Iterator[Value]:
 class Observed:
     """An observer of the first attempt of a job, its spans, and a clock that the test sets."""
 
-    def __init__(self, traceparent: str = "", attempt: AttemptRef | None = None) -> None:
+    def __init__(self, traceparent: str = "", attempt: AttemptRef | None = None, orders: Orders | None = None) -> None:
         self.seconds = 0.0
         self.spans: list[Span] = []
         self.sent: list[Meta] = []
         self.sender = ProgressSender(self.sent.append, flush=True)
         self.observer = AttemptObserver(
-            Assignment(Envelope(attempt or make_attempt(UID)), "photogrammetry", "w@1", traceparent),
+            Assignment(
+                Envelope(attempt or make_attempt(UID), orders=orders or Orders()), "photogrammetry", "w@1", traceparent
+            ),
             self.sender,
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
@@ -128,6 +131,20 @@ def test_progress_reports_finished_steps_and_the_end_all_steps() -> None:
     assert [[step["seconds"] for step in each] for each in steps] == [[], [10], [10, 9]]
     assert [step.seconds for step in observed.observer.findings.steps] == [10, 9, 2]
     assert [meta.get("remaining") for meta in observed.sent] == [None, None, 61.6]
+
+
+def test_progress_and_findings_of_a_leg_have_the_steps_of_the_legs_before() -> None:
+    before = Findings(steps=(StepTime("Loading input files", 8), StepTime("Running reconstruction", 70)))
+    observed = Observed(orders=Orders(legs=Legs({}, "celery", 1, "depth", before)))
+    observed.reach(1, at=1.0)
+    observed.reach(3, at=5.0)
+    observed.seconds = 25.0
+
+    observed.send()
+
+    times = [{step["name"]: step["seconds"] for step in meta["findings"]["steps"]} for meta in observed.sent]
+    assert [list(each.values()) for each in times] == [[8, 70], [12, 70]]
+    assert [step.seconds for step in observed.observer.findings.steps] == [12, 90]
 
 
 def test_the_pace_of_a_resumed_run_counts_from_its_stage() -> None:
