@@ -54,9 +54,9 @@ def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
     job = facts.job
     colour = "green" if answer.well else "red" if job.phase == "Failed" else "yellow"
     width = min(where.width or _MOST_CELLS, _MOST_CELLS)
-    output = [where.styled(f"{job.name}: {phase_text(job)}", colour), *textwrap.wrap(answer.text, width)]
+    output = [where.styled(f"{job.name}: {phase_text(job)}", colour), *_wrapped(answer.text, width)]
     for detail in answer.details:
-        output += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
+        output += _wrapped(detail, width, "  ", "  ")
     if answer.actions:
         editor = f"What an editor of namespace {job.namespace} can do (you may only read):"
         output.append("What to do:" if facts.may_change else editor)
@@ -70,8 +70,15 @@ def _action(action: str, width: int) -> list[str]:
     text, separator, command = action.partition(": kubectl ")
     if not separator or len(action) + len(_BULLET) <= width:
         text, command = action, ""
-    lines = textwrap.wrap(text + (":" if command else ""), width, initial_indent=_BULLET, subsequent_indent="    ")
+    lines = _wrapped(text + (":" if command else ""), width, _BULLET, "    ")
     return [*lines, f"    kubectl {command}"] if command else lines
+
+
+def _wrapped(text: str, width: int, first: str = "", later: str = "") -> list[str]:
+    """Return the lines of a text, with their indents. An address stays whole, so that it can be copied."""
+    wrapper = textwrap.TextWrapper(width, initial_indent=first, subsequent_indent=later)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(text)
 
 
 def _events(connection: Connection, job: Job) -> tuple[list[JobEvent], str]:

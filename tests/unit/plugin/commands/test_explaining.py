@@ -24,6 +24,12 @@ def test_texts_are_wrapped_but_commands_are_not() -> None:
     assert max(len(line) for line in output if COMMAND not in line) <= 80
 
 
+def test_an_address_stays_whole_so_that_it_can_be_copied() -> None:
+    address = f"file:///jobs/{'banana-'.join('0123456789')}/output"
+    answer = replace(ANSWER, details=(f"the result is at {address}",))
+    assert f"  {address}" in lines(FACTS, answer, Screen(io.StringIO(), 60, False))
+
+
 def test_a_user_who_may_only_read_learns_who_can_follow_the_advice() -> None:
     output = lines(replace(FACTS, may_change=False), ANSWER, Screen(io.StringIO(), None, False))
     assert "What an editor of namespace team can do (you may only read):" in output
