@@ -1,4 +1,5 @@
-"""Small picture of a job's first photo, from a folder that the gallery mounts as the workers do.
+"""Small picture of a job's first photo: from a folder that the gallery mounts as the workers do, or from what a run of
+the job has loaded on the jobs volume, wherever it came from.
 
 The settings of workers decide what a job may read: INPUT_ROOTS and NAMESPACE_INPUTS. Photos are hostile: a process
 without secrets decodes them, as in `checking`. Pictures are kept in memory for some minutes.
@@ -11,7 +12,7 @@ import base64
 import io
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, BinaryIO, Final
 
 from PIL import Image, ImageOps
@@ -24,6 +25,7 @@ from reconstruction_operator.transfer.photos.masks import is_mask
 from reconstruction_operator.transfer.programs import Program, serve
 from reconstruction_operator.transfer.unpacker import limit
 
+from reconstruction_gallery.files import volume
 from reconstruction_gallery.response_cache import ResponseCache
 
 _SIDES: Final = (320, 240)  # px
@@ -42,33 +44,39 @@ class Pictures:
     """Makes pictures, a few at a time."""
 
     def __init__(self) -> None:
-        self._made: ResponseCache[tuple[str, str], bytes] = ResponseCache(
+        self._made: ResponseCache[tuple[str, ...], bytes] = ResponseCache(
             _KEEP_SECONDS, _KEPT_BYTES, lambda _, picture: len(picture) + 1
         )
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def first(self, namespace: str, uri: str, client: str) -> bytes:
+    async def first(self, namespace: str, uri: str, client: str, *, loaded_by: str = "") -> bytes:
         """Return a JPEG of the first photo at the address, for a job in that namespace; empty if there is none that
         the gallery can read.
 
-        `client`: who asks, and shares the limit of calls.
+        `client`: who asks, and shares the limit of calls. `loaded_by`: id of the job, if a run of it has its photos.
         """
-        if not uri.startswith("file:"):
-            return b""
-        return await self._made.get((namespace, uri), lambda: self._make(namespace, uri), client)
+        picture = b""
+        if uri.startswith("file:"):
+            picture = await self._get(client, namespace, uri)
+        if loaded_by and not picture:
+            picture = await self._get(client, loaded_by)
+        return picture
 
-    async def _make(self, namespace: str, uri: str) -> bytes:
+    async def _get(self, client: str, *place: str) -> bytes:
+        return await self._made.get(place, lambda: self._make(place), client)
+
+    async def _make(self, place: tuple[str, ...]) -> bytes:
         async with self._slots:
-            return await asyncio.to_thread(_ask, namespace, uri)
+            return await asyncio.to_thread(_ask, place)
 
 
-def _ask(namespace: str, uri: str) -> bytes:
+def _ask(place: tuple[str, ...]) -> bytes:
     try:
         program = Program.start(__name__)
     except OSError:
         return b""
     try:
-        answer = program.ask({"namespace": namespace, "uri": uri}, seconds=_SECONDS)
+        answer = program.ask(place, seconds=_SECONDS)
         return base64.b64decode(answer["picture"])
     except (OSError, StorageError):
         return b""
@@ -76,19 +84,26 @@ def _ask(namespace: str, uri: str) -> bytes:
         program.end()
 
 
-def perform(request: Mapping[str, str], _: Progress) -> dict[str, Any]:
-    """In the process: make a picture. Raises StorageError for an address that the job may not read."""
+def perform(request: Sequence[str], _: Progress) -> dict[str, Any]:
+    """In the process: make a picture. `request`: namespace and address, or the id of a job whose run has its photos.
+
+    Raises StorageError for an address that the job may not read.
+    """
     os.nice(_NICENESS)
     limit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    limits, reason = Limits.from_config(request["namespace"]), "INPUT_REFUSED"
-    path = uris.local_path(uris.split(request["uri"], reason), reason)
-    folder = local.list_folder(local.permitted(path, request["uri"], limits), request["uri"], limits)
-    shown = [name for name in folder.photos if not is_video(name) and not is_mask(name)]
-    files = [folder.open(name) for name in shown[:_TRIED]]
+    files = volume.loaded_photos(*request, most=_TRIED) if len(request) == 1 else _in_folder(*request)
     Image.init()  # imports all decoders
     for what, most in {"AS": _MEMORY_BYTES, "CPU": _SECONDS, "FSIZE": 0, "NOFILE": 0}.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (most, most))
     return {"picture": base64.b64encode(next(filter(None, map(_picture, files)), b"")).decode()}
+
+
+def _in_folder(namespace: str, uri: str) -> list[BinaryIO]:
+    limits, reason = Limits.from_config(namespace), "INPUT_REFUSED"
+    path = uris.local_path(uris.split(uri, reason), reason)
+    folder = local.list_folder(local.permitted(path, uri, limits), uri, limits)
+    shown = [name for name in folder.photos if not is_video(name) and not is_mask(name)]
+    return [folder.open(name) for name in shown[:_TRIED]]
 
 
 def _picture(file: BinaryIO) -> bytes:

@@ -18,6 +18,8 @@ import anyio.to_thread
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.jobfiles.layout import EARLY_LOOK, JobFolder, Workspace
 from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.names import is_photo, is_video, natural
+from reconstruction_operator.transfer.photos.masks import is_mask
 
 from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError
 
@@ -83,6 +85,17 @@ def _early_look(job_id: str) -> VolumeFile:
             raise NoResultError(EARLY_LOOK) from error
     status = os.fstat(file.fileno())
     return VolumeFile(file, SealedFile(EARLY_LOOK, status.st_size, f"{status.st_mtime_ns}"))
+
+
+def loaded_photos(job_id: str, *, most: int) -> list[BinaryIO]:
+    """Return the first photos that a run of the job has checked, open; none if no run has any."""
+    with contextlib.suppress(NoResultError), _folder(job_id, "attempts") as runs:
+        for run in sorted(map(Workspace, map(Path, runs.names())), key=lambda run: run.attempt, reverse=True):
+            with contextlib.suppress(OSError), runs.enter(run.root.name) as root, root.enter(run.loaded.name) as folder:
+                named = sorted(filter(is_photo, folder.names()), key=natural)
+                shown = [name for name in named if not is_video(name) and not is_mask(name)]
+                return [folder.open_file(PurePosixPath(name)) for name in shown[:most]]
+    return []
 
 
 async def _pieces(descriptor: int, start: int, end: int) -> AsyncGenerator[bytes, None]:

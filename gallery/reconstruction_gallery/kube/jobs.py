@@ -41,6 +41,7 @@ class Job:
     summary: bytes
     detail: bytes
     input_uri: str
+    loaded: bool  # whether a run has its photos
     delivered_to: str  # the output address of a job that has a result; else empty
     succeeded: bool
     ended: bool
@@ -117,6 +118,7 @@ class Jobs:
             row,
             whole,
             _uri(body, "input"),
+            _loaded(status),
             delivered_to(body),
             succeeded=status.get("phase") == "Succeeded",
             ended=bool(status.get("completionTime")),
@@ -213,7 +215,8 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": verdict_in(status),
         "sentence": _sentence(status)[:_MAX_SENTENCE_CHARS],
         "images": (status.get("inputs") or {}).get("images"),
-        "photos": _uri(body, "input").startswith("file:"),
+        # where the gallery may find a photo: another place has another picture
+        "photos": "run" if _loaded(status) else "folder" if _uri(body, "input").startswith("file:") else "",
         "size": status.get("size") or "",
         "uploaded": _UPLOADED.search(_uri(body, "input")) is not None,
         "started": status.get("startTime"),
@@ -261,6 +264,11 @@ def _sentence(status: Mapping[str, Any]) -> str:
     if verdict_in(status) == Verdict.FINE:
         return figures.in_words(status.get("quality") or {}, str(status.get("size") or ""))
     return sentence(status)
+
+
+def _loaded(status: Mapping[str, Any]) -> bool:
+    """Return whether a run of the job has its photos on the volume, which its end deletes."""
+    return bool((status.get("inputs") or {}).get("images")) and not status.get("completionTime")
 
 
 def _uri(body: Mapping[str, Any], side: str) -> str:

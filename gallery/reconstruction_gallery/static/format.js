@@ -137,6 +137,11 @@ export function fileUrl(job, name) {
   return `${apiUrl(job)}/files/${name.split("/").map(encodeURIComponent).join("/")}`;
 }
 
+/** Return the address of a small picture of a job's first photo. A photo from another place may be another one. */
+export function photoUrl(job) {
+  return `${apiUrl(job)}/photo.jpg?from=${job.photos}`;
+}
+
 export function apiUrl(job) {
   return job.token ? `/api/shared/${job.token}` : `/api/namespaces/${job.namespace}/jobs/${job.name}`; // of a link
 }

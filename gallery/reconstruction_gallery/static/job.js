@@ -48,6 +48,7 @@ export function showJob(main, { namespace, name }, go) {
   let shown = null; // the row that is shown
   let whole = null; // the response for the job
   let mesh = "";
+  let pictured = ""; // where a picture of the photos was last looked for
   let offered = ""; // what the actions were made from
   let asking = false;
   let again = false;
@@ -66,7 +67,11 @@ export function showJob(main, { namespace, name }, go) {
     showInTitle(job);
     setText(badge, job.state);
     badge.hidden = parts.element.hidden = false;
-    if ((job.uploaded || job.photos) && !photos.firstElementChild) photos.replaceChildren(photosSection(key, job.uploaded));
+    const from = `${job.uploaded} ${job.photos}`;
+    if (from !== pictured && !photos.firstElementChild) {
+      pictured = from;
+      if (job.photos) photos.replaceChildren(photosSection(job));
+    }
     badge.dataset.phase = job.phase;
     badge.dataset.verdict = job.verdict;
     bar.hidden = !["Running", "Cancelling"].includes(job.phase);

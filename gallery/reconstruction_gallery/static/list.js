@@ -1,7 +1,7 @@
 // View of the list of jobs: unfinished jobs first, filtered by text and phase, one page at a time.
 
 import { h, setText } from "./dom.js";
-import { apiUrl, byAttention, describe, fileUrl, finished, pageUrl, state, time } from "./format.js";
+import { apiUrl, byAttention, describe, fileUrl, finished, pageUrl, photoUrl, state, time } from "./format.js";
 import { jobs, LIST, listen, store, trashed } from "./store.js";
 
 const PAGE = 50; // rows
@@ -155,14 +155,14 @@ function makeRow() {
     bar.value = job.percent;
     bar.setAttribute("aria-label", `Progress of ${job.name}`);
     setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
-    const wanted = `${job.preview} ${job.uploaded}`;
+    const wanted = `${job.preview} ${job.uploaded} ${job.photos}`;
     if (wanted !== image) {
       image = wanted;
       picture.replaceChildren(tile(job.name));
       showFirst(picture, [
         [job.preview && fileUrl(job, job.preview)],
         [job.uploaded && `${apiUrl(job)}/photos.jpg`, firstTile],
-        [job.photos && `${apiUrl(job)}/photo.jpg`],
+        [job.photos && photoUrl(job)],
       ].filter(([address]) => address));
     }
   }

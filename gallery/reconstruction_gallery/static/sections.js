@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { h, setText } from "./dom.js";
-import { apiUrl, bytes, duration, fileUrl, inOrder, label, seconds, time } from "./format.js";
+import { apiUrl, bytes, duration, fileUrl, inOrder, label, photoUrl, seconds, time } from "./format.js";
 
 const REPORT = "report.html";
 
@@ -125,9 +125,9 @@ export function logPanel(key) {
 }
 
 /** Return small pictures of the photos, which the browser that uploaded them made, or else of the first; it removes itself if there is none. */
-export function photosSection(key, uploaded) {
-  const first = `${apiUrl(key)}/photo.jpg`;
-  const picture = h("img", { src: uploaded ? `${apiUrl(key)}/photos.jpg` : first, alt: "Some of the photos", class: "sheet", onerror: other });
+export function photosSection(job) {
+  const first = photoUrl(job);
+  const picture = h("img", { src: job.uploaded ? `${apiUrl(job)}/photos.jpg` : first, alt: "Some of the photos", class: "sheet", onerror: other });
   const made = section("Photos", picture);
   function other() {
     if (picture.getAttribute("src") === first) made.remove();

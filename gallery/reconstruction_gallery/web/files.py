@@ -72,7 +72,8 @@ async def _picture(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     async with AsyncExitStack() as held:
         await held.enter_async_context(gallery.downloads.files.slot(user))
-        picture = await gallery.pictures.first(job.key.namespace, job.input_uri, user.client)
+        loaded_by = job.key.uid if job.loaded else ""
+        picture = await gallery.pictures.first(job.key.namespace, job.input_uri, user.client, loaded_by=loaded_by)
         headers = {"Cache-Control": "private, max-age=600"}
         if not picture:
             return Response(status_code=204, headers=headers)

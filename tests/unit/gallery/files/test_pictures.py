@@ -12,6 +12,7 @@ from PIL import Image
 from reconstruction_gallery.files.pictures import Pictures
 
 from tests.support.photos import make_photo
+from tests.support.results import JOB
 from tests.support.settings import configure
 
 
@@ -66,12 +67,40 @@ async def test_without_a_photo_that_the_job_may_read_there_is_no_picture(
     assert await Pictures().first(namespace, uri, "anna") == b""
 
 
+async def test_photos_from_elsewhere_are_shown_once_a_run_has_loaded_them(jobs_dir: Path) -> None:
+    for run in ("2-b", "1-a"):
+        (jobs_dir / JOB / "attempts" / run / "input").mkdir(parents=True)
+    assert await Pictures().first("maps", "s3://photos/maps/", "anna", loaded_by=JOB) == b""
+
+    loaded = (jobs_dir / JOB / "attempts" / "1-a" / "input").rename(jobs_dir / JOB / "attempts" / "1-a" / "loaded")
+    (loaded / "photos.json").write_text("{}")
+    put(loaded, a_jpg=make_photo()[:900], b_jpg=make_photo(size=(400, 300)))
+    (loaded / "a.mask.png").write_bytes(make_photo("PNG"))
+    picture = await Pictures().first("maps", "s3://photos/maps/", "anna", loaded_by=JOB)
+
+    with Image.open(io.BytesIO(picture)) as image:
+        assert (image.format, image.size) == ("JPEG", (320, 240))
+
+
+async def test_no_link_leads_from_the_loaded_photos_elsewhere(jobs_dir: Path, tmp_path: Path) -> None:
+    put(tmp_path, a_jpg=make_photo())
+    run = jobs_dir / JOB / "attempts" / "1-a"
+    (run / "loaded").mkdir(parents=True)
+    (run / "loaded" / "a.jpg").symlink_to(tmp_path / "a.jpg")
+    assert await Pictures().first("maps", "", "anna", loaded_by=JOB) == b""
+
+    (run / "loaded" / "a.jpg").unlink()
+    (run / "loaded").rmdir()
+    (run / "loaded").symlink_to(tmp_path)
+    assert await Pictures().first("maps", "", "anna", loaded_by=JOB) == b""
+
+
 def test_the_process_that_decodes_the_photo_can_open_no_file(folder: Path) -> None:
     put(folder, a_jpg=make_photo())
     program = (
         "import sys; from reconstruction_operator import config; from reconstruction_gallery.files import pictures;"
         f"pictures._picture = lambda *_: open({__file__!r});"
-        "pictures.perform({'namespace': 'maps', 'uri': 'file://' + sys.argv[1]}, None)"
+        "pictures.perform(('maps', 'file://' + sys.argv[1]), None)"
     )
 
     done = subprocess.run(

@@ -114,6 +114,19 @@ def test_the_row_of_a_job_has_the_fields_that_the_list_shows() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("uri", "status", "place"),
+    [
+        pytest.param("file:///photos/a", {}, "folder", id="a-folder"),
+        pytest.param("s3://photos/a/", {}, "", id="not-loaded-yet"),
+        pytest.param("s3://photos/a/", {"inputs": {"images": 3}}, "run", id="loaded"),
+        pytest.param("s3://photos/a/", {"inputs": {"images": 3}, "completionTime": "T"}, "", id="ended"),
+    ],
+)
+def test_a_row_says_where_a_photo_may_be_found(uri: str, status: dict[str, Any], place: str) -> None:
+    assert summary(body("a") | {"spec": {"input": {"uri": uri}}, "status": status})["photos"] == place
+
+
 def test_a_job_without_a_status_is_pending_and_a_waiting_job_has_its_reason() -> None:
     assert summary({"metadata": body("a")["metadata"]})["phase"] == "Pending"
     assert summary(body("a", phase="Pending", reason="no worker"))["sentence"] == "no worker"
