@@ -133,9 +133,9 @@ function makeRow() {
   const bar = h("progress", { max: 100 });
   const step = h("span", { class: "step" });
   const meta = h("span", { class: "meta" });
+  const progress = h("span", { class: "progress" }, bar, step);
   const link = h("a", { "data-link": true }, picture,
-    h("span", { class: "title" }, name, namespace), h("span", { class: "badges" }, badge, cancel),
-    h("span", { class: "progress" }, bar, step), meta);
+    h("span", { class: "title" }, name, namespace), h("span", { class: "badges" }, badge, cancel), progress, meta);
   const element = h("li", {}, link);
   let last = null;
   let image = "";
@@ -155,6 +155,7 @@ function makeRow() {
     bar.value = job.percent;
     bar.setAttribute("aria-label", `Progress of ${job.name}`);
     setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
+    progress.hidden = !step.textContent;
     const wanted = `${job.preview} ${job.uploaded} ${job.photos}`;
     if (wanted !== image) {
       image = wanted;
