@@ -98,7 +98,7 @@ def measure(path: Path, name: str, file: BinaryIO | None = None) -> Photo:
     try:
         with Image.open(file or path, formats=_FORMATS if opens_heic() else _FORMATS[:-1]) as image:
             width, height = image.size
-            kind = image.format or ""
+            kind = "JPEG" if image.format == "MPO" else image.format or ""  # with a preview after it, from many cameras
             exif = image.getexif()
             camera = " ".join(filter(None, (str(exif.get(tag) or "").strip("\0 ") for tag in (_MAKE, _MODEL))))
             focal = _number(exif.get_ifd(_EXIF).get(_FOCAL_LENGTH))

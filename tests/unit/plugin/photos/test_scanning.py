@@ -25,6 +25,13 @@ def test_a_photo_is_measured() -> None:
     assert photo.sharpness > 0
 
 
+def test_a_jpeg_with_a_preview_after_it_is_a_jpeg(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    with Image.new("RGB", (64, 48)) as image:
+        image.save(path, "MPO", save_all=True, append_images=[image])
+    assert measure(path, path.name).kind == "JPEG"
+
+
 def test_a_blurred_copy_is_less_sharp_and_looks_alike(tmp_path: Path) -> None:
     with Image.open(real_photo()) as image:
         image.filter(ImageFilter.GaussianBlur(12)).save(tmp_path / "blurred.jpg")
