@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -233,12 +234,13 @@ def test_a_link_shows_one_result_to_everyone_until_its_job_or_secret_goes(
 
 @pytest.mark.release
 @pytest.mark.timeout(900)
-def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
-    open_page: Open, jobs: Jobs, tmp_path: Path
+def test_a_running_job_shows_its_cameras_and_a_photo_until_the_mesh_replaces_them(
+    open_page: Open, jobs: Jobs, photos_root: Path, tmp_path: Path
 ) -> None:
     page = open_page("editor")
     preview = {"quality": "preview"}  # not smaller: the page must draw the cameras before the end
-    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{DATA}/photos/berlin"}, parameters=preview)
+    archive = shutil.make_archive(str(photos_root / "packed"), "zip", DATA / "photos" / "berlin")
+    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{archive}"}, parameters=preview)
     page.locator(".jobs li", has_text=name).click()
     viewer, loaded = page.locator("model-viewer"), "document.querySelector('model-viewer').loaded"
 
@@ -252,6 +254,8 @@ def test_a_running_job_shows_its_cameras_until_the_mesh_replaces_them(
     page.evaluate("document.kept = true")
     wait_until(lambda: page.evaluate(loaded), "the cameras to be shown")
     page.screenshot(path=tmp_path / "early.png", timeout=10 * WAIT)
+    photo = page.get_by_alt_text("Some of the photos")  # of an archive, which the gallery itself does not unpack
+    wait_until(lambda: photo.evaluate("one => one.naturalWidth") == 320, "the first photo to be shown")
 
     for route in held:
         route.continue_()
