@@ -5,8 +5,10 @@
 The photos are reconstructed by one process alone, and then by one that gets parts of its stages made by helpers: for
 each divided stage, a new process of each helper begins as soon as the stage does. The first table has the seconds and
 the CPU seconds of each stage of both runs, the latter with those of its helpers. The last line has the totals with
-their ratios. The exit status is 1 if the results differ. On a machine with other work only the ratio of the CPU seconds
-means something: the seconds need as many idle cores as there are processes times threads.
+their ratios. The exit status is 1 if the results differ. On a machine with other work only the ratio of the CPU
+seconds means something: the seconds need as many idle cores as there are processes times threads. Each process is bound
+to as many cores as it has threads, like a worker with such a limit of CPU, if the machine has enough: otherwise parts
+of the run alone take more than one core with one thread.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import os
 import resource
 import signal
 import sys
@@ -60,6 +63,7 @@ class Job:
     helps: str = ""
     attempt: int = 1
     is_alone: bool = False  # without helpers
+    cores: tuple[int, ...] = ()  # to which its process is bound; empty: to none
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Desk:
 def work(job: Job, desk: Connection) -> None:
     """Run or help, in this process. Writes what it took, and digests of what it made, to the folder of the job."""
     begun = time.monotonic()
+    if job.cores:
+        os.sched_setaffinity(0, job.cores)
     model = PhotogrammetryModel(job.sizes)
     scratch, output = job.into / "scratch", job.into / "output"
     for folder in (scratch, output):
@@ -180,6 +186,11 @@ class StageLog(logging.Handler):
         }
 
 
+def _cores(place: int, threads: int) -> tuple[int, ...]:
+    """Return the cores of the process at that place, as many as it has threads; fewer if the machine has no more."""
+    return tuple(sorted(os.sched_getaffinity(0))[place * threads : (place + 1) * threads])
+
+
 def cpu_seconds() -> float:
     """Return the CPU seconds of this process and those of its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -197,7 +208,12 @@ def run(job: Job, helpers: int, desk: Desk | None = None) -> dict[str, Any]:
     while process.is_alive():
         for title in set(desk.stages) - set(helped):
             helped[title] = [
-                replace(job, into=job.into.with_name(f"{job.into.name}-{title}-{number}"), helps=title)
+                replace(
+                    job,
+                    into=job.into.with_name(f"{job.into.name}-{title}-{number}"),
+                    helps=title,
+                    cores=_cores(number + 1, job.threads) if job.cores else (),
+                )
                 for number in range(helpers)
             ]
             for helper in helped[title]:
@@ -238,6 +254,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--helpers", type=int, default=1)
     options = parser.parse_args()
+    is_bound = len(_cores(options.helpers, options.threads)) == options.threads
     with tempfile.TemporaryDirectory() as folder:
         space = Path(folder)
         outcomes = {}
@@ -248,6 +265,7 @@ def main() -> None:
                 space / f"{name}-stages",
                 {"quality": options.quality},
                 options.threads,
+                cores=_cores(0, options.threads) if is_bound else (),
             )
             outcomes[name] = run(job, helpers)
     alone, helped = outcomes["alone"], outcomes["helped"]
