@@ -83,6 +83,11 @@ class ObservedJob:
         return self.claim is not None and not self.claim.by_operator and self.end is None
 
     @property
+    def moves(self) -> bool:
+        """A leg of the attempt has ended, and no worker has claimed the next one."""
+        return self.record is not None and self.record.leg is not None and self.claim is None and self.end is None
+
+    @property
     def stale(self) -> bool:
         """Only an old claim is left in Redis: its worker has sent no heartbeat since Redis lost data."""
         return self.runs and not self.alive and not self.heard

@@ -53,7 +53,8 @@ class Observer:
         looks = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show progress. For an attempt that ended, `end` holds everything.
-        running = [attempt.task_id for (_, attempt), job in zip(attempts, observed.jobs, strict=True) if job.runs]
+        pairs_of_jobs = zip(attempts, observed.jobs, strict=True)
+        running = [attempt.task_id for (_, attempt), job in pairs_of_jobs if job.runs or job.moves]
         reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
             self._observation(subject, attempt, job, reports.get(attempt.task_id), observed.now)

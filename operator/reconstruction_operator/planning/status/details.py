@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from reconstruction_operator.api.fitting import cut
-from reconstruction_operator.api.status import Failure, Inputs, Status
+from reconstruction_operator.api.status import Failure, Inputs, Progress, Status
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Case
-from reconstruction_operator.planning.status.progress import halted
+from reconstruction_operator.planning.status.progress import advance, halted
 from reconstruction_operator.planning.times import whole
 
 T = TypeVar("T")
@@ -36,10 +36,21 @@ def with_attempt(case: Case) -> Status:
         return case.stored
     status, leg = case.stored, case.leg
     if leg is not status.leg:
-        status = replace(status, leg=leg, worker=None, progress=halted(status.progress))
+        status = replace(status, leg=leg, worker=None)
         if case.seen.record is not None and case.seen.record.found is not None:
             status = with_findings(status, case.seen.record.found)
+    if case.observed.is_between_legs(case.job):
+        status = updated(status, progress=_left_at(case))
     return updated(status, attempt=case.attempt, task_id=case.task.task_id)
+
+
+def _left_at(case: Case) -> Progress | None:
+    """Return how far the leg before came. Its last report may arrive after its end."""
+    old = halted(case.stored.progress)
+    at_once = replace(case.timing, progress_seconds=0.0)
+    new = halted(advance(case.stored, case.observed.progress, case.now, at_once, show_text=False).progress)
+    is_same = old is not None and new is not None and replace(new, last_update_time=old.last_update_time) == old
+    return old if is_same else new
 
 
 def claimed(case: Case) -> Status:

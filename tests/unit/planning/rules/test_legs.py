@@ -11,7 +11,7 @@ from reconstruction_operator.api.codec import format_time
 from reconstruction_operator.api.status import Leg, Phase, Progress, Status, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings, Legs
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import (
     Action,
     DeleteFiles,
@@ -66,6 +66,18 @@ def test_the_end_of_a_leg_leaves_attempt_and_percentage_as_they_are() -> None:
     text = "Waiting for a worker of queue gpu to make stage depth"
     assert status.message == f"{text}; at {due} the stage goes to queue celery"
     assert (status.worker, status.reason) == (None, "queue gpu")
+
+
+def test_the_last_report_of_a_leg_counts_even_if_it_arrives_after_the_end() -> None:
+    late = ProgressReport(56.0, "Running reconstruction", 3, 0.5, BEGAN, NOW)
+    first = look(observed(record=record(), workers=1), BEFORE, stage_queues=QUEUES).status
+    seen = observed(record=record(), workers=1, progress=late)
+
+    then = look(seen, first, stage_queues=QUEUES).status
+
+    assert then.progress is not None
+    assert (then.progress.percent, then.progress.step, then.progress.eta_seconds) == (56, "", None)
+    assert look(seen, then, at=NOW + timedelta(seconds=9), stage_queues=QUEUES).status.progress == then.progress
 
 
 def test_steps_and_usage_of_the_legs_before_are_in_the_status_and_in_the_next_message() -> None:
