@@ -14,6 +14,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthTask, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.input.photos import write_pixels
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import add_photo, pycolmap
 
@@ -41,7 +42,7 @@ def compute(task: DepthTask, write: Write, match: Match = pycolmap.patch_match_s
         add_photo(model, number, view.name, camera, np.zeros((0, 2)))
         small = cv2.resize(view.image(), (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / "images" / view.name), bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        write_pixels(folder / "images" / view.name, bgr, _JPEG_QUALITY)
     model.write(folder / "sparse")
     with_sources = [view for view in views if view.sources]
     lines = [f"{view.name}\n{', '.join(views[source].name for source in view.sources)}\n" for view in with_sources]

@@ -17,7 +17,7 @@ from reconstruction_operator.models.interface import mask_of
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense import blank_areas
-from reconstruction_operator.models.photogrammetry.input.photos import read_pixels
+from reconstruction_operator.models.photogrammetry.input.photos import read_pixels, write_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, reduced_camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -189,8 +189,8 @@ def _undistort(photo: AlignedPhoto, points: Doubles, pictures: Path, output: Pat
         blank |= ~shown
     if (borders | blank).any():
         levels = np.where(borders, _OUTSIDE, np.where(blank, _BLANK, _SHOWN)).astype(np.uint8)
-        cv2.imwrite(str(output / mask_of(photo.name)), levels)
-    cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        write_pixels(output / mask_of(photo.name), levels)
+    write_pixels(output / photo.name, straight, _JPEG_QUALITY)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from reconstruction_operator.models.interface import mask_of
 from reconstruction_operator.models.photogrammetry.arrays import Mask, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, read_pixels
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, read_pixels, write_pixels
 
 _FEWEST_PHOTOS = 8
 _SIDE_PX = 320  # photos are reduced to this size for the comparison
@@ -46,7 +46,7 @@ def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]
     for photo, mask in zip(photos, masks, strict=True):
         size = (photo.width, photo.height)
         whole = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_NEAREST)
-        cv2.imwrite(str(folder / mask_of(photo.name)), whole)
+        write_pixels(folder / mask_of(photo.name), whole)
     return [replace(photo, mask=mask_of(photo.name)) for photo in photos]
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -20,6 +20,9 @@ from reconstruction_operator.models.photogrammetry.input import metadata
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.parallel import each
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
 
 BYTES_A_PIXEL = 14
 """Peak of a photo that is decoded at full size, measured: 8 as JPEG or PNG, 12 with transparency, 13 as 16-bit grey."""
@@ -89,6 +92,16 @@ def read_pixels(path: Path, mode: int) -> Pixels:
     if loaded is None:
         raise FileNotFoundError(path)
     return np.asarray(loaded, dtype=np.uint8)
+
+
+def write_pixels(path: Path, pixels: MatLike, quality: int | None = None) -> None:
+    """Write (h, w) or (h, w, 3) levels of 8 bits, as BGR, to `path` in the format of its suffix; `quality` is that of a
+    JPEG.
+
+    Raises OSError, also if the disk is full. `cv2.imwrite` only returns False then, and the file is missing or short.
+    """
+    options = () if quality is None else (cv2.IMWRITE_JPEG_QUALITY, quality)
+    path.write_bytes(cv2.imencode(path.suffix, pixels, options)[1].tobytes())
 
 
 def read_srgb(source: Path, width: int, height: int) -> Pixels:

@@ -6,11 +6,14 @@ a run with a few more photos finds only the features of these, and matches only 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import itertools
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -22,6 +25,9 @@ from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 DATABASE = "features.db"
 
 _INDEX = "known.json"
+_DISK_FULL = "disk is full"  # SQLite's text, in COLMAP's error
+_NOT_OPENED = "No registered database factory succeeded"  # also of a new database without room for its tables
+_NEW_DATABASE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +81,19 @@ def keys_of(photos: Sequence[PreparedPhoto], folder: Path, features: int) -> dic
 
 def write(folder: Path, database: Path, keys: Mapping[str, str]) -> None:
     """Write `database`, with what its features depend on, to the folder of a stage."""
-    _write_in_order(database, folder / DATABASE)
+    with _filling(folder):
+        _write_in_order(database, folder / DATABASE)
     (folder / _INDEX).write_text(json.dumps(dict(keys)))
 
 
 def write_matches(folder: Path, database: Path, pairs: Iterable[Pair]) -> None:
     """Write the matches of those pairs in `database` to the folder of a part."""
     ids = _ids(database)
-    with pycolmap.Database.open(database) as source, pycolmap.Database.open(folder / DATABASE) as target:
+    with (
+        _filling(folder),
+        pycolmap.Database.open(database) as source,
+        pycolmap.Database.open(folder / DATABASE) as target,
+    ):
         for first, second in pairs:
             _copy_pair(source, target, (ids[first], ids[second]))
 
@@ -98,6 +109,19 @@ def read_matches(folder: Path, database: Path, pairs: Iterable[Pair], copy: Path
         for first, second in pairs:
             if not target.exists_matches(ids[first], ids[second]):  # the run has those of its own parts
                 _copy_pair(source, target, (ids[first], ids[second]))
+
+
+@contextlib.contextmanager
+def _filling(folder: Path) -> Iterator[None]:
+    """Turn COLMAP's error of a full disk, a RuntimeError, into the OSError that says so."""
+    try:
+        yield
+    except RuntimeError as error:
+        space = os.statvfs(folder)
+        no_room = _NOT_OPENED in str(error) and space.f_bavail * space.f_frsize < _NEW_DATABASE_BYTES
+        if _DISK_FULL in str(error) or no_room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / DATABASE)) from error
+        raise
 
 
 def _copy_pair(source: pycolmap.Database, target: pycolmap.Database, pair: tuple[int, int]) -> None:
