@@ -1,4 +1,5 @@
--- A helper makes no more parts for a run; `why` if it has refused or failed. What it has used counts for the run. Returns nothing.
+-- A helper makes no more parts for a run; `why` if it has refused or failed. What it has used counts for the run.
+-- Returns nothing.
 local parts_key = unpack(KEYS)
 local run, helper, why, cpu_ms, read_bytes, written_bytes = unpack(ARGV)
 

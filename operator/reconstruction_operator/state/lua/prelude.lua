@@ -71,7 +71,8 @@ end
 -- The fields of a job or of a bare task: the record, the claim, the stop, the end. `gone`: see forget.lua.
 local FIELDS = {
   'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted',
-  'token', 'owner', 'claimed_at', 'epoch', 'stop', 'outcome', 'ended_at', 'ended_by', 'details', 'lost', 'gone', 'leg', 'found',
+  'token', 'owner', 'claimed_at', 'epoch', 'stop', 'outcome', 'ended_at', 'ended_by', 'details', 'lost', 'gone',
+  'leg', 'found',
 }
 
 -- Returns the number of a leg, 0 for the first one of an attempt, and the token that ended the leg before.
