@@ -7,8 +7,8 @@ their job's id is an index. The cache tells each index which entry leaves, and w
 - the waiting lines: of jobs that wait for dispatch (`loop.waiting`) or for a check of their input
   (`loop.preflight`), and of status writes (`writes.write_queue`)
 
-Sets beside them spare passes over all jobs: the active jobs and those with unsent notifications (`kube.cache`), and
-those with a place (`loop.admission`).
+Sets beside them spare a pass over all jobs in each second: the active jobs and those with unsent notifications
+(`kube.cache`), and those whose files were ordered to be deleted (`redis_view.messages`).
 """
 
 from __future__ import annotations

@@ -38,8 +38,6 @@ class Admission:
     window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
-    # Those with a `place`, at most `places.LISTED` of each queue: any number of jobs may wait
-    _listed: list[Entry] = field(default_factory=list, init=False)
     _pass_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
 
@@ -49,7 +47,6 @@ class Admission:
     def clear(self) -> None:
         """Remove all jobs: a new tenure begins, or ours ended."""
         self._waiting.clear()
-        self._listed.clear()
         self._places_at = 0.0
 
     def planned(self, entry: Entry, plan: Plan, *, held: bool = False) -> None:
@@ -121,7 +118,7 @@ class Admission:
         """Set the places of the next jobs. Return the jobs whose place changed.
 
         Rarely, in rounded numbers, and only for the first jobs of each queue, since each change is a write to the API
-        server.
+        server. This passes over all jobs.
         """
         if now < self._places_at:
             return []
@@ -133,13 +130,12 @@ class Admission:
                 given[entry] = places.place(index + 1, paused=self.queues.paused)
             given |= dict.fromkeys(self._entries(held), places.OVER_QUOTA)
         self._places_at = now + (_PLACES_SECONDS if len(given) < places.LISTED else _MANY_PLACES_SECONDS)
-        given |= {entry: places.UNKNOWN for entry in self._listed if entry not in given}
+        given |= {entry: places.UNKNOWN for entry in self.cache if entry.place != places.UNKNOWN and entry not in given}
         changed = []
         for entry, place in given.items():
             if entry.place != place:
                 entry.place = place
                 changed.append(entry)
-        self._listed = [entry for entry in given if entry.place != places.UNKNOWN]
         return changed
 
     def _load(self) -> scheduling.Load:

@@ -243,6 +243,16 @@ def test_only_the_first_jobs_of_a_queue_get_places(admission: Admission) -> None
     assert [bool(admission.give_places(now)) for now in (5.0, 30.0)] == [False, True]
 
 
+def test_a_job_whose_queue_has_lost_its_workers_loses_its_place(admission: Admission) -> None:
+    wait_for(admission, "a")
+    admission.give_places(0.0)
+
+    read(admission.queues, "gpu")
+
+    assert names(admission.give_places(5.0)) == ["a"]
+    assert shown(admission, "a") == places.UNKNOWN
+
+
 def test_a_job_that_a_quota_holds_back_is_over_quota(cache: Cache) -> None:
     admission = make_admission(cache, rules=Rules(Quotas(running=(("*", 1),))))
     wait_for(admission, "a", "b")
