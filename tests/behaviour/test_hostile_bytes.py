@@ -247,7 +247,7 @@ def sparse() -> bytes:
     names = {"names": ["0.jpg"], "left_out": [["1.jpg", "NO_MATCHES"]]}
     camera = {"sizes": [[64, 48]], "intrinsics": [[1, 1, 1, 1]], "rotations": [np.eye(3)], "translations": [[0, 0, 0]]}
     seen = {"seen": [0], "seen_counts": [1], "pixels": [[1, 2]], "points": [[0, 0, 0]], "reprojection_error_px": 0.5}
-    np.savez(file := io.BytesIO(), **names, **camera, **seen)  # type: ignore[arg-type]  # it converts
+    np.savez(file := io.BytesIO(), **names, **camera, **seen)
     return file.getvalue()
 
 

@@ -110,7 +110,7 @@ async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans() -> 
     actor = Actor()
     observer = Observer()
     observer.ends["uid-bad"] = object()
-    orphans = Orphans(observer, actor, Installation("install"), timing=TIMING)  # type: ignore[arg-type]
+    orphans = Orphans(observer, actor, Installation("install"), timing=TIMING)
     orphans.add(["uid-first", "uid-bad", "uid-last"], 0.0)
 
     await orphans.round(1, 0.0)

@@ -49,7 +49,7 @@ def rules(client: ApiClient, namespace: str) -> set[_Rule]:
     status = client.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)["status"]
     assert not status["incomplete"]
     return {
-        tuple(tuple(rule.get(part, ())) for part in ("apiGroups", "resources", "resourceNames", "verbs"))  # type: ignore[misc]
+        tuple(tuple(rule.get(part, ())) for part in ("apiGroups", "resources", "resourceNames", "verbs"))
         for rule in status["resourceRules"]
         if not {"authorization.k8s.io", "authentication.k8s.io", "certificates.k8s.io"} & set(rule["apiGroups"])
     }

@@ -30,17 +30,15 @@ class Watches:
 
     def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> Generator[bytes, None, None]:
         self.count += 1
-        return self._transport.chunks(path, query, silence_seconds)  # type: ignore[no-any-return]
+        return self._transport.chunks(path, query, silence_seconds)
 
 
 class AsyncWatches(Watches):
     """The same in an event loop."""
 
-    def chunks(  # type: ignore[override]
-        self, path: str, query: Mapping[str, str], silence_seconds: float
-    ) -> AsyncGenerator[bytes, None]:
+    def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
         self.count += 1
-        return self._transport.chunks(path, query, silence_seconds)  # type: ignore[no-any-return]
+        return self._transport.chunks(path, query, silence_seconds)
 
 
 def write_event(cluster: Cluster, namespace: str) -> None:

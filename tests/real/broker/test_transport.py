@@ -49,7 +49,7 @@ def test_an_acknowledged_message_is_not_restored(broker: redis.Redis, left: dict
     transport.install()
     with Connection(config.settings.CELERY_BROKER_URL) as connection, connection.channel() as channel:
         if left:
-            broker.zadd("unacked_index", left)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+            broker.zadd("unacked_index", left)
         channel.qos.restore_visible()
 
     assert not broker.exists("unacked", "unacked_index", "celery")

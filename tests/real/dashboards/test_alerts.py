@@ -38,7 +38,7 @@ def parse(lines: Sequence[str]) -> dict[str, str]:
     """Return series -> values, from lines such as `standby workers{queue="gpu"} 3x60`."""
     series = {}
     for line in lines:
-        standby, name, labels, values = re.fullmatch(r"(standby )?(\w+)(?:{(.*)})? (.*)", line).groups()  # type: ignore[union-attr]
+        standby, name, labels, values = re.fullmatch(r"(standby )?(\w+)(?:{(.*)})? (.*)", line).groups()
         place = f'job="operator", instance="{"b" if standby else "a"}"'
         series[f"reconstruction_{name}{{{place}{f', {labels}' if labels else ''}}}"] = values
     return series

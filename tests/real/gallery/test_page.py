@@ -42,7 +42,7 @@ def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterat
     wrong, contexts = [], []
 
     def opened(role: str = "editor", path: str = "/", *, quiet: bool = True, **options: object) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})  # type: ignore[arg-type]  # any of its options
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT)

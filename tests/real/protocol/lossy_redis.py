@@ -33,7 +33,7 @@ class LossyRedis:
         self.emptied = False
         self.granted: dict[str, str] = {}  # task -> token that was given the claim
         client.flushdb()
-        calls.run = self.run  # type: ignore[assignment]  # the fixture puts it back
+        calls.run = self.run  # the fixture puts it back
         calls.arun = self._run_by_sweeper  # type: ignore[assignment]
 
     def now(self) -> Contents:

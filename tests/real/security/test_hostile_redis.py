@@ -98,7 +98,7 @@ def test_hostile_results_and_ends_harm_no_other_job(
         name, ids[name] = wait_until(lambda: running(jobs, victims, ids), "a victim to run", timeout_seconds=90)
         end = HOSTILE_ENDS[name]
         if isinstance(end, dict):
-            state.hset(f"job:{ids[name]}", mapping=end)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+            state.hset(f"job:{ids[name]}", mapping=end)
         else:
             state.set(f"job:{ids[name]}", end)
     others = [jobs.create() for _ in range(4)]
@@ -111,7 +111,7 @@ def test_hostile_results_and_ends_harm_no_other_job(
     log = system.processes["operator"].log
     for job_id in (ids[name] for name in LOGGED):
         wait_until(
-            lambda text=f"Redis key job:{job_id} is malformed": text in log.read_text(),  # type: ignore[misc]
+            lambda text=f"Redis key job:{job_id} is malformed": text in log.read_text(),
             f"the operator to report that the end of {job_id} is malformed",
             timeout_seconds=60,
         )

@@ -85,7 +85,7 @@ def test_no_password_or_header_appears_anywhere(secret_system: System, namespace
     for name, given in (("wrong-password", wrong), ("no-authority", no_authority)):
         process = system.start_worker(name, **given)
         wait_until(
-            lambda process=process: "annot connect" in process.log.read_text() or not process.alive,  # type: ignore[misc]
+            lambda process=process: "annot connect" in process.log.read_text() or not process.alive,
             "the worker to report that it cannot connect",
             timeout_seconds=60,
         )

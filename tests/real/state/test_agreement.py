@@ -29,7 +29,7 @@ return {as_bit(is_record), as_bit(job.token), as_bit(job.outcome), as_bit(job.st
 
 def by_scripts(client: redis.Redis, *values: str | bytes) -> list[bool]:
     """Whether it is a record, a token, an end, a stop and a time for the scripts."""
-    call: calls.Call[Any] = calls.Call(_JUDGE, ("key",), values, list)  # type: ignore[arg-type]  # bytes, as no call has
+    call: calls.Call[Any] = calls.Call(_JUDGE, ("key",), values, list)
     return [bool(bit) for bit in calls.run(client, call)]
 
 

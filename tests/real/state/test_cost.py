@@ -26,7 +26,7 @@ LIFE: tuple[tuple[str, Call[Any]], ...] = (
 
 
 def commands(client: redis.Redis) -> int:
-    return sum(counted["calls"] for name, counted in client.info("commandstats").items() if name != "cmdstat_info")  # type: ignore[union-attr]
+    return sum(counted["calls"] for name, counted in client.info("commandstats").items() if name != "cmdstat_info")
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_a_malformed_report_has_no_owner_and_can_be_dropped(do: Caller, client: 
 def test_a_report_under_a_malformed_job_id_is_deleted_at_once(
     do: Caller, client: redis.Redis, job_id: str | bytes
 ) -> None:
-    client.hset("folders:install", job_id, json.dumps(REPORT))  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+    client.hset("folders:install", job_id, json.dumps(REPORT))
     assert list(do(reads.list_folders, "install").values()) == [UNOWNED]
     assert client.keys("*") == []
 

@@ -75,7 +75,7 @@ def test_a_claim_lasts_as_long_as_the_record_and_a_heartbeat_does_not(running: C
 def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(do: Caller, fields: dict[str, str]) -> None:
     do.want()
     do.claim()
-    do.client.hset("draining:w", mapping=fields)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+    do.client.hset("draining:w", mapping=fields)
     assert do.beat() == BeatReply(owned=True)
 
 

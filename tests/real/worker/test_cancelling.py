@@ -55,7 +55,7 @@ def test_a_cancel_stops_native_code_within_two_seconds(pool: str, own_farm: Farm
             pid = own_farm.model_pid()
             own_farm.cancel(name)
             begun = time.monotonic()
-            wait_until(lambda pid=pid: is_gone(pid), f"the process of {model} to end")  # type: ignore[misc]
+            wait_until(lambda pid=pid: is_gone(pid), f"the process of {model} to end")
             needed.append(time.monotonic() - begun)
             own_farm.wait_state(result, "REVOKED")
             assert not (own_farm.jobs_dir / name).exists()

@@ -44,7 +44,7 @@ def page(port: int, path: str) -> str:
 
 def waiting(farm: Farm) -> int:
     with redis.Redis.from_url(farm.server.url(0)) as broker:
-        return int(broker.llen("celery"))  # type: ignore[arg-type]  # redis-py's answer may also be awaited
+        return int(broker.llen("celery"))
 
 
 def silent(port: int, stack: contextlib.ExitStack) -> None:

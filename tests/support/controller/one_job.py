@@ -49,11 +49,11 @@ class Redis(fakeredis.FakeAsyncRedis):
         super().__init__(decode_responses=True)
         self.asked: Counter[str] = Counter()
 
-    async def eval(self, text: str, *rest: Any) -> Any:  # type: ignore[override]
+    async def eval(self, text: str, *rest: Any) -> Any:
         self.asked[NAMES[text]] += 1
-        return await super().eval(text, *rest)  # type: ignore[misc]
+        return await super().eval(text, *rest)
 
-    async def evalsha(self, sha: str, *rest: Any) -> Any:  # type: ignore[override]
+    async def evalsha(self, sha: str, *rest: Any) -> Any:
         return await self.eval(TEXTS[sha], *rest)
 
     def pipeline(self, *_: Any, **__: Any) -> Any:

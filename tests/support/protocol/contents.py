@@ -34,7 +34,7 @@ class Contents:
     def of(cls, client: redis.Redis) -> Self:
         """Return what a Redis holds."""
         contents = cls()
-        for key, kind, value, ttl_ms in client.eval(_DUMP, 0):  # type: ignore[no-untyped-call,union-attr]
+        for key, kind, value, ttl_ms in client.eval(_DUMP, 0):
             match kind:
                 case "set":
                     contents.values[key] = set(value)

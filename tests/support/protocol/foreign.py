@@ -27,4 +27,4 @@ def put_foreign(client: redis.Redis, key: str, kind: str) -> None:
         case "set":
             client.sadd(key, "x")
         case _:
-            client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+            client.hset(key, mapping=NONSENSE_FIELDS)

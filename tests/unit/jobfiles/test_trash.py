@@ -23,7 +23,7 @@ UNTIL = 2_000_000_000
 
 
 def attempt_of(job_id: str, **of: str) -> AttemptRef:
-    return make_attempt(job_id, **{"namespace": "red", "namespace_uid": "ns-1"} | of)  # type: ignore[arg-type]  # names only
+    return make_attempt(job_id, **{"namespace": "red", "namespace_uid": "ns-1"} | of)
 
 
 NEW = attempt_of("uid-new").job

@@ -35,7 +35,7 @@ def names(read: Callable[[Pages], bytes], pages: Pages) -> list[int]:
     numbers: list[int] = []
     while not pages.complete:
         try:
-            numbers += [json.loads(bytes(item))["name"] for item in pages.add(read(pages)).items]  # type: ignore[arg-type]
+            numbers += [json.loads(bytes(item))["name"] for item in pages.add(read(pages)).items]
         except ApiError as error:
             pages.failed(error)
     return numbers

@@ -64,7 +64,7 @@ def test_a_malformed_line_is_none(line: bytes) -> None:
 def test_numpy_numbers_become_plain_ones() -> None:
     encoded = exchange.encode(Result(quality={"faces": np.int64(12), "share": np.float32(0.5)}))
     assert exchange.decode(encoded) == Result(quality={"faces": 12, "share": 0.5})
-    rest = ProgressMessage(Step.PREVIEW, 0.5, "", remaining_seconds=np.float32(2.5))  # type: ignore[arg-type]
+    rest = ProgressMessage(Step.PREVIEW, 0.5, "", remaining_seconds=np.float32(2.5))
     assert exchange.decode(exchange.encode(rest)) == ProgressMessage(Step.PREVIEW, 0.5, "", remaining_seconds=2.5)
 
 

@@ -29,7 +29,7 @@ QUEUED = Status(observed_generation=1, phase=Phase.QUEUED, attempt=1, dispatch_t
 
 
 def a_job(status: Status = Status(), management: Management = Management.UNMARKED, **spec: object) -> Job:  # noqa: B008  # frozen
-    wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})  # type: ignore[arg-type]
+    wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
     return Job(TASK.job, 1, NOW, wanted, status, management=management)
 
 

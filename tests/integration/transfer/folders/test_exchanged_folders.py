@@ -99,7 +99,7 @@ def test_a_link_inside_of_a_copy_that_is_made_is_not_followed(
     make_below = Directory.make_below
 
     def make_and_exchange(folder: Directory, path: Path) -> None:  # as a tenant that sees the folder appear
-        make_below(folder, path)  # type: ignore[arg-type]  # passed on
+        make_below(folder, path)
         os.rmdir(path, dir_fd=folder.fd)
         os.symlink(root / "b", path, dir_fd=folder.fd)
 

@@ -69,13 +69,13 @@ class World:
         connection = SimpleNamespace(resync=self.requests, epoch_age_seconds=lambda _: self.epoch_age)
         view: Any = SimpleNamespace(state=None, keys=self.keys, connection=connection)
         self.sweeper = Sweeper(
-            self,  # type: ignore[arg-type]  # it lists
+            self,
             view,
             self.cache,
             self.orphans,
             brake := Brake(at_once=_LIMIT, share=0.1),
             Releases(view, brake, _INSTALL),
-            election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is read
+            election=SimpleNamespace(fence=1),
             installation=installation,
             sweep_seconds=30.0,
             list_seconds=600.0,
@@ -443,14 +443,14 @@ async def test_redis_keeps_the_details_of_an_end_for_a_day_and_its_outcome_for_e
         world.add(name, phase="Succeeded", attempt=1, dispatchTime=ended_at, completionTime=ended_at)
         await world.record(name)
         run: dict[str, Any] = {"attempt": AttemptRef(make_key(name), 1, "celery"), "token": "token"}
-        await calls.arun(None, worker_calls.claim(world.keys, **run, worker="w"))  # type: ignore[arg-type]  # no client
+        await calls.arun(None, worker_calls.claim(world.keys, **run, worker="w"))
         end = End(Outcome.SUCCEEDED, worker="w", findings=Findings(quality={"faces": "12"}))
-        await calls.arun(None, worker_calls.finish(world.keys, **run, end=end))  # type: ignore[arg-type]  # the same
+        await calls.arun(None, worker_calls.finish(world.keys, **run, end=end))
 
     await world.pass_time(600)
 
     seen = reads.observe(world.keys, [(make_key(name).job_id, 1) for name in names])
-    old, new = ((job.record, job.claim, job.end) for job in (await calls.arun(None, seen)).jobs)  # type: ignore[arg-type]
+    old, new = ((job.record, job.claim, job.end) for job in (await calls.arun(None, seen)).jobs)
     assert [end is not None and (end.outcome, end.worker, end.findings.quality) for _, _, end in (old, new)] == [
         (Outcome.SUCCEEDED, "w", {}),
         (Outcome.SUCCEEDED, "w", {"faces": "12"}),

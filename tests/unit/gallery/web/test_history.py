@@ -69,7 +69,7 @@ def history(tmp_path: Path) -> History:
 async def jobs(api: Api, history: History) -> AsyncIterator[Jobs]:
     """A cache whose ended jobs are recorded."""
     jobs = Jobs()
-    task = asyncio.create_task(follow(api, jobs, history))  # type: ignore[arg-type]  # only `get` is used
+    task = asyncio.create_task(follow(api, jobs, history))
     yield jobs
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -95,7 +95,7 @@ async def get(app: Starlette, path: str, query: str = "") -> tuple[int, bytes]:
         sent.append(message)
 
     async def receive() -> Message:
-        return await asyncio.Event().wait()  # type: ignore[return-value]  # the client stays connected
+        return await asyncio.Event().wait()
 
     await app(scope, receive, send)
     return int(sent[0]["status"]), b"".join(message.get("body", b"") for message in sent[1:])

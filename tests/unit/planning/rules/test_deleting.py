@@ -31,4 +31,4 @@ GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
 def test_a_job_under_deletion_is_stopped_and_not_written(
     stored: Status, seen: Observation, actions: tuple[object, ...]
 ) -> None:
-    assert look(seen, stored, deleting=True) == Plan(stored, actions)  # type: ignore[arg-type]  # a table of actions
+    assert look(seen, stored, deleting=True) == Plan(stored, actions)

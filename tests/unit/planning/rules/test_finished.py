@@ -39,7 +39,7 @@ ENDS = {
 def over(phase: Phase, **changes: object) -> Status:
     failure = Failure("TIMEOUT", "too long") if phase is Phase.FAILED else None
     status = Status(phase=phase, attempt=1, worker="worker-1", completion_time=ENDED, failure=failure)
-    return replace(status, **changes)  # type: ignore[arg-type]  # fields of the status
+    return replace(status, **changes)
 
 
 def ended(phase: Phase) -> Observation:
@@ -275,7 +275,7 @@ _TTL = 3_600.0
     ],
 )
 def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object], planned_at: datetime | None) -> None:
-    job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)  # type: ignore[arg-type]  # as above
+    job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)
     assert next_plan(job, NOW, _TTL) == planned_at
 
 
@@ -318,7 +318,7 @@ FORCED = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
     ],
 )
 def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[str, object], ordered: bool) -> None:
-    seen = observed(ended(Phase.FAILED), **{"end": FORCED, **changes})  # type: ignore[arg-type]  # fields of the observation
+    seen = observed(ended(Phase.FAILED), **{"end": FORCED, **changes})
     actions = look(seen, status).actions
     assert [type(action) for action in actions] == ([DeleteFiles] if ordered else [])
 

@@ -65,4 +65,4 @@ def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
     ],
 )
 def test_a_log_line_has_the_state_of_a_job(change: object, text: str) -> None:
-    assert line(change, NOW) == text  # type: ignore[arg-type]  # a job
+    assert line(change, NOW) == text

@@ -22,7 +22,7 @@ def photo(number: int, **fields: object) -> Photo:
         sharpness=100.0 + number % 7,
         fingerprint=(number * 0x9E3779B97F4A7C15) % (1 << 64),
     )
-    return replace(good, **fields)  # type: ignore[arg-type]  # the fields of a photo
+    return replace(good, **fields)
 
 
 def kinds(*photos: Photo) -> list[tuple[Level, str]]:

@@ -73,11 +73,11 @@ class _Endless:
 
 def test_a_foreign_object_is_found_without_a_list_of_all(destination: Destination) -> None:
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \(it contains '0\.jpg'\)"):
-        replace(destination, store=_Endless()).refuse_others(Standing())  # type: ignore[arg-type]
+        replace(destination, store=_Endless()).refuse_others(Standing())
 
 
 def test_a_withdrawal_deletes_the_first_objects_before_it_lists_all(destination: Destination) -> None:
-    pages = replace(destination, store=_Endless("1-a/")).outdated("")  # type: ignore[arg-type]
+    pages = replace(destination, store=_Endless("1-a/")).outdated("")
     assert next(pages) == ["banana/job1/1-a/0.jpg"]
 
 
@@ -100,7 +100,7 @@ class _Guarded:
 
 def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(destination: Destination) -> None:
     with pytest.raises(StorageError) as caught:
-        replace(destination, store=_Guarded("delete")).probe()  # type: ignore[arg-type]
+        replace(destination, store=_Guarded("delete")).probe()
     assert caught.value.reason == "OUTPUT_REFUSED"
     assert caught.value.message == (
         "s3://meshes/banana/ cannot be cleared of objects: the server rejects the workers' credentials (403 "

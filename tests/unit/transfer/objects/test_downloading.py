@@ -49,7 +49,7 @@ class _Forgetful:
         return self._store.list(prefix, chunk_size=chunk_size)
 
     def get(self, key: str, *, options: GetOptions) -> GetResult:
-        return self._store.get(key, options={name: option for name, option in options.items() if name != "if_match"})  # type: ignore[arg-type]
+        return self._store.get(key, options={name: option for name, option in options.items() if name != "if_match"})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ class _WithoutTags(_Forgetful):
 def test_objects_whose_list_has_no_etags_are_fetched(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
-    (listed,) = downloading.fetch(_WithoutTags(store), request(tmp_path), Progress()).objects  # type: ignore[arg-type]
+    (listed,) = downloading.fetch(_WithoutTags(store), request(tmp_path), Progress()).objects
     assert (tmp_path / listed.file).read_bytes() == b"12345"
 
 

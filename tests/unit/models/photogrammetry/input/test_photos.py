@@ -161,8 +161,8 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
 
 def half(size: tuple[int, int], mode: str, opaque: object, hidden: object, *, upper: bool = False) -> Image.Image:
     """A mask that shows the left or the upper half."""
-    mask = Image.new(mode, size, hidden)  # type: ignore[arg-type]  # a level or a colour, by the mode
-    mask.paste(opaque, (0, 0, size[0], size[1] // 2) if upper else (0, 0, size[0] // 2, size[1]))  # type: ignore[arg-type]
+    mask = Image.new(mode, size, hidden)
+    mask.paste(opaque, (0, 0, size[0], size[1] // 2) if upper else (0, 0, size[0] // 2, size[1]))
     return mask
 
 

@@ -77,7 +77,7 @@ def test_an_animation_goes_around_or_there_and_back(tmp_path: Path, whole: bool,
     results.write_turn(tmp_path / "turn.webp", frames, whole=whole)
     with Image.open(tmp_path / "turn.webp") as image:
         assert (getattr(image, "n_frames", 1), image.info["loop"]) == (count, 0)
-        assert image.convert("RGB").getpixel((4, 4))[0] > 200  # type: ignore[index]  # three numbers
+        assert image.convert("RGB").getpixel((4, 4))[0] > 200
 
 
 def test_the_subject_of_the_photos_fills_the_pictures(model: results.Model, tmp_path: Path) -> None:
