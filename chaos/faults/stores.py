@@ -16,7 +16,7 @@ from chaos.system.proxies.tcp import TcpProxy
 from chaos.system.scene import OPERATORS, WORKERS, Scene
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; other faults can delay that
-_QUEUES = ("celery-high", "celery", "celery-low", "celery-parts")
+_QUEUES = ("celery-high", "celery", "celery-low", "celery-parts", "spare-high", "spare", "spare-low")
 _SNAPSHOT = "older"
 
 

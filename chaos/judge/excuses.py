@@ -44,12 +44,12 @@ def was_forgotten(at: float, evidence: Evidence) -> bool:
     )
 
 
-def may_run_again(gone_at: float, at: float, evidence: Evidence) -> bool:
-    """Return whether a job whose object was deleted may have run again until `at`: Redis got data of before its
-    deletion.
+def may_run_again(since: float, at: float, evidence: Evidence) -> bool:
+    """Return whether Redis lost data between `since` and `at`, or got older data: what it held at `since`, a deletion
+    or a claim, may not count, and the job may have run again.
     """
     return any(
-        window.hit and window.forgets and window.end >= gone_at and window.begin <= at for window in evidence.windows
+        window.hit and window.forgets and window.end >= since and window.begin <= at for window in evidence.windows
     )
 
 

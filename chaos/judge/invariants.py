@@ -26,6 +26,7 @@ _CHECKS: tuple[tuple[int, Check], ...] = (
     (1, endings.ends_once),
     (1, endings.is_isolated),
     (2, results.runs_alone),
+    (2, results.makes_each_stage_once),
     (2, results.publishes_once),
     (2, results.keeps_its_result),
     (2, results.delivers_what_it_reports),

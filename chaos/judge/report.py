@@ -118,11 +118,21 @@ def _figures(evidence: Evidence) -> str:
     rows = [
         ["jobs by what their users did", ", ".join(f"{count} {name}" for name, count in scenarios.most_common())],
         ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
+        ["jobs that moved between the pools", _legs(evidence)],
         ["results with a copy at spec.output", f"{len(evidence.delivered)} at the end"],
         ["status behind Redis, beyond the debounce interval", behind],
         ["memory after ten minutes and at the end, MiB", _memory(evidence)],
     ]
     return _table(["figure", "value"], rows)
+
+
+def _legs(evidence: Evidence) -> str:
+    legs = [
+        {(each.attempt, each.leg): each.went_back for each in history.snapshots if each.leg}
+        for history in evidence.histories.values()
+    ]
+    back = sum(sum(of_job.values()) for of_job in legs)
+    return f"{sum(map(bool, legs))}, in {sum(map(len, legs))} legs; for {back} no worker was free in time"
 
 
 def _memory(evidence: Evidence) -> str:

@@ -1,7 +1,8 @@
 """Invariant 2: one attempt has effects.
 
-Two attempts never run together, unless a fault keeps the older one from noticing that it is superseded. A result is
-published, reported and delivered once, and matches the status.
+Two attempts never run together, unless a fault keeps the older one from noticing that it is superseded; nor do two legs
+of one attempt, and none makes what another has made. A result is published, reported and delivered once, and matches
+the status.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ def runs_alone(case: Case) -> Iterator[str]:
             late > case.evidence.bounds.superseded,
             f"attempt {name(older)} ran on for {late:.1f} s after it could notice that {name(newer)} superseded it",
         )
+
+
+def makes_each_stage_once(case: Case) -> Iterator[str]:
+    """In the legs of one attempt no stage is made twice."""
+    makers: dict[tuple[int, str], ModelRun] = {}
+    for run in case.runs:
+        for stage in run.stages:
+            first = makers.setdefault((run.attempt, stage), run)
+            # A run whose claim Redis has lost is superseded with its files, and the attempt begins again.
+            twice = first is not run and not may_run_again(first.start, run.start, case.evidence)
+            yield problem_if(twice, f"stage {stage} was made by {name(first)} and again by {name(run)}")
 
 
 def publishes_once(case: Case) -> Iterator[str]:

@@ -9,8 +9,11 @@ from chaos.judge.case import Case, problem_if
 
 
 def goes_forward(case: Case) -> Iterator[str]:
-    """Attempt and percentage never fall."""
+    """Attempt and percentage never fall, nor the number of the leg within an attempt."""
     for before, after in pairwise(case.history.snapshots):
+        if (after.attempt, after.leg) < (before.attempt, before.leg):
+            yield f"the leg of attempt {after.attempt} fell from {before.leg} to {after.leg}"
+            return
         if after.position < before.position:
             yield f"(attempt, percent) fell from {before.position} to {after.position}"
             return

@@ -3,8 +3,9 @@
 A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR, on a different disk from the job
 folders.
 
-- Each line is `<seconds since boot> <event>`; the events are `start`, `beat` and `end`.
-- The start line also has the worker's name (its CHAOS_WORKER) and the pid of the pool process that runs the task.
+- Each line is `<seconds since boot> <event>`; the events are `start`, `beat`, `stage` and `end`.
+- The start line also has the worker's name (its CHAOS_WORKER) and the pid of the pool process that runs the task. The
+  stage line has the name of a stage that is made.
 - Each line is appended with a separate open, so a kill can damage only the last line.
 """
 
@@ -15,6 +16,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -160,6 +162,40 @@ class Shared(Journal):
         ]
         if wrong:
             raise ValueError(f"parts {wrong} are not what was sealed")
+
+
+class Moving(Journal):
+    """A model of three stages, each of which may be for the workers of another queue."""
+
+    name = "journal-legs"
+    stage_names: ClassVar[tuple[str, ...]] = ("first", "second", "third")
+
+    def work(self, work: Work, report: Report, journal: _JournalWriter | None) -> None:
+        """Make the stages that no earlier run has made. Raises ValueError if one is not what was sealed."""
+        job = work.stages.job_id if work.stages else ""
+        stages = Stages.of(work, lambda _: job, dict(pairwise(self.stage_names)))  # as for the quarters
+        seconds = float(str(work.parameters["seconds"])) / len(self.stage_names)
+        done = [stage for name in self.stage_names if (stage := stages.find(name)) is not None]
+        if done:
+            report(_STEPS[len(done) - 1], 1.0, f"continues after {done[-1]}", resumed=str(done[-1]))
+        if len(done) < len(self.stage_names):
+            stages.turn(self.stage_names[len(done)])
+        for place, name in enumerate(self.stage_names):
+            step, content = _STEPS[place], f"{name} of {job}\n"
+
+            def fill(folder: Path, step: Step = step, name: str = name, content: str = content) -> None:
+                begun = _now()
+                while (passed := _now() - begun) < seconds:
+                    report(step, passed / seconds, f"{passed:.1f} s of {seconds:g} s")
+                    time.sleep(min(_BEAT_SECONDS, seconds))
+                    if journal is not None:
+                        journal.write("beat")
+                (folder / "made.txt").write_text(content)
+                if journal is not None:
+                    journal.write(f"stage {name}")
+
+            if (stages.made(name, fill) / "made.txt").read_text() != content:
+                raise ValueError(f"stage {name} is not what was sealed")
 
 
 class Filler(Journal):

@@ -15,7 +15,9 @@ _MAY_BE_LONG = {"steady", "cancel", "withdraw"}
 _DELIVERED_SHARE = 0.25
 _DELIVERED_TO = (0.6, 0.4)  # the shares of a folder and of a bucket
 _SHARED_SHARE = 0.3
-_MAY_BE_SHARED = {"steady", "cancel", "cancel at once", "withdraw", "suspend", "delete"}
+_MOVED_SHARE = 0.3
+_MAY_BE_DIVIDED = {"steady", "cancel", "cancel at once", "withdraw", "suspend", "delete"}  # in parts or legs
+_MOVES = ({"second": "spare"}, {"first": "spare", "third": "spare"}, {"third": "spare"})
 _MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
 
 LONG_SECONDS = (20.0, 35.0)
@@ -63,8 +65,8 @@ def spec(
     long_seconds: tuple[float, float],
     chance: random.Random,
 ) -> dict[str, Any]:
-    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, some have helpers, and some have
-    their result delivered.
+    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, some have helpers, some change the
+    pool between two stages, and some have their result delivered.
 
     `output_uris` are the job's folder and its address in the bucket.
     """
@@ -76,8 +78,11 @@ def spec(
         "backoffLimit": _FEW if scenario == "poison" else _MANY,
         "priority": chance.choice(["low", "normal", "normal", "high"]),
     }
-    if chance.random() < _SHARED_SHARE and scenario in _MAY_BE_SHARED:
+    divided = chance.random() if scenario in _MAY_BE_DIVIDED else 1.0
+    if divided < _SHARED_SHARE:
         made |= {"modelType": "journal-parts", "parts": chance.choice([2, 2, 3])}
+    elif divided < _SHARED_SHARE + _MOVED_SHARE:
+        made |= {"modelType": "journal-legs", "stageQueues": chance.choice(_MOVES)}
     if chance.random() < 0.1:  # noqa: PLR2004 -- a tenth
         made["ttlSecondsAfterFinished"] = chance.randint(5, 20)
     if chance.random() < _DELIVERED_SHARE and scenario in _MAY_BE_DELIVERED:

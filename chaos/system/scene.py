@@ -60,6 +60,7 @@ SETTINGS = {
     "LOST_AFTER_SECONDS": "3",
     "EPOCH_GRACE_SECONDS": "5",
     "RESEND_SECONDS": "4",
+    "STAGE_QUEUE_PATIENCE_SECONDS": "8",  # of the legs, some go back
     "DRAIN_SECONDS": "2",
     "LEASE_SECONDS": "5",
     "WORKER_TTL_SECONDS": "6",
@@ -75,8 +76,12 @@ SETTINGS = {
 }
 """Seconds instead of minutes, with the same order of magnitude among them as the defaults."""
 
-_POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("threads", 4)}
-PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefork")
+_POOLS = {
+    "worker-a": ("prefork", 5, "celery"),
+    "worker-b": ("prefork", 5, "spare,celery"),
+    "worker-c": ("threads", 4, "celery,spare"),
+}
+PREFORK = frozenset(name for name, (pool, _, _) in _POOLS.items() if pool == "prefork")
 """Workers that run each attempt in a separate process."""
 
 CHAOS = Path(__file__).parents[1]
@@ -276,7 +281,7 @@ class Scene:
         self.gallery: Gallery = launch_gallery(self.system, self._kubeconfigs[GALLERY], self._gallery_ports, GALLERY)
 
     def _start_worker(self, name: str) -> None:
-        pool, concurrency = _POOLS[name]
+        pool, concurrency, queues = _POOLS[name]
         skew = self.skew_seconds.get(name, 0)
         path = [CHAOS / "skew", CHAOS / "models"] if skew else [CHAOS / "models"]
         self.system.start_worker(
@@ -287,6 +292,7 @@ class Scene:
             PYTHONPATH=os.pathsep.join(map(str, path)),
             CHAOS_SKEW_SECONDS=str(skew),
             CHAOS_WORKER=name,
+            WORKER_POOLS=queues,
             WORKER_METRICS_HOST=LOOPBACK,
             WORKER_METRICS_PORT=str(self._worker_ports[name][0]),
             WORKER_PROBE_PORT=str(self._worker_ports[name][1]),

@@ -18,6 +18,7 @@ class ModelRun:
     ended: bool  # whether it finished its work
     worker: str = ""
     task_pid: int = 0  # the worker's pool process that ran the task
+    stages: tuple[str, ...] = ()  # that it has made, of a model with stages for several pools
 
     @property
     def signature(self) -> str:
@@ -50,4 +51,5 @@ def _read(file: Path) -> ModelRun | None:
         ended=entries[-1][1] == "end",
         worker=lines[0][2],
         task_pid=int(lines[0][3]),
+        stages=tuple(line[2] for line in lines if line[1] == "stage"),
     )

@@ -42,6 +42,8 @@ class Snapshot:
     output_bytes: int | None = field(default=None, compare=False)  # status.outputs.bytes
     output_uri: str = field(default="", compare=False)  # status.outputs.uri
     completed_at: float = field(default=0.0, compare=False)  # status.completionTime, as seconds since boot
+    leg: int = 0  # number of status.leg
+    went_back: bool = field(default=False, compare=False)  # that leg, as no worker of its queue was free
 
     @property
     def finished(self) -> bool:
@@ -160,6 +162,8 @@ def _snapshot(body: Mapping[str, Any], at: float) -> Snapshot | None:
         ),
         reason=conditions.get("Failed", {}).get("reason", ""),
         failures=status.get("failures", 0),
+        leg=status.get("leg", {}).get("number", 0),
+        went_back=bool(status.get("leg", {}).get("insteadOf")),
         confirmed=body.get("spec", {}).get("cancelConfirmed", False),
         finished_reason=conditions.get("Finished", {}).get("reason", ""),
         output_bytes=status.get("outputs", {}).get("bytes"),

@@ -152,6 +152,10 @@ TOGETHER = (run(1, 5.0, 12.0, ended=False), run(2, 10.0, 18.0))
 LATE = (run(1, 5.0, 20.0, ended=False), run(2, 10.0, 18.0))
 AGAIN = (run(1, 5.0, 12.0, ended=False, pid=7), run(1, 10.0, 15.0))
 MUCH_LATER = (run(1, 5.0, 28.0, ended=False, pid=7), run(1, 26.0, 30.0))
+MOVED = (
+    replace(run(1, 5.0, 9.0, ended=False, pid=7), stages=("first",)),
+    replace(run(1, 10.0, 15.0, worker="c"), stages=("second", "third")),
+)
 DELETED = replace(job(), deleted_at=30.0)
 LATE_CANCEL = replace(CANCELLED, at=31.0)
 KEPT = replace(job(), ttl_seconds=10)
@@ -219,6 +223,7 @@ ALLOWED: Rows = {
     "an attempt failed by a harmful fault": tried_twice(windows=(STOPPED,)),
     "an attempt failed in a shared process": tried_twice(runs=(replace(FIRST, worker="threads"), run(2, 11.0, 17.0))),
     "a fault hit the worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"a"})),)),
+    "each leg made its own stages": evidence(runs=MOVED),
     "a deleted job tells nothing": evidence(DELETED, events=()),
     "another installation sends no event of an end": evidence(windows=(OTHERS,), events=()),
     "an object disappears after its time to live": evidence(KEPT, running(6.0, 20), SUCCEEDED, gone_at=29.0),
@@ -229,6 +234,10 @@ EXCUSED: Mapping[int, Rows] = {
     2: {
         "two runs of an attempt that Redis lost while no operator led": evidence(
             runs=MUCH_LATER, windows=(FLUSHED, replace(LEADER, begin=9.0, end=15.0))
+        ),
+        "an attempt that Redis lost made its stage again": evidence(
+            runs=(MOVED[0], replace(MOVED[1], start=40.0, last=45.0, stages=("first",))),
+            windows=(replace(FLUSHED, begin=6.0, end=7.0),),
         ),
         "a deleted job ran again from older data": ran_again_after_deletion(OLDER),
         "a deleted job ran again, and its copy stays": delivered(
@@ -278,6 +287,7 @@ BREAKS: Mapping[int, Rows] = {
         ),
         "a flush that hit nothing": evidence(runs=AGAIN, windows=(replace(FLUSHED, hit=False),)),
         "two runs of an attempt long after a flush": evidence(runs=MUCH_LATER, windows=(FLUSHED,)),
+        "two legs made the same stage": evidence(runs=(MOVED[0], replace(MOVED[1], stages=("first", "second")))),
         "two processes of an attempt": evidence(runs=(run(1, 5.0, 12.0, pid=7), run(1, 6.0, 15.0))),
         "the result was replaced": evidence(outputs=(output(), output(at=40.0, digest="b"))),
         "a deleted job's result was replaced": ran_again_after_deletion(),
@@ -337,6 +347,9 @@ BREAKS_ALONE: Mapping[int, Rows] = {
         ),
     },
     5: {
+        "a leg that went back": evidence(
+            None, replace(running(6.0, 20), leg=1), replace(running(7.0, 20), phase="Queued"), SUCCEEDED
+        ),
         "falling progress": evidence(None, running(6.0, 60), running(7.0, 20), SUCCEEDED),
         "a late status": evidence(lags=(Lag(UID, 9.0, 40.0),)),
         "a status that never came": evidence(lags=(Lag(UID, 9.0, None),)),
