@@ -80,9 +80,10 @@ def is_isolated(case: Case) -> Iterator[str]:
 
 
 def _was_unharmed(case: Case, attempt: int) -> bool:
-    """Return False for an attempt without a model process: no evidence shows on which worker it ran."""
+    """Return False for an attempt with a leg without a model process: no evidence shows on which worker that ran."""
     runs = [run for run in case.runs if run.attempt == attempt]
-    return bool(runs) and all(
+    legs = 1 + max((seen.leg for seen in case.history.snapshots if seen.attempt == attempt), default=0)
+    return len(runs) >= legs and all(
         run.worker in case.evidence.prefork and not was_harmed(run, case.evidence) for run in runs
     )
 

@@ -109,10 +109,15 @@ FIRST = run(1, 5.0, 8.0, ended=False)
 
 
 def tried_twice(
-    *, failures: int = 1, runs: tuple[ModelRun, ...] = (FIRST, run(2, 11.0, 17.0)), windows: tuple[Window, ...] = ()
+    *,
+    failures: int = 1,
+    runs: tuple[ModelRun, ...] = (FIRST, run(2, 11.0, 17.0)),
+    windows: tuple[Window, ...] = (),
+    leg: int = 0,
 ) -> Evidence:
     end = replace(SUCCEEDED, attempt=2, failures=failures)
-    return evidence(None, running(6.0, 20), end, runs=runs, outputs=(output(2),), windows=windows)
+    seen = (running(6.0, 20), replace(running(7.0, 20), leg=leg))
+    return evidence(None, *seen, end, runs=runs, outputs=(output(2),), windows=windows)
 
 
 OLDER = Window("Redis: older data without a restart", begin=32.0, end=33.0, blocks_users=True, forgets=True)
@@ -222,6 +227,7 @@ ALLOWED: Rows = {
     "a leftover copy while an unsuccessful job has files": with_files(of_poison(".job-1.x-1.partial")),
     "an attempt failed by a harmful fault": tried_twice(windows=(STOPPED,)),
     "an attempt failed in a shared process": tried_twice(runs=(replace(FIRST, worker="threads"), run(2, 11.0, 17.0))),
+    "a leg failed before its model began": tried_twice(leg=1),
     "a fault hit the worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"a"})),)),
     "each leg made its own stages": evidence(runs=MOVED),
     "a deleted job tells nothing": evidence(DELETED, events=()),
@@ -329,6 +335,7 @@ BREAKS: Mapping[int, Rows] = {
 BREAKS_ALONE: Mapping[int, Rows] = {
     1: {
         "no fault": tried_twice(),
+        "no fault in two legs": tried_twice(runs=(FIRST, run(1, 8.5, 9.0, ended=False), run(2, 11.0, 17.0)), leg=1),
         "a fault that hit another worker": tried_twice(windows=(replace(STOPPED, victims=frozenset({"b"})),)),
         "a fault that came long after": tried_twice(windows=(replace(STOPPED, begin=18.0 + Slack().loss, end=40.0),)),
     },
