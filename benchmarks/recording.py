@@ -26,7 +26,7 @@ from reconstruction_operator.models.interface import Photo, Work
 from reconstruction_operator.models.photogrammetry import parameters as parameter_table
 from reconstruction_operator.models.photogrammetry.model import PhotogrammetryModel
 from reconstruction_operator.models.photogrammetry.timing import timetable
-from reconstruction_operator.models.photogrammetry.timing.costs import Facts
+from reconstruction_operator.models.photogrammetry.timing.costs import Learned
 
 _RECORDINGS: Final = Path(__file__).parents[1] / "tests/data/timings.json"
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png")
@@ -80,7 +80,7 @@ class Recorder(logging.Handler):
                 rises = not stages or share > stages[-1][2]
                 if rises and (not stages or share >= 1.0 or second - stages[-1][1] >= _APART_SECONDS):
                     self.heard.append((stage, second, round(share, 4)))
-            case (Facts() as facts,):
+            case (Learned() as facts,):
                 learned = {name: value for name, value in asdict(facts).items() if value is not None}
                 self.learned.append((second, learned))
 

@@ -11,7 +11,7 @@ from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.names import Fetched
 from reconstruction_operator.transfer.outputs import Target, target_of
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, DeliveringRun
 
 from tests.support.refs import make_attempt
 from tests.support.results import JOB
@@ -54,7 +54,7 @@ class Output:
         return target_of(self.uri, "maps")
 
     def check(self, job: str = JOB) -> None:
-        self._target.check(Run(make_attempt(job), None), lambda: None)
+        self._target.check(DeliveringRun(make_attempt(job), None), lambda: None)
 
     def deliver(
         self,
@@ -65,10 +65,10 @@ class Output:
         check: Callable[[], None] = lambda: None,
         tick: Tick = lambda *_: None,
     ) -> None:
-        self._target.deliver(result, Run(make_attempt(JOB, attempt), workspace), check, tick)
+        self._target.deliver(result, DeliveringRun(make_attempt(JOB, attempt), workspace), check, tick)
 
     def withdraw(self, attempt: int = EVERY_ATTEMPT, *, workspace: Path | None = None, copy: bool = True) -> None:
-        self._target.withdraw(Run(make_attempt(JOB, attempt), workspace), copy=copy)
+        self._target.withdraw(DeliveringRun(make_attempt(JOB, attempt), workspace), copy=copy)
 
     @property
     def pointer(self) -> dict[str, str | int]:

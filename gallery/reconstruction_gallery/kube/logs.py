@@ -64,7 +64,7 @@ class _Read:
     time: str
     source: str
     text: str
-    entry: loglines.Entry = field(compare=False)
+    entry: loglines.LogEntry = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _event(body: Mapping[str, Any]) -> _Read:
     time = body.get("lastTimestamp") or body.get("eventTime") or ""
     message = str(body.get("message", ""))
     text = f"{body.get('reason', '')}: {message}"
-    return _Read(str(time), "event", text[:_MAX_TEXT_CHARS], loglines.Entry("event", message[:_MAX_TEXT_CHARS]))
+    return _Read(str(time), "event", text[:_MAX_TEXT_CHARS], loglines.LogEntry("event", message[:_MAX_TEXT_CHARS]))
 
 
 async def _pods(api: Api, system: str, key: JobRef, since: str) -> tuple[list[_Read], str]:
@@ -204,5 +204,5 @@ def _line(line: str, pod: str, container: str) -> _Read:
     if isinstance(record, dict) and "message" in record:
         parts = (record.get("level", ""), record["message"], record.get("exception") or record.get("exc_info") or "")
         text = " ".join(str(part) for part in parts if part)
-    entry = loglines.Entry.of(loglines.part_of(container), content)
+    entry = loglines.LogEntry.of(loglines.part_of(container), content)
     return _Read(time, pod, text[:_MAX_TEXT_CHARS], entry)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FolderEntry:
     """One job's folder."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Entry:
 class Account:
     """What a namespace takes on the volume."""
 
-    folders: tuple[Entry, ...]
+    folders: tuple[FolderEntry, ...]
     stages: tuple[Kept, ...]
     results: tuple[Trashed, ...]  # in the trash
 
@@ -151,17 +151,17 @@ def drop_stale() -> None:
             logger.warning("could not remove %s: %s", entry.path, error)
 
 
-def _all() -> Iterator[tuple[str, Entry]]:
+def _all() -> Iterator[tuple[str, FolderEntry]]:
     """Yield each entry with the name of its namespace's folder."""
     for folder in disk.entries(layout.ledger()):
         yield from ((folder.name, entry) for entry in _entries(folder))
 
 
-def _entries(folder: Path) -> Iterator[Entry]:
+def _entries(folder: Path) -> Iterator[FolderEntry]:
     for name in disk.names(folder):
         job_id, *numbers = name.split("~")
         if job_id and len(numbers) == 2 and all(part.isascii() and part.isdigit() for part in numbers):  # noqa: PLR2004  # as above
-            yield Entry(folder, name, job_id, int(numbers[0]), int(numbers[1]))
+            yield FolderEntry(folder, name, job_id, int(numbers[0]), int(numbers[1]))
 
 
 def _make(path: Path) -> None:

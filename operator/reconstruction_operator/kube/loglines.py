@@ -27,7 +27,7 @@ _CELERY: Final = re.compile(r"Task [\w.]+\[[\w-]+\] ")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """What a line says. `part`: operator, worker or event; `trace`: the last line of a traceback."""
 
     part: str
@@ -69,7 +69,7 @@ def part_of(container: str) -> str:
     return "operator" if container.startswith("operator") else "worker"
 
 
-def sentences(entries: Sequence[Entry], namespace: str, name: str) -> Iterator[str]:
+def sentences(entries: Sequence[LogEntry], namespace: str, name: str) -> Iterator[str]:
     """Yield for each line about the job what it says to a user, in chronological order; empty for a line that adds
     nothing.
 
@@ -86,7 +86,7 @@ def sentences(entries: Sequence[Entry], namespace: str, name: str) -> Iterator[s
             yield text
 
 
-def _sentence(entry: Entry, job: str) -> str:
+def _sentence(entry: LogEntry, job: str) -> str:
     """Return the message without logger, fields, task and the job's name, on one line."""
     message = " ".join(entry.message.split())
     if _CELERY.match(message):

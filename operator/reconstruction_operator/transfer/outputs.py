@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects.address import is_object
 from reconstruction_operator.transfer.objects.process import ObjectTarget
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 
 class Target(Protocol):
@@ -29,16 +29,16 @@ class Target(Protocol):
         soon as `check` raises.
         """
 
-    def check(self, run: Run, check: Callable[[], None], /) -> bool:
+    def check(self, run: DeliveringRun, check: Callable[[], None], /) -> bool:
         """Return whether the address contains a result of this job.
 
         Raises StorageError or SupersededError if `deliver` would.
         """
 
-    def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
+    def deliver(self, source: Path, run: DeliveringRun, check: Callable[[], None], tick: Tick, /) -> None:
         """Deliver the sealed folder `source`. `tick` gets the progress of an upload."""
 
-    def withdraw(self, run: Run, *, copy: bool) -> None:
+    def withdraw(self, run: DeliveringRun, *, copy: bool) -> None:
         """Delete what this run and earlier ones have delivered; without `copy`, only files that no reader can find.
 
         Call it in a process that does not fork and can be killed. Raises OSError on failure.

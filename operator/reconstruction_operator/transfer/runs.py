@@ -13,7 +13,7 @@ EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DeliveringRun:
     """A run that delivers or withdraws. It is superseded once its workspace `folder` is deleted; None: no check.
 
     `predecessors`: earlier jobs whose copies it may replace, because its job reuses their result.

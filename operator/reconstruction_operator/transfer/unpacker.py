@@ -83,7 +83,7 @@ class UnpackRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """One entry of an archive. `open` returns the content of a regular file."""
 
     name: str
@@ -186,7 +186,7 @@ def kind_of(head: bytes) -> str:
     raise RefusedError(f"is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})")
 
 
-def files(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
+def files(packed: BinaryIO, budget: Budget) -> Iterator[ArchiveEntry]:
     """Yield the files of an archive, with their folders left out.
 
     Raises RefusedError for an archive that must not be unpacked, or within `translating_damage` an error that it
@@ -202,7 +202,7 @@ def files(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
             yield entry
 
 
-def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
+def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[ArchiveEntry]:
     end = packed.seek(0, io.SEEK_END)
     with zipfile.ZipFile(packed) as opened:
         for info in opened.infolist():
@@ -218,10 +218,10 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
                 return cast("BinaryIO", opened.open(info))
 
             kind = stat.S_IFMT(info.external_attr >> 16)
-            yield Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
+            yield ArchiveEntry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
 
 
-def _tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
+def _tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[ArchiveEntry]:
     with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
         for member in cast("tarfile.TarFile", opened):
             if member.issparse():
@@ -233,10 +233,10 @@ def _tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]
             def read(member: tarfile.TarInfo = member) -> BinaryIO:
                 return cast("BinaryIO", opened.extractfile(member))  # not None: only regular files are opened
 
-            yield Entry(member.name, member.isdir(), member.isreg(), read)
+            yield ArchiveEntry(member.name, member.isdir(), member.isreg(), read)
 
 
-def _check(entry: Entry) -> None:
+def _check(entry: ArchiveEntry) -> None:
     if len(entry.name) > _MAX_NAME_CHARS:
         raise _too_long()
     path = PurePosixPath(entry.name.replace("\\", "/"))
@@ -254,7 +254,7 @@ def _too_long() -> RefusedError:
     return RefusedError(f"contains a name of more than {_MAX_NAME_CHARS} characters")
 
 
-def _write(entry: Entry, target: Path, tick: Callable[[], None]) -> None:
+def _write(entry: ArchiveEntry, target: Path, tick: Callable[[], None]) -> None:
     with entry.open() as source, target.open("xb") as file:
         while chunk := source.read(_CHUNK_BYTES):
             file.write(chunk)

@@ -16,7 +16,7 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, DeliveringRun
 from reconstruction_operator.worker.withdrawal import WITHDRAWALS, Withdrawal
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def delete(job: JobRef, *, cancelled: bool, retain_seconds: int | None = None) -
         # A worker that died afterwards may have moved the result to the trash.
         copy = cancelled or not (note.published or trashed.find(namespace, job_id) is not None)
         try:
-            every = Run(replace(note.owner, number=EVERY_ATTEMPT), None)
+            every = DeliveringRun(replace(note.owner, number=EVERY_ATTEMPT), None)
             WITHDRAWALS.perform(Withdrawal(note.uri, every, copy=copy))
         except StorageError as error:  # the settings have changed since the delivery
             logger.warning("not permitted to delete the delivered copy of job %s: %s", job_id, error)

@@ -20,7 +20,7 @@ from reconstruction_operator import config
 from reconstruction_operator.transfer import programs, uris
 from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.programs import HungError, Program
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Withdrawal:
     """The copies to delete: those that attempts of the job up to that of `run` have delivered to `uri`."""
 
     uri: str
-    run: Run
+    run: DeliveringRun
     copy: bool = True  # also the copy that readers see, not only partial deliveries
 
     @property

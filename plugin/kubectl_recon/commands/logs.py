@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from reconstruction_operator.kube import loglines, parsing, paths
-from reconstruction_operator.kube.loglines import Entry
+from reconstruction_operator.kube.loglines import LogEntry
 from reconstruction_operator.transfer.names import printable
 
 from kubectl_recon.display.screen import note
@@ -37,7 +37,7 @@ class Line:
 
     when: datetime
     text: str
-    entry: Entry = field(compare=False)
+    entry: LogEntry = field(compare=False)
 
 
 class Shown(enum.Enum):
@@ -101,7 +101,7 @@ def _of_gallery(gallery: Gallery, job: Job, noted: set[str]) -> Iterator[Line]:
         noted.add(log["leftOut"])
     for line in log["lines"]:
         text = readable(line["text"], line["time"], line["source"])
-        yield Line(parse_time(line["time"]) or _NO_TIME, text, Entry(line["part"], line["sentence"]))
+        yield Line(parse_time(line["time"]) or _NO_TIME, text, LogEntry(line["part"], line["sentence"]))
 
 
 class _Pods:
@@ -140,7 +140,7 @@ class _Pods:
                 self._read_until[pod, container] = when
                 if is_about(content, self._job):
                     shown = content if self._raw else readable(content, when, pod)
-                    entry = Entry.of(loglines.part_of(container), content)
+                    entry = LogEntry.of(loglines.part_of(container), content)
                     yield Line(parse_time(when) or _NO_TIME, shown, entry)
 
 

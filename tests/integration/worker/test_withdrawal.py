@@ -15,7 +15,7 @@ from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 from reconstruction_operator.worker import withdrawal
 from reconstruction_operator.worker.withdrawal import HungFolders, Withdrawal, Withdrawals
 
@@ -44,7 +44,7 @@ class Clock:
 
 
 def copy_at(path: Path) -> Withdrawal:
-    return Withdrawal(f"file://{path}", Run(make_attempt(), None))
+    return Withdrawal(f"file://{path}", DeliveringRun(make_attempt(), None))
 
 
 def children() -> list[psutil.Process]:
@@ -73,7 +73,7 @@ def test_errors_of_the_process_are_raised(meshes: Path, tmp_path: Path) -> None:
     stage(meshes)
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         Withdrawals().perform(copy_at(tmp_path / "elsewhere"))
-    superseded = Withdrawal(f"file://{meshes}/x", Run(make_attempt(), tmp_path / "gone"))
+    superseded = Withdrawal(f"file://{meshes}/x", DeliveringRun(make_attempt(), tmp_path / "gone"))
     with pytest.raises(SupersededError):
         Withdrawals().perform(superseded)
 

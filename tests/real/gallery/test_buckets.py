@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer.objects.process import ObjectTarget
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
@@ -36,7 +36,9 @@ def delivered(jobs: Jobs, gallery: Gallery, s3: S3, tmp_path: Path, monkeypatch:
     uid = jobs.get(name)["metadata"]["uid"]
     (tmp_path / "model.glb").write_bytes(MESH)
     seal_files(tmp_path, "model.glb", job_id=uid, uri=uri)
-    ObjectTarget(uri, jobs.namespace).deliver(tmp_path, Run(make_attempt(uid), None), lambda: None, lambda *_: None)
+    ObjectTarget(uri, jobs.namespace).deliver(
+        tmp_path, DeliveringRun(make_attempt(uid), None), lambda: None, lambda *_: None
+    )
     # The status that the operator writes after a delivery.
     path = f"/apis/reconstruction.dev/v1alpha1/namespaces/{jobs.namespace}/reconstructionjobs/{name}/status"
     jobs.system.cluster.api.patch(path, {"status": {"outputs": {"uri": uri, "bytes": len(MESH)}}})

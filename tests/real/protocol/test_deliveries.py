@@ -14,7 +14,7 @@ from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 from reconstruction_operator.worker import job_deletion
 
 from tests.real.protocol.fibers import Fiber, at_a_point
@@ -52,7 +52,7 @@ class Attempt:
         self.text = f"of {self.space.root.name}"
         attempt = make_attempt(JOB, number)
         notes.note(self.space, attempt, uri)
-        self.run = Run(attempt, self.space.root)
+        self.run = DeliveringRun(attempt, self.space.root)
         self.superseded = False
         (self.space.output / "textures").mkdir()
         names = ("model.glb", "textures/a.png")

@@ -19,7 +19,7 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.destination import Destination
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.store import open_store
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from devcluster.servers.storage.emulators import Azurite, FakeGcs
 from devcluster.servers.storage.s3 import S3
@@ -167,7 +167,7 @@ def test_a_pointer_that_another_run_writes_at_the_same_moment_is_not_replaced(
     bucket: ObjectFolder, output: Output, cloud: Cloud, *, is_first: bool
 ) -> None:
     address = ObjectAddress(cloud.scheme, bucket.address.rpartition("/")[2], "meshes", is_folder=True)
-    destination = Destination(open_store(address), address, Run(make_attempt(JOB), None))
+    destination = Destination(open_store(address), address, DeliveringRun(make_attempt(JOB), None))
     if not is_first:
         bucket.put("meshes/result.json", Pointer(JOB, 1, f"{JOB}/1-a/").to_bytes())
     standing = destination.standing()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from reconstruction_operator.kube.loglines import Entry, sentences, uid_of
+from reconstruction_operator.kube.loglines import LogEntry, sentences, uid_of
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ FIELDS = " namespace=team job=vase uid=a attempt=1 reason=Started"
     ],
 )
 def test_a_line_becomes_a_sentence(content: str, sentence: str) -> None:
-    said = list(sentences([Entry.of("worker", content)], "team", "vase"))
+    said = list(sentences([LogEntry.of("worker", content)], "team", "vase"))
     assert said == [sentence]
 
 
 def test_nothing_is_said_twice_in_a_row_nor_by_an_event_beside_the_operator() -> None:
     entries = [
-        Entry("event", "Succeeded: a mesh"),
-        Entry("operator", "team/vase: Succeeded: a mesh"),
-        Entry("operator", "Succeeded: a mesh"),
-        Entry("event", "Step 2 of 6"),
-        Entry("operator", "Succeeded: a mesh"),
+        LogEntry("event", "Succeeded: a mesh"),
+        LogEntry("operator", "team/vase: Succeeded: a mesh"),
+        LogEntry("operator", "Succeeded: a mesh"),
+        LogEntry("event", "Step 2 of 6"),
+        LogEntry("operator", "Succeeded: a mesh"),
     ]
     assert list(sentences(entries, "team", "vase")) == ["", "Succeeded: a mesh", "", "Step 2 of 6", "Succeeded: a mesh"]

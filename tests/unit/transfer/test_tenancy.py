@@ -12,12 +12,12 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from tests.support.refs import make_attempt
 from tests.support.settings import configure
 
-RUN = Run(make_attempt("job1"), folder=None)
+RUN = DeliveringRun(make_attempt("job1"), folder=None)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.surface.surface import Samples
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Learned, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages, stage, stage_folder
 
@@ -163,7 +163,7 @@ def announce(stages: Stages, timetable: Timetable, work: Work) -> None:
     other = stages.related(PHOTOS)
     count = KnownPhotos.read(other.path).count(work.photos) if other else 0
     if other and count:
-        timetable.learn(Facts(known=count))
+        timetable.learn(Learned(known=count))
         timetable.tell(f"{other} ({count} of {len(work.photos)} photos)")
 
 
@@ -211,11 +211,11 @@ def _model(run: Run) -> Result:
     sparse = _aligned(run)
     if not run.work.helps:
         _show_early(run, sparse)
-    run.timetable.learn(Facts(aligned=len(sparse.photos)))
+    run.timetable.learn(Learned(aligned=len(sparse.photos)))
     scene = _scene(run, sparse)
     samples = _samples(run, scene, sparse.points)
     region = scene.region(samples.spread)
-    run.timetable.learn(Facts(points=len(samples.points), doublings=region.doublings))
+    run.timetable.learn(Learned(points=len(samples.points), doublings=region.doublings))
     mesh = _surface(run, scene, samples, region)
     run.stages.drop_others()
     return finishing.finish(run, scene, Fit(mesh, samples, region))
@@ -291,7 +291,7 @@ def _match(run: Run, matched: Matched, earlier: Known | None) -> None:
     """Write the matches of the photos to their database, which has their features."""
     database, progress = matched.database, run.progress(Stage.MATCHES)
     chosen = _pairs(run, database)
-    run.timetable.learn(Facts(features=features.mean(database)))
+    run.timetable.learn(Learned(features=features.mean(database)))
     if earlier is not None:
         earlier.copy_matches(database, chosen)
     new = registration.unmatched(chosen, database)
@@ -380,7 +380,7 @@ def _samples(run: Run, scene: Scene, points: Doubles) -> Samples:
     """Return the points for the surface; the sparse `points` (n, 3) determine how detailed the dense cloud is."""
     octree_depth = run.settings.octree_depth
     region = scene.region(points)
-    run.timetable.learn(Facts(doublings=region.doublings))
+    run.timetable.learn(Learned(doublings=region.doublings))
     cloud = _dense_cloud(run, scene.views, scene.cameras, surface.cell_size(points, region, octree_depth))
     spread = regions.spread(cloud.points)
     region = scene.region(spread)

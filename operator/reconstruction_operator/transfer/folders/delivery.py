@@ -23,7 +23,7 @@ from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, seize_others, staged
 from reconstruction_operator.transfer.limits import Tick
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, DeliveringRun
 
 _CHUNK_BYTES: Final = 1 << 20
 _COPY: Final = "copy"  # in the staging directory
@@ -43,7 +43,7 @@ class FolderTarget:
         # Unchecked, and without accessing the disk.
         return Path(unquote(urlsplit(self.uri).path))
 
-    def check(self, run: Run, _check: Callable[[], None] = lambda: None, /) -> bool:
+    def check(self, run: DeliveringRun, _check: Callable[[], None] = lambda: None, /) -> bool:
         """See `outputs.Target`. Write permission is tested by making a directory.
 
         It is named like a staging directory: a later run deletes it if this worker dies.
@@ -57,7 +57,9 @@ class FolderTarget:
             targets.probe(place, new_name(run))
         return is_own
 
-    def deliver(self, source: Path, run: Run, check: Callable[[], None], _tick: Tick = lambda *_: None, /) -> None:
+    def deliver(
+        self, source: Path, run: DeliveringRun, check: Callable[[], None], _tick: Tick = lambda *_: None, /
+    ) -> None:
         """See `outputs.Target`. If it raises, the target is unchanged.
 
         Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or SupersededError.
@@ -82,7 +84,7 @@ class FolderTarget:
             else:
                 _swap(staging, target.name)
 
-    def withdraw(self, run: Run, *, copy: bool = True) -> None:
+    def withdraw(self, run: DeliveringRun, *, copy: bool = True) -> None:
         """See `outputs.Target`. Staging directories beside the target are always deleted."""
         target = targets.find(self.uri, self.namespace)
         try:
@@ -139,7 +141,7 @@ def _copy(source: Path, folder: Directory, path: PurePosixPath, check: Callable[
             writer.write(chunk)
 
 
-def _attempt_of(place: Directory, name: str, run: Run, *, predecessors: bool = False) -> int | None:
+def _attempt_of(place: Directory, name: str, run: DeliveringRun, *, predecessors: bool = False) -> int | None:
     """Return the attempt whose result the entry is; None if it is not a result of this job.
 
     0: the result of a bare task or, with `predecessors`, of a predecessor of this job.
@@ -156,13 +158,13 @@ def _attempt_of(place: Directory, name: str, run: Run, *, predecessors: bool = F
     return identity.number if identity.job_id == run.job_id else None
 
 
-def _is_earlier(place: Directory, name: str, run: Run) -> bool:
+def _is_earlier(place: Directory, name: str, run: DeliveringRun) -> bool:
     """Return whether the entry is a result of this run's attempt or an earlier one."""
     attempt = _attempt_of(place, name, run)
     return attempt is not None and attempt <= run.number
 
 
-def _refuse_others(place: Directory, name: str, run: Run) -> None:
+def _refuse_others(place: Directory, name: str, run: DeliveringRun) -> None:
     """Raise StorageError (OUTPUT_REFUSED) for a foreign entry, SupersededError for a result of a later attempt."""
     if place.is_empty(name):
         return

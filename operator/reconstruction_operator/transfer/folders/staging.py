@@ -24,7 +24,7 @@ from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _SEIZE_SECONDS: Final = 10.0  # another program that keeps adding files to a sta
 class Staging:
     """The staging directory of a run (`own`), and the directory that contains it and the target (`place`)."""
 
-    run: Run
+    run: DeliveringRun
     name: str
     place: Directory
     own: Directory
@@ -47,7 +47,7 @@ class Staging:
 
 
 @contextlib.contextmanager
-def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
+def open_staging(place: Directory, run: DeliveringRun) -> Iterator[Staging]:
     """Make a staging directory for this run, and delete it at the end.
 
     Failures of a superseded run become SupersededError.
@@ -72,7 +72,7 @@ def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
             logger.warning("could not delete the staging directory %s of this delivery: %s", place.path / name, error)
 
 
-def new_name(run: Run) -> str:
+def new_name(run: DeliveringRun) -> str:
     """Return a new name for a staging directory of this run."""
     return f".{run.job_id}.{run.number}.{uuid.uuid4().hex}.partial"
 

@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutMode, UpdateVersion
@@ -47,7 +47,7 @@ class Destination:
 
     store: Store
     address: ObjectAddress
-    run: Run
+    run: DeliveringRun
 
     def standing(self) -> Standing:
         """Read the pointer object."""

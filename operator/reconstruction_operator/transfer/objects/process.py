@@ -22,7 +22,7 @@ from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.requests import DeliverRequest, FetchRequest, TransferRequest
 from reconstruction_operator.transfer.programs import OnProgress, Program
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 from reconstruction_operator.units import megabytes
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
@@ -112,11 +112,11 @@ class ObjectTarget:
     def path(self) -> None:
         """See `outputs.Target`."""
 
-    def check(self, run: Run, check: Callable[[], None], /) -> bool:
+    def check(self, run: DeliveringRun, check: Callable[[], None], /) -> bool:
         """See `outputs.Target`."""
         return perform(DeliverRequest(self.address, run, None), lambda *_: check())["own"] is True
 
-    def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
+    def deliver(self, source: Path, run: DeliveringRun, check: Callable[[], None], tick: Tick, /) -> None:
         """See `outputs.Target`. Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or SupersededError."""
 
         def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
@@ -127,7 +127,7 @@ class ObjectTarget:
 
         perform(DeliverRequest(self.address, run, source), report)
 
-    def withdraw(self, run: Run, *, copy: bool) -> None:
+    def withdraw(self, run: DeliveringRun, *, copy: bool) -> None:
         """See `outputs.Target`."""
         from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
 

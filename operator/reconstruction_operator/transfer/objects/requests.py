@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class DeliverRequest:
     """Deliver a sealed result; without `source`, only check whether the delivery would be refused."""
 
     address: ObjectAddress
-    run: Run
+    run: DeliveringRun
     source: Path | None
 
 

@@ -25,7 +25,7 @@ from reconstruction_operator.transfer.objects.destination import Destination
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.requests import DeliverRequest
 from reconstruction_operator.transfer.objects.store import open_store
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 _PATIENCE: Final = 10  # times that of a download, since a server responds only to a whole part
 _SINGLE_BYTES: Final = 16 << 20  # maximum for one request; the server keeps nothing of an incomplete one
@@ -67,7 +67,7 @@ def deliver(request: DeliverRequest, source: Path, progress: Progress) -> None:
             raise SupersededError from None
 
 
-def withdraw(address: ObjectAddress, run: Run, *, copy: bool) -> None:
+def withdraw(address: ObjectAddress, run: DeliveringRun, *, copy: bool) -> None:
     """Delete what attempts up to this one have delivered; without `copy`, only files outside the pointer's folder.
 
     Raises OSError on failure; the caller must retry, since nothing else records these objects. Raises SupersededError

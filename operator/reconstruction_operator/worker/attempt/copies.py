@@ -17,7 +17,7 @@ from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.outputs import Target, target_of
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import call_interruptibly
@@ -123,7 +123,9 @@ class Copies:
             workspace = space.root
         copy = workspace is None or not self._published
         try:
-            WITHDRAWALS.perform(Withdrawal(assignment.envelope.output_uri, Run(assignment.attempt, workspace), copy))
+            WITHDRAWALS.perform(
+                Withdrawal(assignment.envelope.output_uri, DeliveringRun(assignment.attempt, workspace), copy)
+            )
         except SupersededError:
             return True
         except StorageError as error:
@@ -136,5 +138,5 @@ class Copies:
     def _target(self, uri: str) -> Target:
         return target_of(uri, self._assignment.job.namespace)
 
-    def _run(self, folder: Path | None) -> Run:
-        return Run(self._assignment.attempt, folder, self._predecessors)
+    def _run(self, folder: Path | None) -> DeliveringRun:
+        return DeliveringRun(self._assignment.attempt, folder, self._predecessors)

@@ -15,7 +15,7 @@ from reconstruction_gallery.files.results import Results
 from reconstruction_operator.api.identity import JobRef
 from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.objects.process import ObjectTarget
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from tests.support.refs import make_attempt
 from tests.support.results import JOB, seal_files
@@ -36,7 +36,7 @@ def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     seal_files(folder, *FILES, uri=uri)
-    ObjectTarget(uri, "maps").deliver(folder, Run(make_attempt(JOB), None), lambda: None, lambda *_: None)
+    ObjectTarget(uri, "maps").deliver(folder, DeliveringRun(make_attempt(JOB), None), lambda: None, lambda *_: None)
     return uri
 
 

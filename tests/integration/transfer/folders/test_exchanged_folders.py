@@ -14,13 +14,13 @@ from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from tests.support.refs import make_attempt
 from tests.support.results import JOB, seal
 from tests.support.settings import configure
 
-RUN = Run(make_attempt(JOB), folder=None)
+RUN = DeliveringRun(make_attempt(JOB), folder=None)
 URI_FOLDER = "a/folder"
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100

@@ -14,7 +14,7 @@ from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.destination import Destination
 from reconstruction_operator.transfer.objects.process import ObjectTarget
 from reconstruction_operator.transfer.objects.requests import DeliverRequest
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from tests.support.refs import make_attempt
 from tests.support.results import JOB, seal
@@ -94,7 +94,7 @@ def test_a_run_superseded_after_it_moved_the_pointer_deletes_nothing(
 
     monkeypatch.setattr(Destination, "point", point_and_be_superseded)
     address = ObjectAddress("s3", bucket.name, "meshes/banana", is_folder=True)
-    request = DeliverRequest(address, Run(make_attempt(JOB), workspace), result)
+    request = DeliverRequest(address, DeliveringRun(make_attempt(JOB), workspace), result)
     uploading.deliver(request, result, Progress())
     assert bucket.get(theirs) == b"theirs"
 
@@ -161,7 +161,7 @@ def test_a_withdrawal_from_an_unreachable_server_fails_and_must_be_repeated(
 
 
 def test_a_withdrawal_from_a_deleted_bucket_succeeds(bucket: Bucket) -> None:
-    ObjectTarget("s3://nowhere-at-all/a/", "maps").withdraw(Run(make_attempt(JOB), None), copy=True)
+    ObjectTarget("s3://nowhere-at-all/a/", "maps").withdraw(DeliveringRun(make_attempt(JOB), None), copy=True)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_withdrawal_from_a_deleted_bucket_succeeds(bucket: Bucket) -> None:
 def test_addresses_that_are_not_allowed_are_refused(uri: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, STORAGE_SCHEMES=("s3",), NAMESPACE_OUTPUTS=(("*", "s3://meshes/{namespace}/"),))
     with pytest.raises(StorageError, match="OUTPUT_REFUSED") as caught:
-        ObjectTarget(uri, "maps").check(Run(make_attempt(JOB), None), lambda: None)
+        ObjectTarget(uri, "maps").check(DeliveringRun(make_attempt(JOB), None), lambda: None)
     assert message in caught.value.message
 
 
@@ -184,7 +184,7 @@ def test_the_result_of_a_predecessor_is_replaced_and_deleted(bucket: Bucket, tmp
     folder = output.pointer["folder"]
     again = seal(tmp_path / "again", FILES, job_id="successor")
     target = ObjectTarget(output.uri, "maps")
-    run = Run(make_attempt("successor"), None, frozenset({JOB}))
+    run = DeliveringRun(make_attempt("successor"), None, frozenset({JOB}))
     assert not target.check(run, lambda: None)
 
     target.deliver(again, run, lambda: None, lambda *_: None)

@@ -12,7 +12,7 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.process import ObjectTarget
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
@@ -82,7 +82,7 @@ def test_a_clean_up_deletes_the_probe_of_a_killed_worker(bucket: Bucket, monkeyp
 def test_a_probe_that_arrives_after_a_stopped_run_has_cleaned_up_is_deleted_with_the_job(
     bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_target: ObjectTarget, _run: Run, check: Callable[[], None]) -> bool:
+    def interrupted(_target: ObjectTarget, _run: DeliveringRun, check: Callable[[], None]) -> bool:
         stop(client, 1, StopReason.DELETED)
         wait_until(check, "the stop", timeout_seconds=10)  # raises
         return False

@@ -17,7 +17,7 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, DeliveringRun
 
 from tests.support.refs import make_attempt
 from tests.support.results import seal
@@ -40,8 +40,8 @@ def result(tmp_path: Path) -> Path:
     return seal(tmp_path / "result", FILES)
 
 
-def run_of(attempt: int, job_id: str = "job1") -> Run:
-    return Run(make_attempt(job_id, attempt), folder=None)
+def run_of(attempt: int, job_id: str = "job1") -> DeliveringRun:
+    return DeliveringRun(make_attempt(job_id, attempt), folder=None)
 
 
 def deliver(result: Path, uri: str, attempt: int = 1) -> None:
@@ -221,9 +221,9 @@ _CHECK = (
     "from reconstruction_operator.api.identity import AttemptRef, JobRef\n"
     "from reconstruction_operator.transfer import errors\n"
     "from reconstruction_operator.transfer.folders.delivery import FolderTarget\n"
-    "from reconstruction_operator.transfer.runs import Run\n"
+    "from reconstruction_operator.transfer.runs import DeliveringRun\n"
     "try:\n"
-    "    FolderTarget(sys.argv[1]).check(Run(AttemptRef(JobRef.bare('job1'), 1), None))\n"
+    "    FolderTarget(sys.argv[1]).check(DeliveringRun(AttemptRef(JobRef.bare('job1'), 1), None))\n"
     "except errors.StorageError as error:\n"
     "    print(error)\n"
 )

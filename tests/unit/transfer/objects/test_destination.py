@@ -16,7 +16,7 @@ from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.destination import Destination, Standing
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import DeliveringRun
 
 from tests.support.refs import make_attempt
 
@@ -31,7 +31,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def destination(store: MemoryStore) -> Destination:
     address = ObjectAddress("s3", "meshes", "banana", is_folder=True)
-    return Destination(store, address, Run(make_attempt("job1"), None))
+    return Destination(store, address, DeliveringRun(make_attempt("job1"), None))
 
 
 def test_a_run_of_the_same_attempt_that_has_taken_over_keeps_its_pointer(

@@ -72,7 +72,7 @@ _ALL_PAIRS_PHOTOS = 20  # up to this number of photos, all pairs are matched
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Learned:
     """What a run has learned about its photos; None: not yet known."""
 
     features: float | None = None  # mean number of a photo
@@ -81,7 +81,7 @@ class Facts:
     doublings: int | None = None  # of the core, until it is as wide as the region (`regions`)
     points: int | None = None  # to which the surface is fitted
 
-    def with_more(self, more: Facts) -> Facts:
+    def with_more(self, more: Learned) -> Learned:
         """Return these values, updated by the known ones of `more`."""
         return replace(self, **{name: value for name, value in asdict(more).items() if value is not None})
 
@@ -104,23 +104,23 @@ def cost(photos: Sequence[Photo], settings: QualitySettings, threads: int = 2) -
     disk = sum(photo.bytes for photo in photos) + _BYTES_A_STORED_PIXEL * sum(prepared) + settings.texture_size**2
     disk += _BYTES_A_FEATURE * settings.features * len(photos) + _BYTES_A_DEPTH * fine + _BYTES_A_POINT * points
     return Cost(
-        cpu_seconds=sum(_cpu_seconds(photos, settings, Facts()).values()),
+        cpu_seconds=sum(_cpu_seconds(photos, settings, Learned()).values()),
         memory_bytes=memory + _BYTES_A_TEXEL * settings.texture_size**2,
         disk_bytes=disk,
     )
 
 
 def expected_seconds(
-    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Facts | None = None
+    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Learned | None = None
 ) -> Mapping[Stage, float]:
     """Return the expected seconds of each stage with `threads` threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
-        for stage, seconds in _cpu_seconds(photos, settings, facts or Facts()).items()
+        for stage, seconds in _cpu_seconds(photos, settings, facts or Learned()).items()
     }
 
 
-def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Facts) -> Mapping[Stage, float]:
+def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Learned) -> Mapping[Stage, float]:
     count = len(photos)
     features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
     pairs = count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count  # that are usually matched

@@ -11,7 +11,7 @@ from typing import Self
 from reconstruction_operator.models.interface import Report, Step
 from reconstruction_operator.models.photogrammetry import progress
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Facts, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Learned, Stage
 from reconstruction_operator.models.photogrammetry.timing.estimate import Estimate
 
 logger = logging.getLogger(__name__)
@@ -26,12 +26,12 @@ class Timetable:
     def __init__(
         self,
         report: Report,
-        expected_seconds: Callable[[Facts], Mapping[Stage, float]],
+        expected_seconds: Callable[[Learned], Mapping[Stage, float]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
         self._expected_seconds = expected_seconds
-        self._facts = Facts()
+        self._facts = Learned()
         self._clock = clock
         self._estimate = Estimate(expected_seconds(self._facts), clock())
         self._message: str | None = None  # the latest; None before the first report
@@ -61,7 +61,7 @@ class Timetable:
 
         return StageProgress(hear, STEPS[stage])
 
-    def learn(self, more: Facts) -> None:
+    def learn(self, more: Learned) -> None:
         """Update what the run knows about its photos, and thereby the expected costs of the stages."""
         logger.debug("learned %s", more)
         with self._lock:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
-from reconstruction_operator.models.photogrammetry.timing.costs import Facts, cost, expected_seconds
+from reconstruction_operator.models.photogrammetry.timing.costs import Learned, cost, expected_seconds
 
 FACTOR = 2.1  # the same photos take twice the CPU seconds on a busy machine
 MEGABYTE = 1e6
@@ -42,7 +42,7 @@ def test_the_disk_holds_photos_stages_and_result() -> None:
 
 def test_known_photos_cost_nothing_until_they_are_matched() -> None:
     photos = [Photo(Path("a.jpg"), 1600, 1064, 350_000)] * 48
-    whole, added = (expected_seconds(photos, QUALITIES["fast"], 1, Facts(known=known)) for known in (None, 42))
+    whole, added = (expected_seconds(photos, QUALITIES["fast"], 1, Learned(known=known)) for known in (None, 42))
     shares = {stage.name: round(added[stage] / whole[stage], 3) for stage in whole}
     assert {name: share for name, share in shares.items() if share != 1.0} == {
         "PHOTOS": pytest.approx(0.2, abs=0.08),

@@ -18,7 +18,7 @@ from reconstruction_operator.contract.steps import percent_at
 from reconstruction_operator.models.interface import Photo, Step
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Learned, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 
 from tests.support.paths import DATA
@@ -57,7 +57,7 @@ def replayed(run: Mapping[str, Any], slowness: float) -> list[Shown]:
     for at, event in moments(run, slowness):
         second = at
         match event:
-            case Facts():
+            case Learned():
                 timetable.learn(event)
             case stage, share:
                 timetable.stage(stage)(share)
@@ -69,7 +69,7 @@ def replayed(run: Mapping[str, Any], slowness: float) -> list[Shown]:
 def moments(run: Mapping[str, Any], slowness: float) -> Iterator[tuple[float, Any]]:
     """Reports of stages, what is learned, and None every second; in their order."""
     heard = [(slowness * at, (Stage[stage], share)) for stage, at, share in run["heard"]]
-    learned = [(slowness * at, Facts(**facts)) for at, facts in run["learned"]]
+    learned = [(slowness * at, Learned(**facts)) for at, facts in run["learned"]]
     beats = [(float(at), None) for at in range(1, int(slowness * run["seconds"]) + 1)]
     return iter(sorted([*heard, *learned, *beats], key=lambda moment: moment[0]))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Learned, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 
 
-def expected(_: Facts) -> dict[Stage, float]:
+def expected(_: Learned) -> dict[Stage, float]:
     return dict.fromkeys(Stage, 10.0)
 
 
