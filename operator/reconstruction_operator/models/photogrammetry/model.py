@@ -36,7 +36,7 @@ class PhotogrammetryModel:
     """
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "22"
+    version: ClassVar[str] = "23"
     shared_stages: ClassVar[tuple[str, ...]] = ("photos", "matches")
     stage_names: ClassVar[tuple[str, ...]] = parameter_table.STAGE_NAMES
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))

@@ -27,6 +27,7 @@ _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _TEXELS_AT_ONCE = 100_000  # intermediate values stay in the cache
 _SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
+_UNITS = 1 << 16  # fixed-point units of a level and of a share: whole numbers add up alike in each order of photos
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,8 +90,7 @@ def bake(
     """Return the RGB texture (size, size, 3), and the share of the surface that photos cover (0 to 1)."""
     progress(0.0, "laying out the texture")
     size, texels = atlas.size, rasterise(atlas)
-    total = np.zeros(len(texels.face), dtype=np.float32)
-    blended = np.zeros((len(texels.face), 3), dtype=np.float32)
+    sums = np.zeros((len(texels.face), 4), dtype=np.int32)  # in units: colours times shares, and the shares
     levels = np.unique(atlas.coarseness)
     adding = threading.Lock()
 
@@ -116,9 +116,9 @@ def bake(
             pixels = photograph.distorted(of_texels[:, :2] / of_texels[:, 2:3])
             colour = sample(image, pixels, cv2.INTER_CUBIC) * paint.gains[index] + of_texels[:, 3:6]
             weight = of_texels[:, 6] ** _SHARPNESS
+            added = np.concatenate([colour * weight[:, None], weight[:, None]], axis=1) * np.float32(_UNITS)
             with adding:
-                blended[part] += colour * weight[:, None]
-                total[part] += weight
+                sums[part] += np.rint(added).astype(np.int32)
 
     parallel.each(
         add_photo,
@@ -126,9 +126,9 @@ def bake(
         threads,
         lambda done, of: progress(done / of, f"texture from photo {done}/{of}"),
     )
-    covered = total > 0
-    np.divide(blended, total[:, None], out=blended, where=covered[:, None])
-    blended[~covered] = UNSEEN_GREY
+    covered = sums[:, 3:] > 0
+    blended = np.full((len(sums), 3), UNSEEN_GREY, dtype=np.float32)
+    np.divide(sums[:, :3], sums[:, 3:], out=blended, where=covered, casting="unsafe", dtype=np.float32)
     # Towards a corner that no photo shows, the colours of a photo are those of something else.
     partly = np.flatnonzero((paint.seen[atlas.original[atlas.mesh.faces]].min(axis=1) == 0.0)[texels.face])
     corners = atlas.original[atlas.mesh.faces[texels.face[partly]]]

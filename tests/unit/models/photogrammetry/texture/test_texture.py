@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -77,6 +78,28 @@ def test_the_surface_fades_to_grey_towards_what_no_photo_shows(
     hidden = (paint.labels.face < 0)[:, None].repeat(3, axis=1).ravel()
     at_hidden = colour.sample(picture, atlas.uv[atlas.mesh.faces].reshape(-1, 2)[hidden] * atlas.size - 0.5)
     assert at_hidden == pytest.approx(np.full(at_hidden.shape, 128.0), abs=0.6)
+
+
+def test_a_texture_does_not_depend_on_the_order_in_which_threads_add_photos(
+    photographed: list[View], photographs: list[Photograph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = np.random.default_rng(0).integers(40, 216, (4, 300, 300, 3), np.uint8)
+    for view, picture in zip(photographed, pictures, strict=True):
+        cv2.imwrite(str(view.path), picture[:, :, ::-1])
+    result = baked(photographed, photographs, 1024)
+    labels, shares = result.paint.labels, np.random.default_rng(1).random((len(sphere(3).vertices), 4), np.float32)
+    # All photos at each texel: two alone add up to the same in either order.
+    blended = replace(labels, shares=shares / shares.sum(axis=1, keepdims=True), uses=np.ones_like(labels.uses))
+    paint = replace(result.paint, labels=blended)
+
+    def backwards(function: Callable[[int], None], items: Sequence[int], *_: object) -> None:
+        for item in reversed(items):
+            function(item)
+
+    forwards, _ = texture.bake(result.atlas, photographs, paint, threads=1, progress=QUIET)
+    monkeypatch.setattr(texture.parallel, "each", backwards)
+    again, _ = texture.bake(result.atlas, photographs, paint, threads=1, progress=QUIET)
+    assert (again == forwards).all()
 
 
 def test_photos_of_different_exposure_give_a_texture_without_steps(
