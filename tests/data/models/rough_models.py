@@ -370,7 +370,9 @@ class Asking(Good):
 
 
 class Parted(Good):
-    """Makes a stage of `parts` parts in `seconds` each, with helpers. Notes the process that began each part."""
+    """Makes a stage of `parts` parts in `seconds` each, with helpers. Notes the process that began each part. The part
+    `deadly` kills its process: a helper's, or with `always` also the run's.
+    """
 
     name = "rough-parted"
     makes_parts: ClassVar[bool] = True
@@ -382,6 +384,8 @@ class Parted(Good):
 
         def make(folder: Path, number: int, before: int) -> None:
             Path(os.environ["ROUGH_MODELS_PIDS"], f"{number}.{os.getpid()}").touch()
+            if number == work.parameters.get("deadly") and (work.helps or work.parameters.get("always")):
+                os.kill(os.getpid(), signal.SIGKILL)
             deadline = time.monotonic() + float(str(work.parameters["seconds"]))
             while time.monotonic() < deadline:
                 report(Step.RECONSTRUCT, before / count, f"part {number + 1}/{count}")

@@ -19,7 +19,7 @@ from tests.support.systems import ROUGH, SharedSystems, Worker
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 PARTS, SECONDS = 8, 1.5
-PROGRAM = "reconstruction_operator.models.child"
+WORKERS = ("one", "two", "three")  # how their names begin
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def system(start_system: SharedSystems, notes: Path) -> System:
     return start_system(*(Worker(name, concurrency=1, settings=settings) for name in ("one", "two")))
 
 
-def create(jobs: Jobs, parts: int = PARTS, seconds: float = SECONDS, **spec: Any) -> str:
-    wanted = {"modelType": "rough-parted", "queue": "rough", "parts": 2, "reuse": "Never"} | spec
-    return jobs.create(parameters={"parts": parts, "seconds": seconds}, **wanted)
+def create(jobs: Jobs, parts: int = PARTS, seconds: float = SECONDS, *, spec: Any = None, **parameters: Any) -> str:
+    wanted = {"modelType": "rough-parted", "queue": "rough", "parts": 2, "reuse": "Never"} | (spec or {})
+    return jobs.create(parameters={"parts": parts, "seconds": seconds} | parameters, **wanted)
 
 
 def begun(notes: Path) -> Counter[int]:
@@ -124,6 +124,58 @@ def test_after_a_killed_run_the_next_attempt_finds_the_finished_parts(jobs: Jobs
     assert begun(notes).total() <= PARTS + 2  # one of the run, and one of its helper, which stops with it
     assert_right(jobs, name)
     wait_clean(jobs, name, system)
+
+
+@pytest.mark.timeout(600)
+def test_ten_kills_cost_one_part_for_each_worker_that_they_stop(
+    jobs: Jobs, notes: Path, start_system: SharedSystems
+) -> None:
+    settings = {**ROUGH.settings, "ROUGH_MODELS_PIDS": str(notes)}
+    system = start_system(*(Worker(name, concurrency=1, settings=settings) for name in ("one", "two")), fresh=True)
+    jobs = Jobs(system, jobs.namespace)
+    parts, runs = 100, 0
+    name = create(jobs, parts=parts, seconds=2.0)
+
+    for kill in range(10):
+        owner = wait_helped(jobs, name)["status"]["worker"].partition("@")[0]
+        helper = next(other for other in system.processes if other.startswith(WORKERS) and other != owner)
+        is_run = kill in (3, 7)  # a lost run is a failure of the job, so few of the ten
+        runs += is_run
+        known = len(makers(notes))
+        system.processes.pop(owner if is_run else helper).kill()
+        system.start_worker(f"three-{kill}", pool="prefork", concurrency=1, **settings)
+        wait_until(lambda: len(makers(notes)) >= known + 1 + is_run, "the new worker's help", timeout_seconds=60)  # noqa: B023
+
+    status = jobs.wait_finished(name)["status"]
+    assert (status["phase"], status["attempt"], status["failures"]) == ("Succeeded", 1 + runs, runs)
+    assert begun(notes).total() <= parts + 10 + runs  # the helper of a lost run stops with it
+    assert_right(jobs, name, parts)
+
+
+def test_a_photo_that_kills_a_helper_is_left_to_the_run(jobs: Jobs, system: System, notes: Path) -> None:
+    name = create(jobs, deadly=1)
+
+    status = jobs.wait_finished(name)["status"]
+
+    assert (status["phase"], status["attempt"], status["failures"]) == ("Succeeded", 1, 0)
+    assert 2 <= begun(notes)[1] <= 3
+    assert begun(notes).total() == PARTS + begun(notes)[1] - 1
+    assert_right(jobs, name)
+    owner = status["worker"].partition("@")[0]
+    assert "gets no help from a worker" in system.processes[owner].log.read_text()
+
+
+def test_a_photo_that_kills_each_process_fails_its_job_alone(jobs: Jobs, system: System, notes: Path) -> None:
+    name = create(jobs, spec={"backoffLimit": 0}, deadly=1, always=True)
+
+    status = jobs.wait_finished(name)["status"]
+
+    assert (status["phase"], status["failures"]) == ("Failed", 1)
+    assert "SIGKILL" in status["failure"]["message"]
+    assert begun(notes)[1] <= 3
+    assert all(process.alive for process in system.processes.values())
+    other = create(jobs, parts=3, seconds=0.5)
+    assert jobs.wait_finished(other)["status"]["phase"] == "Succeeded"
 
 
 @pytest.mark.parametrize("how", ["cancel", "suspend", "delete"])
