@@ -48,7 +48,7 @@ def test_photos_are_submitted_through_a_port_forward_to_the_gallery(recon: Progr
 
 
 def test_the_log_of_one_job_comes_from_the_pods_of_operator_and_worker(recon: Program, release: Any) -> None:
-    done = recon("logs", "three")
+    done = recon("logs", "three", "-o", "wide")
     assert done.returncode == 0, done.stderr
     pods = {line.split()[2] for line in done.stdout.splitlines()}
     assert {release.pods()[pod]["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods} == {

@@ -3,11 +3,16 @@
 Progress may come late, from a connection that hung: after an end, clients would wait for one that never comes. Celery
 checks only for the state SUCCESS, and not in one step. While Redis is unavailable, Celery retries
 (`result_backend_always_retry`), which is right for ends alone.
+
+If Redis refuses an end, because it is full or a replica, that end is lost, as with Redis's data. Celery would raise
+from the task's tracer. A pool of threads and the solo pool would then count the task as running for ever: a worker
+without a free slot never consumes again.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any, Final
 
 import redis
@@ -18,6 +23,8 @@ from celery.backends import redis as celery_redis
 from reconstruction_operator.state.calls import Call, Script, run
 
 PROGRESS: Final = "PROGRESS"
+
+logger = logging.getLogger(__name__)
 
 _REPORT: Final = Script.of(
     "report",
@@ -47,10 +54,17 @@ class Reporting:
     def store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **options: Any
     ) -> Any:
-        """Store a state as Celery does. Raises RedisError at once if progress cannot be stored."""
+        """Store a state as Celery does, and log an end that Redis refuses.
+
+        Raises RedisError at once if progress cannot be stored.
+        """
         celery: Any = super()  # the Celery class beside this one
         if state != PROGRESS:
-            return celery.store_result(task_id, result, state, traceback=traceback, request=request, **options)
+            try:
+                return celery.store_result(task_id, result, state, traceback=traceback, request=request, **options)
+            except redis.ResponseError as refusal:
+                logger.warning("the end of task %s (%s) is lost: Redis refused: %s", task_id, state, refusal)
+                return result
         meta = celery._get_result_meta(result=result, state=state, traceback=traceback, request=request)  # noqa: SLF001
         key = celery.get_key_for_task(task_id)
         text = celery.encode(meta | {"task_id": task_id})

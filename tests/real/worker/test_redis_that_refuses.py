@@ -47,6 +47,7 @@ def _no_replica(client: redis.Redis) -> None:
         # Each pool and each cause is in one of the two above.
         pytest.param("solo", _full, _not_full, id="solo-full", marks=pytest.mark.release),
         pytest.param("prefork", _replica, _no_replica, id="prefork-replica", marks=pytest.mark.release),
+        pytest.param("threads", _full, _not_full, id="threads-full", marks=pytest.mark.release),
     ],
 )
 def test_a_worker_continues_after_redis_rejected_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:

@@ -11,7 +11,8 @@ import pytest
 import redis
 from celery import Celery
 from celery.app import backends
-from reconstruction_operator.broker import celery_settings
+from celery.backends import redis as celery_redis
+from reconstruction_operator.broker import celery_settings, reporting
 from reconstruction_operator.broker.reporting import ReportingBackend, ReportingSentinelBackend
 
 
@@ -55,6 +56,24 @@ def test_progress_is_published_and_kept(backend: ReportingBackend) -> None:
         "date_done": None,
     }
     assert 0 < backend.client.ttl("celery-task-meta-task") <= 86_400
+
+
+def test_an_end_that_redis_refuses_is_logged_and_does_not_stop_the_worker(
+    backend: ReportingBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+
+    monkeypatch.setattr(celery_redis.RedisBackend, "_store_result", refuse)
+    backend.mark_as_done("task", "mesh")
+    backend.mark_as_failure("task", ValueError("no mesh"))
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "the end of task task (SUCCESS) is lost",
+        "the end of task task (FAILURE) is lost",
+    ]
+    monkeypatch.setattr(reporting, "run", refuse)
+    with pytest.raises(redis.OutOfMemoryError):
+        report(backend, 10)
 
 
 @pytest.mark.parametrize(
