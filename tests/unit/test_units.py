@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.units import megabytes
+from reconstruction_operator.units import given, megabytes
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,12 @@ from reconstruction_operator.units import megabytes
 )
 def test_sizes_are_shown_in_megabytes(count: int, digits: int, expected: str) -> None:
     assert megabytes(count, digits) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "null"), (True, "true"), ([1, "a"], '[1, "a"]'), ("fast", "'fast'"), (float("nan"), "NaN")],
+)
+def test_a_value_is_shown_as_its_user_wrote_it(value: object, text: str) -> None:
+    assert given(value) == text
+    assert len(given("x" * 200)) == 80

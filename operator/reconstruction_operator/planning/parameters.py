@@ -13,6 +13,8 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from reconstruction_operator.units import given
+
 _PLAIN: Final = ("type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")
 _PLAIN_TOO: Final = ("maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "required")
 _READ: Final = ("default",)  # not checked: programs that advise users read it
@@ -65,7 +67,7 @@ def _text(error: ValidationError) -> str:
         return str(error.message)
     choices = [choice for choice in error.schema.get("enum", ()) if isinstance(choice, str)]
     meant = "".join(f"did you mean {choice}? " for choice in get_close_matches(str(error.instance), choices, 1))
-    return f"parameter {where}: {error.instance!r:.80} was given, {meant}allowed is {_allowed(error)}"
+    return f"parameter {where}: {given(error.instance)} was given, {meant}allowed is {_allowed(error)}"
 
 
 def _allowed(error: ValidationError) -> str:

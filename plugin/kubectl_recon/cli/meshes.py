@@ -87,7 +87,7 @@ def run(
 
     if opens and dry_run:
         raise UsageError("--open shows the mesh once it is made: omit --dry-run")
-    spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
+    spec = manifests.new(model=model, quality=quality, parameters=parameters or (), output=None)
     into = folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh"
     model_type = spec.get("modelType", "photogrammetry")
     running.run(running.LocalRun(photos, into, model_type, spec.get("parameters", {}), threads, force, dry_run))

@@ -62,7 +62,7 @@ def submit(
     from kubectl_recon.kube import manifests
     from kubectl_recon.targets.selecting import Selection
 
-    spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
+    spec: dict[str, Any] = manifests.new(model=model, quality=quality, parameters=parameters or (), output=output)
     spec |= o.placement(queue, stage_queues, parts, priority)
     if opens and (dry_run or show is not None or not follow):
         raise UsageError("--open shows the mesh once the job has finished: omit --dry-run, --no-follow and -o")

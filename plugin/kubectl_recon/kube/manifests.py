@@ -30,6 +30,15 @@ def changes(*, model: str | None, quality: str | None, parameters: Iterable[str]
     return _set({"modelType": model, "parameters": values, "output": {"uri": output} if output else None})
 
 
+def new(**options: Any) -> dict[str, Any]:
+    """Return the fields of a new job's spec that the options of `changes` set. Raises UsageError, also for a null."""
+    spec = changes(**options)
+    for name, value in spec.get("parameters", {}).items():
+        if value is None:
+            raise UsageError(f"--param {name}=null removes a parameter of a job that is run again: a new job has none")
+    return spec
+
+
 def merged(value: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Return `value` changed by a merge patch (RFC 7386): null removes a field, and objects are merged."""
     result = dict(value)

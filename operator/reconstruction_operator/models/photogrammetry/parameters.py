@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -239,4 +240,5 @@ def settings(parameters: Mapping[str, object]) -> QualitySettings:
 
 
 def _refused(name: str, value: object, allowed: str) -> ModelFailure:
-    return ModelFailure("INVALID_PARAMETERS", f"parameter {name}: {value!r} was given, allowed is {allowed}")
+    given = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)  # null, not None
+    return ModelFailure("INVALID_PARAMETERS", f"parameter {name}: {given} was given, allowed is {allowed}")

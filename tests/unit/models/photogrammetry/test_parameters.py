@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import PhotogrammetryModel, parameters
@@ -47,12 +49,14 @@ def test_the_photos_choose_the_size_of_the_texture_unless_the_job_does() -> None
         pytest.param("faces", 5000.5, "a whole number from 1000 to 1000000", id="a-fraction"),
         pytest.param("seed", True, "a whole number from 0 to 2147483647", id="true-is-no-number"),
         pytest.param("crop", 1, "true or false", id="one-is-not-true"),
+        pytest.param("crop", None, "true or false", id="null"),
     ],
 )
 def test_a_bad_parameter_is_refused_with_what_is_allowed(name: str, value: object, allowed: str) -> None:
     with pytest.raises(ModelFailure) as refused:
         MODEL.check_parameters({name: value})
-    message = f"parameter {name}: {value!r} was given, allowed is {allowed}"
+    given = repr(value) if isinstance(value, str) else json.dumps(value)
+    message = f"parameter {name}: {given} was given, allowed is {allowed}"
     assert (refused.value.reason, refused.value.message) == ("INVALID_PARAMETERS", message)
 
 

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from kubectl_recon.errors import UsageError
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.manifests import name_for, parameter
 
 
@@ -21,6 +22,14 @@ from kubectl_recon.kube.manifests import name_for, parameter
 def test_the_type_of_a_parameter_is_detected(text: str, value: Any) -> None:
     assert parameter(text)[1] == value
     assert type(parameter(text)[1]) is type(value)
+
+
+def test_a_new_job_has_no_parameter_to_remove() -> None:
+    wanted = {"model": None, "quality": None, "output": None}
+    assert manifests.new(**wanted, parameters=["faces=100"]) == {"parameters": {"faces": 100}}
+    assert manifests.changes(**wanted, parameters=["faces=null"]) == {"parameters": {"faces": None}}
+    with pytest.raises(UsageError, match="faces=null removes a parameter of a job that is run again"):
+        manifests.new(**wanted, parameters=["faces=null"])
 
 
 @pytest.mark.parametrize("text", ["quality", "=fast", ""])
