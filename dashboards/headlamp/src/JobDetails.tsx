@@ -8,7 +8,7 @@ import {
 import { Paper, Stack, Typography } from '@mui/material';
 import { useParams } from 'react-router-dom';
 import { GallerySection } from './gallery';
-import { durationText, isFinished, Job, phaseText, queueName } from './job';
+import { durationText, isFinished, Job, partsText, phaseText, queueName } from './job';
 import { sentence, sizeText, words } from './job';
 import { CancelNotice, headerActions } from './JobActions';
 import { Progress, VerdictLabel } from './parts';
@@ -81,6 +81,7 @@ function facts(job: Job) {
     ['Parameters', spec.parameters && JSON.stringify(spec.parameters)],
     ['Attempt', status.attempt && `${status.attempt}${failures}`],
     ['Worker', status.worker],
+    ['Parts', partsText(job)],
     ['Continues from', status.progress?.resumedFrom],
   ].map(([name, value]) => ({ name, value, hide: !value }));
 }

@@ -3,7 +3,7 @@ import { Action, change, needsOutput, nextName, obstacle, repeated } from './act
 import { attention, byPhase, byQueue } from './counts';
 import { galleryOf, installations, row } from './installation';
 import { durationText, galleryAddress, Job, JobSpec, JobStatus, pageOf, phaseText } from './job';
-import { previewsOf, queueName, sentence, sizeText } from './job';
+import { partsText, previewsOf, queueName, sentence, sizeText } from './job';
 
 function job(status: JobStatus = {}, spec: JobSpec = {}): Job {
   const metadata = { name: 'banana', namespace: 'team', uid: 'u1', labels: { set: 'fruit' } };
@@ -223,6 +223,16 @@ describe('texts', () => {
       'Running, cancel requested'
     );
     expect(queueName(job())).toBe('celery');
+  });
+});
+
+describe('parts', () => {
+  it.each<[JobStatus, string]>([
+    [{ parts: { total: 12, done: 5, running: 2 } }, '5 of 12 made, 2 workers'],
+    [{ parts: { total: 12, done: 12, running: 0 } }, '12 of 12 made'],
+    [{}, ''],
+  ])('of %o', (status, text) => {
+    expect(partsText(job(status))).toBe(text);
   });
 });
 

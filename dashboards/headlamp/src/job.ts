@@ -60,6 +60,7 @@ export interface JobStatus {
     eta?: string;
     resumedFrom?: string;
   };
+  parts?: { total?: number; done?: number; running?: number };
   steps?: { name: string; seconds?: number }[];
   inputs?: { images?: number; bytes?: number };
   outputs?: { uri?: string; bytes?: number; files?: { name?: string; bytes?: number }[] };
@@ -111,6 +112,12 @@ export function sentence(job: Job): string {
 export function queueName(job: Job): string {
   const { queue = 'celery', priority = 'normal' } = job.spec;
   return priority === 'normal' ? queue : `${queue}-${priority}`;
+}
+
+/** How far the parts of a stage are that several workers make; empty if none is divided. */
+export function partsText(job: Job): string {
+  const { total = 0, done = 0, running = 0 } = job.status?.parts ?? {};
+  return total ? `${done} of ${total} made${running > 1 ? `, ${running} workers` : ''}` : '';
 }
 
 /** A duration as `kubectl get` writes it: "45s", "1m20s", "12m", "1h5m", "2d3h". */

@@ -23,6 +23,7 @@ export function sections(key, { job, result }) {
     ["Input", spec.input?.uri],
     ["Output", status.outputs?.uri],
     ["Queue", spec.queue],
+    ["Parts", partsInWords(status.parts)],
   ])));
   const parameters = { ...spec.parameters, ...result?.parameters };
   if (Object.keys(parameters).length) made.push(section("Parameters", named(parameters)));
@@ -55,6 +56,11 @@ function inWords(numbers, size) {
     is(faces) && is(invented) && (size ? `It measures ${size}.` : "Its real size is unknown: printed markers or GPS positions give it."),
     numbers.advice && !numbers.advice.startsWith("none") && `${numbers.advice}.`,
   ].filter(Boolean);
+}
+
+/** Return how far the parts of a stage are that several workers make. */
+function partsInWords({ total = 0, done = 0, running = 0 } = {}) {
+  return total && `${done} of ${total} made${running > 1 ? `, ${running} workers` : ""}`;
 }
 
 /** Return the section with the pictures of the result, if it has any. */

@@ -1,4 +1,4 @@
-"""Figures of a result in words: what the numbers of `.status.quality` say about a mesh."""
+"""Figures in words: what the numbers of `.status.quality` say about a mesh, and `.status.parts` about a run."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def in_words(quality: Mapping[str, Any], size: str = "") -> str:
         size,
     )
     return ", ".join(filter(None, parts))
+
+
+def parts_in_words(parts: Mapping[str, Any]) -> str:
+    """Return how far the parts of a stage are, such as "5 of 12 parts made, 2 workers"; empty if none is divided.
+
+    `parts`: of a status.
+    """
+    total, done, running = (_number(parts.get(name)) for name in ("total", "done", "running"))
+    workers = f", {running:.0f} workers" if running and running > 1 else ""
+    return f"{done or 0:.0f} of {total:.0f} parts made{workers}" if total else ""
 
 
 def _number(value: object) -> float | None:

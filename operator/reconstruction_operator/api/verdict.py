@@ -50,6 +50,7 @@ def sentence(status: Mapping[str, Any]) -> str:
     waits for.
     """
     decided = verdict_in(status)
-    if decided in (Verdict.WARNING, Verdict.SIMULATED, Verdict.FAILED):
-        return str(status.get("message") or "").removeprefix(f"{decided}: ")
+    message = str(status.get("message") or "")
+    if decided in (Verdict.WARNING, Verdict.SIMULATED, Verdict.FAILED, Verdict.CANCELLED):
+        return message.removeprefix(f"{decided}: ") if message != decided else ""  # why it was cancelled, if known
     return str(status.get("reason") or "")

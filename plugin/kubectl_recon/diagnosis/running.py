@@ -110,7 +110,7 @@ def well(facts: Facts) -> Answer:
     return Answer(
         "running",
         f"It runs on {job.worker or 'a worker'}: {_progress(facts)}.",
-        details=(f"this attempt began {facts.ago(since)} ago",) if since else (),
+        details=(*((f"this attempt began {facts.ago(since)} ago",) if since else ()), *filter(None, (job.parts,))),
         actions=(f"follow it: kubectl recon watch {job.name}",),
         well=True,
         more={"percent": job.percent, "etaSeconds": job.eta_seconds},

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
+from reconstruction_operator.api.figures import parts_in_words
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.api.verdict import verdict_in
@@ -113,6 +114,7 @@ class Job:
     attempt = _Field(_number, "status", "attempt")  # from 1; 0 before the first
     failures = _Field(_number, "status", "failures")  # failed attempts that count
     worker = _Field(_text, "status", "worker")  # of the current or the last attempt
+    parts = _Field(lambda value: parts_in_words(_mapping(value)), "status", "parts")  # made by several workers
     leg_queue = _Field(_text, "status", "leg", "queue")  # of a leg after the first; with its priority
     failure_reason = _Field(_text, "status", "failure", "reason")  # of the job or its last attempt: TOO_FEW_IMAGES
     failure_message = _Field(_text, "status", "failure", "message")

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page, Route, expect
+from reconstruction_operator.kube import paths
 
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
@@ -413,6 +414,17 @@ def test_every_surface_shows_the_same_verdict_with_its_sentence(
     expect(page.locator(".now .badge")).to_have_text("Succeeded, warning", timeout=WAIT)
     expect(page.locator(".message")).to_contain_text("Warning: 5 of 9 photos were aligned")
     page.screenshot(path=tmp_path / "poor.png", full_page=True)
+
+
+def test_page_and_plugin_show_how_far_the_parts_of_a_job_are(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    name = jobs.create("castle", managedBy="example.com/test")  # so the operator leaves the status
+    status = {"phase": "Running", "worker": "cpu@one", "parts": {"total": 12, "done": 5, "running": 2}}
+    jobs.system.cluster.api.patch(f"{paths.job(jobs.namespace, name)}/status", {"status": status})
+
+    assert "5 of 12 parts made, 2 workers" in Program(jobs.system.cluster.kubeconfig, jobs.namespace)("workers").stdout
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
+    expect(page.locator("dl div", has_text="Parts")).to_contain_text("5 of 12 made, 2 workers", timeout=WAIT)
+    page.screenshot(path=tmp_path / "parts.png", full_page=True)
 
 
 def test_a_job_that_took_too_long_runs_again_without_its_deadline(open_page: Open, jobs: Jobs) -> None:

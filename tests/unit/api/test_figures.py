@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.figures import in_words
+from reconstruction_operator.api.figures import in_words, parts_in_words
 
 PHOTOGRAMMETRY = {
     "registered": "12",
@@ -34,3 +34,16 @@ PHOTOGRAMMETRY = {
 )
 def test_numbers_of_a_result_become_words(quality: dict[str, Any], size: str, expected: str) -> None:
     assert in_words(quality, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({"total": 12, "done": 5, "running": 2}, "5 of 12 parts made, 2 workers"),
+        ({"total": 12, "running": 1}, "0 of 12 parts made"),
+        ({"total": 12, "done": 12, "running": 0}, "12 of 12 parts made"),
+        ({}, ""),
+    ],
+)
+def test_the_parts_of_a_stage_become_words(parts: dict[str, int], expected: str) -> None:
+    assert parts_in_words(parts) == expected

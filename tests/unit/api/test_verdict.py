@@ -34,6 +34,8 @@ def test_the_verdict_on_a_job(phase: str, fields: dict[str, Any], expected: Verd
             "Succeeded. Warning: 5 of 9",
         ),
         ({"verdict": "Fine", "message": "Succeeded: s3://m/x"}, ""),
+        ({"verdict": "Cancelled", "message": "Cancelled: the wrong photos"}, "the wrong photos"),
+        ({"verdict": "Cancelled", "message": "Cancelled"}, ""),
         ({"message": "Waiting for its turn", "reason": "place 20"}, "place 20"),
         ({}, ""),
     ],

@@ -97,6 +97,7 @@ def workers(connection: Connection, how: Format | None) -> int:
             Column("MODEL", lambda job: job.model, drop=2),
             Column("QUEUE", lambda job: job.full_queue, drop=3),
             Column("DONE", lambda job: job.done),
+            Column("PARTS", lambda job: job.parts, drop=4),
             Column("FOR", lambda job: duration_text(seconds_between(job.condition("Running").since, now))),
             Column("STEP", lambda job: job.step, drop=1, cut=True),
         ]
