@@ -37,7 +37,7 @@ class Ended:
     """A job that ended.
 
     Times are those of its status (RFC 3339, UTC). `tenant`: uid of the namespace; empty: unknown. `seconds`: from the
-    start to the end; `cpu_seconds` and `peak_memory_bytes`: of the last attempt. None: unknown.
+    start to the end; `cpu_seconds`, `gpu_seconds` and `peak_memory_bytes`: of the last attempt. None: unknown.
     """
 
     namespace: str
@@ -56,6 +56,7 @@ class Ended:
     worker: str
     seconds: int | None = None
     cpu_seconds: int | None = None
+    gpu_seconds: int | None = None
     peak_memory_bytes: int | None = None
     photos: int | None = None
     photo_bytes: int | None = None
@@ -84,6 +85,7 @@ class Ended:
             worker=_text(status.get("worker")),
             seconds=_seconds(started, ended),
             cpu_seconds=_whole(usage.get("cpuSeconds")),
+            gpu_seconds=_whole(usage.get("gpuSeconds")),
             peak_memory_bytes=_whole(usage.get("peakMemoryBytes")),
             photos=_whole(inputs.get("images")),
             photo_bytes=_whole(inputs.get("bytes")),
@@ -116,6 +118,7 @@ class Total:
     cancelled: int = 0
     seconds: int = 0
     cpu_seconds: int = 0
+    gpu_seconds: int = 0
     photos: int = 0
     result_bytes: int = 0
 
@@ -127,6 +130,7 @@ class Total:
         self.cancelled += job.phase == "Cancelled"
         self.seconds += job.seconds or 0
         self.cpu_seconds += job.cpu_seconds or 0
+        self.gpu_seconds += job.gpu_seconds or 0
         self.photos += job.photos or 0
         self.result_bytes += job.result_bytes or 0
 

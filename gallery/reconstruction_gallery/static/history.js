@@ -12,6 +12,7 @@ const JOBS = [
   ["Phase", (job) => (job.reason ? `${job.phase}: ${job.reason}` : job.phase)],
   ["Took", (job) => optional(job.seconds, seconds), true],
   ["CPU", (job) => optional(job.cpu_seconds, seconds), true],
+  ["GPU", (job) => optional(job.gpu_seconds, seconds), true],
   ["Photos", (job) => optional(job.photos, String), true],
   ["Result", (job) => optional(job.result_bytes, bytes), true],
 ];
@@ -24,6 +25,7 @@ const TOTALS = [
   ["Cancelled", (total) => String(total.cancelled), true],
   ["Took", (total) => seconds(total.seconds), true],
   ["CPU", (total) => seconds(total.cpu_seconds), true],
+  ["GPU", (total) => optional(total.gpu_seconds || null, seconds), true],
 ];
 
 /** Show the history in `main`. Returns a function that closes the view. */
@@ -65,7 +67,9 @@ export function showHistory(main) {
   };
 }
 
-function table(caption, columns, rows) {
+/** Return a table without empty columns. */
+function table(caption, all, rows) {
+  const columns = all.filter(([, text]) => !rows.length || rows.some((row) => text(row)));
   const cell = (tag, [, , number], text) => h(tag, { class: number && "number", scope: tag === "th" && "col" }, text);
   return h("table", { class: "history" }, h("caption", {}, caption),
     h("thead", {}, h("tr", {}, columns.map((column) => cell("th", column, column[0])))),

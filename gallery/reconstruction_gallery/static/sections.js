@@ -35,6 +35,7 @@ export function sections(key, { job, result }) {
     ["Took", status.startTime && status.completionTime && duration(status.startTime, status.completionTime)],
     ...(status.steps ?? []).map((step) => [step.name, seconds(step.seconds ?? 0)]),
     ["CPU", result?.usage?.cpuSeconds && seconds(Math.round(result.usage.cpuSeconds))],
+    ["GPU", result?.usage?.gpuSeconds && seconds(Math.round(result.usage.gpuSeconds))],
     ["Peak memory", result?.usage?.peakMemoryBytes && bytes(result.usage.peakMemoryBytes)],
     ["Resumed from", result?.resumedFrom],
     ["Attempt", status.attempt > 1 && `${status.attempt} (${status.failures ?? 0} failed)`],

@@ -124,6 +124,13 @@ class Usage:
     cpu_seconds: int | None = member(
         None, "Processor time of the model's processes, of all cores together.", unit="seconds", minimum=0
     )
+    gpu_seconds: int | None = member(
+        None,
+        "How long the model's processes held the GPUs of their worker, times the number of GPUs; without helpers.",
+        unit="seconds",
+        minimum=0,
+        absent="the worker has no NVIDIA GPU",
+    )
     peak_memory_bytes: int | None = member(
         None,
         "Largest resident memory of the model's processes together, measured twice a second.",

@@ -132,6 +132,7 @@ class AttemptObserver:
     def _with_help(self, used: ModelUsage) -> Usage:
         return Usage(
             cpu_seconds=round(used.cpu_seconds + self.helped.cpu_seconds),
+            gpu_seconds=None if used.gpu_seconds is None else round(used.gpu_seconds),
             peak_memory_bytes=used.peak_bytes,
             read_bytes=used.read_bytes + self.helped.read_bytes,
             written_bytes=used.written_bytes + self.helped.written_bytes,

@@ -110,7 +110,7 @@ def run_model(
             if watch.peak_bytes:
                 exact = 0.0 if process.exit is None else process.exit.cpu_seconds
                 spent = max(exact, watch.cpu_seconds)
-                used(ModelUsage(spent, watch.peak_bytes, watch.read_bytes, watch.written_bytes))
+                used(ModelUsage(spent, watch.peak_bytes, watch.read_bytes, watch.written_bytes, watch.gpu_seconds))
         result = _judged(outcome, process, f"{model.name} died during {step}", watch.newest_bytes)
         return _with_warnings(model, work, result)
 

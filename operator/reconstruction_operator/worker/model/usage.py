@@ -1,5 +1,5 @@
-"""Resources of a model: the threads that it may use; the memory and CPU time that its processes use, with the worker's
-limit.
+"""Resources of a model: the threads that it may use; the memory, CPU and GPU time that its processes use, with the
+worker's limit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from reconstruction_operator.units import megabytes
 
 _PERIOD_SECONDS = 0.5
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+_DEVICES = Path("/dev")
+_GPU = "nvidia[0-9]*"  # the device file of each NVIDIA GPU that the container may use
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,21 @@ class ModelUsage:
     peak_bytes: int  # resident memory of all processes together
     read_bytes: int = 0  # from files, and from caches of files
     written_bytes: int = 0  # to files
+    gpu_seconds: float | None = None  # for which they held the worker's GPUs, times their number; None: it has none
 
 
 class UsageWatch:
     """Watches a process and all its descendants; measures at most once in each period."""
 
-    def __init__(self, pid: int, limit_bytes: int, title: str, *, period_seconds: float = _PERIOD_SECONDS) -> None:
+    def __init__(
+        self,
+        pid: int,
+        limit_bytes: int,
+        title: str,
+        *,
+        period_seconds: float = _PERIOD_SECONDS,
+        devices: Path = _DEVICES,
+    ) -> None:
         self._period_seconds = period_seconds
         self._limit_bytes = limit_bytes
         self._title = title
@@ -43,9 +54,16 @@ class UsageWatch:
         self.cpu_seconds = 0.0
         self.read_bytes = 0
         self.written_bytes = 0
+        self._began_at = time.monotonic()
+        self._gpus = len(list(devices.glob(_GPU)))
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)
+
+    @property
+    def gpu_seconds(self) -> float | None:
+        """The seconds until now, times the worker's GPUs, which nobody else uses meanwhile; None without a GPU."""
+        return self._gpus * (time.monotonic() - self._began_at) if self._gpus else None
 
     def check(self) -> None:
         """Measure. Raise ModelFailure if the limit is exceeded."""

@@ -27,6 +27,7 @@ _JOBS: tuple[Column[Any], ...] = (
     Column("REASON", lambda job: job["reason"], drop=2),
     Column("TOOK", lambda job: _duration(job["seconds"])),
     Column("CPU", lambda job: _duration(job["cpu_seconds"]), drop=4),
+    Column("GPU", lambda job: _duration(job.get("gpu_seconds")), drop=4),
     Column("PHOTOS", lambda job: _text(job["photos"]), drop=5),
     Column("RESULT", lambda job: _size(job["result_bytes"]), drop=6),
     Column("MODEL", lambda job: job["model"], drop=7),
@@ -40,6 +41,7 @@ _TOTALS: tuple[Column[Any], ...] = (
     Column("CANCELLED", lambda total: _text(total["cancelled"]), drop=2),
     Column("TOOK", lambda total: _duration(total["seconds"])),
     Column("CPU", lambda total: _duration(total["cpu_seconds"])),
+    Column("GPU", lambda total: _duration(total.get("gpu_seconds") or None)),
     Column("PHOTOS", lambda total: _text(total["photos"]), drop=3),
     Column("RESULTS", lambda total: _size(total["result_bytes"]), drop=1),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _MEBIBYTE = 1024**2
 # The child of a child holds the memory; each line that it gets makes it allocate 32 MB more.
 _HOLDER = """
 import sys
+import time
 held = []
 print(flush=True)
 for line in sys.stdin:
@@ -139,3 +141,14 @@ sys.stdin.readline()
         print(file=leader.stdin, flush=True)
     assert 3 * _MEBIBYTE <= watch.read_bytes < 6 * _MEBIBYTE
     assert _MEBIBYTE <= watch.written_bytes < 2 * _MEBIBYTE
+
+
+def test_the_gpus_of_the_worker_are_held_as_long_as_the_model_runs(tmp_path: Path) -> None:
+    assert UsageWatch(os.getpid(), 0, "splats", devices=tmp_path).gpu_seconds is None
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    watch, began = UsageWatch(os.getpid(), 0, "splats", devices=tmp_path), time.monotonic()
+    time.sleep(0.1)
+    held = watch.gpu_seconds
+    assert held is not None
+    assert 0.2 <= held <= 2 * (time.monotonic() - began + 0.1)

@@ -30,7 +30,7 @@ def body(name: str = "statue", *, ended: str = "2026-03-09T12:01:30Z", phase: st
             "completionTime": ended,
             "attempt": 2,
             "worker": "w@1",
-            "usage": {"cpuSeconds": 70, "peakMemoryBytes": 1 << 30},
+            "usage": {"cpuSeconds": 70, "gpuSeconds": 30, "peakMemoryBytes": 1 << 30},
             "inputs": {"images": 12, "bytes": 5_000},
             "outputs": {"bytes": 900},
         },
@@ -71,6 +71,7 @@ def test_a_line_says_what_ran_how_it_ended_how_long_and_of_what_size() -> None:
         worker="w@1",
         seconds=90,
         cpu_seconds=70,
+        gpu_seconds=30,
         peak_memory_bytes=1 << 30,
         photos=12,
         photo_bytes=5_000,
@@ -158,6 +159,6 @@ def test_totals_are_by_namespace_and_month() -> None:
     jobs = [job("a"), job("b", phase="Failed"), job("c", ended="2026-02-01T00:00:00Z", phase="Cancelled")]
 
     assert totals(jobs) == [
-        Total("maps", "2026-03", 2, 1, 1, 0, 180, 140, 24, 1800),
-        Total("maps", "2026-02", 1, 0, 0, 1, jobs[2].seconds or 0, 70, 12, 900),
+        Total("maps", "2026-03", 2, 1, 1, 0, 180, 140, 60, 24, 1800),
+        Total("maps", "2026-02", 1, 0, 0, 1, jobs[2].seconds or 0, 70, 30, 12, 900),
     ]
