@@ -30,14 +30,24 @@ def _steps(**seconds: int) -> tuple[StepTime, ...]:
     return tuple(StepTime(name, each) for name, each in seconds.items())
 
 
+def _usage(*, cpu: int, peak: int, read: int, written: int, gpu: int | None = None) -> Usage:
+    return Usage(cpu_seconds=cpu, gpu_seconds=gpu, peak_memory_bytes=peak, read_bytes=read, written_bytes=written)
+
+
 def test_steps_and_usage_of_legs_add_up_and_the_largest_peak_of_memory_counts() -> None:
-    first = Findings(steps=_steps(load=5, run=30), usage=Usage(50, 9_000, 100, 10))
-    second = Findings(inputs=Inputs(12, 1), steps=_steps(load=4, run=20, finish=1), usage=Usage(8, 4_000, 7, 3))
+    first = Findings(steps=_steps(load=5, run=30), usage=_usage(cpu=50, peak=9_000, read=100, written=10))
+    second = Findings(
+        inputs=Inputs(12, 1),
+        steps=_steps(load=4, run=20, finish=1),
+        usage=_usage(cpu=8, gpu=20, peak=4_000, read=7, written=3),
+    )
 
     both = second.after(first)
 
     assert both == Findings(
-        inputs=Inputs(12, 1), steps=_steps(load=9, run=50, finish=1), usage=Usage(58, 9_000, 107, 13)
+        inputs=Inputs(12, 1),
+        steps=_steps(load=9, run=50, finish=1),
+        usage=_usage(cpu=58, gpu=20, peak=9_000, read=107, written=13),
     )
     assert both.after(Findings()) == both
 
@@ -46,8 +56,13 @@ def test_steps_and_usage_of_legs_add_up_and_the_largest_peak_of_memory_counts() 
     ("first", "second", "total"),
     [
         pytest.param(None, None, None, id="not-measured"),
-        pytest.param(Usage(50), None, Usage(50), id="the-second-not-yet"),
-        pytest.param(Usage(50, read_bytes=0), Usage(1, 2), Usage(51, 2, 0), id="parts-of-it"),
+        pytest.param(Usage(cpu_seconds=50), None, Usage(cpu_seconds=50), id="the-second-not-yet"),
+        pytest.param(
+            Usage(cpu_seconds=50, read_bytes=0),
+            Usage(cpu_seconds=1, peak_memory_bytes=2),
+            Usage(cpu_seconds=51, peak_memory_bytes=2, read_bytes=0),
+            id="parts-of-it",
+        ),
     ],
 )
 def test_what_one_leg_did_not_measure_is_that_of_the_other(

@@ -21,7 +21,7 @@ MANIFEST = Manifest(
     findings=Findings(
         inputs=Inputs(30, 5_000),
         steps=(StepTime("Loading input files", 1), StepTime("Preprocessing images", 10)),
-        usage=Usage(42, 1 << 30),
+        usage=Usage(cpu_seconds=42, peak_memory_bytes=1 << 30),
         quality={"faces": "1200"},
         warning="11 of 16 photos were aligned",
         size="1.2 x 0.8 x 0.4 m",

@@ -31,7 +31,7 @@ FULL = End(
     findings=Findings(
         inputs=Inputs(images=2, bytes=10),
         steps=(StepTime("Loading input files", 12), StepTime("Preprocessing images", 0)),
-        usage=Usage(340, 1 << 30, 5, 6),
+        usage=Usage(cpu_seconds=340, gpu_seconds=7, peak_memory_bytes=1 << 30, read_bytes=5, written_bytes=6),
         quality={"faces": "120"},
         warning="11 of 16 photos were aligned",
         resumed_from="matches of attempt 1",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.meshes import Caster, Mesh
@@ -97,7 +98,7 @@ def test_a_texture_does_not_depend_on_the_order_in_which_threads_add_photos(
             function(item)
 
     forwards, _ = texture.bake(result.atlas, photographs, paint, threads=1, progress=QUIET)
-    monkeypatch.setattr(texture.parallel, "each", backwards)
+    monkeypatch.setattr(parallel, "each", backwards)
     again, _ = texture.bake(result.atlas, photographs, paint, threads=1, progress=QUIET)
     assert (again == forwards).all()
 
