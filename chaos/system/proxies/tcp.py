@@ -70,10 +70,14 @@ class TcpProxy(Proxy):
         self._open |= {writer, back}
         try:
             await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+            for stream in (writer, back):
+                stream.close()
+                with contextlib.suppress(OSError):
+                    await stream.wait_closed()
         finally:
             self._open -= {writer, back}
             for stream in (writer, back):
-                stream.close()
+                stream.transport.abort()  # a stream whose data nobody takes would never close
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
