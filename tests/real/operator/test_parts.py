@@ -126,6 +126,7 @@ def test_after_a_killed_run_the_next_attempt_finds_the_finished_parts(jobs: Jobs
     wait_clean(jobs, name, system)
 
 
+@pytest.mark.release  # two minutes; `make test` kills a helper and a run
 @pytest.mark.timeout(600)
 def test_ten_kills_cost_one_part_for_each_worker_that_they_stop(
     jobs: Jobs, notes: Path, start_system: SharedSystems
