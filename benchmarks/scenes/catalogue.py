@@ -5,10 +5,10 @@ A scene is a folder of photos with the truth: the mesh and the positions of the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,10 @@ _CUT = 96  # px: the left tenth of a photo
 _HELD_OUT = 4  # photos of a ring
 _GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
 _UP = np.array([0.0, 0.0, 1.0])
+_NORTH = np.array([0.0, 1.0, 0.0])
+_DISC = 0.9  # reach of the turntable
+_STREETS = (26.0, 22.0)  # m between the middles of houses, in each direction
+_FLIGHT_HEIGHT, _FORWARD, _SIDEWARD = 36.0, 7.0, 9.0  # m: of a drone, and between its photos, along and across
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,10 +48,12 @@ class Scene:
     cameras: Sequence[Camera]
     held_out: Sequence[Camera] = ()  # of photos that are compared with the result, and not part of its input
     at: Callable[[Doubles], list[Camera]] | None = None  # the cameras of its ring at angles in radians
+    in_studio: bool = False  # as `rendering.Subject`
 
     def painted(self) -> rendering.Subject:
         """Return the subject on its ground, to be rendered."""
-        return rendering.Subject.of(shapes.joined(self.subject, shapes.ground(self.reach)), self.paint)
+        whole = shapes.joined(self.subject, shapes.ground(self.reach))
+        return rendering.Subject.of(whole, self.paint, in_studio=self.in_studio)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -117,6 +123,31 @@ def room(count: int) -> Scene:
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
 
 
+def turntable(count: int) -> Scene:
+    """Return the bunny on a disc that turns once before a black cloth, while the camera takes `count` photos."""
+    scene = orbit(count)
+    angles = 2 * np.pi * np.arange(count) / count
+    target = np.array([0.0, 0.0, _BUNNY_AIM_HEIGHT])
+    elevation = np.radians(_ELEVATION_DEG)
+    around = np.stack([np.cos(angles), np.sin(angles), np.full(count, np.tan(elevation))], axis=1)
+    directions = around * np.cos(elevation)
+    cameras = [photographer(target + _BUNNY_DISTANCE * direction, target) for direction in directions]
+    return replace(scene, reach=_DISC, cameras=cameras, at=None, in_studio=True)
+
+
+def block(lines: int, each: int) -> Scene:
+    """Return four houses with the photos of a drone above them, which looks straight down: `lines` of `each` photos."""
+    places = [(side * _STREETS[0] / 2, along * _STREETS[1] / 2) for side in (-1, 1) for along in (-1, 1)]
+    houses = functools.reduce(shapes.joined, [shapes.moved(shapes.house(), place) for place in places])
+    cameras = []
+    for line in range(lines):
+        for number in range(each):
+            ahead = number if line % 2 == 0 else each - 1 - number
+            below = np.array([(line - (lines - 1) / 2) * _SIDEWARD, (ahead - (each - 1) / 2) * _FORWARD, 0.0])
+            cameras.append(photographer(below + _FLIGHT_HEIGHT * _UP, below, up=_NORTH))
+    return Scene(houses, 80.0, Paint(size=2.0, finest=_FLIGHT_HEIGHT / _FOCAL * 2), cameras)
+
+
 SCENES: Mapping[str, Callable[[], Scene]] = {
     "bunny-12": lambda: orbit(12),
     "bunny-24": lambda: orbit(24),
@@ -125,6 +156,8 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "off-centre-24": lambda: off_centre(24),
     "house-24": lambda: flight(24),
     "room-36": lambda: room(36),
+    "turntable-300": lambda: turntable(300),
+    "block-56": lambda: block(7, 8),
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
     "walk-500": lambda: walk(500),
@@ -160,7 +193,7 @@ def read_truth(folder: Path) -> Truth:
 
 
 def _ring(subject: Mesh, reach: float, size: float, count: int, distance: float, *, aim_height: float) -> Scene:
-    at = partial(_around, distance, aim_height)
+    at = functools.partial(_around, distance, aim_height)
     paint = Paint(size=size, finest=distance / _FOCAL * 2)
     angles = 2 * np.pi * np.arange(count) / count
     between = angles + np.pi / count
@@ -177,9 +210,9 @@ def _around(distance: float, aim_height: float, angles: Doubles) -> list[Camera]
     return [photographer(target + distance * direction, target) for direction in directions]
 
 
-def photographer(eye: Doubles, target: Doubles) -> Camera:
-    """Return a camera of the scenes, held level at `eye`, with `target` (3,) in the middle of its photo."""
-    square = looking_at(eye, target, _UP, focal=_FOCAL, size=_WIDTH)
+def photographer(eye: Doubles, target: Doubles, up: Doubles = _UP) -> Camera:
+    """Return a camera of the scenes at `eye`, with `target` (3,) in the middle of its photo, and `up` upwards."""
+    square = looking_at(eye, target, up, focal=_FOCAL, size=_WIDTH)
     return rendering.part(square, 0, (_WIDTH - _HEIGHT) // 2, _WIDTH, _HEIGHT)
 
 

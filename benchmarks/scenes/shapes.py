@@ -91,6 +91,11 @@ def outline(distance: float, count: int) -> Doubles:
     return np.stack([np.interp(wanted, passed, curve[:, axis]) for axis in range(2)], axis=1)
 
 
+def moved(mesh: Mesh, place: tuple[float, float]) -> Mesh:
+    """Return the mesh `place` farther along x and y."""
+    return Mesh(mesh.vertices + np.array([*place, 0.0]), mesh.faces)
+
+
 def joined(first: Mesh, second: Mesh) -> Mesh:
     """Return both as one mesh, with the faces of `first` first."""
     return Mesh(
