@@ -33,7 +33,7 @@ _HELD_OUT = 4  # photos of a ring
 _GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
 _UP = np.array([0.0, 0.0, 1.0])
 _NORTH = np.array([0.0, 1.0, 0.0])
-_DISC = 0.9  # reach of the turntable
+_PLATE = 0.9  # reach of the turntable
 _STREETS = (26.0, 22.0)  # m between the middles of houses, in each direction
 _FLIGHT_HEIGHT, _FORWARD, _SIDEWARD = 36.0, 7.0, 9.0  # m: of a drone, and between its photos, along and across
 
@@ -124,15 +124,10 @@ def room(count: int) -> Scene:
 
 
 def turntable(count: int) -> Scene:
-    """Return the bunny on a disc that turns once before a black cloth, while the camera takes `count` photos."""
-    scene = orbit(count)
+    """Return the bunny on a plate that turns once before a black cloth, while the camera takes `count` photos."""
     angles = 2 * np.pi * np.arange(count) / count
-    target = np.array([0.0, 0.0, _BUNNY_AIM_HEIGHT])
-    elevation = np.radians(_ELEVATION_DEG)
-    around = np.stack([np.cos(angles), np.sin(angles), np.full(count, np.tan(elevation))], axis=1)
-    directions = around * np.cos(elevation)
-    cameras = [photographer(target + _BUNNY_DISTANCE * direction, target) for direction in directions]
-    return replace(scene, reach=_DISC, cameras=cameras, at=None, in_studio=True)
+    cameras = _around(_BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT, angles, swing_deg=0.0)
+    return replace(orbit(count), reach=_PLATE, cameras=cameras, at=None, in_studio=True)
 
 
 def block(lines: int, each: int) -> Scene:
@@ -200,9 +195,9 @@ def _ring(subject: Mesh, reach: float, size: float, count: int, distance: float,
     return Scene(subject, reach, paint, at(angles), at(between)[:: count // _HELD_OUT], at)
 
 
-def _around(distance: float, aim_height: float, angles: Doubles) -> list[Camera]:
-    """Return cameras at these angles of a ring that rises and falls three times."""
-    elevations = np.radians(_ELEVATION_DEG + _SWING_DEG * np.sin(3 * angles + 1.0))
+def _around(distance: float, aim_height: float, angles: Doubles, *, swing_deg: float = _SWING_DEG) -> list[Camera]:
+    """Return cameras at these angles of a ring that rises and falls three times, by `swing_deg`."""
+    elevations = np.radians(_ELEVATION_DEG + swing_deg * np.sin(3 * angles + 1.0))
     directions = np.stack(
         [np.cos(angles) * np.cos(elevations), np.sin(angles) * np.cos(elevations), np.sin(elevations)], axis=1
     )

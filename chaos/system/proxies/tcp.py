@@ -77,7 +77,7 @@ class TcpProxy(Proxy):
         finally:
             self._open -= {writer, back}
             for stream in (writer, back):
-                stream.transport.abort()  # a stream whose data nobody takes would never close
+                stream.transport.abort()  # a transport with unsent data stays open otherwise
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
