@@ -13,6 +13,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _LAG_PERIOD_SECONDS: Final = 0.5
+_CANCEL_SECONDS: Final = 0.5
 
 
 class Supervisor:
@@ -31,13 +32,22 @@ class Supervisor:
         task.add_done_callback(self._ended)
 
     async def stop(self, *names: str) -> None:
-        """Cancel the tasks with these names, or all tasks, and wait until they have ended."""
-        ending = [task for task in self._tasks if not names or task.get_name() in names]
+        """Cancel the tasks with these names, or all tasks, and wait until they have ended.
+
+        A task that goes on is cancelled again: `asyncio.wait_for`, in which redis-py sends each command, loses a
+        cancellation that comes while its work completes (Python 3.11; https://github.com/python/cpython/issues/86296).
+        """
+        ending = {task for task in self._tasks if not names or task.get_name() in names}
+        self._tasks = [task for task in self._tasks if task not in ending]
         for task in ending:
             task.remove_done_callback(self._ended)
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
-        self._tasks = [task for task in self._tasks if task not in ending]
+        while ending:
+            for task in ending:
+                task.cancel()
+            _, ending = await asyncio.wait(ending, timeout=_CANCEL_SECONDS)
+            if ending:
+                going = ", ".join(sorted(task.get_name() for task in ending))
+                _log.warning("Running %.1f s after a cancellation, so cancelled again: %s", _CANCEL_SECONDS, going)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

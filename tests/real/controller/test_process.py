@@ -39,7 +39,7 @@ def test_a_clean_stop_ends_by_itself(system: System, jobs: Jobs) -> None:
     process = system.start_operator()
     jobs.wait_phase(jobs.create(), "Pending")
 
-    assert _stopped(process) == 0
+    assert _stopped(process) == 0, process.log_end()
 
     log = process.log.read_text()
     assert log.rstrip().endswith("Stopped")
@@ -53,7 +53,7 @@ def test_a_clean_stop_works_without_redis_and_the_api_server(system: System, job
     system.redis.kill()
     cluster.kill_apiserver()
 
-    assert _stopped(process) == 0
+    assert _stopped(process) == 0, process.log_end()
     assert process.log_end().endswith("Stopped")
 
 

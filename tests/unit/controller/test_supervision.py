@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -58,6 +59,27 @@ async def test_stop_waits_for_all_tasks_and_reports_no_crash() -> None:
     assert sorted(ended) == ["first", "second"]
     assert supervisor.crashed == {}
     assert not supervisor.stopping.is_set()
+
+
+async def test_stop_cancels_a_task_that_lost_its_first_cancellation_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `asyncio.wait_for` of Python 3.11, whose work completes as the task is cancelled."""
+    monkeypatch.setattr(supervision, "_CANCEL_SECONDS", 0.01)
+
+    async def work() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    supervisor = Supervisor(asyncio.Event())
+    supervisor.start("heartbeats", work())
+    await asyncio.sleep(0)
+
+    await asyncio.wait_for(supervisor.stop(), 10)
+
+    assert "cancelled again: heartbeats" in caplog.text
+    assert supervisor.crashed == {}
 
 
 async def test_the_lag_of_a_blocked_event_loop_is_measured() -> None:
