@@ -174,7 +174,11 @@ def placed(
 
 def _warning(run: Run, sparse: SparseModel, measured: markers.Scale | None) -> str:
     """Return what reduces the quality of the result; empty if nothing does."""
-    texts = [acceptance.warning(sparse, run.sources), scale_warning(measured) if run.settings.marker_size else ""]
+    texts = [
+        acceptance.warning(sparse, run.sources),
+        acceptance.focal_warning(sparse) if any(photo.focal_px is None for photo in run.prepared) else "",
+        scale_warning(measured) if run.settings.marker_size else "",
+    ]
     return "; ".join(filter(None, texts))
 
 

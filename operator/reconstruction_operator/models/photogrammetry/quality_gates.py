@@ -60,6 +60,14 @@ ANGLE_DEG: Final = Gate(
     "NO_PARALLAX",
     "the camera moved too little for its distance, so depth is mostly noise",
 )
+AXES_DEG: Final = Gate(
+    "angle in degrees between the optical axes and their mean, root mean square, if a photo has no focal length in "
+    "its EXIF data",
+    3.0,
+    "",
+    "the result gets a warning: photos with parallel axes do not show the focal length, so depths or heights may be "
+    "stretched",
+)
 DENSE_POINTS: Final = Gate(
     "points of the surface on which the photos agree", 2000, "NO_DENSE_SURFACE", "shiny, transparent or plain surfaces"
 )

@@ -105,6 +105,20 @@ def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
     return "; ".join(filter(None, [text, _apart(model.left_out, sources), _out(model.left_out, sources)]))
 
 
+def focal_warning(model: SparseModel) -> str:
+    """Return a warning that photos without a focal length in EXIF do not determine it; empty if they do.
+
+    Photos with parallel optical axes fit any focal length: with twice the focal length, everything is twice as far, and
+    twice as deep (Hartley and Zisserman 2004, section 19.5, on critical motions of self-calibration).
+    """
+    if axes_spread_deg(model) >= quality_gates.AXES_DEG.limit:
+        return ""
+    return (
+        "all photos look in the same direction and have no focal length in EXIF, so depths or heights may be stretched: "
+        "add photos that look from the side, or use the camera's original files"
+    )
+
+
 def _apart(left_out: Sequence[LeftOut], sources: Mapping[str, str], most: int = _MOST_NAMES) -> str:
     """Return which of `left_out` show another object, with at most that many names; empty if none does."""
     apart = [photo for photo in left_out if photo.why is Why.APART]
@@ -160,6 +174,14 @@ def median_angle_deg(model: SparseModel) -> float:
         aside = np.degrees(np.arccos(np.clip((sight * middle[seen]).sum(axis=1), -1.0, 1.0)))
         widest[seen] = np.maximum(widest[seen], 2 * aside)
     return float(np.median(widest))
+
+
+def axes_spread_deg(model: SparseModel) -> float:
+    """Return the angle between the optical axes and their mean direction, as the root mean square over the photos."""
+    axes = np.array([photo.camera.rotation[2] for photo in model.photos])
+    middle = axes.mean(axis=0) / max(float(np.linalg.norm(axes.mean(axis=0))), np.finfo(float).tiny)
+    angles = np.degrees(np.arccos(np.clip(axes @ middle, -1.0, 1.0)))
+    return float(np.sqrt((angles**2).mean()))
 
 
 def _stretch(first: pycolmap.Camera, second: pycolmap.Camera, homography: Doubles, scale: float | None) -> float:

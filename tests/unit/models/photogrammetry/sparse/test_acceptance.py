@@ -91,6 +91,23 @@ def test_one_photo_left_out_of_many_gives_no_warning() -> None:
     assert acceptance.warning(model(39), {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(40)}) == ""
 
 
+@pytest.mark.parametrize(
+    ("sparse", "expected"),
+    [
+        pytest.param(model(10, spread_deg=60.0), "", id="all-around"),
+        pytest.param(model(10, spread_deg=15.0), "", id="from-a-few-sides"),
+        pytest.param(
+            model(10, spread_deg=5.0),
+            "all photos look in the same direction and have no focal length in EXIF, so depths or heights may be "
+            "stretched: add photos that look from the side, or use the camera's original files",
+            id="one-direction",
+        ),
+    ],
+)
+def test_photos_with_parallel_axes_give_a_warning(sparse: SparseModel, expected: str) -> None:
+    assert acceptance.focal_warning(sparse) == expected
+
+
 LONG = {name: f"a-photo-with-quite-a-long-name-{name}" for name in SOURCES}
 BOTH = replace(model(9, left_out=7), left_out=(*model(9, left_out=5).left_out, LeftOut("0015.jpg", Why.APART)))
 
