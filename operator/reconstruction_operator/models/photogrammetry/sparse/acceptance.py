@@ -114,8 +114,8 @@ def focal_warning(model: SparseModel) -> str:
     if axes_spread_deg(model) >= quality_gates.AXES_DEG.limit:
         return ""
     return (
-        "all photos look in the same direction and have no focal length in EXIF, so depths or heights may be stretched: "
-        "add photos that look from the side, or use the camera's original files"
+        "all photos look in the same direction, and not all have a focal length in EXIF, so depths or heights may be "
+        "stretched: add photos that look from the side, or use the camera's original files"
     )
 
 

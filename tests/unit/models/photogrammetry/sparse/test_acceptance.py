@@ -98,8 +98,8 @@ def test_one_photo_left_out_of_many_gives_no_warning() -> None:
         pytest.param(model(10, spread_deg=15.0), "", id="from-a-few-sides"),
         pytest.param(
             model(10, spread_deg=5.0),
-            "all photos look in the same direction and have no focal length in EXIF, so depths or heights may be "
-            "stretched: add photos that look from the side, or use the camera's original files",
+            "all photos look in the same direction, and not all have a focal length in EXIF, so depths or heights may "
+            "be stretched: add photos that look from the side, or use the camera's original files",
             id="one-direction",
         ),
     ],
