@@ -142,7 +142,7 @@ def _explain(
     display.detail(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
     viewer = [places.shown(RECON), "open", places.shown(places.result(taken.job))]
     if ready.gallery:
-        account = ["--account", gallery.USER, "--kubeconfig", kubectl.kubeconfig]
+        account = ["--account", gallery.USER, "--write", "--kubeconfig", kubectl.kubeconfig]
         viewer[2:] = [taken.job, "--gallery", ready.gallery, *account]
     if ready.gallery:
         if failure:

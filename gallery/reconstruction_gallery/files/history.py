@@ -48,7 +48,7 @@ class Ended:
     queue: str
     phase: str
     verdict: str
-    reason: str  # of the failure; empty: none
+    reason: str  # of the failure, or the user's of the cancel; empty: none
     created: str
     started: str
     ended: str
@@ -77,7 +77,7 @@ class Ended:
             queue=_text(spec.get("queue")),
             phase=_text(status.get("phase")),
             verdict=_text(verdict_in(status)),
-            reason=_text((status.get("failure") or {}).get("reason")),
+            reason=_reason(spec, status),
             created=_text(metadata.get("creationTimestamp")),
             started=started,
             ended=ended,
@@ -100,6 +100,12 @@ class Ended:
             return cls(**{name: content[name] for name in NAMES if name in content})
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
+
+
+def _reason(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    if status.get("phase") == "Cancelled":
+        return _text(spec.get("cancelReason"))
+    return _text((status.get("failure") or {}).get("reason"))
 
 
 NAMES: Final = tuple(field.name for field in fields(Ended))

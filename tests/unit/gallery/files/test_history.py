@@ -79,6 +79,14 @@ def test_a_line_says_what_ran_how_it_ended_how_long_and_of_what_size() -> None:
     )
 
 
+@pytest.mark.parametrize(("phase", "reason"), [("Cancelled", "wrong photos"), ("Succeeded", "")])
+def test_a_cancelled_job_has_the_reason_of_its_user(phase: str, reason: str) -> None:
+    cancelled = body(phase=phase)
+    cancelled["spec"]["cancelReason"] = "wrong photos"
+
+    assert Ended.of(cancelled, "tenant").reason == reason
+
+
 def test_a_job_that_never_ran_has_no_duration() -> None:
     ended = Ended.of({"metadata": {}, "spec": None, "status": {"completionTime": "2026-03-09T12:00:00Z"}}, "")
 
