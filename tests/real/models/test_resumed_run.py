@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from reconstruction_operator.models.interface import StageElsewhere, StageFolder
-from reconstruction_operator.models.photogrammetry import pipeline
+from reconstruction_operator.models.photogrammetry import kept
 from reconstruction_operator.models.photogrammetry.parameters import STAGE_NAMES
 
 from tests.support.paths import DATA
@@ -107,5 +107,5 @@ def test_runs_in_other_numbers_of_threads_make_the_same_mesh(
     assert two.result is not None
     assert other.result is not None
     assert other.result.stages == two.result.stages
-    assert list(two.result.stages) == list(pipeline.NAMES)
+    assert list(two.result.stages) == list(kept.NAMES)
     assert digests(other) == digests(two)

@@ -1,7 +1,8 @@
 """Photogrammetry on a CPU: overlapping photos of one object in, a coloured and a textured mesh with previews and a
 report out.
 
-`pipeline` runs the stages in order, the last of them in `finishing`; `run` has what they hand on:
+`pipeline` runs the stages in order, the first of them in `aligning`, the last in `finishing`; `kept` has the names of
+those that are kept, and `run` what they hand on:
 
 - `input`: `photos`, `metadata`, `backgrounds` -> upright RGB files of bounded size, from photos as cameras write them
 - `sparse`: `features`, `pairs`, `registration`, `mapping`, `acceptance` -> camera poses and a sparse cloud

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, Placement, StageFolder, Step, Work
-from reconstruction_operator.models.photogrammetry import finishing, pipeline
+from reconstruction_operator.models.photogrammetry import aligning, finishing, kept, pipeline
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, DepthSource, DepthTask, Write
@@ -176,13 +176,13 @@ class Filling:
         raise KeyboardInterrupt
 
     def run(self, match: Callable[[object], None] | None = None) -> list[str]:
-        pipeline.fill_database(self.stages, self.database, {}, extract=self.extract, match=match or self.match)
+        aligning.fill_database(self.stages, self.database, {}, extract=self.extract, match=match or self.match)
         with pycolmap.Database.open(self.database) as opened:
             assert len(opened.read_all_cameras()) == 2  # features and matches
         return self.made
 
 
-def kept(folder: StageFolder) -> list[str]:
+def names_in(folder: StageFolder) -> list[str]:
     return sorted(path.name.partition("~")[0] for path in folder.path.iterdir())
 
 
@@ -190,9 +190,9 @@ def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: P
     first = Filling(tmp_path / "first", folder)
     with pytest.raises(KeyboardInterrupt):
         first.run(first.killed)
-    assert kept(folder) == ["features"]
+    assert names_in(folder) == ["features"]
     assert Filling(tmp_path / "second", folder).run() == ["matches"]
-    assert kept(folder) == ["matches"]
+    assert names_in(folder) == ["matches"]
     assert Filling(tmp_path / "third", folder).run() == []
 
 
@@ -201,7 +201,7 @@ def test_a_stage_that_cannot_be_written_keeps_the_previous_one(tmp_path: Path, f
     Filling(tmp_path / "first", whole).run()
     stage_bytes = sum(file.stat().st_size for file in whole.path.rglob("*") if file.is_file())
     Filling(tmp_path / "second", StageFolder(folder.path, folder.key, 1, max_bytes=stage_bytes * 3 // 2)).run()
-    assert kept(folder) == ["features"]
+    assert names_in(folder) == ["features"]
 
 
 def test_a_stage_that_cannot_be_written_does_not_fail_the_run(tmp_path: Path) -> None:
@@ -212,8 +212,8 @@ def test_a_stage_that_cannot_be_written_does_not_fail_the_run(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"textureSize": 512, "faces": 5000, "compress": True, "obj": True}, list(pipeline.NAMES)),
-        ({"crop": False}, list(pipeline.NAMES[: pipeline.NAMES.index("surface-points")])),
+        ({"textureSize": 512, "faces": 5000, "compress": True, "obj": True}, list(kept.NAMES)),
+        ({"crop": False}, list(kept.NAMES[: kept.NAMES.index("surface-points")])),
         ({"seed": 1}, ["photos", "features"]),
         ({"maxImageSize": 1000}, []),
     ],
@@ -223,11 +223,11 @@ def test_a_stage_serves_runs_that_differ_only_in_what_it_does_not_read(
 ) -> None:
     def stages(parameters: dict[str, object]) -> Stages:
         work = Work((), tmp_path, tmp_path, parameters, 1, folder)
-        return pipeline.stages_of(work, settings({"quality": "fast"} | parameters))
+        return kept.stages_of(work, settings({"quality": "fast"} | parameters))
 
-    for name in pipeline.NAMES:
+    for name in kept.NAMES:
         stages({}).seal(name, stages({}).begin(name))
-    assert [name for name in pipeline.NAMES if stages(changed).find(name) is not None] == expected
+    assert [name for name in kept.NAMES if stages(changed).find(name) is not None] == expected
 
 
 def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
@@ -237,9 +237,9 @@ def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: 
     exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 58.68), 3: "E", 4: (13.0, 22.0, 39.72), 6: 71.5})
     Image.new("RGB", (60, 40), "red").save(source, exif=exif)
     work = Work((Photo(source, 60, 40, 1),), tmp_path, tmp_path, {}, 1)
-    first, _ = pipeline.prepared_photos(Stages(folder), work, 30, QUIET)
+    first, _ = aligning.prepared_photos(Stages(folder), work, 30, QUIET)
     source.unlink()
-    second, files = pipeline.prepared_photos(Stages(folder), work, 30, QUIET)
+    second, files = aligning.prepared_photos(Stages(folder), work, 30, QUIET)
     assert second == first
     assert second[0].place is not None
     with Image.open(files / second[0].name) as image:
@@ -254,14 +254,14 @@ def test_a_resumed_run_reports_its_stage(folder: StageFolder) -> None:
 
     timetable = Timetable(report, lambda _: dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
     work = Work((), folder.path, folder.path, {}, 1)
-    pipeline.announce(Stages(folder), timetable, work)
+    kept.announce(Stages(folder), timetable, work)
     assert heard == []
-    for name in (pipeline.SPARSE, pipeline.DEPTHS):
+    for name in (kept.SPARSE, kept.DEPTHS):
         stages = Stages(folder)
-        if name == pipeline.DEPTHS:
-            stages.rest_on(pipeline.SPARSE)
+        if name == kept.DEPTHS:
+            stages.rest_on(kept.SPARSE)
         stages.seal(name, stages.begin(name))
-    pipeline.announce(Stages(folder), timetable, work)
+    kept.announce(Stages(folder), timetable, work)
     resumed = "depth-maps of attempt 1"
     assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {resumed}", resumed)]
 
@@ -279,8 +279,8 @@ def test_a_photo_that_another_run_has_prepared_is_not_decoded_again(tmp_path: Pa
     def run(key: str, *photos: Photo) -> tuple[list[PreparedPhoto], Path]:
         stages = Stages(replace(folder, key=key, family="model", job_id=key, job=key))
         work = Work(photos, tmp_path, tmp_path, {}, 1)
-        pipeline.announce(stages, Timetable(report, lambda _: dict.fromkeys(Stage, 1.0)), work)
-        return pipeline.prepared_photos(stages, work, 30, QUIET)
+        kept.announce(stages, Timetable(report, lambda _: dict.fromkeys(Stage, 1.0)), work)
+        return aligning.prepared_photos(stages, work, 30, QUIET)
 
     old = photo("b.png", "red")
     (first,), files = run("first", old)
