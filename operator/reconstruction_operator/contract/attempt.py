@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
-from reconstruction_operator.api.status import Inputs, Parts, StepTime, Usage
+from reconstruction_operator.api.attempt_status import Inputs, Parts, StepTime, Usage
 from reconstruction_operator.contract.assessment import Assessment
 
 

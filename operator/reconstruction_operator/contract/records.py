@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Leg, Outputs, ReusedFrom
+from reconstruction_operator.api.status import Outputs, ReusedFrom
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 

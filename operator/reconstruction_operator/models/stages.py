@@ -20,15 +20,11 @@ to the one that it helps with, and neither makes nor deletes one.
 A stage may be for the workers of another queue. After the stage before it is sealed, the run ends there by
 StageElsewhere, and continues from that stage on the other worker.
 
-A pipeline of functions keeps what they make by `stage` and `stage_folder`:
-
-    @stage("sparse-model", write, read)
-    def aligned(run: Run) -> SparseModel: ...
+A pipeline of functions keeps what they make by the decorators of `stage_functions`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -36,18 +32,16 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from reconstruction_operator.models import seals
 from reconstruction_operator.models.interface import HelpOver, Parts, StageElsewhere, StageFolder, Work
+from reconstruction_operator.models.stage_store import StageStore, delete
 
 _KEY_CHARS = 32
-_RANDOM_CHARS = 8
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 logger = logging.getLogger(__name__)
@@ -78,6 +72,7 @@ class Stages:
         helps: str = "",
     ) -> None:
         self._folder = folder
+        self._store = StageStore(folder)
         self._reads = reads
         self._follows = follows
         self.parts = parts  # other workers that help; None: this run makes all stages itself
@@ -157,11 +152,11 @@ class Stages:
         if not os.path.lexists(path):
             return None
         seal = seals.read(path)
-        maker = None if seal is None else self._maker_in(seal)
+        maker = None if seal is None else self._store.maker_in(seal)
         if seal is None or maker is None:
             logger.warning("stage %s is not used: it is incomplete", name)
             if not self.helps:
-                _delete(path)
+                delete(path)
             return None
         # Those of stages before it that it has replaced, or that stayed with another leg, are in its seal alone
         self._digests = {**seals.earlier(seal), **self._digests, name: seals.content_digest(seals.files_of(seal))}
@@ -174,7 +169,7 @@ class Stages:
         for path in sorted(self._folder.path.glob(f"{_checked(name)}~*")):
             seal = seals.read(path) if path != own else None
             if seal is not None and self._folder.family and seal.get("kin") == self._kin(name):
-                return SealedStage(name, path, self._maker_in(seal) or "")
+                return SealedStage(name, path, self._store.maker_in(seal) or "")
         return None
 
     def rest_on(self, name: str) -> None:
@@ -188,11 +183,7 @@ class Stages:
 
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
-        # Without `parents`: if a parent folder is missing, another run has moved it away.
-        self._folder.path.mkdir(exist_ok=True)
-        path = self._folder.path / f".{_checked(name)}-{uuid.uuid4().hex[:_RANDOM_CHARS]}"
-        path.mkdir()
-        return path
+        return self._store.begin(_checked(name))
 
     def seal(self, name: str, written: Path) -> Path:
         """Seal the folder that `begin` has made; return the new path of the folder. Waits for the disk.
@@ -206,25 +197,17 @@ class Stages:
         described = seals.describe(written)
         about = {"kin": self._kin(name), "earlier": self.digests}
         self._digests[name] = seals.content_digest(described)
-        parts = [path for path in self._sealed() if re.match(rf"{name}-[0-9]+~", path.name)]
+        parts = [path for path in self._store.sealed() if re.match(rf"{name}-[0-9]+~", path.name)]
         target = self._path(name)
-        is_kept = self._publish(target, written, described, about, parts)
+        is_kept = self._store.publish(target, written, described, about, parts)
         for path in parts:  # the stage has all that is in them
-            _delete(path)
-        for path in self._folder.path.glob(f".{name}-{'?' * _RANDOM_CHARS}"):
-            if path != written:  # of a helper that was killed, or still makes a part that another one has made as well
-                self._delete_unfinished(path)
+            delete(path)
+        # Of helpers that were killed, or still make a part that another one has made as well
+        self._store.delete_unfinished(name, but=written)
         if not is_kept:
             return written
         self._stages[name] = SealedStage(name, target, "")
         return target
-
-    def _delete_unfinished(self, path: Path) -> None:
-        """Delete what another process may still write to: after the rename, it can seal nothing of that."""
-        gone = path.with_name(f".{uuid.uuid4().hex}")
-        with contextlib.suppress(OSError):
-            path.rename(gone)
-            _delete(gone)
 
     def part(self, name: str, number: int, made_from: object) -> Path | None:
         """Return the folder of a sealed part of that stage; None if there is none, or if it is damaged.
@@ -241,36 +224,12 @@ class Stages:
         """
         path = self._part_path(name, number, made_from)
         try:
-            return path if self._publish(path, written, seals.describe(written), {}) else written
+            return path if self._store.publish(path, written, seals.describe(written), {}) else written
         except OSError:
             if not seals.read(path):
                 raise
-            _delete(written)
+            delete(written)
             return path
-
-    def _publish(
-        self,
-        target: Path,
-        written: Path,
-        described: list[seals.StageFile],
-        about: Mapping[str, Any],
-        instead_of: Collection[Path] = (),
-    ) -> bool:
-        """Write the seal of `written` and move it to `target`; return False if it exceeds the limit of all stages but
-        those of `instead_of`.
-        """
-        others = (other for other in self._sealed() if other not in instead_of)
-        kept_bytes = sum(map(_bytes, others))
-        if kept_bytes + sum(file.bytes for file in described) > self._folder.max_bytes:
-            limit = self._folder.max_bytes
-            logger.warning("stage %s is not kept: the limit for all stages is %d bytes", target.name, limit)
-            return False
-        maker = {**about, "job": [self._folder.job_id, self._folder.job], "attempt": self._folder.attempt}
-        seals.write(written, target.name, described, maker)
-        _delete(target)
-        written.rename(target)
-        seals.flush(self._folder.path)
-        return True
 
     def made(self, name: str, fill: Callable[[Path], None]) -> Path:
         """Return the folder of the stage of that name. Without the stage, `fill` fills a new folder."""
@@ -304,7 +263,7 @@ class Stages:
     def drop(self, *names: str) -> None:
         """Delete stages that a later one has made unnecessary."""
         for name in names:
-            _delete(self._path(name))
+            delete(self._path(name))
             self._stages.pop(name, None)
 
     def drop_others(self) -> None:
@@ -312,9 +271,9 @@ class Stages:
         if self.helps:
             return
         own = {stage.path for stage in self._stages.values()}
-        for path in self._sealed():
+        for path in self._store.sealed():
             if path not in own:
-                _delete(path)
+                delete(path)
 
     def _path(self, name: str) -> Path:
         if name in self._stages:
@@ -329,84 +288,6 @@ class Stages:
         """Return what related stages of that name have in common."""
         return _key([self._folder.family, name, self._reads(name)])
 
-    def _sealed(self) -> Iterator[Path]:
-        return (path for path in self._folder.path.iterdir() if not path.name.startswith("."))
-
-    def _maker_in(self, seal: Mapping[str, Any]) -> str | None:
-        """Return what sealed the stage; None if the seal is damaged."""
-        with contextlib.suppress(*seals.DAMAGED):
-            job_id, job = seal["job"]
-            if job_id != self._folder.job_id:
-                return f"job {job}" if job else "an earlier run"
-            return f"attempt {int(seal['attempt'])}" if seal["attempt"] else ""
-        return None
-
-
-class HasStages(Protocol):
-    """A run: what a function with a stage gets first."""
-
-    @property
-    def stages(self) -> Stages:
-        """The stages of the run."""
-
-
-_Run = TypeVar("_Run", bound=HasStages)
-_Made = TypeVar("_Made")
-_Rest = ParamSpec("_Rest")
-_Make = Callable[Concatenate[_Run, _Rest], _Made]
-_Fill = Callable[Concatenate[_Run, Path, _Rest], None]
-
-
-def stage(
-    name: str,
-    write: Callable[[Path, _Made], None],
-    read: Callable[[Path], _Made],
-    *,
-    replaces: Collection[str] = (),
-    is_basis: bool = False,
-) -> Callable[[_Make[_Run, _Rest, _Made]], _Make[_Run, _Rest, _Made]]:
-    """Decorate a function of a run: what it returns is kept as the stage of that name.
-
-    With the stage, it is only read back.
-
-    `write` and `read` get the folder; `read` raises ValueError for a damaged stage. Stages that this one `replaces` are
-    deleted. `is_basis`: the keys of other stages depend on it from then on.
-    """
-
-    def decorate(make: _Make[_Run, _Rest, _Made]) -> _Make[_Run, _Rest, _Made]:
-        @wraps(make)
-        def kept(run: _Run, /, *args: _Rest.args, **options: _Rest.kwargs) -> _Made:
-            found = run.stages.find(name)
-            if found is not None:
-                with contextlib.suppress(ValueError):  # the process of a model made the stage and its seal
-                    return read(found.path)
-            run.stages.miss(name)
-            made = make(run, *args, **options)
-            run.stages.keep(name, lambda folder: write(folder, made), replaces)
-            if is_basis:
-                run.stages.rest_on(name)
-            return made
-
-        return kept
-
-    return decorate
-
-
-def stage_folder(name: str) -> Callable[[_Fill[_Run, _Rest]], _Make[_Run, _Rest, Path]]:
-    """Decorate a function that gets a run and an empty folder, and fills the folder: it is the stage of that name.
-
-    The decorated function is called without the folder, and returns it. With the stage, nothing is written.
-    """
-
-    def decorate(fill: _Fill[_Run, _Rest]) -> _Make[_Run, _Rest, Path]:
-        @wraps(fill)
-        def kept(run: _Run, /, *args: _Rest.args, **options: _Rest.kwargs) -> Path:
-            return run.stages.made(name, lambda folder: fill(run, folder, *args, **options))
-
-        return kept
-
-    return decorate
-
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
@@ -417,17 +298,3 @@ def _checked(name: str) -> str:
 def _key(depends_on: object) -> str:
     text = json.dumps(depends_on, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_CHARS]
-
-
-def _bytes(path: Path) -> int:
-    """Return the bytes of a sealed stage; of one that is being deleted, those that are left."""
-    total = 0
-    with contextlib.suppress(OSError):
-        for file in seals.files(path):
-            total += file.stat().st_size
-    return total
-
-
-def _delete(path: Path) -> None:
-    with contextlib.suppress(OSError):  # the worker deletes the folder anyway
-        shutil.rmtree(path)

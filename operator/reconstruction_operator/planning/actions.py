@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.attempt import Legs
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 

@@ -6,8 +6,9 @@ import enum
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import ConditionType, Leg, Phase, Status
+from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.planning.actions import Action

@@ -18,8 +18,9 @@ from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.attempt_status import Inputs, Leg, Parts, StepTime, Usage
 from reconstruction_operator.api.identity import MAX_ATTEMPT, AttemptRef, JobRef
-from reconstruction_operator.api.status import MAX_QUALITY, Inputs, Leg, OutputFile, Outputs, Parts, StepTime, Usage
+from reconstruction_operator.api.status import MAX_QUALITY, OutputFile, Outputs
 from reconstruction_operator.contract.assessment import Assessment
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.preflight import Checked, CheckRequest

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys

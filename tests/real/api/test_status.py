@@ -5,17 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 from reconstruction_operator.api import codec, fitting
+from reconstruction_operator.api.attempt_status import Inputs, Progress
 from reconstruction_operator.api.identity import MAX_ATTEMPT
 from reconstruction_operator.api.status import (
     Cancel,
     Condition,
     ConditionType,
     Failure,
-    Inputs,
     OutputFile,
     Outputs,
     Phase,
-    Progress,
     Status,
 )
 

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.attempt_status import Progress
 from reconstruction_operator.api.identity import JobRef
-from reconstruction_operator.api.status import Failure, Phase, Progress, Status
+from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache

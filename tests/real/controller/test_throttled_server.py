@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.status import Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.kube.client import Api

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar, cast
 
 import redis
 from reconstruction_operator import config
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import Leg, Status
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.entry import Entry, Subject
 from reconstruction_operator.controller.kube.installation import Installation

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef, JobRef
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import Leg, Phase, Status
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.attempt import Legs, Orders, SupersededError
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import End

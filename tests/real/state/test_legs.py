@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.status import Leg, StepTime, Usage
+from reconstruction_operator.api.attempt_status import Leg, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state import operator_calls, worker_calls

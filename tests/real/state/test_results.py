@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 from celery import Celery
-from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.api.attempt_status import Inputs
 from reconstruction_operator.broker import celery_settings
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.records import ProgressReport

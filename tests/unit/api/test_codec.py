@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.attempt_status import Inputs, Progress
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import Condition, Failure, Inputs, OutputFile, Outputs, Phase, Progress, Status
+from reconstruction_operator.api.status import Condition, Failure, OutputFile, Outputs, Phase, Status
 
 _TIMES = st.datetimes(
     min_value=datetime(1970, 1, 1),  # noqa: DTZ001 -- Hypothesis wants the bounds without a zone

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reconstruction_operator.api.attempt_status import Progress
 from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.shapes import shape_of
-from reconstruction_operator.api.status import Progress
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api import codec, fitting
+from reconstruction_operator.api.attempt_status import Inputs, Progress
 from reconstruction_operator.api.crd import schema
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Condition, Failure, Inputs, OutputFile, Outputs, Phase, Progress, Status
+from reconstruction_operator.api.status import Condition, Failure, OutputFile, Outputs, Phase, Status
 
 _STATUS_SCHEMA = schema()["properties"]["status"]
 _LONG = st.sampled_from(["", "a", "x" * 10_000, "ü" * 10_000])

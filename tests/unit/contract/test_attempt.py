@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.api.status import Inputs, StepTime, Usage
+from reconstruction_operator.api.attempt_status import Inputs, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings, Legs
 
 STAGES = ("alignment", "depth", "texture")

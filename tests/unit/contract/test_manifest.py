@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.attempt_status import Inputs, StepTime, Usage
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Inputs, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 

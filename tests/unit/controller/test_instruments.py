@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from reconstruction_operator.api.status import Cancel, Failure, Leg, Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Leg, Progress
+from reconstruction_operator.api.status import Cancel, Failure, Phase, Status
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics

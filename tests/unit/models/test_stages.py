@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.models.interface import StageElsewhere, StageFolder
 from reconstruction_operator.models.seals import SEAL
-from reconstruction_operator.models.stages import Stages, stage, stage_folder
+from reconstruction_operator.models.stage_functions import stage, stage_folder
+from reconstruction_operator.models.stages import Stages
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.status import Failure, Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import (

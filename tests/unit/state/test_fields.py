@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from reconstruction_operator.api.attempt_status import Inputs, StepTime, Usage
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import MAX_QUALITY, Inputs, OutputFile, Outputs, StepTime, Usage
+from reconstruction_operator.api.status import MAX_QUALITY, OutputFile, Outputs
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, Claim, End, Record

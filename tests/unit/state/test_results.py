@@ -10,7 +10,7 @@ from typing import Any
 
 import fakeredis
 import pytest
-from reconstruction_operator.api.status import Inputs, StepTime
+from reconstruction_operator.api.attempt_status import Inputs, StepTime
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.state import fields, results

@@ -18,8 +18,9 @@ import msgspec
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobRef
+from reconstruction_operator.api.notification import unsent
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Failure, Phase, Status, unsent
+from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.codec import format_time
 from reconstruction_operator.api.identity import JobRef
-from reconstruction_operator.api.status import Notification
+from reconstruction_operator.api.notification import Notification
 from reconstruction_operator.kube import paths
 
 _TYPE: Final = "dev.reconstruction.job"

@@ -21,7 +21,8 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.status import Notification, NotificationState, Status
+from reconstruction_operator.api.notification import Notification, NotificationState
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.entry import Delivery, Entry
 from reconstruction_operator.controller.kube.cache import Cache

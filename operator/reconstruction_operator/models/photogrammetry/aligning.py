@@ -35,7 +35,8 @@ from reconstruction_operator.models.photogrammetry.sparse.known import Known
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 from reconstruction_operator.models.photogrammetry.timing.costs import Learned, Stage
-from reconstruction_operator.models.stages import Stages, stage
+from reconstruction_operator.models.stage_functions import stage
+from reconstruction_operator.models.stages import Stages
 
 _PHOTOS = "photos.json"
 _PAIRS = "pairs.json"

@@ -35,7 +35,7 @@ from reconstruction_operator.models.photogrammetry.surface.surface import Sample
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Learned, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
-from reconstruction_operator.models.stages import stage, stage_folder
+from reconstruction_operator.models.stage_functions import stage, stage_folder
 
 _SELECTION = "selection.json"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.status import Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.case import Case, Decision, JobState

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from reconstruction_operator.api.attempt_status import Inputs, Progress
 from reconstruction_operator.api.fitting import cut
-from reconstruction_operator.api.status import Failure, Inputs, Progress, Status
+from reconstruction_operator.api.status import Failure, Status
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import reason
 from reconstruction_operator.planning.case import Case

@@ -10,13 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from reconstruction_operator.api.status import (
-    CANCEL_REQUESTED,
-    WAITING,
-    ConditionType,
-    Notification,
-    NotificationState,
-)
+from reconstruction_operator.api.notification import CANCEL_REQUESTED, WAITING, Notification, NotificationState
+from reconstruction_operator.api.status import ConditionType
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.planning.case import Case, JobState
 from reconstruction_operator.planning.times import after

@@ -9,8 +9,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Final
 
+from reconstruction_operator.api.attempt_status import Progress
 from reconstruction_operator.api.display import duration_text, percent_text
-from reconstruction_operator.api.status import ConditionType, Progress, Status
+from reconstruction_operator.api.status import ConditionType, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.contract.steps import STEP_COUNT, STEPS
 from reconstruction_operator.planning.times import pause_end, whole

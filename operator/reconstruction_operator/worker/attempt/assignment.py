@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef, JobRef
-from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.attempt import Legs
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.pools import pool_of

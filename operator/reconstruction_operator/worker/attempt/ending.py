@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Leg, OutputFile, Outputs
+from reconstruction_operator.api.status import OutputFile, Outputs
 from reconstruction_operator.contract.attempt import Findings, SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest

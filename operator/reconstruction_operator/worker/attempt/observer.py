@@ -12,8 +12,8 @@ from typing import Any, Final
 from celery.signals import worker_process_shutdown, worker_shutdown
 
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.attempt_status import Inputs, Leg, Parts, StepTime, Usage
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Inputs, Leg, Parts, StepTime, Usage
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End

@@ -6,8 +6,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from reconstruction_operator.api.attempt_status import Leg
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Leg
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import End

@@ -15,7 +15,8 @@ from typing import Self
 
 from reconstruction_operator import disk
 from reconstruction_operator.api import spec
-from reconstruction_operator.api.status import Inputs, ReusedFrom
+from reconstruction_operator.api.attempt_status import Inputs
+from reconstruction_operator.api.status import ReusedFrom
 from reconstruction_operator.contract.fingerprint import KnownInput, recipe
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.jobfiles import manifest as manifests

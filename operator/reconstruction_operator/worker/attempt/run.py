@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 from reconstruction_operator import config, exhaustion
+from reconstruction_operator.api.attempt_status import Inputs
 from reconstruction_operator.api.spec import REQUIRED
-from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.attempt import SupersededError
 from reconstruction_operator.contract.envelope import PartOrder
@@ -42,7 +42,7 @@ from reconstruction_operator.worker.interruption import (
     InterruptionKind,
     call_interruptibly,
 )
-from reconstruction_operator.worker.model.process import run_model
+from reconstruction_operator.worker.model.running import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose, made_by
 from reconstruction_operator.worker.model.usage import usable_threads
 from reconstruction_operator.worker.parts.plan import HelpPlan

@@ -47,7 +47,7 @@ from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.steps import fraction_of_run
 from reconstruction_operator.worker.local import output as output_folder
 from reconstruction_operator.worker.local.failures import failure_of
-from reconstruction_operator.worker.model.process import run_model
+from reconstruction_operator.worker.model.running import run_model
 from reconstruction_operator.worker.model.selection import Choice, choose
 from reconstruction_operator.worker.model.usage import usable_threads
 

@@ -25,7 +25,7 @@ from reconstruction_operator.state.replies import BeatReply, HelpersUsage, HelpR
 from reconstruction_operator.worker.attempt.ownership import LIFE
 from reconstruction_operator.worker.heartbeat import Heartbeat
 from reconstruction_operator.worker.interruption import InterruptedRunError
-from reconstruction_operator.worker.model.process import run_model
+from reconstruction_operator.worker.model.running import run_model
 from reconstruction_operator.worker.model.selection import made_by
 from reconstruction_operator.worker.model.usage import ModelUsage, usable_threads
 from reconstruction_operator.worker.parts.plan import HelpPlan

@@ -16,7 +16,7 @@ from typing import Literal
 
 from redis.exceptions import RedisError
 
-from reconstruction_operator.api.status import Parts
+from reconstruction_operator.api.attempt_status import Parts
 from reconstruction_operator.contract.envelope import PartOrder
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.jobfiles.layout import Workspace

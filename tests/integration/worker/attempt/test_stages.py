@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.api.attempt_status import Inputs
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles.folder_deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder

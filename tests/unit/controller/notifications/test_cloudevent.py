@@ -6,7 +6,7 @@ import json
 
 import pytest
 from reconstruction_operator.api.identity import JobRef
-from reconstruction_operator.api.status import Notification
+from reconstruction_operator.api.notification import Notification
 from reconstruction_operator.controller.notifications.cloudevent import cloud_event, gallery_page
 
 from tests.support.jobs import NOON

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.status import Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.entry import Entry
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.writes import status_writer

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from reconstruction_operator.api.status import Condition, Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.controller.entry import Entry, PendingWrite, Urgency
 from reconstruction_operator.controller.writes.write_queue import WriteQueue, urgency_of
 

@@ -6,17 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import (
-    Cancel,
-    Failure,
-    Inputs,
-    OutputFile,
-    Outputs,
-    Phase,
-    Progress,
-    Status,
-    StepTime,
-)
+from reconstruction_operator.api.attempt_status import Inputs, Progress, StepTime
+from reconstruction_operator.api.status import Cancel, Failure, OutputFile, Outputs, Phase, Status
 from reconstruction_operator.api.verdict import Verdict
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome

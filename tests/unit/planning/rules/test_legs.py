@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.attempt_status import Leg, Progress, StepTime, Usage
 from reconstruction_operator.api.codec import format_time
-from reconstruction_operator.api.status import Leg, Phase, Progress, Status, StepTime, Usage
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.attempt import Findings, Legs
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import ConditionType, Inputs, Phase, Progress, Status, StepTime
+from reconstruction_operator.api.attempt_status import Inputs, Progress, StepTime
+from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, ProgressReport, Record

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from reconstruction_operator.api.status import ConditionType, Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.actions import Dispatch, EndAttempt, PutRecord, RequestStop

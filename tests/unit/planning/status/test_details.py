@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import Failure, Inputs, Status
+from reconstruction_operator.api.attempt_status import Inputs
+from reconstruction_operator.api.status import Failure, Status
 from reconstruction_operator.contract.attempt import Findings
 from reconstruction_operator.contract.outcomes import Outcome, reason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record

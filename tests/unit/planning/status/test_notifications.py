@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from reconstruction_operator.api.notification import Notification, NotificationState
 from reconstruction_operator.api.spec import Location
-from reconstruction_operator.api.status import Condition, Notification, NotificationState, Phase, Status
+from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.rules import finished

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import Condition, Phase, Progress, Status
+from reconstruction_operator.api.attempt_status import Progress
+from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.planning.status.progress import Advance, advance, done, halted
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from reconstruction_operator.api.attempt_status import StepTime
 from reconstruction_operator.api.identity import AttemptRef
-from reconstruction_operator.api.status import Outputs, StepTime
+from reconstruction_operator.api.status import Outputs
 from reconstruction_operator.contract.attempt import Findings, Legs, Orders
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.outcomes import Outcome

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import redis
-from reconstruction_operator.api.status import Parts
+from reconstruction_operator.api.attempt_status import Parts
 from reconstruction_operator.contract.envelope import PartOrder
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.jobfiles.layout import Workspace

@@ -30,7 +30,7 @@ from reconstruction_operator.models.interface import (
     Step,
     Work,
 )
-from reconstruction_operator.worker.model.process import run_model
+from reconstruction_operator.worker.model.running import run_model
 
 from tests.support.settings import configure
 
@@ -274,7 +274,7 @@ from reconstruction_operator import config
 from reconstruction_operator.exhaustion import ExhaustedError
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Work
-from reconstruction_operator.worker.model.process import run_model
+from reconstruction_operator.worker.model.running import run_model
 config.use(config.Settings(ALIVE_TTL_SECONDS=2.0))
 folder = Path(sys.argv[1])
 work = Work((), folder / "scratch", folder / "output", {}, 1)
