@@ -36,7 +36,7 @@ class PhotogrammetryModel:
     """
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "23"
+    version: ClassVar[str] = "24"
     shared_stages: ClassVar[tuple[str, ...]] = ("photos", "matches")
     stage_names: ClassVar[tuple[str, ...]] = parameter_table.STAGE_NAMES
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))

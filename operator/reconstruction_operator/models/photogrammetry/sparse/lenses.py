@@ -31,6 +31,8 @@ _FARTHEST_SHARE = 0.03  # of the width: a principal point that moves farther com
 _FARTHEST_CROPPED_SHARE = 0.25  # the same for a camera with fewer photos, which may be cropped
 _LEAST_EXPLAINED = 0.01  # of the variance along the radius, by a second coefficient: then it is tried
 _LEAST_FALL = 0.01  # of the reprojection error, if a second coefficient is kept
+_ROUGH_TOLERANCE = 1e-4  # of Ceres: in half the time, as true as with `TOLERANCE`, if the lens was nearly right before
+_FAR = 0.9  # of the reprojection error is left at most, if it was not
 _WORST_MEDIANS = 4.0  # errors of more than so many medians are wrong matches
 
 
@@ -143,14 +145,23 @@ def _adjusted(before: Any) -> Any:
 
     Intrinsics of all cameras are free: wrong ones shift the others.
     """
+    error_px = before.compute_mean_reprojection_error()
+    after = _solved(before, error_px, _ROUGH_TOLERANCE)
+    after.update_point_3d_errors()
+    if after.compute_mean_reprojection_error() > _FAR * error_px:
+        return after
+    return _solved(after, error_px, TOLERANCE)
+
+
+def _solved(before: Any, error_px: float, tolerance: float) -> Any:
     after = pycolmap.Reconstruction(before)
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_principal_point = True
     options.print_summary = False
     # Wrong matches pull little, though mapping kept them.
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.loss_function_scale = before.compute_mean_reprojection_error()
-    options.ceres.solver_options.function_tolerance = TOLERANCE
+    options.ceres.loss_function_scale = error_px
+    options.ceres.solver_options.function_tolerance = tolerance
     options.ceres.solver_options.num_threads = THREADS
     pycolmap.bundle_adjustment(after, options)  # unlike `BundleAdjuster.solve`, it releases the interpreter lock
     return after

@@ -31,6 +31,10 @@ THREADS = 1
 TOLERANCE = 1e-5
 """Relative fall of the cost, below which an adjustment ends; by 1e-6 cameras are no better."""
 
+_LOCAL_TOLERANCE = 1e-3
+"""The same for the adjustment of a photo's neighbourhood, which later ones refine: a fifth less time than without one,
+and the final cameras are as true."""
+
 _WORST_ERROR_PX = 3.0
 # of a model between two adjustments of it as a whole; COLMAP's default is 1.1; cameras are as accurate as with 1.3
 _GROWTH = 2.0
@@ -113,6 +117,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     options.extract_colors = False
     options.ba_global_frames_ratio = options.ba_global_points_ratio = _GROWTH
     options.ba_global_function_tolerance = TOLERANCE
+    options.ba_local_function_tolerance = _LOCAL_TOLERANCE
     options.ba_local_max_refinements = 1  # COLMAP's default of 2 takes a quarter longer
     options.mapper.ba_global_ignore_redundant_points3D = True  # some points that many photos share fix the cameras
     if with_few_matches:
