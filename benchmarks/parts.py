@@ -2,13 +2,14 @@
 
     python -m benchmarks.parts --photos FOLDER [--quality fast] [--threads 1] [--helpers 1]
 
-The photos are reconstructed by one process alone, and then by one that gets parts of its stages made by helpers: for
-each divided stage, a new process of each helper begins as soon as the stage does. The first table has the seconds and
-the CPU seconds of each stage of both runs, the latter with those of its helpers. The last line has the totals with
-their ratios. The exit status is 1 if the results differ. On a machine with other work only the ratio of the CPU
-seconds means something: the seconds need as many idle cores as there are processes times threads. Each process is bound
-to as many cores as it has threads, like a worker with such a limit of CPU, if the machine has enough: otherwise parts
-of the run alone take more than one core with one thread.
+The photos are reconstructed by one process alone, and then by one that gets parts of its stages made by helpers, other
+processes. As between workers, a helper begins with a divided stage, and helps with those that follow soon. The table
+has the seconds and the CPU seconds of each stage of both runs, without those of helpers. The last line has the totals
+with their ratios, and the CPU seconds of helpers in them. The exit status is 1 if the results differ.
+
+On a machine with other work only the ratio of the CPU seconds means something: the seconds need as many idle cores as
+there are processes times threads. Each process is bound to as many cores as it has threads, like a worker with such a
+limit of CPU, if the machine has enough: otherwise parts of the run alone take more than one core with one thread.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
@@ -35,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
+from reconstruction_operator.models import parts as helping
 from reconstruction_operator.models.interface import PartTurn, Photo, StageFolder, Work
 from reconstruction_operator.models.photogrammetry.model import PhotogrammetryModel
 from reconstruction_operator.models.photogrammetry.parameters import PART_SIZES, QUALITIES, PartSizes
@@ -83,12 +85,16 @@ class Desk:
 
     def __init__(self) -> None:
         self.stages: dict[str, Stage] = {}
+        self.asked: defaultdict[str, set[str]] = defaultdict(set)  # who has asked for parts of each stage
         self.processes: dict[str, BaseProcess] = {}
         self._lock = threading.Lock()
 
     def turn(self, worker: str, title: str, count: int, made: int | None) -> PartTurn:
         """Return what a worker is to do next for a stage, as `Parts`."""
         with self._lock:
+            if not count:
+                return self._after(title)
+            self.asked[title].add(worker)
             stage = self.stages.setdefault(title, Stage(count))
             if made is not None:
                 stage.handed.pop(made, None)
@@ -98,6 +104,21 @@ class Desk:
                 stage.handed[free[0]] = worker
                 return PartTurn(free[0], len(stage.made))
             return PartTurn(None, len(stage.made), over=len(stage.made) == count)
+
+    def _after(self, title: str) -> PartTurn:
+        """Return the stage with which a helper goes on after that one, if the run has come to it."""
+        newest = list(self.stages)[-1]
+        if newest != title:
+            return PartTurn(over=True, stage=newest)
+        return PartTurn(over=not self.processes[RUN].is_alive())
+
+    def missing(self, helpers: int) -> int:
+        """Return how many helpers are to start for the newest stage, of which there should be so many."""
+        with self._lock:
+            if not self.stages:
+                return 0
+            running_or_failed = {name for name, process in self.processes.items() if process.exitcode != 0}
+            return helpers - len((running_or_failed | self.asked[list(self.stages)[-1]]) - {RUN})
 
     def serves(self, _worker: str, _stage: Stage) -> bool:
         """Return whether that worker may get a part of the stage now; in tests, some have to wait."""
@@ -147,9 +168,8 @@ def work(job: Job, desk: Connection) -> None:
     log = StageLog()
     parts = None if job.is_alone else ask
     kept = StageFolder(job.stages, "key", job.attempt)
-    result = model.run(
-        Work(photos, scratch, output, parameters, job.threads, kept, parts, job.helps), lambda *_, **__: None
-    )
+    given = Work(photos, scratch, output, parameters, job.threads, kept, parts, job.helps)
+    result = helping.run(model, given, lambda *_, **__: None)
     names = () if job.helps else _FILES
     files = {name: hashlib.sha256((output / name).read_bytes()).hexdigest() for name in names}
     outcome = {
@@ -198,26 +218,24 @@ def cpu_seconds() -> float:
 
 
 def run(job: Job, helpers: int, desk: Desk | None = None) -> dict[str, Any]:
-    """Return the outcome of a run with that many helpers, each anew for each divided stage; empty if it was killed.
+    """Return the outcome of a run with that many helpers; empty if it was killed.
 
-    Its `cpu` has that of the helpers, `helped` that of each stage, and `made` the parts of each worker.
+    Its `cpu` has that of the helpers, which is `helped` too, and `made` the parts of each stage that each worker made.
     """
     desk = desk or Desk()
     process = desk.start(RUN, replace(job, is_alone=not helpers))
-    helped: dict[str, list[Job]] = {}
+    helped: list[Job] = []
     while process.is_alive():
-        for title in set(desk.stages) - set(helped):
-            helped[title] = [
-                replace(
-                    job,
-                    into=job.into.with_name(f"{job.into.name}-{title}-{number}"),
-                    helps=title,
-                    cores=_cores(number + 1, job.threads) if job.cores else (),
-                )
-                for number in range(helpers)
-            ]
-            for helper in helped[title]:
-                desk.start(helper.into.name, helper)
+        for place in range(desk.missing(helpers)):
+            title = list(desk.stages)[-1]
+            helper = replace(
+                job,
+                into=job.into.with_name(f"{job.into.name}-{len(helped)}"),
+                helps=title,
+                cores=_cores(place + 1, job.threads) if job.cores else (),
+            )
+            helped.append(helper)
+            desk.start(helper.into.name, helper)
         process.join(_LOOK_SECONDS)
     for other in desk.processes.values():
         other.join()
@@ -227,10 +245,8 @@ def run(job: Job, helpers: int, desk: Desk | None = None) -> dict[str, Any]:
     if process.exitcode:
         return {}
     outcome = _outcome(job)
-    outcome["helped"] = {
-        _name(title): sum(_outcome(helper).get("cpu", 0.0) for helper in jobs) for title, jobs in helped.items()
-    }
-    outcome["cpu"] += sum(outcome["helped"].values())
+    outcome["helped"] = sum(_outcome(helper).get("cpu", 0.0) for helper in helped)
+    outcome["cpu"] += outcome["helped"]
     outcome["made"] = {_name(title): Counter(stage.made.values()) for title, stage in desk.stages.items()}
     return outcome
 
@@ -273,13 +289,12 @@ def main() -> None:
     for stage, spent in alone["stages"].items():
         with_help = helped["stages"].get(stage, (0.0, 0.0))
         print(f"{stage:<12} {spent[0]:8.1f} {spent[1]:7.1f} {with_help[0]:8.1f} {with_help[1]:7.1f}")
-    for stage, seconds in helped["helped"].items():
-        made = helped["made"][stage]
-        print(f"{stage}: {made[RUN]} of {made.total()} parts made by the run, {seconds:.1f} CPU seconds of helpers")
+    for stage, made in helped["made"].items():
+        print(f"{stage}: {made[RUN]} of {made.total()} parts made by the run")
     print(
         f"seconds: {alone['seconds']:.1f}, with helpers {helped['seconds']:.1f}: "
         f"{helped['seconds'] / alone['seconds']:.2f}; CPU seconds: {alone['cpu']:.1f}, {helped['cpu']:.1f}: "
-        f"{helped['cpu'] / alone['cpu']:.2f}"
+        f"{helped['cpu'] / alone['cpu']:.2f} ({helped['helped']:.1f} of helpers)"
     )
     is_equal = alone["digests"] == helped["digests"]
     print("equal" if is_equal else f"different: {alone['digests']} {helped['digests']}")

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconstruction_operator.models import confinement, exchange, registry
+from reconstruction_operator.models import confinement, exchange, parts, registry
 from reconstruction_operator.models.interface import ModelFailure, Parts, PartTurn, Report, StageElsewhere, Step
 
 _POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the model
@@ -119,7 +119,7 @@ def _end_with(guard: int) -> None:
 def _outcome(request: exchange.RunRequest, report: Report) -> exchange.ModelMessage:
     work = request.work
     try:
-        return registry.find(request.model).run(work, report)
+        return parts.run(registry.find(request.model), work, report)
     except ModelFailure as failure:
         return exchange.FailureMessage(failure.reason, failure.message)
     except StageElsewhere as elsewhere:

@@ -63,6 +63,7 @@ class PartTurn:
     part: int | None = None  # the part to make now, from 0; None: none
     made: int = 0  # parts of the stage that are made
     over: bool = False  # every part is made; or, for a helper, the run that it helps goes on without it
+    stage: str = ""  # of a helper whose stage is over: the one with which it helps next; empty: none
 
 
 class Parts(Protocol):
@@ -73,7 +74,7 @@ class Parts(Protocol):
         sealed since its last call; None: none.
 
         Without a part, ask again after a moment unless the stage is over: others make what is left, and one of them may
-        be lost.
+        be lost. A helper whose stage is over asks with a `count` of 0 for the next one (`parts.run`).
         """
 
 

@@ -6,6 +6,8 @@ alike. The run joins the parts as if it had made them all: the stage is the same
     folders = parts.made(stages, "depths", [names[first:last] for ...], make, waiting=report)
     if folders: join(folders)
     else: make the whole stage
+
+A helper runs the same model, for one stage after the other (`run`).
 """
 
 from __future__ import annotations
@@ -15,16 +17,39 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_operator.models import seals
-from reconstruction_operator.models.interface import HelpOver
+from reconstruction_operator.models.interface import HelpOver, Model, Parts, Report, Result, Work
 from reconstruction_operator.models.stages import Stages
 
 _PAUSE_SECONDS = 0.2  # between two questions whether the parts that others make are made
+_PATIENCE_SECONDS = 10.0  # of a helper, for the next stage of the run: a new process takes some seconds to start
 
 Make = Callable[[Path, int, int], None]
 """Fills the folder of a part with that number; the last argument is the number of parts that are made."""
+
+
+def run(model: Model, work: Work, report: Report) -> Result:
+    """Run the model. In a helper, run it for each stage with which it helps. Raises as `Model.run`."""
+    result = model.run(work, report)
+    while work.helps and work.parts is not None and (stage := _next_stage(work.helps, work.parts)):
+        for path in work.scratch_dir.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        work = replace(work, helps=stage)
+        result = model.run(work, report)
+    return result
+
+
+def _next_stage(last: str, ask: Parts) -> str:
+    """Return the stage with which a helper helps after the `last` one; empty if none follows soon."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        turn = ask(last, 0, None)
+        if turn.over or time.monotonic() >= deadline:
+            return turn.stage
+        time.sleep(_PAUSE_SECONDS)
 
 
 def divided(count: int, size: int) -> list[range]:

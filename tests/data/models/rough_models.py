@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -370,8 +371,9 @@ class Asking(Good):
 
 
 class Parted(Good):
-    """Makes a stage of `parts` parts in `seconds` each, with helpers. Notes the process that began each part. The part
-    `deadly` kills its process: a helper's, or with `always` also the run's.
+    """Makes a stage of `parts` parts in `seconds` each, with helpers, and with `layers` some stages, with a `pause`
+    before each but the first. Notes the process that began each part. The part `deadly` kills its process: a helper's,
+    or with `always` also the run's.
     """
 
     name = "rough-parted"
@@ -379,28 +381,37 @@ class Parted(Good):
     version: ClassVar[str] = os.environ.get("ROUGH_MODELS_VERSION", "1")
 
     def misbehave(self, work: Work, report: Report) -> None:
-        stages = Stages.of(work)
         count = int(str(work.parameters["parts"]))
+        names = ["ground", "walls", "roof"][: int(str(work.parameters.get("layers", 1)))]
+        stages = Stages.of(work, follows=dict.fromkeys(names, ""))
 
-        def make(folder: Path, number: int, before: int) -> None:
-            Path(os.environ["ROUGH_MODELS_PIDS"], f"{number}.{os.getpid()}").touch()
+        def make(folder: Path, number: int, before: int, layer: int) -> None:
+            Path(os.environ["ROUGH_MODELS_PIDS"], f"{number + layer * count}.{os.getpid()}").touch()
             if number == work.parameters.get("deadly") and (work.helps or work.parameters.get("always")):
                 os.kill(os.getpid(), signal.SIGKILL)
-            deadline = time.monotonic() + float(str(work.parameters["seconds"]))
-            while time.monotonic() < deadline:
-                report(Step.RECONSTRUCT, before / count, f"part {number + 1}/{count}")
-                time.sleep(0.05)
+            spend(float(str(work.parameters["seconds"])), before / count, f"part {number + 1}/{count}")
             (folder / f"{number}.txt").write_text(f"{number}\n")
+
+        def spend(seconds: float, fraction: float, text: str) -> None:
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline:
+                report(Step.RECONSTRUCT, fraction, text)
+                time.sleep(0.05)
 
         def wait(made: int) -> None:
             report(Step.RECONSTRUCT, made / count, f"{made} of {count} parts made")
 
-        def grind(folder: Path) -> None:
-            parts.gather(parts.made(stages, "ground", list(range(count)), make, waiting=wait), folder)
+        for layer, name in enumerate(names):
 
-        ground = stages.made("ground", grind)
-        texts = [(ground / f"{number}.txt").read_text() for number in range(count)]
-        (work.output_dir / "ground.txt").write_text("".join(texts))
+            def fill(folder: Path, name: str = name, layer: int = layer) -> None:
+                makes = partial(make, layer=layer)
+                parts.gather(parts.made(stages, name, list(range(count)), makes, waiting=wait), folder)
+
+            if layer and not work.helps:
+                spend(float(str(work.parameters.get("pause", 0))), 1.0, "a pause")
+            made = stages.made(name, fill)
+            texts = [(made / f"{number}.txt").read_text() for number in range(count)]
+            (work.output_dir / f"{name}.txt").write_text("".join(texts))
 
     def run(self, work: Work, report: Report) -> Result:
         try:

@@ -100,6 +100,34 @@ def test_two_workers_make_one_job_in_parts_and_leave_nothing(
     wait_clean(jobs, name, system)
 
 
+def test_a_helper_goes_on_with_the_next_stage_in_the_same_process(jobs: Jobs, system: System, notes: Path) -> None:
+    name = create(jobs, parts=4, seconds=1.0, layers=3)
+
+    status = jobs.wait_finished(name)["status"]
+
+    assert (status["phase"], status["attempt"]) == ("Succeeded", 1)
+    assert begun(notes) == dict.fromkeys(range(12), 1)
+    by_maker = Counter(int(note.name.partition(".")[2]) for note in notes.iterdir())
+    assert len(by_maker) == 2
+    assert min(by_maker.values()) >= 4
+    assert_right(jobs, name, 4)
+    wait_clean(jobs, name, system)
+
+
+def test_a_helper_that_waits_for_the_next_stage_yields_to_a_job(jobs: Jobs, system: System, notes: Path) -> None:
+    name = create(jobs, parts=4, layers=2, pause=6.0)
+    wait_until(lambda: begun(notes).total() == 4, "the first stage")
+    jobs.wait(name, "the end of it", lambda job: job["status"].get("parts", {}).get("done") == 4)
+    first = makers(notes)
+
+    other = create(jobs, spec={"modelType": "rough-good"})
+    assert jobs.wait_finished(other)["status"]["phase"] == "Succeeded"
+    assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
+
+    assert len(first) == 2
+    assert len(makers(notes) - first) == 1  # the helper of the second stage is a new process
+
+
 def test_a_killed_helper_costs_its_part_alone(jobs: Jobs, system: System, notes: Path) -> None:
     name = create(jobs)
     wait_helped(jobs, name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from reconstruction_operator.models import parts
-from reconstruction_operator.models.interface import HelpOver, Parts, PartTurn, StageFolder
+from reconstruction_operator.models.interface import HelpOver, Parts, PartTurn, Report, Result, StageFolder, Work
 from reconstruction_operator.models.stages import Stages
 
 FOLLOWS = {"photos": "depth", "depths": "fusion", "surface": "texture"}
@@ -247,3 +248,54 @@ def test_two_workers_that_seal_the_same_part_leave_one(folder: StageFolder) -> N
     sealed = [stages.seal_part("depths", 0, "a", into) for into in written]
     assert sealed[0] == sealed[1]
     assert names(folder) == ["depths-0"]
+
+
+@dataclass
+class Noting:
+    """A model that notes with which stage it helps, and leaves a file."""
+
+    helped: list[str] = field(default_factory=list)
+    found: list[list[str]] = field(default_factory=list)
+
+    def run(self, work: Work, _report: Report) -> Result:
+        self.helped.append(work.helps)
+        self.found.append([path.name for path in work.scratch_dir.iterdir()])
+        (work.scratch_dir / "depths").mkdir()
+        (work.scratch_dir / "points.db").touch()
+        return Result(quality={"runs": len(self.helped)})
+
+
+def make_work(folder: Path, helps: str, asked: Parts) -> Work:
+    return Work((), folder, folder, {}, 1, parts=asked, helps=helps)
+
+
+def test_a_helper_goes_on_with_the_next_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr(time, "sleep", paused.append)
+    turns = Turns([PartTurn(), PartTurn(over=True, stage="views~2"), PartTurn(over=True, stage="depths~3")])
+    model = Noting()
+
+    result = parts.run(model, make_work(tmp_path, "matches~1", turns), print)
+
+    assert model.helped == ["matches~1", "views~2", "depths~3"]
+    assert model.found == [[], [], []]
+    assert turns.asked == [(stage, 0, None) for stage in ("matches~1", "matches~1", "views~2", "depths~3")]
+    assert paused == [0.2]
+    assert result.quality == {"runs": 3}
+
+
+def test_a_helper_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(range(0, 100, 4))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(times)))
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    turns = Turns([PartTurn()] * 50)
+    model = Noting()
+    parts.run(model, make_work(tmp_path, "matches~1", turns), print)
+    assert model.helped == ["matches~1"]
+    assert len(turns.asked) == 3
+
+
+def test_a_run_that_helps_nobody_asks_for_no_stage(tmp_path: Path) -> None:
+    turns = Turns([])
+    parts.run(Noting(), make_work(tmp_path, "", turns), print)
+    assert turns.asked == []

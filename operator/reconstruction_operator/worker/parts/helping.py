@@ -66,7 +66,7 @@ class Helper:
         try:
             with heartbeat:
                 self._make(first.stage, heartbeat)
-            return f"{self.made} parts of {first.stage.partition('~')[0]} were made"
+            return f"{self.made} parts were made, from {first.stage.partition('~')[0]} on"
         except InterruptedRunError as error:
             return f"the help was stopped ({error.interruption.kind.value}) after {self.made} parts"
         except RefusedHelpError as refusal:
@@ -81,20 +81,21 @@ class Helper:
     def _make(self, stage: str, heartbeat: Heartbeat) -> None:
         space = JobFolder.of(self.order.attempt.job_id).workspace(self.order.workspace)
         plan, model = self._plan(space)
-        scratch = space.plan.with_name(self.helper)
-        output = scratch / "output"
+        own = space.plan.with_name(self.helper)
+        scratch, output = own / "scratch", own / "output"
 
         def report(*_: object, **__: object) -> None:
             heartbeat.check()
 
         try:
-            scratch.mkdir()  # without `parents`: a run that has ended has deleted its folder
+            own.mkdir()  # without `parents`: a run that has ended has deleted its folder
+            scratch.mkdir()
             output.mkdir()
             threads = usable_threads(config.settings.WORKER_THREADS)
             work = replace(plan.request.work, scratch_dir=scratch, output_dir=output, threads=threads, helps=stage)
             run_model(model, work, report=report, check=heartbeat.check, used=self._note_usage, parts=self._turn)
         finally:
-            disk.delete_tree(scratch)
+            disk.delete_tree(own)
 
     def _plan(self, space: Workspace) -> tuple[HelpPlan, Model]:
         try:
@@ -112,7 +113,25 @@ class Helper:
         return plan, model
 
     def _turn(self, stage: str, count: int, made: int | None, /) -> PartTurn:
-        """Return the next part for the helper's model. Raises OSError if Redis, which gives out the parts, is away."""
+        """Return the next part for the helper's model, or the next stage, as `models.interface.Parts`.
+
+        Raises OSError if Redis, which gives out the parts, is away.
+        """
+        try:
+            return self._take(stage, count, made) if count else self._follow(stage)
+        except (RedisError, calls.ProtocolError) as error:
+            raise OSError(f"Redis: {error}") from error
+
+    def _follow(self, last: str) -> PartTurn:
+        """Return the stage that the run is at after the `last` one; over if it wants no help, or another job waits."""
+        if self.others_wait():
+            return PartTurn(over=True)
+        now = self._ask()
+        if not now.beat.owned:
+            return PartTurn(over=True)
+        return PartTurn() if now.stage == last else PartTurn(over=True, stage=now.stage)
+
+    def _take(self, stage: str, count: int, made: int | None) -> PartTurn:
         self.made += made is not None
         take = parts_calls.take_part(
             self.keys,
@@ -124,10 +143,7 @@ class Helper:
             made=made,
             what="leave" if made is not None and self.others_wait() else "take",
         )
-        try:
-            state = calls.run(job_manager.get_redis_client(), take)
-        except (RedisError, calls.ProtocolError) as error:
-            raise OSError(f"Redis: {error}") from error
+        state = calls.run(job_manager.get_redis_client(), take)
         return PartTurn(state.part, state.made, state.over)
 
     def _ask(self) -> HelpReply:
