@@ -116,6 +116,13 @@ def walk(count: int) -> Scene:
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_WALK_DISTANCE / _FOCAL * 2), cameras)
 
 
+def large_walk(count: int) -> Scene:
+    """Return the same walk with larger photos, of which each takes more time, but not all together."""
+    scene = walk(count)
+    paint = Paint(size=2.0, finest=_WALK_DISTANCE / (_FOCAL * _LARGE) * 2)
+    return replace(scene, paint=paint, cameras=[camera.resized(*_LARGE_SIZE) for camera in scene.cameras])
+
+
 def room(count: int) -> Scene:
     """Return the house from inside, with `count` cameras along its walls, each looking across."""
     eyes = np.column_stack([shapes.outline(-_ROOM_DISTANCE, count), np.full(count, _EYE_HEIGHT)])
@@ -155,6 +162,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "block-56": lambda: block(7, 8),
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
+    "large-walk-200": lambda: large_walk(200),
     "walk-500": lambda: walk(500),
     "walk-1000": lambda: walk(1000),
 }

@@ -31,7 +31,9 @@ _FARTHEST_SHARE = 0.03  # of the width: a principal point that moves farther com
 _FARTHEST_CROPPED_SHARE = 0.25  # the same for a camera with fewer photos, which may be cropped
 _LEAST_EXPLAINED = 0.01  # of the variance along the radius, by a second coefficient: then it is tried
 _LEAST_FALL = 0.01  # of the reprojection error, if a second coefficient is kept
-_ROUGH_TOLERANCE = 1e-4  # of Ceres: in half the time, as true as with `TOLERANCE`, if the lens was nearly right before
+_ROUGH_TOLERANCE = (
+    3e-4  # of Ceres; as true as `TOLERANCE`, for a third of the time, if the lens was nearly right before
+)
 _FAR = 0.9  # of the reprojection error is left at most, if it was not
 _WORST_MEDIANS = 4.0  # errors of more than so many medians are wrong matches
 
