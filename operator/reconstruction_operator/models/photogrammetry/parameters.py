@@ -48,8 +48,8 @@ class PartSizes:
     """
 
     photos: int = 25  # prepared
-    features: int = 10  # photos: small, so that the last part keeps nobody waiting for long
-    pairs: int = 125  # matched; each part reads the features of its photos again, and prepares their search
+    features: int = 20  # photos
+    pairs: int = 400  # matched; each part reads the features of its photos again, and prepares their search
     views: int = 25
     depths: int = 20  # views
     fusion: int = 25  # views
